@@ -1,0 +1,112 @@
+//! `dinomed3d segment`: from a scan to its label map.
+
+use crate::device::device;
+use anyhow::Context;
+use dinomed3d_core::atomic_file::write_whole;
+use dinomed3d_core::infer::Segmenter;
+use dinomed3d_core::infer::check::TOLERANCE;
+use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::volume::{NiftiImage, gzip};
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `segment`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scan, `.nii` or `.nii.gz`.
+    scan: PathBuf,
+    /// Where the label map goes; gzipped if the name ends in `.gz`.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Folder of the model.
+    #[arg(long, value_name = "DIR", default_value = "public/models/hippocampus")]
+    model: PathBuf,
+    /// cpu, or vulkan or cuda where the program was built with them.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+}
+
+/// Loads a model folder onto a device and checks the device with it.
+///
+/// # Errors
+/// A manifest or weights that cannot be used, or a device that computes wrongly.
+pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
+    let path = folder.join("manifest.json");
+    let json = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let manifest =
+        ModelManifest::from_json(&json).with_context(|| format!("in {}", path.display()))?;
+    let path = folder.join(&manifest.weights.file);
+    let weights = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    let segmenter = Segmenter::load(manifest, &weights, &device(device_name)?)
+        .with_context(|| format!("in {}", folder.display()))?;
+    let error = pollster::block_on(segmenter.self_check())?;
+    anyhow::ensure!(
+        error <= TOLERANCE,
+        "device {device_name} answers the built-in check with a relative error of {error:.1e} (at most {TOLERANCE:.0e} is trusted)"
+    );
+    Ok(segmenter)
+}
+
+/// Segments.
+///
+/// # Errors
+/// A scan or model that cannot be read, or an output that cannot be written.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let bytes =
+        std::fs::read(&args.scan).with_context(|| format!("reading {}", args.scan.display()))?;
+    let image =
+        NiftiImage::parse(&bytes).with_context(|| format!("in {}", args.scan.display()))?;
+    let volume = image
+        .volume()
+        .with_context(|| format!("in {}", args.scan.display()))?;
+    let segmenter = load_model(&args.model, &args.device)?;
+    let shows_progress = std::io::stderr().is_terminal();
+    let begun = std::time::Instant::now();
+    let segmentation = pollster::block_on(segmenter.segment(&volume, async |progress| {
+        if shows_progress {
+            let fraction = f64::from(progress.fraction);
+            let left = begun.elapsed().as_secs_f64() * (1.0 - fraction) / fraction;
+            eprint!(
+                "\r{:3.0} %, window {} of {}, {left:.0} s left   ",
+                100.0 * fraction,
+                progress.window,
+                progress.windows
+            );
+            // A progress line that cannot be shown is no reason to stop.
+            let _ = std::io::stderr().flush();
+        }
+        ControlFlow::Continue(())
+    }))
+    .with_context(|| format!("segmenting {}", args.scan.display()))?;
+    if shows_progress {
+        eprintln!();
+    }
+    for warning in &segmentation.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let manifest = segmenter.manifest();
+    let description = format!("DINO-Med3D {} {}", manifest.name, manifest.version);
+    let mut file = image.encode_label_map(&segmentation.labels, &description)?;
+    if args.output.extension().is_some_and(|e| e == "gz") {
+        file = gzip(&file);
+    }
+    write_whole(&args.output, &file)
+        .with_context(|| format!("writing {}", args.output.display()))?;
+    println!("label  voxels  volume (mL)  name");
+    for label in &manifest.labels[1..] {
+        let voxels = segmentation
+            .labels
+            .iter()
+            .filter(|value| **value == label.value)
+            .count();
+        println!(
+            "{:5}  {voxels:6}  {:11.3}  {}",
+            label.value,
+            voxels as f64 * volume.affine.voxel_volume_ml(),
+            label.name
+        );
+    }
+    println!("Research and education only; not a medical device.");
+    Ok(())
+}

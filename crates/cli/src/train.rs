@@ -1,0 +1,121 @@
+//! `dinomed3d train`: from a folder of labelled scans to weights.
+
+use crate::device::device;
+use anyhow::Context;
+use dinomed3d_core::train::{Dataset, Event, Recipe, Trainer};
+use std::collections::VecDeque;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Arguments of `train`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Settings of the run (TOML); see recipes/.
+    #[arg(long, value_name = "FILE", default_value = "recipes/hippocampus.toml")]
+    recipe: PathBuf,
+    /// Data set in the layout of the Medical Segmentation Decathlon.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Folder of the run: resolved recipe, log, checkpoint, weights.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// cpu, or vulkan or cuda where the program was built with them.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Go on after the last whole epoch of an earlier run in the same folder.
+    #[arg(long)]
+    resume: bool,
+    /// Epochs of stage 1, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    stage1_epochs: Option<usize>,
+    /// Epochs of stage 2, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    stage2_epochs: Option<usize>,
+    /// Seed, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+/// Trains.
+///
+/// # Errors
+/// A recipe, data set, device or folder that cannot be used; a loss that is not a number.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(&args.recipe)
+        .with_context(|| format!("reading {}", args.recipe.display()))?;
+    let mut recipe: Recipe =
+        toml::from_str(&text).with_context(|| format!("in {}", args.recipe.display()))?;
+    if let Some(epochs) = args.stage1_epochs {
+        recipe.stage1.epochs = epochs;
+    }
+    if let Some(epochs) = args.stage2_epochs {
+        recipe.stage2.epochs = epochs;
+    }
+    if let Some(seed) = args.seed {
+        recipe.seed = seed;
+    }
+    let device = device(&args.device)?;
+    eprintln!("reading {}", args.data.display());
+    let dataset = Dataset::load(&args.data, &recipe.preprocessing, recipe.validation_every)?;
+    eprintln!(
+        "{} training and {} validation cases; labels {}",
+        dataset.training.len(),
+        dataset.validation.len(),
+        dataset.labels[1..]
+            .iter()
+            .map(|(value, name)| format!("{value} {name}"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    let trainer = Trainer::new(&recipe, &dataset, &device, &args.out, args.resume)?;
+    dinomed3d_core::atomic_file::write_whole(
+        &args.out.join("recipe.toml"),
+        toml::to_string_pretty(&recipe)?.as_bytes(),
+    )
+    .with_context(|| format!("writing into {}", args.out.display()))?;
+    let mut recent = VecDeque::new();
+    let state = trainer.run(|event| match event {
+        Event::Step {
+            stage,
+            epoch,
+            step,
+            total_steps,
+            loss,
+            seconds,
+        } => {
+            recent.push_back(seconds);
+            if recent.len() > 30 {
+                recent.pop_front();
+            }
+            let mean = recent.iter().sum::<f64>() / recent.len() as f64;
+            let left = mean * (total_steps - step) as f64;
+            eprint!(
+                "\rstage {stage} epoch {epoch} step {step}/{total_steps} loss {loss:.4} {mean:.2} s/step, {:.0} min left in this stage   ",
+                left / 60.0
+            );
+            // A progress line that cannot be shown is no reason to stop.
+            let _ = std::io::stderr().flush();
+        }
+        Event::Epoch(row) => {
+            let mean = row.dice.iter().sum::<f64>() / row.dice.len() as f64;
+            eprintln!(
+                "\rstage {} epoch {}: loss {:.4}, validation Dice {mean:.4} ({}), {:.0} s                    ",
+                row.stage,
+                row.epoch,
+                row.loss,
+                row.dice
+                    .iter()
+                    .map(|dice| format!("{dice:.4}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                row.seconds
+            );
+        }
+    })?;
+    println!(
+        "best mean validation Dice {:.4}; weights in {}",
+        state.best_dice,
+        args.out.join("best.safetensors").display()
+    );
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Inference: from a volume to a label map, window by window.
+
+pub mod blend;
+pub mod check;
+pub mod predict;
+pub mod segmenter;
+pub mod windows;
+
+pub use predict::{Windowing, predict};
+pub use segmenter::{Progress, Segmentation, Segmenter};
+
+use crate::manifest::ManifestError;
+use crate::preprocess::PreprocessError;
+use crate::weights::WeightsError;
+
+/// Why a volume could not be segmented.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InferError {
+    /// The caller asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// The network's answer is not a number: arithmetic went wrong on this device.
+    #[error("window {window} of {windows} has a score that is not finite; this device computes wrongly or its memory failed")]
+    NotFinite {
+        /// From 1.
+        window: usize,
+        /// Of so many.
+        windows: usize,
+    },
+    /// The scan could not be prepared, or its label map not brought back.
+    #[error(transparent)]
+    Preprocess(#[from] PreprocessError),
+    /// Reading a result from the device failed.
+    #[error("the device did not return a result: {0}")]
+    Device(String),
+}
+
+/// Why a model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The manifest.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}

@@ -1,0 +1,63 @@
+//! Where windows lie in a volume.
+
+/// First index of each window along one axis; half-way steps are rounded, the last window ends
+/// with the axis.
+///
+/// A window that does not fit begins at zero and hangs over.
+///
+/// Source: nnU-Net, Isensee et al. 2021, sliding-window inference.
+pub fn window_starts(size: usize, window: usize, overlap: f32) -> Vec<usize> {
+    let room = size.saturating_sub(window);
+    if room == 0 {
+        return vec![0];
+    }
+    let stride = (window as f64 * (1.0 - f64::from(overlap))).max(1.0);
+    let steps = (room as f64 / stride).ceil() as usize;
+    (0..=steps)
+        .map(|step| (room as f64 * step as f64 / steps as f64).round() as usize)
+        .collect()
+}
+
+/// Weight of each voxel of a window along one axis: highest in the middle, so that seams fade.
+pub fn blend_profile(window: usize) -> Vec<f32> {
+    (0..window)
+        .map(|i| (1 + i.min(window - 1 - i)) as f32 / window.div_ceil(2) as f32)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand: 52 voxels of room, stride 24, so three steps of 17.3.
+    #[test]
+    fn half_overlap_reaches_the_last_voxel() {
+        assert_eq!(window_starts(100, 48, 0.5), [0, 17, 35, 52]);
+    }
+
+    #[test]
+    fn a_small_axis_has_one_window() {
+        assert_eq!(window_starts(30, 48, 0.5), [0]);
+        assert_eq!(window_starts(48, 48, 0.5), [0]);
+        assert_eq!(window_starts(49, 48, 0.5), [0, 1]);
+    }
+
+    #[test]
+    fn every_voxel_is_covered_with_at_least_the_overlap() {
+        for size in 1..150 {
+            for window in [1, 7, 16, 40] {
+                let starts = window_starts(size, window, 0.5);
+                assert_eq!(*starts.last().unwrap(), size.saturating_sub(window));
+                for pair in starts.windows(2) {
+                    assert!(pair[1] - pair[0] <= window.div_ceil(2), "{size} {window} {pair:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_profile_is_symmetric_and_positive() {
+        assert_eq!(blend_profile(4), [0.5, 1.0, 1.0, 0.5]);
+        assert!(blend_profile(5).iter().all(|w| *w > 0.0 && *w <= 1.0));
+    }
+}

@@ -1,0 +1,200 @@
+//! The manifest beside a weights file: everything one must know to use a model.
+
+use crate::model::DinoMed3dConfig;
+use crate::preprocess::Preprocessing;
+use crate::weights::file::Quantization;
+use serde::{Deserialize, Serialize};
+
+/// Version of the manifest's own format.
+pub const FORMAT: u32 = 1;
+
+/// A model as the page and the command line know it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelManifest {
+    /// Version of this format, [`FORMAT`].
+    pub format: u32,
+    /// Folder name.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// One or two sentences for people: what goes in, what comes out.
+    pub description: String,
+    /// Version of the weights.
+    pub version: String,
+    /// What kind of scan the model was trained on, such as "T1-weighted MR".
+    pub modality: String,
+    /// All labels, background (value 0) first.
+    pub labels: Vec<Label>,
+    /// How a scan becomes the network's input.
+    pub preprocessing: Preprocessing,
+    /// Edge of a window, `[slice, row, column]` of the model grid.
+    pub window: [usize; 3],
+    /// Fraction by which neighbouring windows overlap.
+    pub overlap: f32,
+    /// Extent of the training scans, `[slice, row, column]` in mm; a scan far outside is
+    /// warned about.
+    pub extent_mm: Option<ExtentRange>,
+    /// The network.
+    pub architecture: DinoMed3dConfig,
+    /// The weights file.
+    pub weights: WeightsFile,
+    /// What the network answers to a known input.
+    pub check: SelfCheck,
+    /// Data, licence and how it was trained.
+    pub training: TrainingFacts,
+    /// Measured on validation cases, with these weights.
+    pub scores: Option<Scores>,
+}
+
+/// One label of a label map.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// Value in the label map; background is 0.
+    pub value: u8,
+    /// Name for people.
+    pub name: String,
+    /// Red, green, blue.
+    pub color: [u8; 3],
+}
+
+/// Smallest and largest extent of the training scans in mm.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ExtentRange {
+    /// `[slice, row, column]`
+    pub min: [f64; 3],
+    /// `[slice, row, column]`
+    pub max: [f64; 3],
+}
+
+/// The weights file beside a manifest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WeightsFile {
+    /// File name, in the manifest's own folder.
+    pub file: String,
+    /// Length.
+    pub bytes: u64,
+    /// Checksum, lower-case hexadecimal.
+    pub sha256: String,
+    /// How values are stored.
+    pub quantization: Quantization,
+}
+
+/// Output of the network for the built-in input of that shape, see
+/// [`check_input`](crate::infer::check::check_input).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SelfCheck {
+    /// `[slice, row, column]`
+    pub shape: [usize; 3],
+    /// Logits `[class, slice, row, column]`, flattened; computed on the CPU.
+    pub logits: Vec<f32>,
+}
+
+/// Where weights come from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TrainingFacts {
+    /// Data set, with citation.
+    pub data: String,
+    /// Licence of the data.
+    pub data_licence: String,
+    /// Licence of the weights.
+    pub licence: String,
+    /// Who must be named.
+    pub attribution: String,
+    /// What the weights started from.
+    pub initialization: String,
+    /// Training cases.
+    pub num_training: usize,
+    /// Validation cases.
+    pub num_validation: usize,
+    /// Optimiser steps of stage 1 and stage 2.
+    pub steps: [usize; 2],
+    /// Seed of the run.
+    pub seed: u64,
+}
+
+/// Scores on validation cases.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scores {
+    /// Number of cases.
+    pub num_cases: usize,
+    /// Which cases.
+    pub protocol: String,
+    /// Mean over cases and labels.
+    pub mean_dice: f64,
+    /// One row per label.
+    pub labels: Vec<LabelScores>,
+}
+
+/// Mean scores of one label.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelScores {
+    /// Value in the label map.
+    pub value: u8,
+    /// Mean Dice over cases.
+    pub dice: f64,
+    /// Mean 95 % Hausdorff distance over cases where both masks exist.
+    pub hd95_mm: Option<f64>,
+}
+
+/// What can be wrong with a manifest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// Not JSON of the expected form.
+    #[error("not a model manifest: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Written by a newer program.
+    #[error("manifest has format {found}, this program knows {FORMAT}")]
+    Format {
+        /// In the file.
+        found: u32,
+    },
+    /// Labels and network disagree.
+    #[error("manifest names {labels} labels, its network has {classes} classes")]
+    Classes {
+        /// Number of labels.
+        labels: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// A window edge or overlap that cannot work.
+    #[error("window {window:?} with overlap {overlap} is not usable: edges must be positive and overlap within 0 … 0.9")]
+    Window {
+        /// `[slice, row, column]`
+        window: [usize; 3],
+        /// Fraction.
+        overlap: f32,
+    },
+}
+
+impl ModelManifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// Any [`ManifestError`].
+    pub fn from_json(json: &[u8]) -> Result<Self, ManifestError> {
+        let manifest: Self = serde_json::from_slice(json)?;
+        if manifest.format != FORMAT {
+            return Err(ManifestError::Format {
+                found: manifest.format,
+            });
+        }
+        if manifest.labels.len() != manifest.architecture.num_classes {
+            return Err(ManifestError::Classes {
+                labels: manifest.labels.len(),
+                classes: manifest.architecture.num_classes,
+            });
+        }
+        let Self {
+            window, overlap, ..
+        } = manifest;
+        if window.contains(&0) || !(0.0..=0.9).contains(&overlap) {
+            return Err(ManifestError::Window { window, overlap });
+        }
+        Ok(manifest)
+    }
+}

@@ -1,0 +1,191 @@
+//! How well a label map agrees with its reference: overlap, surface distances in mm, volumes in mL.
+
+mod dice;
+mod surface;
+
+pub use dice::dice;
+pub use surface::SurfaceDistances;
+
+use serde::Serialize;
+
+use crate::volume::{Affine, LabelMap};
+
+/// Agreement of one label in one case.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelScore {
+    /// The label.
+    pub label: u8,
+    /// Dice coefficient, 1 if the label is absent from both.
+    pub dice: f64,
+    /// 95th percentile of the surface distances in mm; none if the label is absent from either.
+    pub hd95_mm: Option<f64>,
+    /// Largest surface distance in mm; none if the label is absent from either.
+    pub hd_mm: Option<f64>,
+    /// Average symmetric surface distance in mm; none if the label is absent from either.
+    pub assd_mm: Option<f64>,
+    /// Volume in the prediction, mL.
+    pub prediction_ml: f64,
+    /// Volume in the reference, mL.
+    pub reference_ml: f64,
+}
+
+/// Why two label maps can't be compared.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetricsError {
+    /// Voxel counts differ.
+    #[error("the prediction's shape (z, y, x) is {prediction:?}, the reference's {reference:?}")]
+    Shape {
+        /// `[z, y, x]` of the prediction.
+        prediction: [usize; 3],
+        /// `[z, y, x]` of the reference.
+        reference: [usize; 3],
+    },
+    /// The same voxels lie elsewhere in the world.
+    #[error(
+        "the grids lie up to {apart_mm} mm apart (expected: at most {allowed_mm} mm): the prediction's affine is {prediction:?}, the reference's {reference:?}"
+    )]
+    Affine {
+        /// Largest distance between the same corner of both grids.
+        apart_mm: f64,
+        /// Largest that passes.
+        allowed_mm: f64,
+        /// First three rows of the prediction's affine.
+        prediction: [[f64; 4]; 3],
+        /// First three rows of the reference's affine.
+        reference: [[f64; 4]; 3],
+    },
+}
+
+/// Scores every label of `labels` in one case, on the file grid.
+///
+/// The spacing along each axis is the length of the affine's column; in a sheared grid distances are those of the
+/// grid with right angles, as medpy's.
+///
+/// # Errors
+/// [`MetricsError`] if the two grids differ: in shape, or by more than a hundredth of a voxel in the world.
+pub fn evaluate_case(
+    prediction: &LabelMap,
+    reference: &LabelMap,
+    labels: &[u8],
+) -> Result<Vec<LabelScore>, MetricsError> {
+    check_grids(prediction, reference)?;
+    let [x, y, z] = reference.affine.spacing_mm();
+    let voxel_ml = reference.affine.voxel_volume_ml();
+    let (predicted, wanted) = (&prediction.labels, &reference.labels);
+    let score = |&label: &u8| {
+        let overlap = dice::Overlap::of(predicted, wanted, label);
+        let surface = SurfaceDistances::measure(
+            |i| predicted[i] == label,
+            |i| wanted[i] == label,
+            reference.shape,
+            [z, y, x],
+        );
+        LabelScore {
+            label,
+            dice: overlap.dice(),
+            hd95_mm: surface.as_ref().map(SurfaceDistances::hd95),
+            hd_mm: surface.as_ref().map(SurfaceDistances::hd),
+            assd_mm: surface.as_ref().map(SurfaceDistances::assd),
+            prediction_ml: overlap.prediction as f64 * voxel_ml,
+            reference_ml: overlap.reference as f64 * voxel_ml,
+        }
+    };
+    Ok(labels.iter().map(score).collect())
+}
+
+fn check_grids(prediction: &LabelMap, reference: &LabelMap) -> Result<(), MetricsError> {
+    if prediction.shape != reference.shape {
+        return Err(MetricsError::Shape {
+            prediction: prediction.shape,
+            reference: reference.shape,
+        });
+    }
+    // Tools round affines differently, so corners are compared, in the world, not numbers one by one.
+    let last = reference.shape.map(|edge| edge.saturating_sub(1) as f64);
+    let apart_mm = (0..8u8)
+        .map(|corner| {
+            let at = |axis: usize| {
+                if corner >> axis & 1 == 0 {
+                    0.0
+                } else {
+                    last[2 - axis]
+                }
+            };
+            let voxel = [at(0), at(1), at(2)];
+            let (p, r) = (
+                prediction.affine.apply(voxel),
+                reference.affine.apply(voxel),
+            );
+            (0..3).map(|a| (p[a] - r[a]).powi(2)).sum::<f64>().sqrt()
+        })
+        .fold(
+            0.0,
+            |most: f64, d| if d > most || d.is_nan() { d } else { most },
+        );
+    let smallest = reference
+        .affine
+        .spacing_mm()
+        .into_iter()
+        .fold(f64::INFINITY, f64::min);
+    let allowed_mm = 0.01 * smallest;
+    // Not a number is not near.
+    if apart_mm.is_nan() || apart_mm > allowed_mm {
+        let rows = |Affine([x, y, z, _]): Affine| [x, y, z];
+        return Err(MetricsError::Affine {
+            apart_mm,
+            allowed_mm,
+            prediction: rows(prediction.affine),
+            reference: rows(reference.affine),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(labels: &[u8]) -> LabelMap {
+        LabelMap {
+            labels: labels.to_vec(),
+            shape: [1, 2, 4],
+            affine: Affine::from_spacing_mm([2.0, 5.0, 10.0]),
+        }
+    }
+
+    /// By hand: 100 mm³ per voxel, so 0.1 mL.
+    #[test]
+    fn a_case_is_scored_per_label_in_mm_and_ml() {
+        let prediction = map(&[1, 1, 0, 0, 0, 0, 0, 2]);
+        let reference = map(&[1, 0, 0, 0, 0, 0, 0, 0]);
+        let scores = evaluate_case(&prediction, &reference, &[1, 2, 3]).unwrap();
+        assert!((scores[0].dice - 2.0 / 3.0).abs() < 1e-15);
+        assert_eq!(scores[0].hd_mm, Some(2.0));
+        // Distances 0 and 2 one way, 0 the other.
+        assert_eq!(scores[0].assd_mm, Some(2.0 / 3.0));
+        assert!((scores[0].prediction_ml - 0.2).abs() < 1e-12);
+        assert!((scores[0].reference_ml - 0.1).abs() < 1e-12);
+        assert_eq!((scores[1].dice, scores[1].hd95_mm), (0.0, None));
+        assert_eq!((scores[2].dice, scores[2].hd95_mm), (1.0, None));
+    }
+
+    #[test]
+    fn grids_must_agree_but_not_to_the_last_digit() {
+        let reference = map(&[0; 8]);
+        let mut near = reference.clone();
+        near.affine.0[0][3] += 0.01;
+        assert!(evaluate_case(&near, &reference, &[1]).is_ok());
+        let mut far = reference.clone();
+        far.affine.0[0][3] += 0.1;
+        let error = evaluate_case(&far, &reference, &[1]).unwrap_err();
+        assert!(matches!(error, MetricsError::Affine { .. }), "{error}");
+        far.affine.0[0][3] = f64::NAN;
+        assert!(evaluate_case(&far, &reference, &[1]).is_err());
+        let mut other = reference.clone();
+        other.shape = [2, 2, 2];
+        let error = evaluate_case(&other, &reference, &[1]).unwrap_err();
+        assert!(matches!(error, MetricsError::Shape { .. }), "{error}");
+    }
+}

@@ -1,0 +1,71 @@
+//! Convolutions of feature maps that never change the number of slices.
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::conv::{Conv3d, Conv3dConfig};
+use burn::nn::{GroupNorm, GroupNormConfig, PaddingConfig3d};
+use burn::tensor::{Device, Tensor};
+
+/// A 3-D convolution with kernel 3, in-plane stride and no bias; a norm always follows it.
+pub(super) fn conv3(
+    in_channels: usize,
+    out_channels: usize,
+    stride: usize,
+    device: &Device,
+) -> Conv3d {
+    Conv3dConfig::new([in_channels, out_channels], [3, 3, 3])
+        .with_stride([1, stride, stride])
+        .with_padding(PaddingConfig3d::Explicit(1, 1, 1))
+        .with_bias(false)
+        .init(device)
+}
+
+/// Instance normalisation without learnt parameters.
+pub(super) fn instance_norm(channels: usize, device: &Device) -> GroupNorm {
+    GroupNormConfig::new(channels, channels)
+        .with_affine(false)
+        .init(device)
+}
+
+/// A 1×1×1 convolution, computed as the matrix product that it is.
+#[derive(Module, Debug)]
+pub struct Pointwise {
+    /// `[out_channel, in_channel]`
+    weight: Param<Tensor<2>>,
+    bias: Option<Param<Tensor<1>>>,
+}
+
+impl Pointwise {
+    /// Fresh weights.
+    pub fn init(in_channels: usize, out_channels: usize, bias: bool, device: &Device) -> Self {
+        Self {
+            weight: Initializer::KaimingUniform {
+                gain: 1.0 / 3.0f64.sqrt(),
+                fan_out_only: false,
+            }
+            .init_with(
+                [out_channels, in_channels],
+                Some(in_channels),
+                Some(out_channels),
+                device,
+            ),
+            bias: bias.then(|| Initializer::Zeros.init([out_channels], device)),
+        }
+    }
+
+    /// # Shapes
+    /// - `x`: `[batch, in_channel, slice, row, column]`
+    /// - returns: `[batch, out_channel, slice, row, column]`
+    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let [batch, channels, depth, height, width] = x.dims();
+        let weight = self.weight.val();
+        let out_channels = weight.dims()[0];
+        let y = weight
+            .unsqueeze::<3>()
+            .matmul(x.reshape([batch, channels, depth * height * width]))
+            .reshape([batch, out_channels, depth, height, width]);
+        match &self.bias {
+            Some(bias) => y + bias.val().reshape([1, out_channels, 1, 1, 1]),
+            None => y,
+        }
+    }
+}

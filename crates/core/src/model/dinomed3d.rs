@@ -1,0 +1,227 @@
+//! DINO-Med3D, compact preset: all parts joined.
+
+use super::adapter::Adapter3dConfig;
+use super::decoder::{Decoder, DecoderConfig};
+use super::detail::{DetailConfig, DetailFeatures, DetailStream};
+use super::slices::stack_neighbours;
+use super::vit::{Tokens, VisionTransformer, VitConfig};
+use burn::config::Config;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, ops::PadMode};
+
+/// Settings of a [`DinoMed3d`]: everything that a weights file needs to be used.
+#[derive(Config, Debug)]
+pub struct DinoMed3dConfig {
+    /// Classes, background included.
+    pub num_classes: usize,
+    /// Neighbouring slices on either side that become channels of a slice.
+    #[config(default = 1)]
+    pub num_neighbours: usize,
+    /// The transformer.
+    pub vit: VitConfig,
+    /// The 3-D adapter in every block; none leaves the transformer two-dimensional.
+    pub adapter: Option<Adapter3dConfig>,
+    /// The detail recovery stream.
+    pub detail: DetailConfig,
+    /// The decoder.
+    pub decoder: DecoderConfig,
+}
+
+impl DinoMed3dConfig {
+    /// The compact preset: small enough for a browser, patch 8 at the scan's own resolution
+    /// (which is patch 16 on slices drawn twice as large).
+    pub fn compact(num_classes: usize) -> Self {
+        let vit = VitConfig::new(128, 8, 4, 512)
+            .with_patch_size(8)
+            .with_layer_scale(0.1);
+        Self::new(num_classes, vit, DetailConfig::new(), DecoderConfig::new())
+            .with_adapter(Some(Adapter3dConfig::new()))
+    }
+
+    /// Fresh weights.
+    ///
+    /// # Panics
+    /// If the transformer's input channels do not match the number of neighbours.
+    pub fn init(&self, device: &Device) -> DinoMed3d {
+        assert_eq!(
+            self.vit.in_channels,
+            2 * self.num_neighbours + 1,
+            "channels of the patch embedding for {} neighbours",
+            self.num_neighbours
+        );
+        DinoMed3d {
+            vit: self.vit.init(self.adapter.as_ref(), device),
+            detail: self.detail.init(device),
+            decoder: self.decoder.init(
+                self.vit.embed_dim,
+                self.vit.patch_size,
+                self.num_classes,
+                &self.detail,
+                device,
+            ),
+            taps: self.vit.taps().to_vec(),
+            patch_size: self.vit.patch_size,
+            num_neighbours: self.num_neighbours,
+        }
+    }
+}
+
+/// A volume goes in, one score per voxel and class comes out.
+#[derive(Module, Debug)]
+pub struct DinoMed3d {
+    /// The transformer with its adapters.
+    pub vit: VisionTransformer,
+    detail: DetailStream,
+    decoder: Decoder,
+    taps: Vec<usize>,
+    patch_size: usize,
+    num_neighbours: usize,
+}
+
+impl DinoMed3d {
+    /// Scores of every voxel.
+    ///
+    /// # Shapes
+    /// - `volume`: `[batch, 1, slice, row, column]`, any size
+    /// - returns: logits `[batch, class, slice, row, column]`
+    pub fn forward(&self, volume: Tensor<5>) -> Tensor<5> {
+        let mut pass = self.start(volume);
+        while pass.remaining() > 0 {
+            pass.step();
+        }
+        pass.logits()
+    }
+
+    /// Begins a forward pass that is taken step by step, so that long work can show progress
+    /// and be cancelled between two steps.
+    ///
+    /// # Shapes
+    /// - `volume`: `[batch, 1, slice, row, column]`, any size
+    pub fn start(&self, volume: Tensor<5>) -> ForwardPass<'_> {
+        let [batch, _, _, height, width] = volume.dims();
+        let volume = pad_to_patches(volume, self.patch_size);
+        let images = stack_neighbours(volume.clone(), self.num_neighbours);
+        ForwardPass {
+            tokens: self.vit.embed(images, batch),
+            model: self,
+            volume,
+            size: [height, width],
+            taps: Vec::with_capacity(self.taps.len()),
+            next_block: 0,
+            detail: None,
+            logits: None,
+        }
+    }
+
+    /// Takes over the transformer of stage 1; the adapters keep their own weights.
+    pub fn with_stage1(mut self, stage1: VisionTransformer) -> Self {
+        let mut vit = stage1;
+        for (block, own) in vit.blocks.iter_mut().zip(self.vit.blocks) {
+            block.adapter = own.adapter;
+        }
+        self.vit = vit;
+        self
+    }
+}
+
+/// A forward pass under way: the blocks one by one, then the detail stream, then the decoder.
+#[derive(Debug)]
+pub struct ForwardPass<'a> {
+    model: &'a DinoMed3d,
+    /// Padded to whole patches.
+    volume: Tensor<5>,
+    size: [usize; 2],
+    tokens: Tokens,
+    taps: Vec<Tensor<5>>,
+    next_block: usize,
+    detail: Option<DetailFeatures>,
+    logits: Option<Tensor<5>>,
+}
+
+impl ForwardPass<'_> {
+    /// Number of steps of a whole pass.
+    pub fn num_steps(&self) -> usize {
+        self.model.vit.blocks.len() + 2
+    }
+
+    /// Steps still to take.
+    pub fn remaining(&self) -> usize {
+        self.model.vit.blocks.len() - self.next_block
+            + usize::from(self.detail.is_none() && self.logits.is_none())
+            + usize::from(self.logits.is_none())
+    }
+
+    /// Takes the next step.
+    pub fn step(&mut self) {
+        if self.next_block < self.model.vit.blocks.len() {
+            self.tokens = self.model.vit.block(self.next_block, self.tokens.clone());
+            if self.model.taps.contains(&self.next_block) {
+                self.taps
+                    .push(self.model.vit.normed_patch_grid(&self.tokens));
+            }
+            self.next_block += 1;
+        } else if let Some(detail) = self.detail.take() {
+            let taps = std::mem::take(&mut self.taps);
+            let logits = self.model.decoder.forward(taps, detail);
+            let [height, width] = self.size;
+            self.logits = Some(crop_in_plane(logits, height, width));
+        } else if self.logits.is_none() {
+            self.detail = Some(self.model.detail.forward(self.volume.clone()));
+        }
+    }
+
+    /// One value of what the last step computed; reading it waits for the device to be there.
+    pub fn witness(&self) -> Tensor<1> {
+        let newest = match (&self.logits, &self.detail) {
+            (Some(logits), _) => logits.clone().flatten(0, 4),
+            (None, Some(detail)) => detail.quarter.clone().flatten(0, 4),
+            (None, None) => self.tokens.values.clone().flatten(0, 2),
+        };
+        newest.narrow(0, 0, 1)
+    }
+
+    /// The patch tokens of the taps passed so far, normed: what the decoder sees.
+    ///
+    /// # Shapes
+    /// each `[batch, slice, row, column, embed_dim]`
+    pub fn taps(&self) -> &[Tensor<5>] {
+        &self.taps
+    }
+
+    /// The result.
+    ///
+    /// # Shapes
+    /// returns: `[batch, class, slice, row, column]`
+    ///
+    /// # Panics
+    /// If steps remain.
+    pub fn logits(self) -> Tensor<5> {
+        let remaining = self.remaining();
+        self.logits
+            .unwrap_or_else(|| panic!("{remaining} steps of the pass remain"))
+    }
+}
+
+/// Adds zeros below and to the right up to whole patches.
+pub(super) fn pad_to_patches(volume: Tensor<5>, patch_size: usize) -> Tensor<5> {
+    let [_, _, _, height, width] = volume.dims();
+    let missing = |edge: usize| edge.next_multiple_of(patch_size) - edge;
+    if missing(height) + missing(width) == 0 {
+        return volume;
+    }
+    volume.pad(
+        [
+            (0, 0),
+            (0, 0),
+            (0, 0),
+            (0, missing(height)),
+            (0, missing(width)),
+        ],
+        PadMode::Constant(0.0),
+    )
+}
+
+/// Undoes [`pad_to_patches`].
+pub(super) fn crop_in_plane(logits: Tensor<5>, height: usize, width: usize) -> Tensor<5> {
+    logits.narrow(3, 0, height).narrow(4, 0, width)
+}

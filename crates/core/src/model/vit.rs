@@ -1,0 +1,196 @@
+//! DINOv3 vision transformer over the slices of a volume.
+
+use super::adapter::Adapter3dConfig;
+use super::block::Block;
+use super::rope::RotaryEmbedding;
+use burn::config::Config;
+use burn::module::{Initializer, Module, Param};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{LayerNorm, LayerNormConfig};
+use burn::tensor::{Device, Tensor};
+
+/// Settings of a [`VisionTransformer`].
+#[derive(Config, Debug)]
+pub struct VitConfig {
+    /// Channels of an image: a slice and its neighbours.
+    #[config(default = 3)]
+    pub in_channels: usize,
+    /// Edge of a square patch, in pixels.
+    #[config(default = 16)]
+    pub patch_size: usize,
+    /// Width of a token.
+    pub embed_dim: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Number of attention heads.
+    pub num_heads: usize,
+    /// Inner width of the feed-forward network.
+    pub mlp_dim: usize,
+    /// Number of register (storage) tokens.
+    #[config(default = 4)]
+    pub num_registers: usize,
+    /// First value of LayerScale.
+    #[config(default = 1e-5)]
+    pub layer_scale: f64,
+}
+
+/// Weights start as in DINOv3: normal, standard deviation 0.02.
+pub(super) fn initializer() -> Initializer {
+    Initializer::Normal {
+        mean: 0.0,
+        std: 0.02,
+    }
+}
+
+/// Cuts images into patches and projects each to a token.
+#[derive(Module, Debug)]
+pub struct PatchEmbed {
+    proj: Conv2d,
+    patch_size: usize,
+}
+
+impl PatchEmbed {
+    /// Turns pixels into tokens.
+    ///
+    /// The projection is the convolution of the checkpoint, computed as the matrix product that
+    /// it is: patches do not overlap.
+    ///
+    /// # Shapes
+    /// - `images`: `[image, channel, row, column]`, both edges multiples of the patch edge
+    /// - returns: `[image, token, embed_dim]`, tokens row by row
+    fn forward(&self, images: Tensor<4>) -> Tensor<3> {
+        let [num_images, channels, height, width] = images.dims();
+        let p = self.patch_size;
+        let (rows, columns) = (height / p, width / p);
+        let weight = self.proj.weight.val();
+        let embed_dim = weight.dims()[0];
+        let patches = images
+            .reshape([num_images, channels, rows, p, columns, p])
+            .permute([0, 2, 4, 1, 3, 5]) // [n, h, w, c, p, p]
+            .reshape([num_images, rows * columns, channels * p * p]);
+        let weight = weight.reshape([embed_dim, channels * p * p]).swap_dims(0, 1);
+        burn::tensor::module::linear(patches, weight, self.proj.bias.as_ref().map(Param::val))
+    }
+}
+
+/// A vision transformer whose blocks may hold 3-D adapters.
+#[derive(Module, Debug)]
+pub struct VisionTransformer {
+    patch_embed: PatchEmbed,
+    cls_token: Param<Tensor<3>>,
+    storage_tokens: Option<Param<Tensor<3>>>,
+    /// The transformer blocks in order.
+    pub blocks: Vec<Block>,
+    norm: LayerNorm,
+    num_heads: usize,
+}
+
+impl VitConfig {
+    /// Fresh weights; with `adapter`, one in every block.
+    pub fn init(&self, adapter: Option<&Adapter3dConfig>, device: &Device) -> VisionTransformer {
+        let patch = [self.patch_size, self.patch_size];
+        VisionTransformer {
+            patch_embed: PatchEmbed {
+                proj: Conv2dConfig::new([self.in_channels, self.embed_dim], patch)
+                    .with_stride(patch)
+                    .with_initializer(Initializer::XavierUniform { gain: 1.0 })
+                    .init(device),
+                patch_size: self.patch_size,
+            },
+            cls_token: initializer().init([1, 1, self.embed_dim], device),
+            storage_tokens: (self.num_registers > 0)
+                .then(|| initializer().init([1, self.num_registers, self.embed_dim], device)),
+            blocks: (0..self.depth)
+                .map(|_| Block::init(self, adapter, device))
+                .collect(),
+            norm: LayerNormConfig::new(self.embed_dim).init(device),
+            num_heads: self.num_heads,
+        }
+    }
+
+    /// Blocks whose output the decoder sees: after block `depth · (i + 1) / 4 − 1`, i = 0 … 3.
+    pub fn taps(&self) -> [usize; 4] {
+        std::array::from_fn(|i| (self.depth * (i + 1)).div_ceil(4) - 1)
+    }
+}
+
+/// Tokens on their way through the blocks.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// `[batch * slice, num_prefix + row * column, embed_dim]`
+    pub values: Tensor<3>,
+    /// `[batch, slice, row, column]`
+    pub grid: [usize; 4],
+    num_prefix: usize,
+    rope: RotaryEmbedding,
+}
+
+impl VisionTransformer {
+    /// Embeds the slices of a batch of volumes.
+    ///
+    /// # Shapes
+    /// - `images`: `[batch * slice, channel, row, column]`, edges multiples of the patch edge
+    pub fn embed(&self, images: Tensor<4>, batch: usize) -> Tokens {
+        let [num_images, _, height, width] = images.dims();
+        let p = self.patch_embed.patch_size;
+        assert!(
+            height % p == 0 && width % p == 0,
+            "image of {height} x {width} does not divide into patches of {p}"
+        );
+        let device = images.device();
+        let patches = self.patch_embed.forward(images);
+        let embed_dim = patches.dims()[2];
+        let mut parts = vec![self.cls_token.val().repeat_dim(0, num_images)];
+        if let Some(storage) = &self.storage_tokens {
+            parts.push(storage.val().repeat_dim(0, num_images));
+        }
+        let num_prefix = parts.iter().map(|part| part.dims()[1]).sum();
+        parts.push(patches);
+        let (rows, columns) = (height / p, width / p);
+        Tokens {
+            values: Tensor::cat(parts, 1),
+            grid: [batch, num_images / batch, rows, columns],
+            num_prefix,
+            rope: RotaryEmbedding::new(
+                num_prefix,
+                rows,
+                columns,
+                embed_dim / self.num_heads,
+                &device,
+            ),
+        }
+    }
+
+    /// Passes tokens through block `index`.
+    pub fn block(&self, index: usize, mut tokens: Tokens) -> Tokens {
+        tokens.values = self.blocks[index].forward(
+            tokens.values,
+            &tokens.rope,
+            tokens.num_prefix,
+            tokens.grid,
+        );
+        tokens
+    }
+
+    /// Patch tokens as they stand, as a grid.
+    ///
+    /// # Shapes
+    /// returns: `[batch, slice, row, column, embed_dim]`
+    pub fn patch_grid(&self, tokens: &Tokens) -> Tensor<5> {
+        let [batch, depth, rows, columns] = tokens.grid;
+        let [_, num_tokens, embed_dim] = tokens.values.dims();
+        tokens
+            .values
+            .clone()
+            .narrow(1, tokens.num_prefix, num_tokens - tokens.num_prefix)
+            .reshape([batch, depth, rows, columns, embed_dim])
+    }
+
+    /// Patch tokens after the final norm, as a grid.
+    ///
+    /// # Shapes
+    /// returns: `[batch, slice, row, column, embed_dim]`
+    pub fn normed_patch_grid(&self, tokens: &Tokens) -> Tensor<5> {
+        self.norm.forward(self.patch_grid(tokens))
+    }
+}

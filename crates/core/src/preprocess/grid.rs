@@ -1,0 +1,408 @@
+//! The model grid of one scan: permuted, turned, resampled, and the way back.
+
+use super::PreprocessError;
+use super::resample::AxisWeights;
+use crate::volume::{Affine, Orientation};
+
+/// Most voxels of a model grid (1 GiB of f32).
+const MAX_VOXELS: usize = 1 << 28;
+
+/// Where the voxels of the network's input lie in a scan, and the way back.
+///
+/// The model grid covers the same box as the scan: along each axis the outer edges coincide and there are
+/// `round(n * spacing / target)` voxels, at least one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelGrid {
+    /// Voxels of the scan in the model's axis order.
+    oriented: [usize; 3],
+    /// Index in the file's memory of the first voxel in the model's axis order.
+    start: usize,
+    /// Step in the file's memory along each model axis.
+    steps: [isize; 3],
+    shape: [usize; 3],
+    spacing_mm: [f64; 3],
+}
+
+impl ModelGrid {
+    pub(super) fn new(
+        shape_zyx: [usize; 3],
+        affine: &Affine,
+        orientation: Orientation,
+        target_mm: Option<[f64; 3]>,
+    ) -> Result<Self, PreprocessError> {
+        if shape_zyx.contains(&0) {
+            return Err(PreprocessError::Empty { shape: shape_zyx });
+        }
+        if !affine.is_invertible() {
+            let [x, y, z, _] = affine.0;
+            return Err(PreprocessError::Affine { rows: [x, y, z] });
+        }
+        let [z, y, x] = shape_zyx;
+        let (edges, memory_steps) = ([x, y, z], [1, x, x * y]);
+        let file_spacing_mm = affine.spacing_mm();
+        let axes = affine.orientation().to(orientation);
+
+        let mut start = 0;
+        let mut steps = [0; 3];
+        for (model_axis, (file_axis, is_turned)) in axes.into_iter().enumerate() {
+            let step = memory_steps[file_axis] as isize;
+            if is_turned {
+                start += (edges[file_axis] - 1) * memory_steps[file_axis];
+            }
+            steps[model_axis] = if is_turned { -step } else { step };
+        }
+        let oriented = axes.map(|(file_axis, _)| edges[file_axis]);
+        let from_mm = axes.map(|(file_axis, _)| file_spacing_mm[file_axis]);
+        let (shape, spacing_mm) = match target_mm {
+            None => (oriented, from_mm),
+            Some(to_mm) => resampled(oriented, from_mm, to_mm)?,
+        };
+        Ok(Self {
+            oriented,
+            start,
+            steps,
+            shape,
+            spacing_mm,
+        })
+    }
+
+    /// Voxels along `[slice, row, column]`.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// Edges of a voxel in mm, `[slice, row, column]`; near the target, as a whole number of voxels fills the scan.
+    pub fn spacing_mm(&self) -> [f64; 3] {
+        self.spacing_mm
+    }
+
+    /// A label map of the file grid on the model grid: of each model voxel the label at its centre. For training.
+    ///
+    /// # Shapes
+    /// `labels` is `[z, y, x]`, the result `[slice, row, column]`.
+    ///
+    /// # Panics
+    /// If `labels` is not of the scan's size.
+    pub fn labels_to_model(&self, labels: &[u8]) -> Vec<u8> {
+        assert_eq!(labels.len(), self.file_voxels(), "labels of another scan");
+        let nearest = |axis: usize| -> Vec<isize> {
+            let (from, to) = (self.oriented[axis], self.shape[axis]);
+            (0..to)
+                .map(|i| {
+                    let voxel = ((i as f64 + 0.5) * from as f64 / to as f64) as usize;
+                    voxel.min(from - 1) as isize * self.steps[axis]
+                })
+                .collect()
+        };
+        let [slices, rows, columns] = [nearest(0), nearest(1), nearest(2)];
+        let mut result = Vec::with_capacity(slices.len() * rows.len() * columns.len());
+        for slice in slices {
+            for row in &rows {
+                let start = self.start as isize + slice + row;
+                result.extend(
+                    columns
+                        .iter()
+                        .map(|column| labels[(start + column) as usize]),
+                );
+            }
+        }
+        result
+    }
+
+    /// The label of each voxel of the scan: scores are interpolated to the file grid, and the class with the highest
+    /// wins, the lower one of equals.
+    ///
+    /// Works slice by slice, so nothing of the size of `scores` is allocated besides the labels.
+    ///
+    /// # Shapes
+    /// `scores` is `[class, slice, row, column]` on the model grid, the result `[z, y, x]` on the file grid.
+    ///
+    /// # Errors
+    /// [`PreprocessError::Score`] if a score is NaN or infinite, [`PreprocessError::Count`] for another number of
+    /// scores, [`PreprocessError::Setting`] for no class or more than 256.
+    pub fn scores_to_labels(
+        &self,
+        scores: &[f32],
+        num_classes: usize,
+    ) -> Result<Vec<u8>, PreprocessError> {
+        if !(1..=256).contains(&num_classes) {
+            return Err(PreprocessError::Setting {
+                setting: "number of classes",
+                found: num_classes.to_string(),
+                expected: "1 to 256",
+            });
+        }
+        let class_voxels: usize = self.shape.iter().product();
+        if scores.len() != class_voxels * num_classes {
+            return Err(PreprocessError::Count {
+                expected: class_voxels * num_classes,
+                got: scores.len(),
+            });
+        }
+        if let Some(at) = scores.iter().position(|score| !score.is_finite()) {
+            let (class, index) = (at / class_voxels, at % class_voxels);
+            let [_, rows, columns] = self.shape;
+            return Err(PreprocessError::Score {
+                class,
+                voxel: [
+                    index / (rows * columns),
+                    index / columns % rows,
+                    index % columns,
+                ],
+                value: scores[at],
+            });
+        }
+
+        let back = [0, 1, 2].map(|axis| AxisWeights::new(self.shape[axis], self.oriented[axis]));
+        let [slices, rows, columns] = self.oriented;
+        let plane = self.shape[1] * self.shape[2];
+        let mut labels = vec![0; self.file_voxels()];
+        let mut best = vec![0.0f32; rows * columns];
+        let mut winner = vec![0u8; rows * columns];
+        let (mut mixed, mut tall, mut wide) = (Vec::new(), Vec::new(), Vec::new());
+        for slice in 0..slices {
+            let [(a, share_a), (b, share_b)] = back[0].neighbours(slice);
+            for (class, scores) in scores.chunks_exact(class_voxels).enumerate() {
+                let (a, b) = (&scores[a * plane..][..plane], &scores[b * plane..][..plane]);
+                let mut current: &[f32] = a;
+                if share_b > 0.0 {
+                    mixed.clear();
+                    mixed.extend(a.iter().zip(b).map(|(a, b)| share_a * a + share_b * b));
+                    current = &mixed;
+                }
+                if !back[1].is_identity() {
+                    back[1].apply(current, self.shape[2], &mut tall);
+                    current = &tall;
+                }
+                if !back[2].is_identity() {
+                    back[2].apply(current, 1, &mut wide);
+                    current = &wide;
+                }
+                if class == 0 {
+                    best.copy_from_slice(current);
+                    winner.fill(0);
+                } else {
+                    for ((best, winner), &score) in best.iter_mut().zip(&mut winner).zip(current) {
+                        if score > *best {
+                            *best = score;
+                            *winner = class as u8;
+                        }
+                    }
+                }
+            }
+            for (row, winners) in winner.chunks_exact(columns).enumerate() {
+                let mut at = self.memory_index([slice, row, 0]);
+                for &label in winners {
+                    labels[at as usize] = label;
+                    at += self.steps[2];
+                }
+            }
+        }
+        Ok(labels)
+    }
+
+    /// Values of the file grid in the model's axis order.
+    pub(super) fn orient(&self, values: &[f32]) -> Vec<f32> {
+        let [slices, rows, columns] = self.oriented;
+        let mut result = Vec::with_capacity(values.len());
+        for slice in 0..slices {
+            for row in 0..rows {
+                let start = self.memory_index([slice, row, 0]);
+                result.extend(
+                    (0..columns as isize).map(|c| values[(start + c * self.steps[2]) as usize]),
+                );
+            }
+        }
+        result
+    }
+
+    /// Values in the model's axis order on the model grid, trilinear.
+    pub(super) fn resample(&self, values: Vec<f32>) -> Vec<f32> {
+        let mut values = values;
+        let mut result = Vec::new();
+        // From the last axis to the first, so that what lies inside the current axis is already resampled.
+        for axis in (0..3).rev() {
+            let weights = AxisWeights::new(self.oriented[axis], self.shape[axis]);
+            if !weights.is_identity() {
+                let inner = self.shape[axis + 1..].iter().product();
+                weights.apply(&values, inner, &mut result);
+                std::mem::swap(&mut values, &mut result);
+            }
+        }
+        values
+    }
+
+    fn file_voxels(&self) -> usize {
+        self.oriented.iter().product()
+    }
+
+    /// Index in the file's memory of a voxel in the model's axis order.
+    fn memory_index(&self, voxel: [usize; 3]) -> isize {
+        let offset: isize = (0..3).map(|a| voxel[a] as isize * self.steps[a]).sum();
+        self.start as isize + offset
+    }
+}
+
+/// Shape and spacing nearest to a target, filling the same box.
+fn resampled(
+    shape: [usize; 3],
+    from_mm: [f64; 3],
+    to_mm: [f64; 3],
+) -> Result<([usize; 3], [f64; 3]), PreprocessError> {
+    if to_mm.iter().any(|&edge| !edge.is_finite() || edge <= 0.0) {
+        return Err(PreprocessError::Setting {
+            setting: "spacingMm",
+            found: format!("{to_mm:?}"),
+            expected: "three finite numbers above 0",
+        });
+    }
+    let edges: [f64; 3] = std::array::from_fn(|axis| {
+        (shape[axis] as f64 * from_mm[axis] / to_mm[axis])
+            .round()
+            .max(1.0)
+    });
+    // A product that overflows, or is no number, is too large as well.
+    if !(edges.iter().product::<f64>() <= MAX_VOXELS as f64) {
+        return Err(PreprocessError::TooLarge {
+            shape,
+            from_mm,
+            resampled: edges,
+            to_mm,
+            limit: MAX_VOXELS,
+        });
+    }
+    let new = edges.map(|edge| edge as usize);
+    let spacing_mm =
+        std::array::from_fn(|axis| shape[axis] as f64 * from_mm[axis] / new[axis] as f64);
+    Ok((new, spacing_mm))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(shape: [usize; 3], spacing_xyz_mm: [f64; 3], target: Option<[f64; 3]>) -> ModelGrid {
+        let affine = Affine::from_spacing_mm(spacing_xyz_mm);
+        ModelGrid::new(shape, &affine, Orientation::RAS, target).unwrap()
+    }
+
+    #[test]
+    fn slices_run_along_the_first_letter() {
+        // A file of 2×3×4 voxels x, y, z: the model's slices run to R, which is x.
+        let model = grid([4, 3, 2], [1.0, 2.0, 3.0], None);
+        assert_eq!(model.shape(), [2, 3, 4]);
+        assert_eq!(model.spacing_mm(), [1.0, 2.0, 3.0]);
+        let file: Vec<f32> = (0..24).map(|i| i as f32).collect();
+        // Along a column (z) the file's index grows by 6.
+        assert_eq!(model.orient(&file)[..4], [0.0, 6.0, 12.0, 18.0]);
+    }
+
+    /// round(10 · 1.5 / 1) = 15, round(7 · 0.8 / 1) = 6, and never fewer than one.
+    #[test]
+    fn the_shape_is_rounded_and_the_box_is_kept() {
+        let model = grid([1, 7, 10], [1.5, 0.8, 0.2], Some([1.0; 3]));
+        assert_eq!(model.shape(), [15, 6, 1]);
+        let spacing = model.spacing_mm();
+        assert!((spacing[1] - 5.6 / 6.0).abs() < 1e-12);
+        assert!((spacing[2] - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_spacing_that_can_not_be_is_refused_before_allocating() {
+        let affine = Affine::from_spacing_mm([1000.0; 3]);
+        let result = ModelGrid::new([300; 3], &affine, Orientation::RAS, Some([0.5; 3]));
+        assert!(
+            matches!(result, Err(PreprocessError::TooLarge { .. })),
+            "{result:?}"
+        );
+        let result = ModelGrid::new([300; 3], &affine, Orientation::RAS, Some([0.0, 1.0, 1.0]));
+        assert!(
+            matches!(result, Err(PreprocessError::Setting { .. })),
+            "{result:?}"
+        );
+        let result = ModelGrid::new([3, 0, 3], &affine, Orientation::RAS, None);
+        assert_eq!(result, Err(PreprocessError::Empty { shape: [3, 0, 3] }));
+        let flat = Affine::from_spacing_mm([1.0, 0.0, 1.0]);
+        let result = ModelGrid::new([3; 3], &flat, Orientation::RAS, None);
+        assert!(
+            matches!(result, Err(PreprocessError::Affine { .. })),
+            "{result:?}"
+        );
+    }
+
+    #[test]
+    fn equal_scores_go_to_the_lower_class() {
+        let model = grid([1, 1, 2], [1.0; 3], None);
+        let labels = model
+            .scores_to_labels(&[1.0, 0.0, 1.0, 2.0, 0.5, 2.0], 3)
+            .unwrap();
+        assert_eq!(labels, [0, 1]);
+    }
+
+    #[test]
+    fn a_score_that_is_not_finite_is_named() {
+        let model = grid([2, 3, 4], [1.0; 3], None);
+        let mut scores = vec![0.0; 2 * 24];
+        scores[24 + 6 + 2 + 1] = f32::NAN;
+        let error = model.scores_to_labels(&scores, 2).unwrap_err();
+        assert!(
+            matches!(error, PreprocessError::Score { class: 1, voxel: [1, 1, 1], value } if value.is_nan()),
+            "{error}"
+        );
+        assert!(matches!(
+            model.scores_to_labels(&scores[1..], 2),
+            Err(PreprocessError::Count {
+                expected: 48,
+                got: 47
+            })
+        ));
+        assert!(model.scores_to_labels(&[], 0).is_err());
+    }
+
+    /// The way back slice by slice equals trilinear interpolation of each class as a whole.
+    #[test]
+    fn scores_are_interpolated_not_labels() {
+        let model = grid([9, 7, 5], [1.2, 0.9, 2.0], Some([2.0, 1.0, 1.0]));
+        assert_eq!(model.shape(), [3, 6, 18]);
+        let voxels: usize = model.shape().iter().product();
+        let scores: Vec<f32> = (0..3 * voxels)
+            .map(|i| ((i * 7919) % 1013) as f32 / 1013.0)
+            .collect();
+        let labels = model.scores_to_labels(&scores, 3).unwrap();
+        let at = |class: usize, file: [usize; 3]| {
+            // file is x, y, z = model's axis order here.
+            let mut sum = 0.0f64;
+            let axes: Vec<[(usize, f32); 2]> = (0..3)
+                .map(|a| AxisWeights::new(model.shape[a], model.oriented[a]).neighbours(file[a]))
+                .collect();
+            for (d, wd) in axes[0] {
+                for (h, wh) in axes[1] {
+                    for (w, ww) in axes[2] {
+                        let index = ((class * 3 + d) * 6 + h) * 18 + w;
+                        sum += f64::from(wd * wh * ww) * f64::from(scores[index]);
+                    }
+                }
+            }
+            sum
+        };
+        for z in 0..9 {
+            for y in 0..7 {
+                for x in 0..5 {
+                    let found = [0, 1, 2].map(|class| at(class, [x, y, z]));
+                    let label = usize::from(labels[(z * 7 + y) * 5 + x]);
+                    let most = found.iter().copied().fold(f64::MIN, f64::max);
+                    assert!(found[label] > most - 1e-6, "{found:?} {label}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn labels_to_model_takes_the_voxel_at_the_centre() {
+        let model = grid([1, 1, 4], [1.0; 3], Some([2.0, 1.0, 1.0]));
+        assert_eq!(model.shape(), [2, 1, 1]);
+        assert_eq!(model.labels_to_model(&[1, 2, 3, 4]), [2, 4]);
+        let finer = grid([1, 1, 2], [1.0; 3], Some([0.5, 1.0, 1.0]));
+        assert_eq!(finer.labels_to_model(&[5, 6]), [5, 5, 6, 6]);
+    }
+}

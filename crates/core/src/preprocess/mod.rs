@@ -1,0 +1,190 @@
+//! From a scan's own grid to the network's, and back.
+//!
+//! The steps of [`Preprocessing::apply`], in order: axes permuted and turned to the model's orientation, values
+//! normalised, grid resampled to the model's spacing. The way back, [`ModelGrid::scores_to_labels`], interpolates the
+//! network's scores, not labels.
+
+mod grid;
+mod normalize;
+mod resample;
+
+pub use grid::ModelGrid;
+
+use serde::{Deserialize, Serialize};
+
+use crate::volume::{Affine, Orientation, Volume};
+
+/// How a scan becomes the network's input; part of a model's manifest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Preprocessing {
+    /// Towards which side slices, rows and columns of the model grid run: `RAS` = slices to the right, rows to
+    /// anterior, columns to superior.
+    pub orientation: Orientation,
+    /// Edges of a model voxel in mm, `[slice, row, column]`; none keeps the scan's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spacing_mm: Option<[f64; 3]>,
+    /// What happens to the values.
+    pub intensity: Intensity,
+}
+
+/// How a scan's values are brought to a common scale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+pub enum Intensity {
+    /// Clip to two percentiles of the scan's finite voxels, then subtract the mean and divide by the standard
+    /// deviation (of the population) of all voxels; for MR.
+    PercentileZScore {
+        /// Lower percentile, in percent.
+        low_percent: f64,
+        /// Upper percentile, in percent.
+        high_percent: f64,
+    },
+    /// Clip to `center ± width / 2`, then subtract `mean` and divide by `std`; for CT, in Hounsfield units.
+    Window {
+        /// Middle of the window.
+        center: f32,
+        /// Width of the window.
+        width: f32,
+        /// Subtracted after clipping.
+        mean: f32,
+        /// Divided by after that.
+        std: f32,
+    },
+}
+
+/// A scan on the model grid, ready for the network.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Normalised values, `[slice, row, column]`.
+    pub voxels: Vec<f32>,
+    /// Voxels along `[slice, row, column]`.
+    pub shape: [usize; 3],
+    /// The way back to the scan's own grid.
+    pub grid: ModelGrid,
+}
+
+/// Why a scan can't be prepared, or scores not be brought back.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PreprocessError {
+    /// An edge of the volume is 0.
+    #[error("the volume is empty: its shape (z, y, x) is {shape:?}")]
+    Empty {
+        /// `[z, y, x]`.
+        shape: [usize; 3],
+    },
+    /// Shape and number of values disagree.
+    #[error("{got} values for a grid of {expected}")]
+    Count {
+        /// Values that the shape asks for.
+        expected: usize,
+        /// Values given.
+        got: usize,
+    },
+    /// The affine does not say where voxels are.
+    #[error(
+        "the scan's affine is flat or not finite, so its voxels have no place in space: {rows:?}"
+    )]
+    Affine {
+        /// First three rows.
+        rows: [[f64; 4]; 3],
+    },
+    /// No value is finite.
+    #[error("all {voxels} voxels are NaN or infinite: there is nothing to see in this scan")]
+    NotFinite {
+        /// Voxels of the scan.
+        voxels: usize,
+    },
+    /// All values are the same, or become so by clipping.
+    #[error("the scan is constant: every voxel is {value} after clipping to {low} … {high}")]
+    Constant {
+        /// The one value.
+        value: f32,
+        /// Lower bound of the clipping.
+        low: f32,
+        /// Upper bound of the clipping.
+        high: f32,
+    },
+    /// The model's settings can't be used.
+    #[error("the model's preprocessing is wrong: {setting} is {found}, expected is {expected}")]
+    Setting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// What was found.
+        found: String,
+        /// What is expected.
+        expected: &'static str,
+    },
+    /// The model grid would be enormous.
+    #[error(
+        "a scan of {shape:?} voxels of {from_mm:?} mm would become {resampled:?} voxels of {to_mm:?} mm; at most {limit} voxels are expected: is the spacing in its header right?"
+    )]
+    TooLarge {
+        /// Voxels of the scan in the model's orientation.
+        shape: [usize; 3],
+        /// Their edges.
+        from_mm: [f64; 3],
+        /// Voxels of the model grid.
+        resampled: [f64; 3],
+        /// Their edges.
+        to_mm: [f64; 3],
+        /// Most voxels of a model grid.
+        limit: usize,
+    },
+    /// The network gave a number that is no number.
+    #[error(
+        "the network's score for class {class} at {voxel:?} (slice, row, column) is {value}, not a finite number"
+    )]
+    Score {
+        /// The class.
+        class: usize,
+        /// Index on the model grid.
+        voxel: [usize; 3],
+        /// The score.
+        value: f32,
+    },
+}
+
+impl Preprocessing {
+    /// Brings a scan onto the model grid and its values to the model's scale.
+    ///
+    /// Voxels that are not finite count as the lowest finite value.
+    ///
+    /// # Errors
+    /// A volume that is empty, constant or nowhere finite; an unusable affine or setting.
+    pub fn apply(&self, volume: &Volume) -> Result<Prepared, PreprocessError> {
+        let grid = self.grid(volume.shape, &volume.affine)?;
+        let expected = volume.shape.iter().product();
+        if volume.voxels.len() != expected {
+            return Err(PreprocessError::Count {
+                expected,
+                got: volume.voxels.len(),
+            });
+        }
+        let mut voxels = grid.orient(&volume.voxels);
+        self.intensity.normalize(&mut voxels)?;
+        Ok(Prepared {
+            voxels: grid.resample(voxels),
+            shape: grid.shape(),
+            grid,
+        })
+    }
+
+    /// The model grid of a scan of this shape (`[z, y, x]`) and affine.
+    ///
+    /// # Errors
+    /// An empty shape, an unusable affine or spacing, a grid of too many voxels.
+    pub fn grid(
+        &self,
+        shape_zyx: [usize; 3],
+        affine: &Affine,
+    ) -> Result<ModelGrid, PreprocessError> {
+        ModelGrid::new(shape_zyx, affine, self.orientation, self.spacing_mm)
+    }
+}

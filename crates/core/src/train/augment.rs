@@ -1,0 +1,321 @@
+//! Random windows of training volumes.
+
+use super::dataset::TrainingCase;
+use super::recipe::Augmentation;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+/// A window and its labels, both `[slice, row, column]`, flattened.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Normalised intensities.
+    pub voxels: Vec<f32>,
+    /// Class of each voxel.
+    pub labels: Vec<u8>,
+}
+
+/// Draws random windows. Each is a function of the seed, the epoch and the place in it alone,
+/// so that a resumed run goes on as if it had never stopped.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    augmentation: Augmentation,
+    window: [usize; 3],
+    num_classes: usize,
+    seed: u64,
+}
+
+impl Sampler {
+    /// A sampler of windows of edge `window`.
+    pub fn new(
+        augmentation: Augmentation,
+        window: [usize; 3],
+        num_classes: usize,
+        seed: u64,
+    ) -> Self {
+        Self {
+            augmentation,
+            window,
+            num_classes,
+            seed,
+        }
+    }
+
+    /// The order in which an epoch draws from its cases, each `windows_per_case` times.
+    pub fn order(&self, num_cases: usize, windows_per_case: usize, epoch: usize) -> Vec<usize> {
+        let mut rng = self.rng(epoch, usize::MAX);
+        let mut order: Vec<usize> = (0..num_cases * windows_per_case)
+            .map(|i| i % num_cases)
+            .collect();
+        for i in (1..order.len()).rev() {
+            order.swap(i, rng.random_range(0..=i));
+        }
+        order
+    }
+
+    fn rng(&self, epoch: usize, index: usize) -> StdRng {
+        let mut state = self.seed;
+        for part in [epoch as u64, index as u64] {
+            // SplitMix64's step keeps neighbouring numbers apart.
+            state = (state ^ part).wrapping_add(0x9E37_79B9_7F4A_7C15);
+            state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            state ^= state >> 27;
+        }
+        StdRng::seed_from_u64(state)
+    }
+
+    /// Window `index` of `epoch`, from `case`.
+    pub fn draw(&self, case: &TrainingCase, epoch: usize, index: usize) -> Sample {
+        let settings = &self.augmentation;
+        let mut rng = self.rng(epoch, index);
+        let symmetric = |rng: &mut StdRng, limit: f32| rng.random_range(-1.0..=1.0f32) * limit;
+
+        let mut matrix = diagonal([1.0; 3]);
+        if rng.random_bool(f64::from(settings.affine)) {
+            let angles: [f32; 3] =
+                std::array::from_fn(|_| symmetric(&mut rng, settings.rotation_deg).to_radians());
+            let scale = rng.random_range(settings.scale[0]..=settings.scale[1]);
+            matrix = multiply(rotation(angles), diagonal([1.0 / scale; 3]));
+        }
+        if rng.random_bool(f64::from(settings.flip_slices)) {
+            for row in &mut matrix {
+                row[0] = -row[0];
+            }
+        }
+        // Rotations are in millimetres, indices in voxels.
+        let spacing = case.spacing_mm.map(|mm| mm as f32);
+        for (row, line) in matrix.iter_mut().enumerate() {
+            for (column, value) in line.iter_mut().enumerate() {
+                *value *= spacing[column] / spacing[row];
+            }
+        }
+        // A volume longer than the window is cut at random, a shorter one lies in the middle.
+        let shift: [f32; 3] = std::array::from_fn(|axis| {
+            let room = case.shape[axis].saturating_sub(self.window[axis]) as f32;
+            symmetric(&mut rng, room / 2.0) + symmetric(&mut rng, settings.shift_voxels).round()
+        });
+        let mut sample = self.resample(case, matrix, shift);
+
+        if rng.random_bool(f64::from(settings.intensity)) {
+            let contrast = 1.0 + symmetric(&mut rng, settings.contrast);
+            let brightness = symmetric(&mut rng, settings.brightness);
+            let noise = rng.random_range(0.0..=1.0f32) * settings.noise;
+            for value in &mut sample.voxels {
+                // The sum of four uniform numbers is near enough to normal for noise.
+                let normal: f32 =
+                    (0..4).map(|_| rng.random_range(-1.0..1.0f32)).sum::<f32>() * 0.866;
+                *value = *value * contrast + brightness + noise * normal;
+            }
+        }
+        sample
+    }
+
+    /// The window as it stands, without any change.
+    pub fn centred(&self, case: &TrainingCase) -> Sample {
+        self.resample(case, diagonal([1.0; 3]), [0.0; 3])
+    }
+
+    /// Trilinear resampling around the middle of the volume; labels by the largest share of
+    /// the eight neighbours. Zero and background beyond the border.
+    fn resample(&self, case: &TrainingCase, matrix: [[f32; 3]; 3], shift: [f32; 3]) -> Sample {
+        let num_voxels = self.window.iter().product();
+        let mut sample = Sample {
+            voxels: Vec::with_capacity(num_voxels),
+            labels: Vec::with_capacity(num_voxels),
+        };
+        let [depth, height, width] = case.shape;
+        // An odd difference of edges leaves half a voxel; inference rounds it down, and so
+        // must this, or every image would be blurred.
+        let centre: [f32; 3] = std::array::from_fn(|axis| {
+            let margin = self.window[axis].saturating_sub(case.shape[axis]) / 2;
+            let middle = (self.window[axis] as f32 - 1.0) / 2.0;
+            if case.shape[axis] > self.window[axis] {
+                let cut = (case.shape[axis] - self.window[axis]) / 2;
+                middle + cut as f32
+            } else {
+                middle - margin as f32
+            }
+        });
+        let mut shares = vec![0.0f32; self.num_classes];
+        for z in 0..self.window[0] {
+            for y in 0..self.window[1] {
+                for x in 0..self.window[2] {
+                    let offset = [z, y, x];
+                    let offset: [f32; 3] = std::array::from_fn(|axis| {
+                        offset[axis] as f32 - (self.window[axis] as f32 - 1.0) / 2.0
+                    });
+                    let place: [f32; 3] = std::array::from_fn(|axis| {
+                        let row = matrix[axis];
+                        centre[axis]
+                            + shift[axis]
+                            + row[0] * offset[0]
+                            + row[1] * offset[1]
+                            + row[2] * offset[2]
+                    });
+                    let base = place.map(f32::floor);
+                    let mut value = 0.0;
+                    shares.fill(0.0);
+                    for corner in 0..8 {
+                        let step = [corner >> 2 & 1, corner >> 1 & 1, corner & 1];
+                        let weight: f32 = (0..3)
+                            .map(|axis| {
+                                let fraction = place[axis] - base[axis];
+                                if step[axis] == 1 { fraction } else { 1.0 - fraction }
+                            })
+                            .product();
+                        if weight == 0.0 {
+                            continue;
+                        }
+                        let at: [i64; 3] =
+                            std::array::from_fn(|axis| base[axis] as i64 + step[axis] as i64);
+                        let inside = at[0] >= 0
+                            && at[1] >= 0
+                            && at[2] >= 0
+                            && at[0] < depth as i64
+                            && at[1] < height as i64
+                            && at[2] < width as i64;
+                        if inside {
+                            let index = (at[0] as usize * height + at[1] as usize) * width
+                                + at[2] as usize;
+                            value += weight * case.voxels[index];
+                            shares[usize::from(case.labels[index])] += weight;
+                        } else {
+                            shares[0] += weight;
+                        }
+                    }
+                    let mut label = 0;
+                    for class in 1..shares.len() {
+                        if shares[class] > shares[label] {
+                            label = class;
+                        }
+                    }
+                    sample.voxels.push(value);
+                    sample.labels.push(label as u8);
+                }
+            }
+        }
+        sample
+    }
+}
+
+fn diagonal(values: [f32; 3]) -> [[f32; 3]; 3] {
+    std::array::from_fn(|i| std::array::from_fn(|j| if i == j { values[i] } else { 0.0 }))
+}
+
+fn multiply(a: [[f32; 3]; 3], b: [[f32; 3]; 3]) -> [[f32; 3]; 3] {
+    std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| a[i][k] * b[k][j]).sum()))
+}
+
+/// Rotation about the three axes, one after the other.
+fn rotation(angles: [f32; 3]) -> [[f32; 3]; 3] {
+    let mut matrix = diagonal([1.0; 3]);
+    for (axis, angle) in angles.into_iter().enumerate() {
+        let (i, j) = ((axis + 1) % 3, (axis + 2) % 3);
+        let mut turn = diagonal([1.0; 3]);
+        turn[i][i] = angle.cos();
+        turn[j][j] = angle.cos();
+        turn[i][j] = -angle.sin();
+        turn[j][i] = angle.sin();
+        matrix = multiply(turn, matrix);
+    }
+    matrix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Intensity tells the label, so that any misalignment shows.
+    fn case(shape: [usize; 3]) -> TrainingCase {
+        let [depth, height, width] = shape;
+        let labels: Vec<u8> = (0..depth * height * width)
+            .map(|i| {
+                let (z, y, x) = (i / (height * width), i / width % height, i % width);
+                let inside = (3..depth - 4).contains(&z)
+                    && (4..height - 3).contains(&y)
+                    && (3..width - 3).contains(&x);
+                u8::from(inside) * if y < height / 2 { 1 } else { 2 }
+            })
+            .collect();
+        TrainingCase {
+            name: "made".into(),
+            voxels: labels.iter().map(|label| f32::from(*label)).collect(),
+            labels,
+            shape,
+            spacing_mm: [1.0, 1.5, 0.8],
+        }
+    }
+
+    fn sampler(intensity: f32) -> Sampler {
+        Sampler::new(
+            Augmentation {
+                flip_slices: 0.5,
+                affine: 0.5,
+                rotation_deg: 15.0,
+                scale: [0.85, 1.18],
+                shift_voxels: 2.0,
+                intensity,
+                contrast: 0.2,
+                brightness: 0.2,
+                noise: 0.1,
+            },
+            [16, 24, 20],
+            3,
+            7,
+        )
+    }
+
+    #[test]
+    fn labels_stay_where_the_image_is() {
+        let case = case([14, 26, 19]);
+        let sampler = sampler(0.0);
+        for index in 0..40 {
+            let sample = sampler.draw(&case, 0, index);
+            let mut wrong = 0;
+            for (value, label) in sample.voxels.iter().zip(&sample.labels) {
+                // Between two labels the image passes through the third; half a label is the
+                // most that a voxel of a right place can be off there.
+                if (value - f32::from(*label)).abs() > 1.01 {
+                    wrong += 1;
+                }
+            }
+            assert_eq!(wrong, 0, "window {index}");
+            assert!(sample.labels.contains(&1) && sample.labels.contains(&2));
+        }
+    }
+
+    #[test]
+    fn the_centred_window_is_the_volume_itself() {
+        let case = case([13, 21, 20]);
+        let sample = sampler(0.0).centred(&case);
+        let margin = [1, 1, 0];
+        for z in 0..13 {
+            for y in 0..21 {
+                for x in 0..20 {
+                    let here = ((z + margin[0]) * 24 + y + margin[1]) * 20 + x + margin[2];
+                    let there = (z * 21 + y) * 20 + x;
+                    assert_eq!(sample.voxels[here], case.voxels[there]);
+                    assert_eq!(sample.labels[here], case.labels[there]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_place_gives_the_same_window() {
+        let case = case([14, 26, 19]);
+        let sampler = sampler(1.0);
+        let (a, b) = (sampler.draw(&case, 3, 5), sampler.draw(&case, 3, 5));
+        assert_eq!(a.voxels, b.voxels);
+        assert_ne!(a.voxels, sampler.draw(&case, 3, 6).voxels);
+        assert_ne!(a.voxels, sampler.draw(&case, 4, 5).voxels);
+    }
+
+    #[test]
+    fn an_epoch_sees_every_case_equally_often() {
+        let order = sampler(0.0).order(7, 3, 2);
+        for case in 0..7 {
+            assert_eq!(order.iter().filter(|c| **c == case).count(), 3);
+        }
+        assert_ne!(order, sampler(0.0).order(7, 3, 3));
+    }
+}

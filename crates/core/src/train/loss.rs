@@ -1,0 +1,135 @@
+//! The loss of both stages: 0.2 cross-entropy + 0.8 soft Dice.
+
+use burn::tensor::activation::{log_softmax, softmax};
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// Label that takes no part in the loss.
+pub const IGNORED: u8 = 255;
+
+/// Weight of the cross-entropy; the rest is Dice.
+pub const CROSS_ENTROPY_WEIGHT: f32 = 0.2;
+
+const SMOOTH: f32 = 1e-5;
+/// Voxels' worth of probability that an absent class may take before it counts as wrong.
+const ABSENT_VOXELS: f32 = 10.0;
+
+/// The loss and its two parts, each a tensor of one value.
+#[derive(Clone, Debug)]
+pub struct SegmentationLoss {
+    /// Weighted sum, to be minimised.
+    pub total: Tensor<1>,
+    /// Mean negative log-likelihood of a voxel.
+    pub cross_entropy: Tensor<1>,
+    /// One minus the mean soft Dice of the foreground classes.
+    pub dice: Tensor<1>,
+}
+
+/// One plane per class with ones where the label is that class; nothing where it is
+/// [`IGNORED`].
+///
+/// # Shapes
+/// - `labels`: `shape` = `[batch, slice, row, column]`, flattened
+/// - returns: `[batch, class, slice * row * column]`
+pub fn one_hot(
+    labels: &[u8],
+    shape: [usize; 4],
+    num_classes: usize,
+    device: &Device,
+) -> Tensor<3> {
+    let [batch, depth, height, width] = shape;
+    let num_voxels = depth * height * width;
+    assert_eq!(labels.len(), batch * num_voxels, "one label per voxel");
+    let mut planes = vec![0.0f32; batch * num_classes * num_voxels];
+    for (b, labels) in labels.chunks(num_voxels).enumerate() {
+        for (i, &label) in labels.iter().enumerate() {
+            if usize::from(label) < num_classes {
+                planes[(b * num_classes + usize::from(label)) * num_voxels + i] = 1.0;
+            } else {
+                debug_assert_eq!(label, IGNORED, "label beyond the classes");
+            }
+        }
+    }
+    Tensor::from_data(
+        TensorData::new(planes, [batch, num_classes, num_voxels]),
+        device,
+    )
+}
+
+/// Compares logits with a target made by [`one_hot`].
+///
+/// Soft Dice is taken over the whole batch, per foreground class; a class absent from the
+/// target counts as perfect while fewer than ten voxels' worth of probability is spent on it.
+///
+/// # Shapes
+/// - `logits`: `[batch, class, slice, row, column]`
+/// - `target`: `[batch, class, slice * row * column]`
+///
+/// Source: paper, section 3.1.
+pub fn segmentation_loss(logits: Tensor<5>, target: Tensor<3>) -> SegmentationLoss {
+    let logits: Tensor<3> = logits.flatten(2, 4); // [b, n, v]
+    let [_, classes, _] = logits.dims();
+    let valid = target.clone().sum_dim(1);
+    let num_valid = valid.clone().sum().clamp_min(1.0);
+
+    let log_likelihood = (log_softmax(logits.clone(), 1) * target.clone()).sum();
+    let cross_entropy = log_likelihood.neg() / num_valid;
+
+    let foreground = classes - 1;
+    let sum = |x: Tensor<3>| {
+        x.narrow(1, 1, foreground)
+            .sum_dim(2)
+            .sum_dim(0)
+            .reshape([foreground])
+    };
+    let probability = softmax(logits, 1) * valid;
+    let shared = sum(probability.clone() * target.clone());
+    let predicted = sum(probability);
+    let present = sum(target);
+    let is_rightly_absent = present
+        .clone()
+        .equal_scalar(0.0)
+        .bool_and(predicted.clone().lower_scalar(ABSENT_VOXELS));
+    let dice = (shared.mul_scalar(2.0).add_scalar(SMOOTH))
+        / (predicted + present).add_scalar(SMOOTH);
+    let dice = dice.mask_fill(is_rightly_absent, 1.0).mean();
+    let dice = dice.neg().add_scalar(1.0);
+
+    let total = cross_entropy.clone().mul_scalar(CROSS_ENTROPY_WEIGHT)
+        + dice.clone().mul_scalar(1.0 - CROSS_ENTROPY_WEIGHT);
+    SegmentationLoss {
+        total,
+        cross_entropy,
+        dice,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand: logits far apart and right everywhere.
+    #[test]
+    fn a_perfect_answer_costs_nothing() {
+        let device = Device::flex();
+        let labels = [0u8, 1, 2, 1];
+        let target = one_hot(&labels, [1, 1, 2, 2], 3, &device);
+        let logits = target.clone().mul_scalar(50.0).reshape([1, 3, 1, 2, 2]);
+        let loss = segmentation_loss(logits, target);
+        let total: f32 = loss.total.into_scalar();
+        assert!(total < 1e-4, "{total}");
+    }
+
+    /// An absent class is only forgiven while hardly any probability is spent on it.
+    #[test]
+    fn an_absent_class_is_forgiven_below_ten_voxels() {
+        let device = Device::flex();
+        let loss = |voxels: usize| {
+            let target = one_hot(&vec![0; voxels], [1, 1, 1, voxels], 2, &device);
+            let logits = Tensor::zeros([1, 2, 1, 1, voxels], &device);
+            let dice: f32 = segmentation_loss(logits, target).dice.into_scalar();
+            dice
+        };
+        assert!(loss(18).abs() < 1e-6, "nine voxels' worth");
+        assert!((loss(22) - 1.0).abs() < 1e-5, "eleven voxels' worth");
+    }
+}

@@ -1,0 +1,65 @@
+//! Training: stage 1 on slices, stage 2 on volumes.
+
+pub mod augment;
+pub mod checkpoint;
+pub mod clip;
+pub mod dataset;
+pub mod ema;
+pub mod freeze;
+pub mod loss;
+pub mod network;
+pub mod recipe;
+pub mod schedule;
+pub mod stage;
+pub mod trainer;
+pub mod validate;
+
+pub use dataset::{Dataset, TrainingCase};
+pub use recipe::Recipe;
+pub use trainer::{Event, Trainer};
+
+use std::path::PathBuf;
+
+/// Why a training run cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Problems of the data set, one per line.
+    #[error("the data set cannot be used:\n{}", .0.join("\n"))]
+    Data(Vec<String>),
+    /// Settings that cannot work.
+    #[error("{0}")]
+    Recipe(String),
+    /// A checkpoint that does not fit or is damaged.
+    #[error("checkpoint {path}: {reason}")]
+    Checkpoint {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The loss left the numbers.
+    #[error("the loss of stage {stage} became {loss} at step {step}; lower the learning rate")]
+    Diverged {
+        /// 1 or 2.
+        stage: usize,
+        /// Optimiser step.
+        step: usize,
+        /// Its value.
+        loss: f32,
+    },
+    /// Validation failed.
+    #[error(transparent)]
+    Infer(#[from] crate::infer::InferError),
+    /// Weights failed to load or save.
+    #[error(transparent)]
+    Weights(#[from] crate::weights::WeightsError),
+}

@@ -1,0 +1,104 @@
+//! Everything that a training run is told: a file that people write and a run keeps.
+
+use crate::model::DinoMed3dConfig;
+use crate::preprocess::Preprocessing;
+use serde::{Deserialize, Serialize};
+
+/// A training recipe.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Recipe {
+    /// Folder name of the model.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// One or two sentences for people.
+    pub description: String,
+    /// What kind of scan, such as "T1-weighted MR".
+    pub modality: String,
+    /// Facts about the data that travel with the weights.
+    pub data: DataFacts,
+    /// Red, green, blue of each label after background.
+    pub colors: Vec<[u8; 3]>,
+    /// How a scan becomes the network's input.
+    pub preprocessing: Preprocessing,
+    /// Edge of a window, `[slice, row, column]`.
+    pub window: [usize; 3],
+    /// Fraction by which windows overlap in inference.
+    pub overlap: f32,
+    /// Seed of weights, order and augmentation.
+    pub seed: u64,
+    /// Every n-th case in sorted order, from the first, validates.
+    pub validation_every: usize,
+    /// Decay of the moving average of the weights.
+    pub ema_decay: f32,
+    /// The proxy task on slices.
+    pub stage1: StageRecipe,
+    /// The whole network on volumes.
+    pub stage2: StageRecipe,
+    /// Whether stage 2 leaves the transformer as stage 1 made it and trains only what is new.
+    pub freeze_backbone: bool,
+    /// Random changes of training volumes.
+    pub augmentation: Augmentation,
+    /// The network; the compact preset when absent.
+    #[serde(default)]
+    pub architecture: Option<DinoMed3dConfig>,
+}
+
+/// Where data come from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DataFacts {
+    /// Data set, with citation.
+    pub source: String,
+    /// Its licence.
+    pub licence: String,
+    /// Licence of the weights trained on it.
+    pub weights_licence: String,
+    /// Who must be named.
+    pub attribution: String,
+}
+
+/// Settings of one stage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StageRecipe {
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Windows drawn from every case in an epoch.
+    pub windows_per_case: usize,
+    /// Windows in a step.
+    pub batch_size: usize,
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// AdamW's weight decay.
+    pub weight_decay: f32,
+    /// Steps of linear warm-up.
+    pub warmup_steps: usize,
+    /// Largest norm of the gradient.
+    pub max_gradient_norm: f32,
+}
+
+/// Ranges of random changes; every one is drawn anew for each window.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Augmentation {
+    /// Chance of a flip along the slices.
+    pub flip_slices: f32,
+    /// Chance of rotation and scaling.
+    pub affine: f32,
+    /// Largest rotation about each axis, in degrees.
+    pub rotation_deg: f32,
+    /// Smallest and largest scale.
+    pub scale: [f32; 2],
+    /// Largest shift along each axis, in voxels.
+    pub shift_voxels: f32,
+    /// Chance of a change of intensities.
+    pub intensity: f32,
+    /// Largest relative change of contrast.
+    pub contrast: f32,
+    /// Largest change of brightness, in standard deviations of the volume.
+    pub brightness: f32,
+    /// Largest standard deviation of added noise, likewise.
+    pub noise: f32,
+}

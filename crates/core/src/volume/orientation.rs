@@ -1,0 +1,199 @@
+//! Axis orders: towards which side each axis of an array runs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Letters of the negative and the positive end of world axes x, y, z.
+const LETTERS: [[char; 2]; 3] = [['L', 'R'], ['P', 'A'], ['I', 'S']];
+
+/// Towards which side each of three axes runs, such as `RAS`: right, anterior, superior.
+///
+/// Written and serialised as its three letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Orientation {
+    /// World axis (0 left-right, 1 posterior-anterior, 2 inferior-superior) of each axis.
+    axes: [u8; 3],
+    /// Whether each axis runs towards the positive end (R, A, S).
+    positive: [bool; 3],
+}
+
+/// Three letters that are no axis order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{found:?} is not an axis order: expected one of R/L, one of A/P and one of S/I in some order, such as \"RAS\""
+)]
+pub struct OrientationError {
+    /// What was found.
+    pub found: String,
+}
+
+impl Orientation {
+    /// Right, anterior, superior: the axes of NIfTI's world.
+    pub const RAS: Self = Self {
+        axes: [0, 1, 2],
+        positive: [true; 3],
+    };
+
+    /// All 48 axis orders.
+    pub fn all() -> impl Iterator<Item = Self> {
+        const PERMUTATIONS: [[u8; 3]; 6] = [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ];
+        PERMUTATIONS.into_iter().flat_map(|axes| {
+            (0..8u8).map(move |bits| Self {
+                axes,
+                positive: [bits & 1 == 0, bits & 2 == 0, bits & 4 == 0],
+            })
+        })
+    }
+
+    /// World axis (0 left-right, 1 posterior-anterior, 2 inferior-superior) along which axis `axis` runs.
+    pub fn world_axis(&self, axis: usize) -> usize {
+        usize::from(self.axes[axis])
+    }
+
+    /// Whether axis `axis` runs towards right, anterior or superior.
+    pub fn is_positive(&self, axis: usize) -> bool {
+        self.positive[axis]
+    }
+
+    /// For each axis of `target` the axis of `self` along the same line, and whether it runs the other way.
+    pub fn to(&self, target: Self) -> [(usize, bool); 3] {
+        [0, 1, 2].map(|t| {
+            let source = (0..3)
+                .find(|&s| self.axes[s] == target.axes[t])
+                .expect("an orientation names every world axis once");
+            (source, self.positive[source] != target.positive[t])
+        })
+    }
+
+    /// The axis order nearest to a matrix whose columns are the axes' directions in the world.
+    pub(super) fn nearest(columns: &[[f64; 3]; 3]) -> Self {
+        let mut axes = [None; 3];
+        let mut positive = [true; 3];
+        let mut free = [true; 3];
+        for (column, axis) in axes.iter_mut().enumerate() {
+            // The first of equals wins, as in numpy's argmax.
+            let mut best = 1e-8;
+            for world in 0..3 {
+                let along = columns[world][column];
+                if free[world] && along.abs() > best {
+                    best = along.abs();
+                    *axis = Some(world);
+                    positive[column] = along > 0.0;
+                }
+            }
+            if let Some(world) = *axis {
+                free[world] = false;
+            }
+        }
+        let axes = axes.map(|axis| {
+            let world = axis
+                .or_else(|| free.iter().position(|&f| f))
+                .expect("as many world axes as array axes");
+            free[world] = false;
+            world as u8
+        });
+        Self { axes, positive }
+    }
+}
+
+impl fmt::Display for Orientation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for axis in 0..3 {
+            let letter = LETTERS[self.world_axis(axis)][usize::from(self.positive[axis])];
+            write!(f, "{letter}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Orientation {
+    type Err = OrientationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fail = || OrientationError {
+            found: text.to_owned(),
+        };
+        let mut axes = [0u8; 3];
+        let mut positive = [true; 3];
+        let mut seen = [false; 3];
+        let mut letters = text.chars();
+        for axis in 0..3 {
+            let letter = letters.next().ok_or_else(fail)?;
+            let world = LETTERS
+                .iter()
+                .position(|pair| pair.contains(&letter))
+                .ok_or_else(fail)?;
+            if seen[world] {
+                return Err(fail());
+            }
+            seen[world] = true;
+            axes[axis] = world as u8;
+            positive[axis] = letter == LETTERS[world][1];
+        }
+        if letters.next().is_some() {
+            return Err(fail());
+        }
+        Ok(Self { axes, positive })
+    }
+}
+
+impl TryFrom<String> for Orientation {
+    type Error = OrientationError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Orientation> for String {
+    fn from(orientation: Orientation) -> Self {
+        orientation.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn all_48_orders_differ_and_survive_being_written() {
+        let names: HashSet<String> = Orientation::all().map(|o| o.to_string()).collect();
+        assert_eq!(names.len(), 48);
+        for order in Orientation::all() {
+            assert_eq!(order.to_string().parse(), Ok(order));
+        }
+    }
+
+    #[test]
+    fn letters_that_are_no_order_are_refused() {
+        for text in ["", "RA", "RASS", "RLS", "ras", "XYZ", "RAÉ"] {
+            assert!(text.parse::<Orientation>().is_err(), "{text}");
+        }
+    }
+
+    /// By hand: LIP to RAS takes axis 0 turned, axis 2 turned, axis 1 turned.
+    #[test]
+    fn the_way_between_two_orders_names_axis_and_turn() {
+        let from: Orientation = "LIP".parse().unwrap();
+        assert_eq!(from.to(Orientation::RAS), [(0, true), (2, true), (1, true)]);
+        let to: Orientation = "SLA".parse().unwrap();
+        assert_eq!(from.to(to), [(1, true), (0, false), (2, true)]);
+    }
+
+    #[test]
+    fn serde_uses_the_three_letters() {
+        assert_eq!(serde_json::to_string(&Orientation::RAS).unwrap(), "\"RAS\"");
+        assert!(serde_json::from_str::<Orientation>("\"RAX\"").is_err());
+    }
+}

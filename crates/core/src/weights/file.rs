@@ -1,0 +1,177 @@
+//! The weights file: safetensors, with large tensors in eight bits.
+//!
+//! A quantised tensor `name` of type I8 has its scales beside it as `name.scales`.
+
+use super::quantization::{BLOCK, dequantize, quantize};
+use super::{NamedTensor, NamedTensors, WeightsError};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use std::collections::HashMap;
+
+const SCALES: &str = ".scales";
+/// Norms, biases and other small tensors keep their precision: they cost no space.
+const SMALLEST_QUANTIZED: usize = 1024;
+
+/// How the values of a weights file are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Quantization {
+    /// 32-bit floating point.
+    None,
+    /// Eight bits with one scale per 64 values.
+    Q8Block64,
+}
+
+/// Writes tensors as a safetensors file.
+///
+/// # Errors
+/// [`WeightsError::NotFinite`] if a value is not finite; [`WeightsError::Format`] if the library
+/// refuses.
+pub fn encode(tensors: &NamedTensors, quantization: Quantization) -> Result<Vec<u8>, WeightsError> {
+    let mut stored: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, tensor) in tensors {
+        if tensor.values.iter().any(|value| !value.is_finite()) {
+            return Err(WeightsError::NotFinite(name.clone()));
+        }
+        let quantizes = quantization == Quantization::Q8Block64
+            && tensor.shape.len() > 1
+            && tensor.values.len() >= SMALLEST_QUANTIZED;
+        if quantizes {
+            let quantized = quantize(&tensor.values);
+            let bytes = quantized.values.iter().map(|v| v.cast_unsigned()).collect();
+            let num_blocks = quantized.scales.len();
+            stored.push((name.clone(), Dtype::I8, tensor.shape.clone(), bytes));
+            stored.push((
+                format!("{name}{SCALES}"),
+                Dtype::F32,
+                vec![num_blocks],
+                f32_bytes(&quantized.scales),
+            ));
+        } else {
+            let bytes = f32_bytes(&tensor.values);
+            stored.push((name.clone(), Dtype::F32, tensor.shape.clone(), bytes));
+        }
+    }
+    let views = stored
+        .iter()
+        .map(|(name, dtype, shape, bytes)| {
+            let view = TensorView::new(*dtype, shape.clone(), bytes)
+                .map_err(|error| WeightsError::Format(error.to_string()))?;
+            Ok((name.clone(), view))
+        })
+        .collect::<Result<Vec<_>, WeightsError>>()?;
+    let metadata = HashMap::from([("format".to_owned(), "dinomed3d-1".to_owned())]);
+    serialize(views, Some(metadata)).map_err(|error| WeightsError::Format(error.to_string()))
+}
+
+/// Reads what [`encode`] wrote, back in floating point.
+///
+/// # Errors
+/// [`WeightsError::Format`] for a damaged file, [`WeightsError::Encoding`] for a type other than
+/// F32 or I8 with scales, [`WeightsError::NotFinite`].
+pub fn decode(bytes: &[u8]) -> Result<NamedTensors, WeightsError> {
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|error| WeightsError::Format(error.to_string()))?;
+    let mut tensors = NamedTensors::new();
+    for (name, view) in file.iter() {
+        if name.ends_with(SCALES) {
+            continue;
+        }
+        let values = match view.dtype() {
+            Dtype::F32 => f32_values(view.data()),
+            Dtype::I8 => {
+                let scales = file
+                    .tensor(&format!("{name}{SCALES}"))
+                    .map_err(|_| WeightsError::Missing(vec![format!("{name}{SCALES}")]))?;
+                let scales = f32_values(scales.data());
+                let values: Vec<i8> = view.data().iter().map(|v| v.cast_signed()).collect();
+                if scales.len() != values.len().div_ceil(BLOCK) {
+                    return Err(WeightsError::Shape {
+                        name: format!("{name}{SCALES}"),
+                        found: vec![scales.len()],
+                        expected: vec![values.len().div_ceil(BLOCK)],
+                    });
+                }
+                dequantize(&values, &scales)
+            }
+            other => {
+                return Err(WeightsError::Encoding {
+                    name: name.to_owned(),
+                    found: format!("{other:?}"),
+                    expected: "F32, or I8 with scales",
+                });
+            }
+        };
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(WeightsError::NotFinite(name.to_owned()));
+        }
+        let shape = view.shape().to_vec();
+        tensors.insert(name.to_owned(), NamedTensor { shape, values });
+    }
+    Ok(tensors)
+}
+
+fn f32_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn f32_values(bytes: &[u8]) -> Vec<f32> {
+    bytes
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> NamedTensors {
+        let tensor = |shape: &[usize]| NamedTensor {
+            shape: shape.to_vec(),
+            values: (0..shape.iter().product::<usize>())
+                .map(|i| (i as f32 * 0.7).sin())
+                .collect(),
+        };
+        NamedTensors::from([
+            ("a.weight".to_owned(), tensor(&[40, 33])),
+            ("a.bias".to_owned(), tensor(&[40])),
+        ])
+    }
+
+    #[test]
+    fn floats_survive_exactly() {
+        let tensors = example();
+        let bytes = encode(&tensors, Quantization::None).unwrap();
+        assert_eq!(decode(&bytes).unwrap(), tensors);
+    }
+
+    /// Eight bits: 1/254 of the largest value of a block at most; biases exactly.
+    #[test]
+    fn eight_bits_are_close_and_small() {
+        let tensors = example();
+        let bytes = encode(&tensors, Quantization::Q8Block64).unwrap();
+        assert!(bytes.len() < 2 * 40 * 33);
+        let back = decode(&bytes).unwrap();
+        assert_eq!(back["a.bias"], tensors["a.bias"]);
+        for (a, b) in back["a.weight"].values.iter().zip(&tensors["a.weight"].values) {
+            assert!((a - b).abs() < 1.0 / 250.0);
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error() {
+        let bytes = encode(&example(), Quantization::Q8Block64).unwrap();
+        assert!(decode(&bytes[..bytes.len() - 5]).is_err());
+        assert!(decode(b"not a safetensors file").is_err());
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_refused() {
+        let mut tensors = example();
+        tensors.get_mut("a.bias").unwrap().values[3] = f32::NAN;
+        assert!(matches!(
+            encode(&tensors, Quantization::None),
+            Err(WeightsError::NotFinite(name)) if name == "a.bias"
+        ));
+    }
+}

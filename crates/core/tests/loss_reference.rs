@@ -1,0 +1,56 @@
+//! The loss against numbers of the reference implementation (PyTorch), see its README.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use dinomed3d_core::train::loss::{one_hot, segmentation_loss};
+use safetensors::SafeTensors;
+use std::path::PathBuf;
+
+fn reference_folder() -> PathBuf {
+    std::env::var_os("DINOMED3D_REFERENCE").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference"),
+        PathBuf::from,
+    )
+}
+
+/// Total, cross-entropy and Dice loss for three targets: all classes, one absent, some ignored.
+#[test]
+fn reference_loss() {
+    let folder = reference_folder();
+    let Ok(bytes) = std::fs::read(folder.join("loss.safetensors")) else {
+        println!("skipped: no {}", folder.display());
+        return;
+    };
+    let index: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let device = Device::flex();
+    let view = file.tensor("logits").unwrap();
+    let shape: [usize; 5] = view.shape().try_into().unwrap();
+    let values: Vec<f32> = view
+        .data()
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+        .collect();
+    let logits = Tensor::<5>::from_data(TensorData::new(values, shape), &device);
+    let [batch, classes, depth, height, width] = shape;
+    let expected = index["loss"]["total_ce_diceloss"].as_object().unwrap();
+    assert_eq!(expected.len(), 3);
+    for (name, numbers) in expected {
+        let labels: Vec<u8> = file
+            .tensor(&format!("target_{name}"))
+            .unwrap()
+            .data()
+            .chunks_exact(8)
+            .map(|b| u8::try_from(i64::from_le_bytes(b.try_into().unwrap())).unwrap())
+            .collect();
+        let target = one_hot(&labels, [batch, depth, height, width], classes, &device);
+        let loss = segmentation_loss(logits.clone(), target);
+        let found = [loss.total, loss.cross_entropy, loss.dice].map(|t| t.into_scalar::<f32>());
+        for (found, expected) in found.iter().zip(numbers.as_array().unwrap()) {
+            let expected = expected.as_f64().unwrap();
+            let error = (f64::from(*found) - expected).abs() / expected;
+            println!("loss {name}: {found} against {expected}, relative error {error:.1e}");
+            assert!(error < 1e-5, "{name}: {found} against {expected}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Surface distances and Dice against medpy's numbers.
+
+use std::path::PathBuf;
+
+use dinomed3d_core::metrics::{SurfaceDistances, dice, evaluate_case};
+use dinomed3d_core::volume::{Affine, LabelMap};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+/// Reference numbers; `DINOMED3D_REFERENCE` names another folder of them.
+fn folder() -> Option<PathBuf> {
+    let path = std::env::var_os("DINOMED3D_REFERENCE").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference"),
+        PathBuf::from,
+    );
+    if !path.join("metrics.safetensors").is_file() {
+        println!("skipped: no metrics.safetensors in shared/reference");
+        return None;
+    }
+    Some(path)
+}
+
+#[test]
+fn metrics_equal_the_reference() {
+    let Some(folder) = folder() else {
+        return;
+    };
+    let bytes = std::fs::read(folder.join("metrics.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let mask = |name: &str| {
+        let tensor = tensors.tensor(name).unwrap();
+        let shape: [usize; 3] = tensor.shape().try_into().unwrap();
+        (tensor.data().to_vec(), shape)
+    };
+    let ((a, shape), (b, _)) = (mask("a"), mask("b"));
+    let index = std::fs::read_to_string(folder.join("index.json")).unwrap();
+    let index: Value = serde_json::from_str(&index).unwrap();
+    let medpy = index["metrics"]["medpy"].as_object().unwrap();
+    assert!(!medpy.is_empty());
+
+    let mut worst = 0.0f64;
+    for (spacing, expected) in medpy {
+        let spacing: Vec<f64> = spacing
+            .trim_matches(['(', ')'])
+            .split(',')
+            .map(|v| v.trim().parse().unwrap())
+            .collect();
+        let spacing: [f64; 3] = spacing.try_into().unwrap();
+        let found =
+            SurfaceDistances::measure(|i| a[i] != 0, |i| b[i] != 0, shape, spacing).unwrap();
+        // As a case of two label maps as well, where spacing is x, y, z.
+        let map = |labels: &[u8]| LabelMap {
+            labels: labels.iter().map(|&v| u8::from(v != 0)).collect(),
+            shape,
+            affine: Affine::from_spacing_mm([spacing[2], spacing[1], spacing[0]]),
+        };
+        let case = evaluate_case(&map(&a), &map(&b), &[1]).unwrap().remove(0);
+        let numbers = [
+            ("hd95", found.hd95()),
+            ("hd", found.hd()),
+            ("asd", found.asd()),
+            ("assd", found.assd()),
+            ("dice", dice(&map(&a).labels, &map(&b).labels, 1)),
+            ("hd95", case.hd95_mm.unwrap()),
+            ("hd", case.hd_mm.unwrap()),
+            ("assd", case.assd_mm.unwrap()),
+            ("dice", case.dice),
+        ];
+        for (name, number) in numbers {
+            let wanted = expected[name].as_f64().unwrap();
+            worst = worst.max((number - wanted).abs());
+            assert!(
+                (number - wanted).abs() <= 1e-6,
+                "{name} at {spacing:?}: {number} is not {wanted}"
+            );
+        }
+    }
+    println!("metrics: largest difference {worst:.1e}");
+}

@@ -1,0 +1,189 @@
+//! The whole network: shapes, the step from stage 1 to stage 2, and gradients.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Distribution, Gradients, Tensor, TensorData, Tolerance};
+use dinomed3d_core::model::adapter::Adapter3dConfig;
+use dinomed3d_core::model::decoder::DecoderConfig;
+use dinomed3d_core::model::detail::DetailConfig;
+use dinomed3d_core::model::vit::VitConfig;
+use dinomed3d_core::model::{DinoMed3d, DinoMed3dConfig, SliceSegmenter};
+use dinomed3d_core::train::freeze::{freeze, is_backbone};
+
+fn small(adapter: Option<Adapter3dConfig>) -> DinoMed3dConfig {
+    let vit = VitConfig::new(16, 4, 2, 32)
+        .with_patch_size(8)
+        .with_layer_scale(0.5);
+    let decoder = DecoderConfig::new()
+        .with_tap_channels(4)
+        .with_patch_channels(8)
+        .with_quarter_channels(8)
+        .with_half_channels(8);
+    let detail = DetailConfig::new().with_base_channels(8);
+    DinoMed3dConfig::new(3, vit, detail, decoder).with_adapter(adapter)
+}
+
+fn volume(shape: [usize; 5], device: &Device) -> Tensor<5> {
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+}
+
+#[test]
+fn one_slice_and_odd_sizes_give_one_score_per_voxel() {
+    let device = Device::flex();
+    let network = small(Some(Adapter3dConfig::new())).init(&device);
+    for shape in [[1, 1, 1, 8, 8], [2, 1, 5, 24, 16], [1, 1, 3, 13, 21]] {
+        let logits = network.forward(volume(shape, &device));
+        let [batch, _, depth, height, width] = shape;
+        assert_eq!(logits.dims(), [batch, 3, depth, height, width]);
+        assert!(logits.into_data().iter::<f32>().all(f32::is_finite));
+    }
+}
+
+/// Every tap of a fresh stage 2 equals the features of the transformer without adapters.
+#[test]
+fn fresh_adapters_change_nothing() {
+    let device = Device::flex();
+    let stage1 = SliceSegmenter::init(&small(None), &device);
+    let config = small(Some(Adapter3dConfig::new()));
+    let with = config.init(&device).with_stage1(stage1.vit.clone());
+    let without = small(None).init(&device).with_stage1(stage1.vit.clone());
+    let input = volume([1, 1, 4, 16, 24], &device);
+    let taps = |network: &DinoMed3d| {
+        let mut pass = network.start(input.clone());
+        for _ in 0..4 {
+            pass.step();
+        }
+        let taps: Vec<TensorData> = pass
+            .taps()
+            .iter()
+            .map(|tap| tap.clone().into_data())
+            .collect();
+        taps
+    };
+    let (with, without) = (taps(&with), taps(&without));
+    assert_eq!(with.len(), 4);
+    for (a, b) in with.iter().zip(&without) {
+        a.assert_eq(b, true);
+    }
+}
+
+/// Once an adapter has learnt something, a slice hears of slices that are not its neighbours.
+#[test]
+fn adapters_carry_information_between_slices() {
+    let device = Device::flex();
+    let far_change = |trained: bool| {
+        device.seed(3);
+        let network = small(Some(Adapter3dConfig::new())).init(&device);
+        let mut tensors = dinomed3d_core::weights::named_tensors(&network);
+        if trained {
+            for (name, tensor) in &mut tensors {
+                if name.ends_with("adapter.up.weight") {
+                    tensor.values.fill(0.1);
+                }
+            }
+        }
+        let network = dinomed3d_core::weights::load_into(network, tensors).unwrap();
+        let one = volume([1, 1, 8, 8, 8], &device);
+        let other = one.clone().slice_assign(
+            [0..1, 0..1, 7..8, 0..8, 0..8],
+            Tensor::full([1, 1, 1, 8, 8], 5.0, &device),
+        );
+        let first_slice = |input| {
+            let mut pass = network.start(input);
+            for _ in 0..4 {
+                pass.step();
+            }
+            pass.taps()[3].clone().narrow(1, 3, 1)
+        };
+        let difference: f32 = (first_slice(one) - first_slice(other))
+            .abs()
+            .max()
+            .into_scalar();
+        difference
+    };
+    assert_eq!(far_change(false), 0.0);
+    assert!(far_change(true) > 0.0);
+}
+
+struct Reached<'a> {
+    gradients: &'a Gradients,
+    path: Vec<String>,
+    reached: Vec<(String, bool)>,
+}
+
+impl ModuleVisitor for Reached<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let gradient = param.val().grad(self.gradients);
+        let reached = gradient.is_some_and(|g| g.abs().max().into_scalar::<f32>() > 0.0);
+        self.reached.push((self.path.join("."), reached));
+    }
+}
+
+fn reached(frozen: bool) -> Vec<(String, bool)> {
+    let device = Device::flex().autodiff();
+    device.seed(5);
+    let network = small(Some(Adapter3dConfig::new())).init(&device);
+    // A zero `up` lets no gradient through to what comes before it; this is step two.
+    let mut tensors = dinomed3d_core::weights::named_tensors(&network);
+    for (name, tensor) in &mut tensors {
+        if name.ends_with("adapter.up.weight") {
+            for (i, value) in tensor.values.iter_mut().enumerate() {
+                *value = (i as f32).sin() * 0.1;
+            }
+        }
+    }
+    let network = dinomed3d_core::weights::load_into(network, tensors).unwrap();
+    let network = freeze(network, |name| frozen && is_backbone(name));
+    let logits = network.forward(volume([1, 1, 4, 16, 16], &device));
+    let target = volume([1, 3, 4, 16, 16], &device);
+    let gradients = (logits - target).square().mean().backward();
+    let mut visitor = Reached {
+        gradients: &gradients,
+        path: Vec::new(),
+        reached: Vec::new(),
+    };
+    network.visit(&mut visitor);
+    visitor.reached
+}
+
+#[test]
+fn gradients_reach_every_trainable_parameter() {
+    for (name, reached) in reached(false) {
+        assert!(reached, "no gradient for {name}");
+    }
+}
+
+#[test]
+fn gradients_reach_no_frozen_parameter() {
+    let parameters = reached(true);
+    assert!(parameters.iter().any(|(name, _)| is_backbone(name)));
+    for (name, reached) in parameters {
+        assert_eq!(reached, !is_backbone(&name), "{name}");
+    }
+}
+
+/// A forward pass in steps is the forward pass.
+#[test]
+fn steps_add_up_to_the_whole() {
+    let device = Device::flex();
+    let network = small(Some(Adapter3dConfig::new())).init(&device);
+    let input = volume([1, 1, 3, 16, 16], &device);
+    let whole = network.forward(input.clone());
+    let mut pass = network.start(input);
+    let steps = pass.num_steps();
+    for done in 0..steps {
+        assert_eq!(pass.remaining(), steps - done);
+        pass.step();
+    }
+    assert_eq!(pass.remaining(), 0);
+    pass.logits()
+        .into_data()
+        .assert_approx_eq::<f32>(&whole.into_data(), Tolerance::absolute(1e-6));
+}

@@ -1,0 +1,187 @@
+//! A training run on made-up cases: it learns, and it survives being stopped.
+
+use burn::tensor::Device;
+use dinomed3d_core::preprocess::Preprocessing;
+use dinomed3d_core::train::{Dataset, Event, Recipe, Trainer};
+use dinomed3d_core::volume::{NiftiImage, gzip};
+use dinomed3d_core::weights::decode;
+use std::path::{Path, PathBuf};
+
+const EDGE: usize = 16;
+
+/// A NIfTI-1 header of a cube of int16 voxels, 1 mm, RAS.
+fn header() -> Vec<u8> {
+    let mut header = vec![0u8; 352];
+    header[0..4].copy_from_slice(&348i32.to_le_bytes());
+    let mut put_i16 = |at: usize, value: i16| header[at..at + 2].copy_from_slice(&value.to_le_bytes());
+    put_i16(40, 3);
+    for axis in 0..3 {
+        put_i16(42 + 2 * axis, EDGE as i16);
+    }
+    for axis in 3..7 {
+        put_i16(42 + 2 * axis, 1);
+    }
+    put_i16(70, 4);
+    put_i16(72, 16);
+    put_i16(254, 1);
+    let mut put_f32 = |at: usize, value: f32| header[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    for axis in 0..4 {
+        put_f32(76 + 4 * axis, 1.0);
+    }
+    put_f32(108, 352.0);
+    for row in 0..3 {
+        put_f32(280 + 16 * row + 4 * row, 1.0);
+    }
+    header[344..348].copy_from_slice(b"n+1\0");
+    header
+}
+
+/// Bright boxes on dark ground; the box is label 1.
+fn write_data(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut cases = Vec::new();
+    for case in 0..5usize {
+        let mut image = header();
+        let mut labels = Vec::new();
+        for z in 0..EDGE {
+            for y in 0..EDGE {
+                for x in 0..EDGE {
+                    let inside = (4..10 + case % 3).contains(&x)
+                        && (4..11).contains(&y)
+                        && (3 + case % 2..11).contains(&z);
+                    let noise = (x * 7 + y * 13 + z * 5 + case * 3) % 11;
+                    let value = if inside { 300 } else { 100 } + noise as i16;
+                    image.extend(value.to_le_bytes());
+                    labels.push(u8::from(inside));
+                }
+            }
+        }
+        let label = NiftiImage::parse(&image)
+            .unwrap()
+            .encode_label_map(&labels, "test")
+            .unwrap();
+        std::fs::write(folder.join(format!("image_{case}.nii.gz")), gzip(&image)).unwrap();
+        std::fs::write(folder.join(format!("label_{case}.nii.gz")), gzip(&label)).unwrap();
+        cases.push(format!(
+            r#"{{"image": "image_{case}.nii.gz", "label": "label_{case}.nii.gz"}}"#
+        ));
+    }
+    let json = format!(
+        r#"{{"labels": {{"0": "background", "1": "box"}}, "training": [{}]}}"#,
+        cases.join(",")
+    );
+    std::fs::write(folder.join("dataset.json"), json).unwrap();
+}
+
+fn recipe() -> Recipe {
+    let stage = |epochs: usize| {
+        serde_json::json!({
+            "epochs": epochs, "windows-per-case": 1, "batch-size": 2, "learning-rate": 2e-3,
+            "weight-decay": 1e-2, "warmup-steps": 2, "max-gradient-norm": 1.0
+        })
+    };
+    serde_json::from_value(serde_json::json!({
+        "name": "box", "title": "Box", "description": "Finds boxes.", "modality": "boxes",
+        "data": {"source": "made", "licence": "none", "weights-licence": "none", "attribution": "none"},
+        "colors": [[255, 0, 0]],
+        "preprocessing": {
+            "orientation": "RAS",
+            "intensity": {"kind": "percentile-z-score", "lowPercent": 0.5, "highPercent": 99.5}
+        },
+        "window": [16, 16, 16], "overlap": 0.5, "seed": 3, "validation-every": 5,
+        "ema-decay": 0.5, "stage1": stage(1), "stage2": stage(3), "freeze-backbone": false,
+        "augmentation": {
+            "flip-slices": 0.5, "affine": 0.2, "rotation-deg": 5.0, "scale": [0.9, 1.1],
+            "shift-voxels": 1.0, "intensity": 0.5, "contrast": 0.1, "brightness": 0.1, "noise": 0.1
+        },
+        "architecture": {
+            "num_classes": 2, "num_neighbours": 1,
+            "vit": {
+                "in_channels": 3, "patch_size": 8, "embed_dim": 16, "depth": 2, "num_heads": 2,
+                "mlp_dim": 32, "num_registers": 1, "layer_scale": 0.1
+            },
+            "adapter": {"reduction": 4, "kernel": [3, 3, 3]},
+            "detail": {"base_channels": 8},
+            "decoder": {
+                "tap_channels": 8, "patch_channels": 8, "quarter_channels": 8, "half_channels": 8
+            }
+        }
+    }))
+    .unwrap()
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("dinomed3d-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+fn load(folder: &Path, preprocessing: &Preprocessing) -> Dataset {
+    Dataset::load(folder, preprocessing, 5).unwrap()
+}
+
+#[test]
+fn a_stopped_run_goes_on_where_it_was() {
+    let data = scratch("resume-data");
+    write_data(&data);
+    let recipe = recipe();
+    let dataset = load(&data, &recipe.preprocessing);
+    assert_eq!((dataset.training.len(), dataset.validation.len()), (4, 1));
+    let device = Device::flex();
+
+    let whole = scratch("resume-whole");
+    let mut losses = Vec::new();
+    Trainer::new(&recipe, &dataset, &device, &whole, false)
+        .unwrap()
+        .run(|event| {
+            if let Event::Step { stage: 2, loss, .. } = event {
+                losses.push(loss);
+            }
+        })
+        .unwrap();
+    assert_eq!(losses.len(), 6);
+    assert!(losses[5] < losses[0], "the loss falls: {losses:?}");
+
+    // The same run, stopped as hard as a panic in the middle of the second epoch of stage 2.
+    let parts = scratch("resume-parts");
+    let trainer = Trainer::new(&recipe, &dataset, &device, &parts, false).unwrap();
+    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        trainer.run(|event| {
+            if let Event::Step { stage: 2, step: 3, .. } = event {
+                panic!("power cut");
+            }
+        })
+    }));
+    assert!(stopped.is_err());
+    assert!(Trainer::new(&recipe, &dataset, &device, &parts, false).is_err());
+    let state = Trainer::new(&recipe, &dataset, &device, &parts, true)
+        .unwrap()
+        .run(|_| {})
+        .unwrap();
+    assert_eq!(state.log.len(), 4, "one row per epoch, none twice");
+
+    let weights = |folder: &Path| decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();
+    let (a, b) = (weights(&whole), weights(&parts));
+    for (name, tensor) in &a {
+        for (x, y) in tensor.values.iter().zip(&b[name].values) {
+            assert!((x - y).abs() < 1e-4, "{name}: {x} against {y}");
+        }
+    }
+    for folder in [data, whole, parts] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
+fn every_problem_of_a_data_set_is_named_at_once() {
+    let data = scratch("problems");
+    write_data(&data);
+    std::fs::remove_file(data.join("label_1.nii.gz")).unwrap();
+    std::fs::write(data.join("image_3.nii.gz"), b"not a scan").unwrap();
+    let error = Dataset::load(&data, &recipe().preprocessing, 5)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("label_1.nii.gz"), "{error}");
+    assert!(error.contains("image_3.nii.gz"), "{error}");
+    std::fs::remove_dir_all(data).unwrap();
+}

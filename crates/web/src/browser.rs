@@ -1,0 +1,107 @@
+//! The few things the page asks of the browser directly.
+
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, File, Response, Url, UrlSearchParams};
+
+fn window() -> web_sys::Window {
+    web_sys::window().expect("a page has a window")
+}
+
+/// Milliseconds since the page was opened.
+pub fn now_ms() -> f64 {
+    window()
+        .performance()
+        .map_or_else(js_sys::Date::now, |clock| clock.now())
+}
+
+/// Takes an element of `index.html` away.
+pub fn remove_element(id: &str) {
+    if let Some(element) = window()
+        .document()
+        .and_then(|document| document.get_element_by_id(id))
+    {
+        element.remove();
+    }
+}
+
+/// A parameter of the page's own address.
+pub fn query_parameter(name: &str) -> Option<String> {
+    let search = window().location().search().ok()?;
+    UrlSearchParams::new_with_str(&search).ok()?.get(name)
+}
+
+/// `path` below the page's folder, as a whole address.
+pub fn address(path: &str) -> String {
+    let base = window()
+        .document()
+        .and_then(|document| document.base_uri().ok().flatten())
+        .unwrap_or_default();
+    Url::new_with_base(path, &base).map_or_else(|_| path.to_owned(), |url| url.href())
+}
+
+/// What a thrown value says.
+pub fn describe(thrown: &JsValue) -> String {
+    if let Some(error) = thrown.dyn_ref::<js_sys::Error>() {
+        return String::from(error.message());
+    }
+    thrown.as_string().unwrap_or_else(|| format!("{thrown:?}"))
+}
+
+/// Fetches a file of the site.
+///
+/// # Errors
+/// A sentence for people.
+pub async fn fetch_bytes(path: &str) -> Result<Uint8Array, String> {
+    let response = JsFuture::from(window().fetch_with_str(&address(path)))
+        .await
+        .map_err(|error| format!("{path} could not be fetched: {}", describe(&error)))?;
+    let response: Response = response.unchecked_into();
+    if !response.ok() {
+        return Err(format!(
+            "{path} could not be fetched: status {}",
+            response.status()
+        ));
+    }
+    let buffer = response.array_buffer().map_err(|error| describe(&error))?;
+    let buffer = JsFuture::from(buffer)
+        .await
+        .map_err(|error| format!("{path} broke off: {}", describe(&error)))?;
+    Ok(Uint8Array::new(&buffer))
+}
+
+/// Fetches a JSON file of the site.
+///
+/// # Errors
+/// A sentence for people.
+pub async fn fetch_json<T: serde::de::DeserializeOwned>(path: &str) -> Result<T, String> {
+    let bytes = fetch_bytes(path).await?.to_vec();
+    serde_json::from_slice(&bytes).map_err(|error| format!("{path} can't be read: {error}"))
+}
+
+/// Reads a file that the visitor chose.
+///
+/// # Errors
+/// What the browser says.
+pub async fn read_file(file: &File) -> Result<Uint8Array, String> {
+    let buffer = JsFuture::from(file.array_buffer())
+        .await
+        .map_err(|error| describe(&error))?;
+    Ok(Uint8Array::new(&buffer.unchecked_into::<ArrayBuffer>()))
+}
+
+/// An address under which the page itself can save `bytes`; `None` if the browser has no room.
+pub fn object_url(bytes: &Uint8Array) -> Option<String> {
+    let options = BlobPropertyBag::new();
+    options.set_type("application/gzip");
+    let parts = js_sys::Array::of1(bytes);
+    let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &options).ok()?;
+    Url::create_object_url_with_blob(&blob).ok()
+}
+
+/// Gives back what [`object_url`] holds.
+pub fn revoke_object_url(url: &str) {
+    // Nothing can be done about a failure, and nothing depends on it.
+    let _ = Url::revoke_object_url(url);
+}

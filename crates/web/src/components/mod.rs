@@ -1,0 +1,17 @@
+//! The parts of the page.
+
+mod drop_target;
+mod legend;
+mod results;
+mod run_panel;
+mod scan_panel;
+mod settings_panel;
+mod viewer_panel;
+
+pub use drop_target::DropTarget;
+pub use legend::LabelLegend;
+pub use results::Results;
+pub use run_panel::RunPanel;
+pub use scan_panel::ScanPanel;
+pub use settings_panel::SettingsPanel;
+pub use viewer_panel::ViewerPanel;

@@ -1,0 +1,107 @@
+use leptos::prelude::*;
+
+use crate::protocol::Failure;
+use crate::session::Session;
+use crate::state::{Run, State, WorkerPhase};
+use crate::words;
+
+/// Starts and stops the work, and says how it goes.
+#[component]
+pub fn RunPanel() -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let is_running = move || state.run.with(Option::is_some);
+    view! {
+        <section class="panel" aria-labelledby="run-heading">
+            <h2 id="run-heading" class="visually-hidden">"Segmentation"</h2>
+            <div class="row">
+                <button
+                    type="button"
+                    class="is-wide"
+                    class:is-primary=move || state.scan.with(Option::is_some)
+                    data-testid="segment"
+                    aria-describedby="status"
+                    disabled=move || !state.can_segment()
+                    on:click=move |_| session.segment()
+                >
+                    "Segment"
+                </button>
+                <button
+                    type="button"
+                    data-testid="cancel"
+                    disabled=move || state.run.with(|run| run.is_none_or(|run| run.is_cancelled))
+                    on:click=move |_| session.cancel()
+                >
+                    "Cancel"
+                </button>
+            </div>
+            <Show when=is_running>
+                <RunProgress/>
+            </Show>
+            <p class="status" id="status" role="status" aria-live="polite" data-testid="status">
+                {move || state.status.get()}
+            </p>
+            <div role="alert">
+                {move || state.failure.get().map(|failure| view! { <FailureNote failure/> })}
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn RunProgress() -> impl IntoView {
+    let state = State::expect();
+    let run = move || state.run.get();
+    let fraction = move || run().map_or(0.0, |run| run.fraction);
+    view! {
+        <div class="progress">
+            <progress
+                data-testid="progress"
+                aria-label="Progress of the segmentation"
+                max="1"
+                prop:value=fraction
+                aria-valuetext=move || run().map(|run| describe(&run))
+            ></progress>
+            <p class="hint" aria-hidden="true">{move || run().map(|run| describe(&run))}</p>
+        </div>
+    }
+}
+
+fn describe(run: &Run) -> String {
+    if run.is_cancelled {
+        return "Stopping".to_owned();
+    }
+    let mut text = format!("{:.0} %", (run.fraction * 100.0).floor());
+    if run.windows > 1 {
+        let window = run.window.clamp(1, run.windows);
+        text.push_str(&format!(", window {window} of {}", run.windows));
+    }
+    if let Some(seconds) = run.seconds_left() {
+        text.push_str(", ");
+        text.push_str(&words::time_left(seconds));
+    }
+    text
+}
+
+#[component]
+fn FailureNote(failure: Failure) -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let is_gone = move || state.worker.get() == WorkerPhase::Gone;
+    view! {
+        <div class="failure" data-testid="error">
+            <p><strong>{failure.what}</strong></p>
+            <p>{failure.advice}</p>
+            <div class="row">
+                <Show when=is_gone>
+                    <button type="button" data-testid="restart" on:click=move |_| session.restart()>
+                        "Start again"
+                    </button>
+                </Show>
+                <button type="button" class="is-quiet" data-testid="dismiss" on:click=move |_| session.dismiss_failure()>
+                    "Dismiss"
+                </button>
+            </div>
+        </div>
+    }
+}

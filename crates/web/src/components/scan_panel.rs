@@ -1,0 +1,77 @@
+use leptos::ev::Event;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlInputElement;
+
+use crate::session::Session;
+use crate::state::{Scan, State};
+
+/// Where a scan comes from, and what it is.
+#[component]
+pub fn ScanPanel() -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let is_locked = move || !state.can_change() || state.is_reading.get();
+    let take = move |event: Event| {
+        let Some(input) = event
+            .target()
+            .and_then(|target| target.dyn_into::<HtmlInputElement>().ok())
+        else {
+            return;
+        };
+        if let Some(file) = input.files().and_then(|files| files.get(0)) {
+            session.open_file(file);
+        }
+        // So that choosing the same file again is a change again.
+        input.set_value("");
+    };
+
+    view! {
+        <section class="panel" aria-labelledby="scan-heading">
+            <h2 id="scan-heading">"Scan"</h2>
+            <div class="row">
+                <label class="button" class:is-primary=move || state.scan.with(Option::is_none) class:is-disabled=is_locked>
+                    <input
+                        type="file"
+                        data-testid="file-input"
+                        aria-describedby="scan-hint"
+                        disabled=is_locked
+                        on:change=take
+                    />
+                    "Open a NIfTI file"
+                </label>
+                <button
+                    type="button"
+                    data-testid="sample"
+                    disabled=is_locked
+                    on:click=move |_| session.open_sample()
+                >
+                    "Take the sample"
+                </button>
+            </div>
+            <p class="hint" id="scan-hint">".nii or .nii.gz; or drop it anywhere on this page."</p>
+            {move || state.scan.get().map(|scan| view! { <ScanFacts scan/> })}
+        </section>
+    }
+}
+
+/// The open scan in four lines.
+#[component]
+fn ScanFacts(scan: Scan) -> impl IntoView {
+    let info = scan.info;
+    let [columns, rows, slices] = info.shape;
+    let spacing = info.spacing_mm.map(|edge| format!("{edge:.2}")).join(" × ");
+    view! {
+        <dl class="facts" data-testid="scan-facts">
+            <dt>"File"</dt>
+            <dd class="file-name">{scan.name}</dd>
+            <dt>"Voxels"</dt>
+            <dd>{format!("{columns} × {rows} × {slices}")}</dd>
+            <dt>"Spacing"</dt>
+            <dd>{format!("{spacing} mm")}</dd>
+            <dt>"Axes, type"</dt>
+            <dd>{format!("{}, {}", info.orientation, info.datatype)}</dd>
+        </dl>
+        {info.warnings.into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
+    }
+}

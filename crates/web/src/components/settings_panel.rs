@@ -1,0 +1,121 @@
+use leptos::prelude::*;
+
+use crate::protocol::BackendChoice;
+use crate::session::Session;
+use crate::state::{State, WorkerPhase};
+use crate::words;
+
+/// Which model, and what it runs on.
+#[component]
+pub fn SettingsPanel() -> impl IntoView {
+    view! {
+        <section class="panel" aria-labelledby="settings-heading">
+            <h2 id="settings-heading">"Model"</h2>
+            <ModelSelect/>
+            <BackendSelect/>
+        </section>
+    }
+}
+
+#[component]
+fn ModelSelect() -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let options = move || {
+        let chosen = state.model_name.get();
+        state
+            .models
+            .get()
+            .into_iter()
+            .map(|model| {
+                let is_chosen = model.name == chosen;
+                view! { <option value=model.name selected=is_chosen>{model.title}</option> }
+            })
+            .collect_view()
+    };
+    view! {
+        <div class="field">
+            <label for="model">"Segments"</label>
+            <select
+                id="model"
+                data-testid="model"
+                aria-describedby="model-state"
+                disabled=move || !state.can_change() || state.models.with(Vec::is_empty)
+                on:change:target=move |event| session.choose_model(event.target().value())
+            >
+                {options}
+            </select>
+            <p class="hint" id="model-state" data-testid="model-state">{move || model_state(state)}</p>
+        </div>
+    }
+}
+
+fn model_state(state: State) -> String {
+    match (state.worker.get(), state.model.get()) {
+        (WorkerPhase::Starting, _) => "Waiting for the worker.".to_owned(),
+        (WorkerPhase::LoadingModel { received, total }, _) if total > 0 && received < total => {
+            format!(
+                "Loading, {} of {}.",
+                words::size(received),
+                words::size(total)
+            )
+        }
+        (WorkerPhase::LoadingModel { total, .. }, _) if total > 0 => {
+            "Checking it on this device.".to_owned()
+        }
+        (WorkerPhase::LoadingModel { .. }, _) => "Loading.".to_owned(),
+        (WorkerPhase::Usable, Some(model)) => format!(
+            "Version {}, loaded and checked in {}; differs from its known output by {:.0e}.",
+            model.info.version,
+            words::elapsed(model.millis),
+            model.check_error,
+        ),
+        (WorkerPhase::Usable | WorkerPhase::Gone, _) => "Not loaded.".to_owned(),
+    }
+}
+
+#[component]
+fn BackendSelect() -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let option = move |choice: BackendChoice, text: &'static str| {
+        view! {
+            <option value=choice.as_str() selected=move || state.choice.get() == choice>
+                {text}
+            </option>
+        }
+    };
+    let running = move || match state.backend.get() {
+        Some(status) => view! {
+            <strong>{format!("Runs on {}. ", status.backend.title())}</strong>
+            {status.reason}
+        }
+        .into_any(),
+        None if state.worker.get() == WorkerPhase::Gone => "Nothing runs.".into_any(),
+        None => "Looking at what this device has.".into_any(),
+    };
+    view! {
+        <div class="field">
+            <label for="backend">"Compute on"</label>
+            <select
+                id="backend"
+                data-testid="backend"
+                aria-describedby="backend-reason"
+                disabled=move || !state.can_change()
+                on:change:target=move |event| session.choose_backend(BackendChoice::parse(&event.target().value()))
+            >
+                {option(BackendChoice::Automatic, "Automatic")}
+                {option(BackendChoice::WebGpu, "WebGPU")}
+                {option(BackendChoice::Cpu, "CPU")}
+            </select>
+            <p
+                class="hint"
+                id="backend-reason"
+                data-testid="backend-reason"
+                title=move || state.backend.get().and_then(|status| status.adapter)
+            >
+                {running}
+            </p>
+        </div>
+    }
+}

@@ -1,0 +1,27 @@
+//! The page of DINO-Med3D: takes a scan, has the worker segment it and shows the result.
+
+// On a host only the unit tests of the plain modules are built.
+#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
+
+mod protocol;
+mod words;
+
+#[cfg(target_arch = "wasm32")]
+mod app;
+#[cfg(target_arch = "wasm32")]
+mod browser;
+#[cfg(target_arch = "wasm32")]
+mod components;
+#[cfg(target_arch = "wasm32")]
+mod link;
+#[cfg(target_arch = "wasm32")]
+mod session;
+#[cfg(target_arch = "wasm32")]
+mod state;
+#[cfg(target_arch = "wasm32")]
+mod viewer;
+
+fn main() {
+    #[cfg(target_arch = "wasm32")]
+    app::start();
+}

@@ -1,0 +1,301 @@
+//! What the page and the worker say to each other.
+//!
+//! A message is a small enum, sent as JSON; a file's bytes travel beside it as a transferred `ArrayBuffer`. The
+//! worker speaks first ([`FromWorker::Ready`]), every reply names the job it answers, and after
+//! [`Failure::is_fatal`] the worker says nothing more: the page ends it and starts another.
+//!
+//! The page tells a worker its backend, and a test its fault, in the query of the worker's address, because both must be
+//! known before the worker's first message.
+
+use serde::{Deserialize, Serialize};
+
+/// Number of a request; replies carry it back.
+pub type JobId = u32;
+
+/// Name of the worker's query parameter that holds a [`BackendChoice`].
+pub const BACKEND_PARAMETER: &str = "backend";
+
+/// Name of the worker's query parameter that makes it fail on purpose, for tests.
+pub const FAULT_PARAMETER: &str = "fault";
+
+/// Name of the worker's query parameter that says why WebGPU is not to be tried automatically.
+pub const AVOID_PARAMETER: &str = "avoid-webgpu";
+
+/// What a visitor asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendChoice {
+    /// WebGPU on a real graphics processor, otherwise the CPU.
+    #[default]
+    Automatic,
+    /// WebGPU on whatever adapter there is.
+    WebGpu,
+    /// WebAssembly with SIMD.
+    Cpu,
+}
+
+impl BackendChoice {
+    /// The choice's name in addresses and in the control's options.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::WebGpu => "webgpu",
+            Self::Cpu => "cpu",
+        }
+    }
+
+    /// The choice called `name`; an unknown name is [`BackendChoice::Automatic`].
+    pub fn parse(name: &str) -> Self {
+        match name {
+            "webgpu" => Self::WebGpu,
+            "cpu" => Self::Cpu,
+            _ => Self::Automatic,
+        }
+    }
+}
+
+/// What a worker computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The browser's WebGPU.
+    WebGpu,
+    /// WebAssembly with SIMD.
+    Cpu,
+}
+
+impl Backend {
+    /// The backend's name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::WebGpu => "WebGPU",
+            Self::Cpu => "CPU",
+        }
+    }
+}
+
+/// From the page to the worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum ToWorker {
+    /// Fetch and check the model below `base`, an address that ends in a slash.
+    LoadModel {
+        /// This request.
+        job: JobId,
+        /// Folder of `manifest.json`.
+        base: String,
+    },
+    /// Take the scan whose file travels beside this message.
+    LoadScan {
+        /// This request.
+        job: JobId,
+    },
+    /// Segment the scan with the model.
+    Segment {
+        /// This request.
+        job: JobId,
+    },
+    /// Give up the job as soon as possible.
+    Cancel {
+        /// The job to give up.
+        job: JobId,
+    },
+}
+
+/// From the worker to the page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum FromWorker {
+    /// A backend was chosen. Said first, and again if the model's check rules that backend out.
+    Ready {
+        /// What the worker computes on.
+        backend: Backend,
+        /// The graphics adapter, if one was found.
+        adapter: Option<String>,
+        /// Why this backend, as a sentence.
+        reason: String,
+    },
+    /// Weights are arriving.
+    Downloading {
+        /// The [`ToWorker::LoadModel`] request.
+        job: JobId,
+        /// Bytes so far.
+        received: u64,
+        /// Bytes in all, from the manifest.
+        total: u64,
+    },
+    /// The model is loaded and gave the known output for the known input.
+    ModelLoaded {
+        /// The [`ToWorker::LoadModel`] request.
+        job: JobId,
+        /// What was loaded.
+        model: ModelInfo,
+        /// Largest relative difference from the known output.
+        check_error: f32,
+        /// Time from the request to here, download included.
+        millis: f64,
+    },
+    /// The scan was read.
+    ScanLoaded {
+        /// The [`ToWorker::LoadScan`] request.
+        job: JobId,
+        /// What was read.
+        scan: ScanInfo,
+    },
+    /// A segmentation goes on.
+    Progress {
+        /// The [`ToWorker::Segment`] request.
+        job: JobId,
+        /// Share of the work that is done, 0 to 1.
+        fraction: f32,
+        /// Window under way, from 1.
+        window: usize,
+        /// Windows in all.
+        windows: usize,
+    },
+    /// The label map is ready; its gzipped NIfTI file travels beside this message.
+    Segmented {
+        /// The [`ToWorker::Segment`] request.
+        job: JobId,
+        /// Time from the request to here.
+        millis: f64,
+        /// Size of every label.
+        statistics: Vec<LabelStatistics>,
+        /// What a reader of the result should know.
+        warnings: Vec<String>,
+    },
+    /// The job was given up as asked.
+    Cancelled {
+        /// The job that was given up.
+        job: JobId,
+    },
+    /// Something went wrong.
+    Failed {
+        /// The request that failed; none if the worker itself did.
+        job: Option<JobId>,
+        /// What happened.
+        failure: Failure,
+    },
+}
+
+/// What happened and what can be done about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// What happened, as a sentence.
+    pub what: String,
+    /// What a visitor can do, as a sentence.
+    pub advice: String,
+    /// Whether the worker can't go on.
+    pub is_fatal: bool,
+}
+
+/// A model as the page shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelInfo {
+    /// Folder name of the model.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// Version of the weights.
+    pub version: String,
+    /// Labels without the background.
+    pub labels: Vec<LabelInfo>,
+}
+
+/// A label as the page shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelInfo {
+    /// Value in the label map.
+    pub value: u8,
+    /// Name for people.
+    pub name: String,
+    /// Red, green, blue.
+    pub color: [u8; 3],
+}
+
+/// A scan as the page shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanInfo {
+    /// Voxels along x, y and z of the file.
+    pub shape: [usize; 3],
+    /// Size of a voxel along x, y and z of the file.
+    pub spacing_mm: [f64; 3],
+    /// Axis codes, such as `RAS`.
+    pub orientation: String,
+    /// NIfTI's name of the voxel type.
+    pub datatype: String,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+}
+
+/// Size of one label.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelStatistics {
+    /// Value in the label map.
+    pub value: u8,
+    /// Voxels with that value.
+    pub voxels: u64,
+    /// Their volume.
+    pub volume_ml: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_survives_the_journey() {
+        let messages = [
+            FromWorker::Progress {
+                job: 3,
+                fraction: 0.5,
+                window: 1,
+                windows: 4,
+            },
+            FromWorker::Failed {
+                job: None,
+                failure: Failure {
+                    what: "it broke".into(),
+                    advice: "try again".into(),
+                    is_fatal: true,
+                },
+            },
+        ];
+        for message in messages {
+            let text = serde_json::to_string(&message).expect("a message is JSON");
+            let back: FromWorker = serde_json::from_str(&text).expect("its own JSON is read");
+            assert_eq!(back, message);
+        }
+    }
+
+    #[test]
+    fn a_message_says_its_kind_in_camel_case() {
+        let text = serde_json::to_string(&ToWorker::LoadScan { job: 7 }).expect("JSON");
+        assert_eq!(text, r#"{"kind":"loadScan","job":7}"#);
+    }
+
+    #[test]
+    fn a_backend_is_found_by_its_own_name() {
+        for choice in [
+            BackendChoice::Automatic,
+            BackendChoice::WebGpu,
+            BackendChoice::Cpu,
+        ] {
+            assert_eq!(BackendChoice::parse(choice.as_str()), choice);
+        }
+        assert_eq!(BackendChoice::parse("gpu"), BackendChoice::Automatic);
+    }
+}

@@ -1,0 +1,152 @@
+// The scan and its label map on one canvas, drawn by NiiVue. Bound by viewer.rs.
+//
+// NiiVue is loaded on first use: the page is readable and the worker starts before its 3 MB are there.
+
+const NIIVUE = new URL("vendor/niivue.js", document.baseURI).href;
+
+// NiiVue's enumerations, by their meaning.
+const VIEWS = { axial: 0, coronal: 1, sagittal: 2, all: 3, render: 4 };
+const LAYOUT_GRID = 2;
+const RENDER_ALWAYS = 1;
+const DRAG_CONTRAST = 1;
+
+const BACKGROUND = [0.043, 0.055, 0.075, 1];
+const CROSSHAIR = [0.36, 0.78, 0.95, 0.9];
+
+// Steps of the crosshair, in voxels to the right, front and top, for each key.
+const STEPS = {
+  ArrowLeft: [-1, 0, 0],
+  ArrowRight: [1, 0, 0],
+  ArrowUp: [0, 1, 0],
+  ArrowDown: [0, -1, 0],
+  PageUp: [0, 0, 1],
+  PageDown: [0, 0, -1],
+};
+
+export class Viewer {
+  /** Starts NiiVue on `canvas`; `onLocation(x, y, z, value, label)` is called as the crosshair moves. */
+  static async attach(canvas, onLocation) {
+    const { Niivue, NVImage } = await import(NIIVUE);
+    const niivue = new Niivue({
+      backColor: BACKGROUND,
+      crosshairColor: CROSSHAIR,
+      crosshairWidth: 0.6,
+      crosshairGap: 4,
+      show3Dcrosshair: false,
+      dragAndDropEnabled: false,
+      isOrientCube: false,
+      multiplanarLayout: LAYOUT_GRID,
+      multiplanarShowRender: RENDER_ALWAYS,
+      multiplanarPadPixels: 4,
+      sliceType: VIEWS.all,
+      dragMode: DRAG_CONTRAST,
+      isRadiologicalConvention: false,
+      fontSizeScaling: 0.35,
+      fontMinPx: 12,
+      logLevel: "error",
+      loadingText: "",
+      scrollRequiresFocus: true,
+    });
+    await niivue.attachToCanvas(canvas, true);
+    return new Viewer(canvas, niivue, NVImage, onLocation);
+  }
+
+  constructor(canvas, niivue, NVImage, onLocation) {
+    this.niivue = niivue;
+    this.NVImage = NVImage;
+    this.scan = null;
+    this.labels = null;
+    this.opacity = 0.6;
+    this.queue = Promise.resolve();
+    niivue.onLocationChange = ({ mm, values }) => {
+      const value = values?.[0]?.value ?? NaN;
+      const label = this.labels ? (values?.[1]?.value ?? 0) : -1;
+      onLocation(mm[0], mm[1], mm[2], value, label);
+    };
+    // NiiVue's own single-letter shortcuts would surprise somebody who only tabs through.
+    canvas.addEventListener("keydown", (event) => this.#key(event), { capture: true });
+    canvas.addEventListener("keyup", (event) => event.stopImmediatePropagation(), { capture: true });
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+  }
+
+  /** Shows `bytes`, a NIfTI file, in place of whatever was there. */
+  showScan(bytes, name) {
+    return this.#inTurn(async () => {
+      const scan = await this.NVImage.new(bytes.buffer, name);
+      this.#remove(this.labels);
+      this.#remove(this.scan);
+      this.labels = null;
+      this.scan = scan;
+      this.niivue.addVolume(scan);
+      this.niivue.scene.crosshairPos = [0.5, 0.5, 0.5];
+      this.#settle();
+    });
+  }
+
+  /** Shows `bytes`, a NIfTI label map, over the scan. `key` is `{ I, R, G, B, A, labels }`. */
+  showLabels(bytes, name, key) {
+    return this.#inTurn(async () => {
+      const labels = await this.NVImage.new(bytes.buffer, name);
+      labels.setColormapLabel(key);
+      labels.opacity = this.opacity;
+      this.#remove(this.labels);
+      this.labels = labels;
+      this.niivue.addVolume(labels);
+      this.#settle();
+    });
+  }
+
+  /** Takes the label map away. */
+  clearLabels() {
+    return this.#inTurn(async () => {
+      if (!this.labels) return;
+      this.#remove(this.labels);
+      this.labels = null;
+      this.#settle();
+    });
+  }
+
+  /** Shows one of `VIEWS`. */
+  setView(view) {
+    this.niivue.setSliceType(VIEWS[view] ?? VIEWS.all);
+  }
+
+  /** Recolours the label map, which is also how one label is hidden. */
+  setKey(key) {
+    if (!this.labels) return;
+    this.labels.setColormapLabel(key);
+    this.niivue.updateGLVolume();
+  }
+
+  /** How strongly the label map covers the scan, 0 to 1. */
+  setOpacity(opacity) {
+    this.opacity = opacity;
+    if (this.labels) this.niivue.setOpacity(1, opacity);
+  }
+
+  // A file is decoded in several steps; two at a time would mix up which lies over which.
+  #inTurn(action) {
+    const done = this.queue.then(action);
+    this.queue = done.catch(() => {});
+    return done;
+  }
+
+  #remove(volume) {
+    if (volume) this.niivue.removeVolume(volume);
+  }
+
+  #settle() {
+    this.niivue.updateGLVolume();
+    this.niivue.createOnLocationChange();
+  }
+
+  #key(event) {
+    const step = STEPS[event.key];
+    if (step) {
+      this.niivue.moveCrosshairInVox(...step);
+      this.niivue.createOnLocationChange();
+      event.preventDefault();
+    }
+    if (event.key !== "Tab") event.stopImmediatePropagation();
+  }
+}

@@ -1,0 +1,133 @@
+//! NiiVue, bound through `viewer.js`.
+
+use std::collections::BTreeSet;
+
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::HtmlCanvasElement;
+
+use crate::browser;
+use crate::protocol::LabelInfo;
+
+#[wasm_bindgen(module = "/src/viewer.js")]
+extern "C" {
+    /// The viewer on its canvas.
+    #[derive(Clone)]
+    pub type Viewer;
+
+    #[wasm_bindgen(static_method_of = Viewer, js_name = attach, catch)]
+    async fn attach_js(
+        canvas: &HtmlCanvasElement,
+        on_location: &JsValue,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, js_name = showScan, catch)]
+    async fn show_scan_js(this: &Viewer, bytes: Uint8Array, name: &str) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, js_name = showLabels, catch)]
+    async fn show_labels_js(
+        this: &Viewer,
+        bytes: Uint8Array,
+        name: &str,
+        key: &JsValue,
+    ) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(method, js_name = clearLabels)]
+    fn clear_labels_js(this: &Viewer);
+
+    #[wasm_bindgen(method, js_name = setKey)]
+    fn set_key_js(this: &Viewer, key: &JsValue);
+
+    /// How strongly the label map covers the scan, 0 to 1.
+    #[wasm_bindgen(method, js_name = setOpacity)]
+    pub fn set_opacity(this: &Viewer, opacity: f64);
+
+    /// Which planes are shown; a name of `viewer.js`.
+    #[wasm_bindgen(method, js_name = setView)]
+    pub fn set_view(this: &Viewer, view: &str);
+}
+
+/// Called with x, y, z in mm, the scan's value and the label there; a label below 0 means that no label map is shown.
+pub type OnLocation = Closure<dyn Fn(f64, f64, f64, f64, f64)>;
+
+impl Viewer {
+    /// Starts the viewer. `on_location` is an [`OnLocation`] that lives as long as the viewer.
+    ///
+    /// # Errors
+    /// What went wrong, such as that the browser has no WebGL 2.
+    pub async fn attach(canvas: &HtmlCanvasElement, on_location: &JsValue) -> Result<Self, String> {
+        Self::attach_js(canvas, on_location)
+            .await
+            .map(JsCast::unchecked_into)
+            .map_err(|error| browser::describe(&error))
+    }
+
+    /// Shows a NIfTI file in place of what was there.
+    ///
+    /// # Errors
+    /// What the viewer says about the file.
+    pub async fn show_scan(&self, bytes: &Uint8Array, name: &str) -> Result<(), String> {
+        // The viewer may keep and change what it is given.
+        let copy = bytes.slice(0, bytes.length());
+        self.show_scan_js(copy, name)
+            .await
+            .map_err(|error| browser::describe(&error))
+    }
+
+    /// Shows a NIfTI label map over the scan.
+    ///
+    /// # Errors
+    /// What the viewer says about the file.
+    pub async fn show_labels(
+        &self,
+        bytes: &Uint8Array,
+        name: &str,
+        labels: &[LabelInfo],
+        hidden: &BTreeSet<u8>,
+    ) -> Result<(), String> {
+        let copy = bytes.slice(0, bytes.length());
+        self.show_labels_js(copy, name, &color_key(labels, hidden))
+            .await
+            .map_err(|error| browser::describe(&error))
+    }
+
+    /// Takes the label map away.
+    pub fn clear_labels(&self) {
+        self.clear_labels_js();
+    }
+
+    /// Shows all labels but the hidden ones.
+    pub fn hide_labels(&self, labels: &[LabelInfo], hidden: &BTreeSet<u8>) {
+        self.set_key_js(&color_key(labels, hidden));
+    }
+}
+
+/// The colours as NiiVue takes them: one list for each of value, red, green, blue, opacity and name, without gaps in
+/// the values, because NiiVue draws sparse ones wrongly.
+fn color_key(labels: &[LabelInfo], hidden: &BTreeSet<u8>) -> JsValue {
+    let last = labels.iter().map(|label| label.value).max().unwrap_or(0);
+    let lists: [Array; 6] = std::array::from_fn(|_| Array::new());
+    for value in 0..=last {
+        let label = labels.iter().find(|label| label.value == value);
+        let [red, green, blue] = label.map_or([0; 3], |label| label.color);
+        let is_shown = label.is_some() && !hidden.contains(&value);
+        let name = label.map_or("", |label| &label.name);
+        let opacity: u8 = if is_shown { 255 } else { 0 };
+        let row: [JsValue; 6] = [
+            value.into(),
+            red.into(),
+            green.into(),
+            blue.into(),
+            opacity.into(),
+            name.into(),
+        ];
+        for (list, cell) in lists.iter().zip(row) {
+            list.push(&cell);
+        }
+    }
+    let key = Object::new();
+    for (name, list) in ["I", "R", "G", "B", "A", "labels"].into_iter().zip(&lists) {
+        Reflect::set(&key, &name.into(), list).expect("a plain object takes any key");
+    }
+    key.into()
+}

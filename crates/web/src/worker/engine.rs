@@ -1,0 +1,370 @@
+//! What the worker holds, and what it does for every message.
+
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
+use std::panic;
+use std::rc::Rc;
+
+use dinomed3d_core::infer::{InferError, Progress, Segmentation, Segmenter, check};
+use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::volume::{NiftiImage, gzip};
+use js_sys::Uint8Array;
+use wasm_bindgen_futures::spawn_local;
+
+use super::backend::ChosenBackend;
+use super::download::download;
+use super::fault::Fault;
+use super::protocol::{
+    AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, FAULT_PARAMETER, FromWorker, JobId,
+    LabelInfo, LabelStatistics, ModelInfo, ScanInfo, ToWorker,
+};
+use super::scope;
+
+/// A manifest is some tens of kilobytes.
+const LONGEST_MANIFEST: u64 = 4 << 20;
+
+/// Messages about progress are at least this far apart.
+const PROGRESS_EVERY_MS: f64 = 60.0;
+
+/// Written into the label map's header.
+const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
+
+/// The worker's possessions.
+struct Engine {
+    backend: RefCell<ChosenBackend>,
+    segmenter: RefCell<Option<Rc<Segmenter>>>,
+    scan: RefCell<Option<Rc<NiftiImage>>>,
+    /// Jobs up to this one are to be given up.
+    cancelled: Cell<JobId>,
+    fault: Cell<Option<Fault>>,
+}
+
+/// What went wrong with a job, and what a visitor can do.
+struct Trouble {
+    what: String,
+    advice: &'static str,
+    is_fatal: bool,
+}
+
+impl Trouble {
+    fn new(what: impl Into<String>, advice: &'static str) -> Self {
+        Self {
+            what: what.into(),
+            advice,
+            is_fatal: false,
+        }
+    }
+
+    fn post(self, job: JobId) {
+        if self.is_fatal {
+            scope::post_end(self.what, self.advice);
+        } else {
+            scope::post_failure(job, self.what, self.advice);
+        }
+    }
+}
+
+/// Chooses a backend, says so, and listens.
+pub fn start() {
+    report_panics();
+    spawn_local(async {
+        let choice = scope::query_parameter(BACKEND_PARAMETER).unwrap_or_default();
+        let fault = scope::query_parameter(FAULT_PARAMETER).and_then(|name| Fault::parse(&name));
+        let avoid = scope::query_parameter(AVOID_PARAMETER);
+        match ChosenBackend::find(BackendChoice::parse(&choice), avoid, fault).await {
+            Ok(backend) => Engine::listen(backend, fault),
+            Err(problem) => scope::post_end(
+                format!("WebGPU can't be used here. {problem}"),
+                "Choose “Automatic” or “CPU” under “Compute on”.",
+            ),
+        }
+    });
+}
+
+/// A panic ends the program for good: the page hears its text first.
+fn report_panics() {
+    panic::set_hook(Box::new(|panic| {
+        console_error_panic_hook::hook(panic);
+        let text = panic
+            .payload()
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.payload().downcast_ref::<&str>().copied())
+            .unwrap_or("no reason given");
+        // What the graphics driver says goes on over many lines; the console has them all.
+        let first: String = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(240)
+            .collect();
+        scope::post_end(
+            format!("The worker crashed: {first}"),
+            "Try again; if it happens again, choose the CPU under “Compute on” or use a smaller scan.",
+        );
+    }));
+}
+
+impl Engine {
+    fn listen(backend: ChosenBackend, fault: Option<Fault>) {
+        backend.announce();
+        let engine = Rc::new(Self {
+            backend: RefCell::new(backend),
+            segmenter: RefCell::new(None),
+            scan: RefCell::new(None),
+            cancelled: Cell::new(0),
+            fault: Cell::new(fault),
+        });
+        scope::listen(move |message, bytes| {
+            let engine = Rc::clone(&engine);
+            spawn_local(async move { engine.answer(message, bytes).await });
+        });
+    }
+
+    async fn answer(&self, message: ToWorker, bytes: Option<Uint8Array>) {
+        match message {
+            ToWorker::LoadModel { job, base } => {
+                if let Err(trouble) = self.load_model(job, &base).await {
+                    trouble.post(job);
+                }
+            }
+            ToWorker::LoadScan { job } => match self.load_scan(bytes) {
+                Ok(scan) => scope::post(&FromWorker::ScanLoaded { job, scan }),
+                Err(trouble) => trouble.post(job),
+            },
+            ToWorker::Segment { job } => match self.segment(job).await {
+                Ok(()) => {}
+                Err(None) => scope::post(&FromWorker::Cancelled { job }),
+                Err(Some(trouble)) => trouble.post(job),
+            },
+            ToWorker::Cancel { job } => self.cancelled.set(job.max(self.cancelled.get())),
+        }
+    }
+
+    async fn load_model(&self, job: JobId, base: &str) -> Result<(), Trouble> {
+        const FETCH: &str = "Check the connection to this site, then start again.";
+        const DAMAGED: &str =
+            "The file on this site is damaged or does not belong to this version; reload the page.";
+        let started_ms = scope::now_ms();
+        let manifest = download(&format!("{base}manifest.json"), LONGEST_MANIFEST, |_| {})
+            .await
+            .map_err(|problem| Trouble::new(problem, FETCH))?;
+        let manifest = ModelManifest::from_json(&manifest)
+            .map_err(|error| Trouble::new(format!("The model can't be used: {error}."), DAMAGED))?;
+        let total = manifest.weights.bytes;
+        let weights = download(
+            &format!("{base}{}", manifest.weights.file),
+            total,
+            |received| {
+                scope::post(&FromWorker::Downloading {
+                    job,
+                    received,
+                    total,
+                });
+            },
+        )
+        .await
+        .map_err(|problem| Trouble::new(problem, FETCH))?;
+        let (segmenter, check_error) = self
+            .trusted(&manifest, &weights)
+            .await
+            .map_err(|what| Trouble::new(what, DAMAGED))?;
+        *self.segmenter.borrow_mut() = Some(Rc::new(segmenter));
+        scope::post(&FromWorker::ModelLoaded {
+            job,
+            model: describe_model(&manifest),
+            check_error,
+            millis: scope::now_ms() - started_ms,
+        });
+        Ok(())
+    }
+
+    /// Loads the model onto a backend that gives the known output, which need not be the first one.
+    async fn trusted(
+        &self,
+        manifest: &ModelManifest,
+        weights: &[u8],
+    ) -> Result<(Segmenter, f32), String> {
+        loop {
+            scope::turn().await;
+            let (device, backend, is_forced) = {
+                let chosen = self.backend.borrow();
+                (chosen.device.clone(), chosen.backend, chosen.is_forced)
+            };
+            let segmenter = Segmenter::load(manifest.clone(), weights, &device)
+                .map_err(|error| format!("The model can't be used: {error}."))?;
+            let is_sabotaged = backend == Backend::WebGpu && self.fault.get() == Some(Fault::Check);
+            let problem = match segmenter.self_check().await {
+                Ok(_) if is_sabotaged => "a test says that its results are wrong".to_owned(),
+                Ok(error) if error <= check::TOLERANCE => return Ok((segmenter, error)),
+                Ok(error) => format!("its result for a known input is off by {error:.1e}"),
+                Err(error) => error.to_string(),
+            };
+            if backend == Backend::Cpu || is_forced {
+                return Err(format!(
+                    "The model's check failed on {}: {problem}. Its results can't be trusted there.",
+                    backend.title()
+                ));
+            }
+            let cpu = ChosenBackend::cpu(
+                format!("WebGPU did not pass the model's check: {problem}."),
+                None,
+            );
+            cpu.announce();
+            *self.backend.borrow_mut() = cpu;
+        }
+    }
+
+    /// Reads a file; the scan before it stays if that fails.
+    fn load_scan(&self, bytes: Option<Uint8Array>) -> Result<ScanInfo, Trouble> {
+        const ADVICE: &str = "Choose a single 3-D scan as NIfTI-1 (.nii or .nii.gz).";
+        let bytes = bytes.ok_or_else(|| Trouble::new("No file came with the request.", ADVICE))?;
+        let unread = |error| Trouble::new(format!("This file can't be opened: {error}."), ADVICE);
+        let image = NiftiImage::parse(&bytes.to_vec()).map_err(unread)?;
+        // Now rather than at the first segmentation, so that a series in time is refused at once.
+        let volume = image.volume().map_err(unread)?;
+        let [slices, rows, columns] = volume.shape;
+        let affine = image.affine();
+        let info = ScanInfo {
+            shape: [columns, rows, slices],
+            spacing_mm: affine.spacing_mm(),
+            orientation: affine.orientation().to_string(),
+            datatype: image.datatype_name().to_owned(),
+            warnings: scan_warnings(&image),
+        };
+        *self.scan.borrow_mut() = Some(Rc::new(image));
+        Ok(info)
+    }
+
+    async fn segment(&self, job: JobId) -> Result<(), Option<Trouble>> {
+        const AGAIN: &str = "Open the scan again.";
+        let started_ms = scope::now_ms();
+        let scan = self.scan.borrow().clone();
+        let scan = scan.ok_or_else(|| Trouble::new("There is no scan to segment.", AGAIN))?;
+        let segmenter = self.segmenter.borrow().clone();
+        let segmenter =
+            segmenter.ok_or_else(|| Trouble::new("No model is loaded.", "Start again."))?;
+        let volume = scan.volume().map_err(|error| {
+            Trouble::new(format!("This scan can't be segmented: {error}."), AGAIN)
+        })?;
+
+        let mut last_ms = f64::NEG_INFINITY;
+        let segmented = segmenter
+            .segment(&volume, async |progress: Progress| {
+                let now = scope::now_ms();
+                if now - last_ms >= PROGRESS_EVERY_MS {
+                    last_ms = now;
+                    scope::post(&FromWorker::Progress {
+                        job,
+                        fraction: progress.fraction,
+                        window: progress.window,
+                        windows: progress.windows,
+                    });
+                }
+                scope::turn().await;
+                if let Some(fault) = self.fault.take() {
+                    fault.strike();
+                }
+                if self.cancelled.get() >= job {
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            })
+            .await
+            .map_err(infer_trouble)?;
+
+        let file = scan
+            .encode_label_map(&segmented.labels, DESCRIPTION)
+            .map_err(|error| {
+                Trouble::new(format!("The label map can't be written: {error}."), AGAIN)
+            })?;
+        let statistics = measure(
+            &segmented,
+            segmenter.manifest(),
+            scan.affine().voxel_volume_ml(),
+        );
+        scope::post_with(
+            &FromWorker::Segmented {
+                job,
+                millis: scope::now_ms() - started_ms,
+                statistics,
+                warnings: segmented.warnings,
+            },
+            &gzip(&file),
+        );
+        Ok(())
+    }
+}
+
+/// What a visitor can do about a segmentation that failed; nothing if it was cancelled.
+fn infer_trouble(error: InferError) -> Option<Trouble> {
+    let what = format!("The scan could not be segmented: {error}.");
+    match error {
+        InferError::Cancelled => None,
+        InferError::Preprocess(_) => Some(Trouble::new(
+            what,
+            "Check that the file holds a scan with some contrast, or open another one.",
+        )),
+        // A device that failed once is not asked again.
+        _ => Some(Trouble {
+            what,
+            advice: "Try again; if it happens again, choose the CPU under “Compute on”.",
+            is_fatal: true,
+        }),
+    }
+}
+
+fn describe_model(manifest: &ModelManifest) -> ModelInfo {
+    ModelInfo {
+        name: manifest.name.clone(),
+        title: manifest.title.clone(),
+        version: manifest.version.clone(),
+        labels: manifest
+            .labels
+            .iter()
+            .filter(|label| label.value != 0)
+            .map(|label| LabelInfo {
+                value: label.value,
+                name: label.name.clone(),
+                color: label.color,
+            })
+            .collect(),
+    }
+}
+
+fn scan_warnings(image: &NiftiImage) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if image.form_codes() == (0, 0) {
+        warnings.push(
+            "This file does not say how it lies in space; its axes are taken as they come."
+                .to_owned(),
+        );
+    }
+    warnings
+}
+
+/// Size of every label but the background.
+fn measure(
+    segmented: &Segmentation,
+    manifest: &ModelManifest,
+    voxel_volume_ml: f64,
+) -> Vec<LabelStatistics> {
+    let mut voxels = [0_u64; 256];
+    for label in &segmented.labels {
+        voxels[usize::from(*label)] += 1;
+    }
+    manifest
+        .labels
+        .iter()
+        .filter(|label| label.value != 0)
+        .map(|label| {
+            let voxels = voxels[usize::from(label.value)];
+            LabelStatistics {
+                value: label.value,
+                voxels,
+                volume_ml: voxels as f64 * voxel_volume_ml,
+            }
+        })
+        .collect()
+}

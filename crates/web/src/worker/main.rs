@@ -1,0 +1,20 @@
+//! The inference worker of DINO-Med3D: holds the scan, the model and the device, and computes for the page.
+
+#[cfg(target_arch = "wasm32")]
+mod backend;
+#[cfg(target_arch = "wasm32")]
+mod download;
+#[cfg(target_arch = "wasm32")]
+mod engine;
+#[cfg(target_arch = "wasm32")]
+mod fault;
+#[cfg(target_arch = "wasm32")]
+#[path = "../protocol.rs"]
+mod protocol;
+#[cfg(target_arch = "wasm32")]
+mod scope;
+
+fn main() {
+    #[cfg(target_arch = "wasm32")]
+    engine::start();
+}

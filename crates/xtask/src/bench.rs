@@ -1,0 +1,48 @@
+//! Measuring: one case through the native program and through the browser.
+
+use crate::command::{program, run};
+use crate::native;
+use crate::places::Places;
+use crate::server::Server;
+use crate::site;
+use crate::tools;
+use anyhow::Result;
+
+/// Builds what is measured, then measures natively and in Chromium.
+///
+/// # Errors
+/// When something does not build, or a measurement fails.
+pub fn run_all(places: &Places) -> Result<()> {
+    site::build(places)?;
+    let binary = native::build(places)?;
+    println!("machine: {}", machine());
+
+    run(
+        "native",
+        program(&binary, &places.root).arg("bench"),
+        "try `dinomed3d bench`",
+    )?;
+
+    let server = Server::start(&places.dist(), Some(0))?;
+    let mut node = program("node", &places.root);
+    node.arg("tests/browser/bench.mjs");
+    node.env("DINOMED3D_BIN", &binary)
+        .env("DINOMED3D_URL", server.url())
+        .env("CHROMIUM", tools::chromium()?);
+    run("browser", &mut node, "the messages are above")
+}
+
+/// Processor and number of cores, as far as the system tells.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let model = std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        });
+    format!(
+        "{}, {cores} cores",
+        model.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+    )
+}

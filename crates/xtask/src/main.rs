@@ -1,0 +1,88 @@
+//! The project's own commands, `cargo xtask …`: they install what is missing, build and serve the site, run every check that
+//! CI runs, and measure.
+
+mod bench;
+mod command;
+mod debian;
+mod fingerprint;
+mod native;
+mod places;
+mod server;
+mod site;
+mod steps;
+mod toolchain;
+mod tools;
+mod vendor;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use places::Places;
+use std::process::ExitCode;
+
+/// Builds, serves, tests and measures DINO-Med3D; installs what that needs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Xtask {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs every tool the other commands use, as far as it is missing.
+    Setup,
+    /// Builds the native program and the site (into dist/).
+    Build,
+    /// Builds what has changed and serves the site on this computer only.
+    Serve {
+        /// Port; without it 8080 or the next free one. 0 takes any free port.
+        #[arg(long)]
+        port: Option<u16>,
+        /// Serves dist/ as it is.
+        #[arg(long)]
+        no_build: bool,
+    },
+    /// Runs every check, or only those named.
+    Test {
+        /// Names of steps; see --list.
+        steps: Vec<String>,
+        /// Lists the steps.
+        #[arg(long)]
+        list: bool,
+    },
+    /// Measures how long one case takes, natively and in the browser.
+    Bench,
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let places = Places::find()?;
+    match task {
+        Task::Setup => {
+            tools::set_up_everything(&places)?;
+            println!(
+                "everything is there; tools are in {}",
+                places.tools.display()
+            );
+        }
+        Task::Build => site::build(&places)?,
+        Task::Serve { port, no_build } => {
+            if !no_build {
+                site::build(&places)?;
+            }
+            let server = server::Server::start(&places.dist(), port)?;
+            println!("serving DINO-Med3D on {} (Ctrl+C ends it)", server.url());
+            server.wait();
+        }
+        Task::Test { list: true, .. } => steps::list(),
+        Task::Test { steps, .. } => return steps::run(&places, &steps),
+        Task::Bench => bench::run_all(&places)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn main() -> ExitCode {
+    run(Xtask::parse().task).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
