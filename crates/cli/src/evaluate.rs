@@ -1,5 +1,8 @@
 //! `dinomed3d evaluate`: how well label maps agree with their references.
 
+use crate::NOTICE;
+use crate::segment::load_model;
+use crate::validation::score_model;
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::metrics::{LabelScore, evaluate_case};
 use dinomed3d_core::volume::{LabelMap, NiftiImage};
@@ -7,21 +10,36 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Said wherever a person sees a result.
-const NOTICE: &str = "Research and education only; not a medical device.";
-
 /// Arguments of `evaluate`.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["predictions", "model"])))]
 pub struct Args {
     /// A label map or a folder of them, `CASE.nii.gz` or `CASE_dseg.nii.gz`.
-    #[arg(long, value_name = "DIR_OR_FILE")]
-    predictions: PathBuf,
+    #[arg(long, value_name = "DIR_OR_FILE", requires = "references")]
+    predictions: Option<PathBuf>,
     /// The reference label map, or a folder of them named like the predictions.
-    #[arg(long, value_name = "DIR_OR_FILE")]
-    references: PathBuf,
+    #[arg(long, value_name = "DIR_OR_FILE", requires = "predictions")]
+    references: Option<PathBuf>,
+    /// Folder of a model, which then segments the validation cases of a data set.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    model: Option<PathBuf>,
+    /// Data set in the layout of the Medical Segmentation Decathlon.
+    #[arg(long, value_name = "DIR", requires = "model")]
+    data: Option<PathBuf>,
+    /// Which cases validate: every n-th in sorted order, from the first.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    validation_every: usize,
     /// Labels to score, such as 1,2 [default: all that occur, without the background 0].
-    #[arg(long, value_delimiter = ',', value_name = "LABELS")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "LABELS",
+        conflicts_with = "model"
+    )]
     labels: Vec<u8>,
+    /// cpu, or vulkan or cuda where the program was built with them.
+    #[arg(long, default_value = "cpu")]
+    device: String,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -80,11 +98,30 @@ pub struct Report {
 /// # Errors
 /// Files that cannot be read or paired, or whose grids differ.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let pairs = pair(&args.predictions, &args.references)?;
-    let labels = if args.labels.is_empty() {
+    let cases = match (&args.predictions, &args.references, &args.model, &args.data) {
+        (Some(predictions), Some(references), ..) => {
+            score_files(predictions, references, args.labels)?
+        }
+        (_, _, Some(model), Some(data)) => {
+            let segmenter = load_model(model, &args.device)?;
+            score_model(&segmenter, data, args.validation_every)?
+        }
+        _ => unreachable!("clap asks for one of the two pairs"),
+    };
+    Report::of(cases)?.print(args.json)
+}
+
+/// Scores label maps against their references.
+fn score_files(
+    predictions: &Path,
+    references: &Path,
+    labels: Vec<u8>,
+) -> anyhow::Result<Vec<CaseScores>> {
+    let pairs = pair(predictions, references)?;
+    let labels = if labels.is_empty() {
         labels_present(&pairs)?
     } else {
-        args.labels
+        labels
     };
     let mut cases = Vec::with_capacity(pairs.len());
     for pair in pairs {
@@ -100,7 +137,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let case = pair.case;
         cases.push(CaseScores { case, labels });
     }
-    Report::of(cases)?.print(args.json)
+    Ok(cases)
 }
 
 impl Report {

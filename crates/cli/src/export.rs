@@ -44,8 +44,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let path = args.run.join("recipe.toml");
     let text =
         std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let recipe: Recipe =
-        toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    let recipe: Recipe = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
     let folder = RunFolder(args.run.clone());
     let state = folder
         .state()?
@@ -123,8 +122,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     // The scores are those of the file that is shipped, eight bits and all.
     let segmenter = Segmenter::load(manifest.clone(), &weights, &device)?;
     let cases = score_model(&segmenter, &args.data, recipe.validation_every)?;
-    let scores = summarize(&cases, recipe.validation_every);
-    println!("mean Dice {:.4} over {} cases", scores.mean_dice, scores.num_cases);
+    let scores = summarize(cases, recipe.validation_every)?;
+    println!(
+        "mean Dice {:.4} over {} cases",
+        scores.mean_dice, scores.num_cases
+    );
     manifest.scores = Some(scores.clone());
 
     std::fs::create_dir_all(&args.output)
@@ -136,7 +138,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     write(WEIGHTS_FILE, &weights)?;
     write("manifest.json", &serde_json::to_vec_pretty(&manifest)?)?;
     let num_parameters = tensors.values().map(|t| t.values.len()).sum();
-    write("README.md", card(&manifest, &scores, num_parameters).as_bytes())
+    write(
+        "README.md",
+        card(&manifest, &scores, num_parameters).as_bytes(),
+    )
 }
 
 /// The model card, for people.
@@ -149,10 +154,11 @@ fn card(manifest: &ModelManifest, scores: &Scores, num_parameters: usize) -> Str
             .iter()
             .find(|label| label.value == score.value)
             .map_or("", |label| &label.name);
-        let distance = score
-            .hd95_mm
-            .map_or("–".into(), |mm| format!("{mm:.2}"));
-        rows += &format!("| {} | {name} | {:.4} | {distance} |\n", score.value, score.dice);
+        let distance = score.hd95_mm.map_or("–".into(), |mm| format!("{mm:.2}"));
+        rows += &format!(
+            "| {} | {name} | {:.4} | {distance} |\n",
+            score.value, score.dice
+        );
     }
     let [depth, height, width] = manifest.window;
     format!(

@@ -3,11 +3,19 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod bench;
 mod device;
+mod evaluate;
 mod export;
+mod info;
+mod phantom;
+mod sample;
 mod segment;
 mod train;
 mod validation;
+
+/// Said wherever a person sees a result.
+pub const NOTICE: &str = "Research and education only; not a medical device.";
 
 /// Segments 3-D medical scans with DINO-Med3D and trains the networks for it.
 ///
@@ -21,20 +29,32 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say what a NIfTI file holds.
+    Info(info::Args),
     /// Segment a scan.
     Segment(segment::Args),
-    /// Put the result of a training run into a model folder, eight bits, scored.
-    Export(export::Args),
+    /// Score label maps, or a model on its validation cases.
+    Evaluate(evaluate::Args),
     /// Train a network from a recipe and a labelled data set.
     Train(train::Args),
+    /// Put the result of a training run into a model folder, eight bits, scored.
+    Export(export::Args),
+    /// Write a made-up scan with its reference, to try the program with.
+    Sample(sample::Args),
+    /// Measure how long a model takes for a scan.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
     // A wrong command line ends in clap with exit code 2, as bad input does below.
     let result = match Cli::parse().command {
+        Command::Info(args) => info::run(args),
         Command::Segment(args) => segment::run(args),
-        Command::Export(args) => export::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Train(args) => train::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Sample(args) => sample::run(args),
+        Command::Bench(args) => bench::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

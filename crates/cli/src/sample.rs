@@ -36,6 +36,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     write_if_new(&args.out.join("sample_dseg.nii.gz"), &gzip(&reference))
 }
 
+/// The scan as an uncompressed NIfTI file.
+///
+/// # Errors
+/// None that a build with passing tests can show.
+pub fn scan() -> anyhow::Result<Vec<u8>> {
+    Ok(make()?.0)
+}
+
 /// The scan and its reference as uncompressed NIfTI files.
 fn make() -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
     let phantom = phantom::draw(SEED);

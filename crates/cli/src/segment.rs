@@ -1,5 +1,6 @@
 //! `dinomed3d segment`: from a scan to its label map.
 
+use crate::NOTICE;
 use crate::device::device;
 use anyhow::Context;
 use dinomed3d_core::atomic_file::write_whole;
@@ -55,8 +56,7 @@ pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter>
 pub fn run(args: Args) -> anyhow::Result<()> {
     let bytes =
         std::fs::read(&args.scan).with_context(|| format!("reading {}", args.scan.display()))?;
-    let image =
-        NiftiImage::parse(&bytes).with_context(|| format!("in {}", args.scan.display()))?;
+    let image = NiftiImage::parse(&bytes).with_context(|| format!("in {}", args.scan.display()))?;
     let volume = image
         .volume()
         .with_context(|| format!("in {}", args.scan.display()))?;
@@ -107,6 +107,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             label.name
         );
     }
-    println!("Research and education only; not a medical device.");
+    println!("{NOTICE}");
     Ok(())
 }

@@ -1,23 +1,14 @@
 //! Scores of a model on the validation cases of a data set.
 
+use crate::evaluate::{CaseScores, Report};
 use anyhow::Context;
 use dinomed3d_core::infer::Segmenter;
 use dinomed3d_core::manifest::{LabelScores, Scores};
-use dinomed3d_core::metrics::{LabelScore, evaluate_case};
+use dinomed3d_core::metrics::evaluate_case;
 use dinomed3d_core::train::dataset::DatasetIndex;
 use dinomed3d_core::volume::{LabelMap, NiftiImage};
 use std::ops::ControlFlow;
 use std::path::Path;
-
-/// Scores of one case, one row per label.
-#[derive(Clone, Debug, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CaseScores {
-    /// File name without its endings.
-    pub case: String,
-    /// One row per label.
-    pub labels: Vec<LabelScore>,
-}
 
 /// Segments every validation case as a user would, from its file, and compares on its own grid.
 ///
@@ -42,10 +33,9 @@ pub fn score_model(
         };
         let volume = read(&case.image)?.volume()?;
         let reference = read(&case.label)?.label_map()?;
-        let segmentation = pollster::block_on(
-            segmenter.segment(&volume, async |_| ControlFlow::Continue(())),
-        )
-        .with_context(|| case.image.display().to_string())?;
+        let segmentation =
+            pollster::block_on(segmenter.segment(&volume, async |_| ControlFlow::Continue(())))
+                .with_context(|| case.image.display().to_string())?;
         let prediction = LabelMap {
             labels: segmentation.labels,
             shape: segmentation.shape,
@@ -61,27 +51,27 @@ pub fn score_model(
     Ok(scores)
 }
 
-/// Means over cases, and the mean Dice over labels.
-pub fn summarize(cases: &[CaseScores], validation_every: usize) -> Scores {
-    let num_labels = cases.first().map_or(0, |case| case.labels.len());
-    let labels: Vec<LabelScores> = (0..num_labels)
-        .map(|index| {
-            let rows = || cases.iter().map(|case| &case.labels[index]);
-            let distances: Vec<f64> = rows().filter_map(|row| row.hd95_mm).collect();
-            LabelScores {
-                value: cases[0].labels[index].label,
-                dice: rows().map(|row| row.dice).sum::<f64>() / cases.len() as f64,
-                hd95_mm: (!distances.is_empty())
-                    .then(|| distances.iter().sum::<f64>() / distances.len() as f64),
-            }
-        })
-        .collect();
-    Scores {
-        num_cases: cases.len(),
+/// What the manifest says of a model's scores.
+///
+/// # Errors
+/// No case, so there is nothing to take the mean of.
+pub fn summarize(cases: Vec<CaseScores>, validation_every: usize) -> anyhow::Result<Scores> {
+    let num_cases = cases.len();
+    let report = Report::of(cases)?;
+    Ok(Scores {
+        num_cases,
         protocol: format!(
             "every {validation_every}th case in sorted order, from the first; on each file's own grid"
         ),
-        mean_dice: labels.iter().map(|label| label.dice).sum::<f64>() / num_labels.max(1) as f64,
-        labels,
-    }
+        mean_dice: report.mean.dice,
+        labels: report
+            .label_means
+            .iter()
+            .map(|mean| LabelScores {
+                value: mean.label.unwrap_or_default(),
+                dice: mean.dice,
+                hd95_mm: mean.hd95_mm,
+            })
+            .collect(),
+    })
 }

@@ -162,7 +162,9 @@ pub enum ManifestError {
         classes: usize,
     },
     /// A window edge or overlap that cannot work.
-    #[error("window {window:?} with overlap {overlap} is not usable: edges must be positive and overlap within 0 … 0.9")]
+    #[error(
+        "window {window:?} with overlap {overlap} is not usable: edges must be positive and overlap within 0 … 0.9"
+    )]
     Window {
         /// `[slice, row, column]`
         window: [usize; 3],

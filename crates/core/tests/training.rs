@@ -13,7 +13,8 @@ const EDGE: usize = 16;
 fn header() -> Vec<u8> {
     let mut header = vec![0u8; 352];
     header[0..4].copy_from_slice(&348i32.to_le_bytes());
-    let mut put_i16 = |at: usize, value: i16| header[at..at + 2].copy_from_slice(&value.to_le_bytes());
+    let mut put_i16 =
+        |at: usize, value: i16| header[at..at + 2].copy_from_slice(&value.to_le_bytes());
     put_i16(40, 3);
     for axis in 0..3 {
         put_i16(42 + 2 * axis, EDGE as i16);
@@ -24,7 +25,8 @@ fn header() -> Vec<u8> {
     put_i16(70, 4);
     put_i16(72, 16);
     put_i16(254, 1);
-    let mut put_f32 = |at: usize, value: f32| header[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    let mut put_f32 =
+        |at: usize, value: f32| header[at..at + 4].copy_from_slice(&value.to_le_bytes());
     for axis in 0..4 {
         put_f32(76 + 4 * axis, 1.0);
     }
@@ -147,7 +149,10 @@ fn a_stopped_run_goes_on_where_it_was() {
     let trainer = Trainer::new(&recipe, &dataset, &device, &parts, false).unwrap();
     let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         trainer.run(|event| {
-            if let Event::Step { stage: 2, step: 3, .. } = event {
+            if let Event::Step {
+                stage: 2, step: 3, ..
+            } = event
+            {
                 panic!("power cut");
             }
         })
@@ -160,7 +165,8 @@ fn a_stopped_run_goes_on_where_it_was() {
         .unwrap();
     assert_eq!(state.log.len(), 4, "one row per epoch, none twice");
 
-    let weights = |folder: &Path| decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();
+    let weights =
+        |folder: &Path| decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();
     let (a, b) = (weights(&whole), weights(&parts));
     for (name, tensor) in &a {
         for (x, y) in tensor.values.iter().zip(&b[name].values) {

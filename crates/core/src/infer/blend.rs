@@ -38,11 +38,16 @@ impl ScoreVolume {
     pub fn add(&mut self, logits: &[f32], start: [usize; 3], margin: [usize; 3]) -> bool {
         let window: [usize; 3] = std::array::from_fn(|axis| self.profiles[axis].len());
         let window_voxels = window.iter().product::<usize>();
-        assert_eq!(logits.len(), self.num_classes * window_voxels, "one logit per voxel and class");
+        assert_eq!(
+            logits.len(),
+            self.num_classes * window_voxels,
+            "one logit per voxel and class"
+        );
         let [_, height, width] = self.shape;
         let num_voxels = self.weights.len();
-        let overlap: [usize; 3] =
-            std::array::from_fn(|axis| (self.shape[axis] - start[axis]).min(window[axis] - margin[axis]));
+        let overlap: [usize; 3] = std::array::from_fn(|axis| {
+            (self.shape[axis] - start[axis]).min(window[axis] - margin[axis])
+        });
         let mut finite = true;
         for z in 0..overlap[0] {
             for y in 0..overlap[1] {

@@ -24,7 +24,10 @@ pub fn check_input(shape: [usize; 3], device: &Device) -> Tensor<5> {
             }
         }
     }
-    Tensor::from_data(TensorData::new(values, [1, 1, depth, height, width]), device)
+    Tensor::from_data(
+        TensorData::new(values, [1, 1, depth, height, width]),
+        device,
+    )
 }
 
 /// Largest difference, relative to the largest expected value; infinite for an answer that is
@@ -33,7 +36,9 @@ pub fn relative_error(found: &[f32], expected: &[f32]) -> f32 {
     if found.len() != expected.len() || found.iter().any(|value| !value.is_finite()) {
         return f32::INFINITY;
     }
-    let largest = expected.iter().fold(f32::MIN_POSITIVE, |max, v| max.max(v.abs()));
+    let largest = expected
+        .iter()
+        .fold(f32::MIN_POSITIVE, |max, v| max.max(v.abs()));
     found
         .iter()
         .zip(expected)

@@ -21,7 +21,9 @@ pub enum InferError {
     #[error("cancelled")]
     Cancelled,
     /// The network's answer is not a number: arithmetic went wrong on this device.
-    #[error("window {window} of {windows} has a score that is not finite; this device computes wrongly or its memory failed")]
+    #[error(
+        "window {window} of {windows} has a score that is not finite; this device computes wrongly or its memory failed"
+    )]
     NotFinite {
         /// From 1.
         window: usize,

@@ -49,7 +49,10 @@ mod tests {
                 let starts = window_starts(size, window, 0.5);
                 assert_eq!(*starts.last().unwrap(), size.saturating_sub(window));
                 for pair in starts.windows(2) {
-                    assert!(pair[1] - pair[0] <= window.div_ceil(2), "{size} {window} {pair:?}");
+                    assert!(
+                        pair[1] - pair[0] <= window.div_ceil(2),
+                        "{size} {window} {pair:?}"
+                    );
                 }
             }
         }

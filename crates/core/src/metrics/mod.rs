@@ -52,9 +52,9 @@ pub enum MetricsError {
         /// Largest that passes.
         allowed_mm: f64,
         /// First three rows of the prediction's affine.
-        prediction: [[f64; 4]; 3],
+        prediction: Box<[[f64; 4]; 3]>,
         /// First three rows of the reference's affine.
-        reference: [[f64; 4]; 3],
+        reference: Box<[[f64; 4]; 3]>,
     },
 }
 
@@ -132,7 +132,7 @@ fn check_grids(prediction: &LabelMap, reference: &LabelMap) -> Result<(), Metric
     let allowed_mm = 0.01 * smallest;
     // Not a number is not near.
     if apart_mm.is_nan() || apart_mm > allowed_mm {
-        let rows = |Affine([x, y, z, _]): Affine| [x, y, z];
+        let rows = |Affine([x, y, z, _]): Affine| Box::new([x, y, z]);
         return Err(MetricsError::Affine {
             apart_mm,
             allowed_mm,

@@ -82,7 +82,11 @@ impl DecoderConfig {
         detail: &DetailConfig,
         device: &Device,
     ) -> Decoder {
-        assert_eq!(patch_size % 4, 0, "patch edge {patch_size} is not a multiple of 4");
+        assert_eq!(
+            patch_size % 4,
+            0,
+            "patch edge {patch_size} is not a multiple of 4"
+        );
         let factor = patch_size / 4;
         let cells = |factor: usize| factor * factor;
         let half_inputs = self.half_channels + detail.base_channels;

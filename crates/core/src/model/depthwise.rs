@@ -102,9 +102,11 @@ mod tests {
             let layer = Depthwise3dConfig::new(4, kernel).init(&device);
             let grid = Tensor::<5>::random([2, 5, 4, 3, 4], Distribution::Default, &device);
             let ours = layer.forward(grid.clone());
-            let weight = layer.weight.val().swap_dims(0, 1).reshape([
-                4, 1, kernel[0], kernel[1], kernel[2],
-            ]);
+            let weight = layer
+                .weight
+                .val()
+                .swap_dims(0, 1)
+                .reshape([4, 1, kernel[0], kernel[1], kernel[2]]);
             let padding = kernel.map(|edge| edge / 2);
             let theirs = conv3d(
                 grid.permute([0, 4, 1, 2, 3]),

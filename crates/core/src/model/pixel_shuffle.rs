@@ -50,6 +50,9 @@ mod tests {
         let device = Device::flex();
         let x = Tensor::<1>::from_floats([0.0, 1.0, 2.0, 3.0], &device).reshape([1, 4, 1, 1, 1]);
         let y = pixel_shuffle(x, 2).reshape([4]).into_data();
-        y.assert_eq(&burn::tensor::TensorData::from([0.0f32, 1.0, 2.0, 3.0]), true);
+        y.assert_eq(
+            &burn::tensor::TensorData::from([0.0f32, 1.0, 2.0, 3.0]),
+            true,
+        );
     }
 }

@@ -53,8 +53,8 @@ impl ProxyHead {
 fn upsampling_matrix(from: usize, to: usize, device: &Device) -> Tensor<2> {
     let mut weights = vec![0.0f32; to * from];
     for target in 0..to {
-        let source = ((target as f64 + 0.5) * from as f64 / to as f64 - 0.5)
-            .clamp(0.0, (from - 1) as f64);
+        let source =
+            ((target as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
         let lower = source.floor() as usize;
         let upper = (lower + 1).min(from - 1);
         let fraction = (source - lower as f64) as f32;

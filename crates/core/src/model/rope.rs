@@ -34,7 +34,11 @@ impl RotaryEmbedding {
         head_dim: usize,
         device: &Device,
     ) -> Self {
-        assert_eq!(head_dim % 4, 0, "head width {head_dim} is not a multiple of 4");
+        assert_eq!(
+            head_dim % 4,
+            0,
+            "head width {head_dim} is not a multiple of 4"
+        );
         let num_periods = head_dim / 4;
         let centre = |i: usize, n: usize| 2.0 * (i as f64 + 0.5) / n as f64 - 1.0;
         let angle = |coordinate: f64, k: usize| {
@@ -56,9 +60,8 @@ impl RotaryEmbedding {
                 }
             }
         }
-        let table = |values| {
-            Tensor::from_data(TensorData::new(values, [num_tokens, head_dim]), device)
-        };
+        let table =
+            |values| Tensor::from_data(TensorData::new(values, [num_tokens, head_dim]), device);
         Self {
             cos: table(cos),
             sin: table(sin),
@@ -92,10 +95,8 @@ mod tests {
             .reshape([1, 2, 11, 8]);
         let y = rope.rotate(x.clone());
         let norm = |t: Tensor<4>| t.square().sum_dim(3).into_data();
-        norm(y.clone()).assert_approx_eq::<f32>(
-            &norm(x.clone()),
-            burn::tensor::Tolerance::relative(1e-5),
-        );
+        norm(y.clone())
+            .assert_approx_eq::<f32>(&norm(x.clone()), burn::tensor::Tolerance::relative(1e-5));
         y.narrow(2, 0, 5)
             .into_data()
             .assert_eq(&x.narrow(2, 0, 5).into_data(), true);

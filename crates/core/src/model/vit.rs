@@ -68,7 +68,9 @@ impl PatchEmbed {
             .reshape([num_images, channels, rows, p, columns, p])
             .permute([0, 2, 4, 1, 3, 5]) // [n, h, w, c, p, p]
             .reshape([num_images, rows * columns, channels * p * p]);
-        let weight = weight.reshape([embed_dim, channels * p * p]).swap_dims(0, 1);
+        let weight = weight
+            .reshape([embed_dim, channels * p * p])
+            .swap_dims(0, 1);
         burn::tensor::module::linear(patches, weight, self.proj.bias.as_ref().map(Param::val))
     }
 }
@@ -163,12 +165,8 @@ impl VisionTransformer {
 
     /// Passes tokens through block `index`.
     pub fn block(&self, index: usize, mut tokens: Tokens) -> Tokens {
-        tokens.values = self.blocks[index].forward(
-            tokens.values,
-            &tokens.rope,
-            tokens.num_prefix,
-            tokens.grid,
-        );
+        tokens.values =
+            self.blocks[index].forward(tokens.values, &tokens.rope, tokens.num_prefix, tokens.grid);
         tokens
     }
 

@@ -261,8 +261,9 @@ fn resampled(
             .round()
             .max(1.0)
     });
+    let num_voxels = edges.iter().product::<f64>();
     // A product that overflows, or is no number, is too large as well.
-    if !(edges.iter().product::<f64>() <= MAX_VOXELS as f64) {
+    if num_voxels.is_nan() || num_voxels > MAX_VOXELS as f64 {
         return Err(PreprocessError::TooLarge {
             shape,
             from_mm,

@@ -159,7 +159,11 @@ impl Sampler {
                         let weight: f32 = (0..3)
                             .map(|axis| {
                                 let fraction = place[axis] - base[axis];
-                                if step[axis] == 1 { fraction } else { 1.0 - fraction }
+                                if step[axis] == 1 {
+                                    fraction
+                                } else {
+                                    1.0 - fraction
+                                }
                             })
                             .product();
                         if weight == 0.0 {
@@ -174,8 +178,8 @@ impl Sampler {
                             && at[1] < height as i64
                             && at[2] < width as i64;
                         if inside {
-                            let index = (at[0] as usize * height + at[1] as usize) * width
-                                + at[2] as usize;
+                            let index =
+                                (at[0] as usize * height + at[1] as usize) * width + at[2] as usize;
                             value += weight * case.voxels[index];
                             shares[usize::from(case.labels[index])] += weight;
                         } else {

@@ -207,7 +207,8 @@ impl LoadedCase {
         preprocessing: &Preprocessing,
         labels: &[(u8, String)],
     ) -> Result<Self, String> {
-        let name = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let name =
+            |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let image_error = |error: &dyn std::fmt::Display| name(&files.image, error);
         let label_error = |error: &dyn std::fmt::Display| name(&files.label, error);
         let volume = std::fs::read(&files.image)

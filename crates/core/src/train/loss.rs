@@ -30,12 +30,7 @@ pub struct SegmentationLoss {
 /// # Shapes
 /// - `labels`: `shape` = `[batch, slice, row, column]`, flattened
 /// - returns: `[batch, class, slice * row * column]`
-pub fn one_hot(
-    labels: &[u8],
-    shape: [usize; 4],
-    num_classes: usize,
-    device: &Device,
-) -> Tensor<3> {
+pub fn one_hot(labels: &[u8], shape: [usize; 4], num_classes: usize, device: &Device) -> Tensor<3> {
     let [batch, depth, height, width] = shape;
     let num_voxels = depth * height * width;
     assert_eq!(labels.len(), batch * num_voxels, "one label per voxel");
@@ -89,8 +84,8 @@ pub fn segmentation_loss(logits: Tensor<5>, target: Tensor<3>) -> SegmentationLo
         .clone()
         .equal_scalar(0.0)
         .bool_and(predicted.clone().lower_scalar(ABSENT_VOXELS));
-    let dice = (shared.mul_scalar(2.0).add_scalar(SMOOTH))
-        / (predicted + present).add_scalar(SMOOTH);
+    let dice =
+        (shared.mul_scalar(2.0).add_scalar(SMOOTH)) / (predicted + present).add_scalar(SMOOTH);
     let dice = dice.mask_fill(is_rightly_absent, 1.0).mean();
     let dice = dice.neg().add_scalar(1.0);
 

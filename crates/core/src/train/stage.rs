@@ -135,8 +135,7 @@ impl Stage<'_> {
             };
             state.log.push(row.clone());
             self.save_weights(state, &average, &row)?;
-            self.folder
-                .save(state, &network, &optimizer, &average)?;
+            self.folder.save(state, &network, &optimizer, &average)?;
             report(Event::Epoch(row));
         }
         Ok(average)
@@ -184,11 +183,13 @@ impl Stage<'_> {
             self.folder
                 .write(&folder.join("stage1.safetensors"), &bytes)?;
         } else {
-            self.folder.write(&folder.join("last.safetensors"), &bytes)?;
+            self.folder
+                .write(&folder.join("last.safetensors"), &bytes)?;
             let mean = row.dice.iter().sum::<f64>() / row.dice.len() as f64;
             if mean >= state.best_dice {
                 state.best_dice = mean;
-                self.folder.write(&folder.join("best.safetensors"), &bytes)?;
+                self.folder
+                    .write(&folder.join("best.safetensors"), &bytes)?;
             }
         }
         let names = self.dataset.labels[1..]

@@ -97,14 +97,12 @@ fn invert(m: &[[f64; 3]; 3]) -> Option<[[f64; 3]; 3]> {
     if !det.is_finite() || !lengths.is_finite() || det.abs() <= 1e-9 * lengths {
         return None;
     }
-    let mut inverse = [[0.0; 3]; 3];
-    for r in 0..3 {
-        for c in 0..3 {
-            let (r1, r2, c1, c2) = ((r + 1) % 3, (r + 2) % 3, (c + 1) % 3, (c + 2) % 3);
-            inverse[c][r] = (m[r1][c1] * m[r2][c2] - m[r1][c2] * m[r2][c1]) / det;
-        }
-    }
-    Some(inverse)
+    // Of the transposed matrix of cofactors.
+    let entry = |c: usize, r: usize| {
+        let (r1, r2, c1, c2) = ((r + 1) % 3, (r + 2) % 3, (c + 1) % 3, (c + 2) % 3);
+        (m[r1][c1] * m[r2][c2] - m[r1][c2] * m[r2][c1]) / det
+    };
+    Some([0, 1, 2].map(|c| [0, 1, 2].map(|r| entry(c, r))))
 }
 
 /// The orthogonal matrix nearest to `m` (Newton's iteration); `m` itself where it is singular.

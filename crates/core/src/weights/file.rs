@@ -69,8 +69,8 @@ pub fn encode(tensors: &NamedTensors, quantization: Quantization) -> Result<Vec<
 /// [`WeightsError::Format`] for a damaged file, [`WeightsError::Encoding`] for a type other than
 /// F32 or I8 with scales, [`WeightsError::NotFinite`].
 pub fn decode(bytes: &[u8]) -> Result<NamedTensors, WeightsError> {
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| WeightsError::Format(error.to_string()))?;
+    let file =
+        SafeTensors::deserialize(bytes).map_err(|error| WeightsError::Format(error.to_string()))?;
     let mut tensors = NamedTensors::new();
     for (name, view) in file.iter() {
         if name.ends_with(SCALES) {
@@ -111,7 +111,10 @@ pub fn decode(bytes: &[u8]) -> Result<NamedTensors, WeightsError> {
 }
 
 fn f32_bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 fn f32_values(bytes: &[u8]) -> Vec<f32> {
@@ -153,7 +156,11 @@ mod tests {
         assert!(bytes.len() < 2 * 40 * 33);
         let back = decode(&bytes).unwrap();
         assert_eq!(back["a.bias"], tensors["a.bias"]);
-        for (a, b) in back["a.weight"].values.iter().zip(&tensors["a.weight"].values) {
+        for (a, b) in back["a.weight"]
+            .values
+            .iter()
+            .zip(&tensors["a.weight"].values)
+        {
             assert!((a - b).abs() < 1.0 / 250.0);
         }
     }

@@ -141,7 +141,10 @@ mod tests {
         let mut lacking = full.clone();
         lacking.remove("bias");
         let error = load_into(module(), lacking).unwrap_err().to_string();
-        assert!(error.contains("lacks 1") && error.contains("bias"), "{error}");
+        assert!(
+            error.contains("lacks 1") && error.contains("bias"),
+            "{error}"
+        );
 
         let mut extra = full.clone();
         extra.insert("stray".into(), full["bias"].clone());
@@ -151,6 +154,9 @@ mod tests {
         let mut misshapen = full;
         misshapen.get_mut("weight").unwrap().shape = vec![2, 3];
         let error = load_into(module(), misshapen).unwrap_err().to_string();
-        assert!(error.contains("[2, 3]") && error.contains("[3, 2]"), "{error}");
+        assert!(
+            error.contains("[2, 3]") && error.contains("[3, 2]"),
+            "{error}"
+        );
     }
 }

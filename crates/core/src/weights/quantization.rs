@@ -55,7 +55,10 @@ mod tests {
         assert_eq!(back.len(), values.len());
         for (i, (a, b)) in values.iter().zip(&back).enumerate() {
             let step = quantized.scales[i / BLOCK];
-            assert!((a - b).abs() <= 0.5001 * step, "{a} became {b}, step {step}");
+            assert!(
+                (a - b).abs() <= 0.5001 * step,
+                "{a} became {b}, step {step}"
+            );
         }
     }
 
