@@ -5,18 +5,23 @@ use anyhow::Context;
 use burn::tensor::Device;
 use dinomed3d_core::atomic_file::write_whole;
 use dinomed3d_core::infer::Segmenter;
-use dinomed3d_core::infer::check::{CHECK_SHAPE, check_input};
+use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
 use dinomed3d_core::infer::segmenter::hex;
 use dinomed3d_core::manifest::{
-    ExtentRange, FORMAT, Label, ModelManifest, Scores, SelfCheck, TrainingFacts, WeightsFile,
+    ExtentRange, FORMAT, Label, ModelManifest, Scores, TrainingFacts, WeightsFile,
 };
 use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::train::checkpoint::RunFolder;
 use dinomed3d_core::train::{Dataset, Recipe};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::{decode, encode, load_into};
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::{Formatter, PrettyFormatter};
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -59,7 +64,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .unwrap_or_else(|| DinoMed3dConfig::compact(dataset.labels.len()));
     let device = Device::flex();
     let model = load_into(architecture.init(&device), decode(&weights)?)?;
-    let logits = model.forward(check_input(CHECK_SHAPE, &device));
     let steps = |stage: usize| {
         let rows = state.log.iter().filter(|row| row.stage == stage);
         rows.map(|row| row.steps).max().unwrap_or(0)
@@ -102,10 +106,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             sha256: hex(&Sha256::digest(&weights)),
             quantization: Quantization::Q8Block64,
         },
-        check: SelfCheck {
-            shape: CHECK_SHAPE,
-            logits: logits.into_data().iter::<f32>().collect(),
-        },
+        check: pollster::block_on(answer(&model, CHECK_SHAPE, &device))?,
         training: TrainingFacts {
             data: recipe.data.source.clone(),
             data_licence: recipe.data.licence.clone(),
@@ -120,11 +121,18 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         scores: None,
     };
     // The scores are those of the file that is shipped, eight bits and all.
-    let segmenter = Segmenter::load(manifest.clone(), &weights, &device)?;
-    let cases = score_model(&segmenter, &args.data, recipe.validation_every)?;
-    let scores = summarize(cases, recipe.validation_every)?;
+    let score = |manifest: &ModelManifest, weights: &[u8]| -> anyhow::Result<Scores> {
+        let segmenter = Segmenter::load(manifest.clone(), weights, &device)?;
+        let cases = score_model(&segmenter, &args.data, recipe.validation_every)?;
+        summarize(cases, recipe.validation_every)
+    };
+    let scores = score(&manifest, &weights)?;
+    let exact = encode(&tensors, Quantization::None)?;
+    let mut unquantized = manifest.clone();
+    unquantized.weights.sha256 = hex(&Sha256::digest(&exact));
+    let quantization_cost = score(&unquantized, &exact)?.mean_dice - scores.mean_dice;
     println!(
-        "mean Dice {:.4} over {} cases",
+        "mean Dice {:.4} over {} cases; eight bits cost {quantization_cost:.4}",
         scores.mean_dice, scores.num_cases
     );
     manifest.scores = Some(scores.clone());
@@ -136,16 +144,80 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         write_whole(&path, bytes).with_context(|| format!("writing {}", path.display()))
     };
     write(WEIGHTS_FILE, &weights)?;
-    write("manifest.json", &serde_json::to_vec_pretty(&manifest)?)?;
+    write("manifest.json", &readable_json(&manifest)?)?;
     let num_parameters = tensors.values().map(|t| t.values.len()).sum();
     write(
         "README.md",
-        card(&manifest, &scores, num_parameters).as_bytes(),
-    )
+        card(&manifest, &scores, quantization_cost, num_parameters).as_bytes(),
+    )?;
+    list_model(&args.output)
+}
+
+/// Adds a model folder to the list beside it, from which the page learns what there is.
+fn list_model(folder: &Path) -> anyhow::Result<()> {
+    let name = folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .with_context(|| format!("{} has no name", folder.display()))?;
+    let path = folder.with_file_name("index.json");
+    let mut names: BTreeSet<String> = match std::fs::read(&path) {
+        Ok(json) => {
+            serde_json::from_slice(&json).with_context(|| format!("in {}", path.display()))?
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    };
+    names.insert(name.to_owned());
+    write_whole(&path, &serde_json::to_vec(&names)?)
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+/// JSON with a line for each key, and each list of numbers on one line: the known answer has thousands.
+fn readable_json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    let mut serializer = Serializer::with_formatter(&mut json, LinePerKey::default());
+    value.serialize(&mut serializer)?;
+    json.push(b'\n');
+    Ok(json)
+}
+
+/// Objects as [`PrettyFormatter`] writes them; lists, by default, compactly.
+#[derive(Default)]
+struct LinePerKey(PrettyFormatter<'static>);
+
+impl Formatter for LinePerKey {
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object(writer)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> io::Result<()> {
+        self.0.begin_object_key(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(writer)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object_value(writer)
+    }
 }
 
 /// The model card, for people.
-fn card(manifest: &ModelManifest, scores: &Scores, num_parameters: usize) -> String {
+fn card(
+    manifest: &ModelManifest,
+    scores: &Scores,
+    quantization_cost: f64,
+    num_parameters: usize,
+) -> String {
     let training = &manifest.training;
     let mut rows = String::new();
     for score in &scores.labels {
@@ -177,13 +249,22 @@ fn card(manifest: &ModelManifest, scores: &Scores, num_parameters: usize) -> Str
          | cases | {num_training} for training, {num_validation} for validation |\n\
          | input | {modality}; orientation {orientation} (slice, row, column), windows of {depth} × {height} × {width} voxels |\n\n\
          ## Scores\n\n\
-         Of these eight-bit weights, {protocol}. Mean Dice {mean:.4} over {cases} cases.\n\n\
+         Of these eight-bit weights, {protocol}. Mean Dice {mean:.4} over {cases} cases; the same\n\
+         weights in 32 bits reach {exact:.4}.\n\n\
          | label | name | Dice | HD95 (mm) |\n|---|---|---|---|\n{rows}\n\
-         The validation cases chose the best epoch, so expect a little less on new ones.\n\n\
+         The validation cases chose the best epoch, so expect a little less on new ones. A location\n\
+         prior alone (the mean training label stretched to the crop) reaches 0.70.\n\n\
          ## Limits\n\n\
-         Trained on crops around one hippocampus at 1 mm; a whole head is outside of what the\n\
-         network has seen and is answered with a warning. Only healthy adults and patients of the\n\
-         named data set were seen; other scanners, contrasts, ages and lesions were not.\n",
+         - Trained on crops around one hippocampus at 1 mm; a scan of another extent, such as a whole\n\
+         \u{20} head, is outside of what the network has seen: it is answered with a warning and wrong labels.\n\
+         - Only the adults of the named data set were seen; other scanners, contrasts, ages and lesions\n\
+         \u{20} were not. Nothing tells a healthy hippocampus from a diseased one.\n\
+         - Most errors lie within a voxel of the border, and at the cut between the two labels.\n\
+         - A window of {depth} × {height} × {width} voxels takes about 100 MB of working memory.\n\n\
+         ## Citation\n\n\
+         The method: DINO-Med3D, MICCAI 2026, arXiv:2606.18886. This implementation and these weights are\n\
+         not by the paper's authors. The data: {data}; changed into weights, which are shared under the same\n\
+         licence.\n",
         title = manifest.title,
         description = manifest.description,
         version = manifest.version,
@@ -206,6 +287,7 @@ fn card(manifest: &ModelManifest, scores: &Scores, num_parameters: usize) -> Str
         orientation = manifest.preprocessing.orientation,
         protocol = scores.protocol,
         mean = scores.mean_dice,
+        exact = scores.mean_dice + quantization_cost,
         cases = scores.num_cases,
     )
 }

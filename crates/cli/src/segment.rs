@@ -5,7 +5,6 @@ use crate::device::device;
 use anyhow::Context;
 use dinomed3d_core::atomic_file::write_whole;
 use dinomed3d_core::infer::Segmenter;
-use dinomed3d_core::infer::check::TOLERANCE;
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::volume::{NiftiImage, gzip};
 use std::io::{IsTerminal, Write};
@@ -41,10 +40,10 @@ pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter>
     let weights = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     let segmenter = Segmenter::load(manifest, &weights, &device(device_name)?)
         .with_context(|| format!("in {}", folder.display()))?;
-    let error = pollster::block_on(segmenter.self_check())?;
+    let errors = pollster::block_on(segmenter.self_check())?;
     anyhow::ensure!(
-        error <= TOLERANCE,
-        "device {device_name} answers the built-in check with a relative error of {error:.1e} (at most {TOLERANCE:.0e} is trusted)"
+        errors.are_tolerable(),
+        "device {device_name} does not give the model's known answer: it is off by {errors}"
     );
     Ok(segmenter)
 }

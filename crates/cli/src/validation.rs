@@ -61,7 +61,7 @@ pub fn summarize(cases: Vec<CaseScores>, validation_every: usize) -> anyhow::Res
     Ok(Scores {
         num_cases,
         protocol: format!(
-            "every {validation_every}th case in sorted order, from the first; on each file's own grid"
+            "one case in {validation_every}, in sorted order from the first, on each file's own grid"
         ),
         mean_dice: report.mean.dice,
         labels: report

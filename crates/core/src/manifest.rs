@@ -83,10 +83,13 @@ pub struct WeightsFile {
 /// Output of the network for the built-in input of that shape, see
 /// [`check_input`](crate::infer::check::check_input).
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SelfCheck {
     /// `[slice, row, column]`
     pub shape: [usize; 3],
-    /// Logits `[class, slice, row, column]`, flattened; computed on the CPU.
+    /// Tokens after the first transformer block, `[slice, token, embed_dim]`, flattened; computed on the CPU.
+    pub first_block: Vec<f32>,
+    /// Logits `[class, slice, row, column]`, flattened; likewise.
     pub logits: Vec<f32>,
 }
 

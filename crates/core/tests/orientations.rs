@@ -58,13 +58,13 @@ fn stored_as(volume: &Volume, order: Orientation) -> (Volume, Vec<usize>) {
     let new_edges = axes.map(|(axis, _)| edges[axis]);
     let mut rows = [[0.0; 4]; 4];
     rows[3][3] = 1.0;
-    for r in 0..3 {
-        rows[r][3] = volume.affine.0[r][3];
+    for (row, source) in rows.iter_mut().zip(&volume.affine.0[..3]) {
+        row[3] = source[3];
         for (new, (axis, is_turned)) in axes.into_iter().enumerate() {
-            let column = volume.affine.0[r][axis];
-            rows[r][new] = if is_turned { -column } else { column };
+            let column = source[axis];
+            row[new] = if is_turned { -column } else { column };
             if is_turned {
-                rows[r][3] += column * (edges[axis] as f64 - 1.0);
+                row[3] += column * (edges[axis] as f64 - 1.0);
             }
         }
     }

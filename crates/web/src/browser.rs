@@ -1,9 +1,16 @@
 //! The few things the page asks of the browser directly.
 
 use js_sys::{ArrayBuffer, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, File, Response, Url, UrlSearchParams};
+
+#[wasm_bindgen(module = "/src/offline.js")]
+extern "C" {
+    /// Has the browser keep the site's files for use without a network, where it can.
+    #[wasm_bindgen(js_name = keepSite)]
+    pub async fn keep_site();
+}
 
 fn window() -> web_sys::Window {
     web_sys::window().expect("a page has a window")

@@ -138,8 +138,8 @@ pub enum FromWorker {
         job: JobId,
         /// What was loaded.
         model: ModelInfo,
-        /// Largest relative difference from the known output.
-        check_error: f32,
+        /// Differences from the known output.
+        check_errors: CheckErrors,
         /// Time from the request to here, download included.
         millis: f64,
     },
@@ -196,6 +196,16 @@ pub struct Failure {
     pub advice: String,
     /// Whether the worker can't go on.
     pub is_fatal: bool,
+}
+
+/// Differences from a model's known output, each relative to the largest expected value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckErrors {
+    /// After one transformer block.
+    pub first_block: f32,
+    /// Of the whole network.
+    pub logits: f32,
 }
 
 /// A model as the page shows it.

@@ -449,13 +449,13 @@ impl Session {
             FromWorker::ModelLoaded {
                 job,
                 model,
-                check_error,
+                check_errors,
                 millis,
             } => {
                 if self.inner.with_value(|inner| inner.model_job == Some(job)) {
                     self.model_is_loaded(LoadedModel {
                         info: model,
-                        check_error,
+                        check_errors,
                         millis,
                     });
                 }
@@ -521,6 +521,7 @@ impl Session {
         // The sample is fetched ahead, so that the page needs nobody from now on.
         spawn_local(async move {
             let _ = self.fetch_sample().await;
+            browser::keep_site().await;
         });
     }
 

@@ -6,7 +6,8 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::protocol::{
-    Backend, BackendChoice, Failure, JobId, LabelInfo, LabelStatistics, ModelInfo, ScanInfo,
+    Backend, BackendChoice, CheckErrors, Failure, JobId, LabelInfo, LabelStatistics, ModelInfo,
+    ScanInfo,
 };
 
 /// The page's state: handles, so that it can be copied into every component.
@@ -85,8 +86,8 @@ pub struct ModelEntry {
 pub struct LoadedModel {
     /// What it is.
     pub info: ModelInfo,
-    /// Largest relative difference from its known output.
-    pub check_error: f32,
+    /// Differences from its known output.
+    pub check_errors: CheckErrors,
     /// Time it took to load.
     pub millis: f64,
 }

@@ -1,11 +1,10 @@
 //! Measuring: one case through the native program and through the browser.
 
+use crate::browser;
 use crate::command::{program, run};
 use crate::native;
 use crate::places::Places;
-use crate::server::Server;
 use crate::site;
-use crate::tools;
 use anyhow::Result;
 
 /// Builds what is measured, then measures natively and in Chromium.
@@ -23,13 +22,7 @@ pub fn run_all(places: &Places) -> Result<()> {
         "try `dinomed3d bench`",
     )?;
 
-    let server = Server::start(&places.dist(), Some(0))?;
-    let mut node = program("node", &places.root);
-    node.arg("tests/browser/bench.mjs");
-    node.env("DINOMED3D_BIN", &binary)
-        .env("DINOMED3D_URL", server.url())
-        .env("CHROMIUM", tools::chromium()?);
-    run("browser", &mut node, "the messages are above")
+    browser::run(places, "tests/browser/bench.mjs")
 }
 
 /// Processor and number of cores, as far as the system tells.

@@ -2,6 +2,7 @@
 //! CI runs, and measure.
 
 mod bench;
+mod browser;
 mod command;
 mod debian;
 mod fingerprint;
@@ -52,6 +53,8 @@ enum Task {
     },
     /// Measures how long one case takes, natively and in the browser.
     Bench,
+    /// Makes the README's picture from the page as it is.
+    Picture,
 }
 
 fn run(task: Task) -> Result<ExitCode> {
@@ -76,6 +79,10 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { list: true, .. } => steps::list(),
         Task::Test { steps, .. } => return steps::run(&places, &steps),
         Task::Bench => bench::run_all(&places)?,
+        Task::Picture => {
+            site::build(&places)?;
+            browser::run(&places, "tests/browser/picture.mjs")?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

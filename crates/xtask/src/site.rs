@@ -75,6 +75,7 @@ pub fn build(places: &Places) -> Result<()> {
     bundle(places, &toolchain, &trunk)?;
     optimise(places)?;
     compress(places)?;
+    list_for_offline_use(places)?;
 
     stamp.write()?;
     println!(
@@ -248,6 +249,32 @@ fn compress(places: &Places) -> Result<()> {
         seconds(start.elapsed())
     );
     Ok(())
+}
+
+/// Writes what the service worker keeps: every file that a browser asks for by its own name, and a version for all of them.
+fn list_for_offline_use(places: &Places) -> Result<()> {
+    let dist = places.dist();
+    let version = fingerprint::of_files(&dist, &[""], &[], &[])?;
+    let mut files = Vec::new();
+    for path in files_below(&dist)? {
+        let is_copy = has_extension(&path, &["br", "gz"]) && path.with_extension("").is_file();
+        if !is_copy {
+            let name = path
+                .strip_prefix(&dist)?
+                .to_string_lossy()
+                .replace('\\', "/");
+            // The page is asked for by its folder's address.
+            files.push(if name == "index.html" {
+                "./".to_owned()
+            } else {
+                name
+            });
+        }
+    }
+    let list = serde_json::json!({ "version": &version[..16], "files": files });
+    let path = dist.join("offline.json");
+    fs::write(&path, serde_json::to_vec_pretty(&list)?)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// A file made from inputs that `key` names in full: made once, then found again.

@@ -1,9 +1,9 @@
 //! The checks: what `cargo xtask test` runs, in this order, here and in CI.
 
+use crate::browser;
 use crate::command::{program, run as run_command, seconds};
 use crate::native;
 use crate::places::Places;
-use crate::server::Server;
 use crate::site;
 use crate::toolchain::{WASM_TARGET, WasmToolchain};
 use crate::tools;
@@ -243,12 +243,7 @@ fn test_command_line(places: &Places) -> Result<()> {
 
 fn test_browser(places: &Places) -> Result<()> {
     let mut node = node_tests(places, "tests/browser")?;
-    let chromium = tools::chromium()?;
-    let server = Server::start(&places.dist(), Some(0))?;
-    node.env("DINOMED3D_BIN", native::build(places)?)
-        .env("DINOMED3D_URL", server.url())
-        .env("CHROMIUM", chromium);
-    run_command("browser tests", &mut node, "the failures are above")
+    browser::with_site(places, &mut node, "browser tests")
 }
 
 /// Node's test runner over a directory's tests, one file after the other: they measure time and share two cores.

@@ -1,5 +1,9 @@
 //! A known input whose answer is known, to catch a device that computes nonsense.
 
+use super::InferError;
+use super::predict::read;
+use crate::manifest::SelfCheck;
+use crate::model::DinoMed3d;
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Shape of the built-in input, `[slice, row, column]`: small, yet every part of the network
@@ -30,9 +34,66 @@ pub fn check_input(shape: [usize; 3], device: &Device) -> Tensor<5> {
     )
 }
 
+/// What `model` answers to the built-in input of a shape, on `device`.
+///
+/// # Errors
+/// [`InferError::Device`] if nothing comes back.
+pub async fn answer(
+    model: &DinoMed3d,
+    shape: [usize; 3],
+    device: &Device,
+) -> Result<SelfCheck, InferError> {
+    let mut pass = model.start(check_input(shape, device));
+    pass.step();
+    let first_block = read(pass.tokens().flatten::<1>(0, 2)).await?;
+    while pass.remaining() > 0 {
+        pass.step();
+    }
+    let logits = read(pass.logits().flatten::<1>(0, 4)).await?;
+    Ok(SelfCheck {
+        shape,
+        first_block,
+        logits,
+    })
+}
+
+/// How far an answer is from the expected one, each part relative to its largest expected value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CheckErrors {
+    /// After one transformer block.
+    pub first_block: f32,
+    /// Of the whole network.
+    pub logits: f32,
+}
+
+impl CheckErrors {
+    /// Compares two answers.
+    pub fn between(found: &SelfCheck, expected: &SelfCheck) -> Self {
+        Self {
+            first_block: relative_error(&found.first_block, &expected.first_block),
+            logits: relative_error(&found.logits, &expected.logits),
+        }
+    }
+
+    /// Whether a device that made no larger errors is trusted.
+    pub fn are_tolerable(self) -> bool {
+        self.first_block <= TOLERANCE && self.logits <= TOLERANCE
+    }
+}
+
+impl std::fmt::Display for CheckErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:.0e} after one transformer block and {:.0e} after the whole network",
+            self.first_block, self.logits
+        )
+    }
+}
+
 /// Largest difference, relative to the largest expected value; infinite for an answer that is
 /// not finite or has another length.
-pub fn relative_error(found: &[f32], expected: &[f32]) -> f32 {
+fn relative_error(found: &[f32], expected: &[f32]) -> f32 {
     if found.len() != expected.len() || found.iter().any(|value| !value.is_finite()) {
         return f32::INFINITY;
     }
@@ -49,6 +110,18 @@ pub fn relative_error(found: &[f32], expected: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_is_trusted_only_if_both_parts_agree() {
+        let errors = |first_block, logits| CheckErrors {
+            first_block,
+            logits,
+        };
+        assert!(errors(1e-6, 9e-4).are_tolerable());
+        assert!(!errors(2e-3, 1e-6).are_tolerable());
+        assert!(!errors(1e-6, f32::INFINITY).are_tolerable());
+        assert!(!errors(f32::NAN, 0.0).are_tolerable());
+    }
 
     #[test]
     fn nonsense_is_infinitely_wrong() {

@@ -1,6 +1,6 @@
 //! A loaded model, ready to segment.
 
-use super::check::{check_input, relative_error};
+use super::check::{CheckErrors, answer};
 use super::predict::{Windowing, predict, read};
 use super::{InferError, ModelError};
 use crate::manifest::ModelManifest;
@@ -79,15 +79,14 @@ impl Segmenter {
         &self.manifest
     }
 
-    /// Error of this device on the built-in input, relative to the largest expected logit.
+    /// How far this device's answer to the built-in input is from the manifest's.
     ///
     /// # Errors
     /// [`InferError::Device`] if nothing comes back.
-    pub async fn self_check(&self) -> Result<f32, InferError> {
-        let check = &self.manifest.check;
-        let logits = self.model.forward(check_input(check.shape, &self.device));
-        let found = read(logits.flatten::<1>(0, 4)).await?;
-        Ok(relative_error(&found, &check.logits))
+    pub async fn self_check(&self) -> Result<CheckErrors, InferError> {
+        let expected = &self.manifest.check;
+        let found = answer(&self.model, expected.shape, &self.device).await?;
+        Ok(CheckErrors::between(&found, expected))
     }
 
     /// Segments a scan. `progress` is awaited after every step of the network;

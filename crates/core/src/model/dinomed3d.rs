@@ -155,9 +155,12 @@ impl ForwardPass<'_> {
     pub fn step(&mut self) {
         if self.next_block < self.model.vit.blocks.len() {
             self.tokens = self.model.vit.block(self.next_block, self.tokens.clone());
-            if self.model.taps.contains(&self.next_block) {
-                self.taps
-                    .push(self.model.vit.normed_patch_grid(&self.tokens));
+            // A transformer of fewer than four blocks is tapped twice at some of them.
+            let taps = self.model.taps.iter();
+            let count = taps.filter(|&&block| block == self.next_block).count();
+            if count > 0 {
+                let tap = self.model.vit.normed_patch_grid(&self.tokens);
+                self.taps.extend(std::iter::repeat_n(tap, count));
             }
             self.next_block += 1;
         } else if let Some(detail) = self.detail.take() {
@@ -178,6 +181,14 @@ impl ForwardPass<'_> {
             (None, None) => self.tokens.values.clone().flatten(0, 2),
         };
         newest.narrow(0, 0, 1)
+    }
+
+    /// All tokens as they are after the blocks passed so far.
+    ///
+    /// # Shapes
+    /// returns: `[batch * slice, num_prefix + row * column, embed_dim]`
+    pub fn tokens(&self) -> Tensor<3> {
+        self.tokens.values.clone()
     }
 
     /// The patch tokens of the taps passed so far, normed: what the decoder sees.

@@ -65,10 +65,11 @@ fn model_state(state: State) -> String {
         }
         (WorkerPhase::LoadingModel { .. }, _) => "Loading.".to_owned(),
         (WorkerPhase::Usable, Some(model)) => format!(
-            "Version {}, loaded and checked in {}; differs from its known output by {:.0e}.",
+            "Version {}, loaded and checked in {}; differs from its known output by {:.0e} after one transformer block and {:.0e} after the whole network.",
             model.info.version,
             words::elapsed(model.millis),
-            model.check_error,
+            model.check_errors.first_block,
+            model.check_errors.logits,
         ),
         (WorkerPhase::Usable | WorkerPhase::Gone, _) => "Not loaded.".to_owned(),
     }

@@ -15,8 +15,8 @@ use super::backend::ChosenBackend;
 use super::download::download;
 use super::fault::Fault;
 use super::protocol::{
-    AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, FAULT_PARAMETER, FromWorker, JobId,
-    LabelInfo, LabelStatistics, ModelInfo, ScanInfo, ToWorker,
+    AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FAULT_PARAMETER,
+    FromWorker, JobId, LabelInfo, LabelStatistics, ModelInfo, ScanInfo, ToWorker,
 };
 use super::scope;
 
@@ -166,7 +166,7 @@ impl Engine {
         )
         .await
         .map_err(|problem| Trouble::new(problem, FETCH))?;
-        let (segmenter, check_error) = self
+        let (segmenter, check_errors) = self
             .trusted(&manifest, &weights)
             .await
             .map_err(|what| Trouble::new(what, DAMAGED))?;
@@ -174,7 +174,10 @@ impl Engine {
         scope::post(&FromWorker::ModelLoaded {
             job,
             model: describe_model(&manifest),
-            check_error,
+            check_errors: CheckErrors {
+                first_block: check_errors.first_block,
+                logits: check_errors.logits,
+            },
             millis: scope::now_ms() - started_ms,
         });
         Ok(())
@@ -185,7 +188,7 @@ impl Engine {
         &self,
         manifest: &ModelManifest,
         weights: &[u8],
-    ) -> Result<(Segmenter, f32), String> {
+    ) -> Result<(Segmenter, check::CheckErrors), String> {
         loop {
             scope::turn().await;
             let (device, backend, is_forced) = {
@@ -197,8 +200,8 @@ impl Engine {
             let is_sabotaged = backend == Backend::WebGpu && self.fault.get() == Some(Fault::Check);
             let problem = match segmenter.self_check().await {
                 Ok(_) if is_sabotaged => "a test says that its results are wrong".to_owned(),
-                Ok(error) if error <= check::TOLERANCE => return Ok((segmenter, error)),
-                Ok(error) => format!("its result for a known input is off by {error:.1e}"),
+                Ok(errors) if errors.are_tolerable() => return Ok((segmenter, errors)),
+                Ok(errors) => format!("its result for a known input is off by {errors}"),
                 Err(error) => error.to_string(),
             };
             if backend == Backend::Cpu || is_forced {

@@ -1,0 +1,225 @@
+//! From a scan to its label map with a small network: windows, progress, cancelling, and arithmetic gone wrong.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
+use dinomed3d_core::infer::{InferError, ModelError, Progress, Segmentation, Segmenter};
+use dinomed3d_core::manifest::{ExtentRange, ModelManifest};
+use dinomed3d_core::model::DinoMed3dConfig;
+use dinomed3d_core::model::decoder::DecoderConfig;
+use dinomed3d_core::model::detail::DetailConfig;
+use dinomed3d_core::model::vit::VitConfig;
+use dinomed3d_core::volume::{Affine, Volume};
+use dinomed3d_core::weights::file::Quantization;
+use dinomed3d_core::weights::{NamedTensors, encode, load_into, named_tensors};
+use sha2::{Digest, Sha256};
+
+const WINDOW: [usize; 3] = [4, 16, 16];
+
+fn architecture() -> DinoMed3dConfig {
+    let vit = VitConfig::new(16, 4, 2, 32)
+        .with_patch_size(8)
+        .with_layer_scale(0.5);
+    let decoder = DecoderConfig::new()
+        .with_tap_channels(8)
+        .with_patch_channels(8)
+        .with_quarter_channels(8)
+        .with_half_channels(8);
+    DinoMed3dConfig::new(3, vit, DetailConfig::new().with_base_channels(8), decoder)
+}
+
+/// A model of random weights, changed by `change`.
+fn model(change: impl Fn(&mut NamedTensors)) -> (ModelManifest, Vec<u8>) {
+    let device = Device::flex();
+    device.seed(11);
+    let network = architecture().init(&device);
+    let check = pollster::block_on(answer(&network, CHECK_SHAPE, &device)).unwrap();
+    let mut tensors = named_tensors(&network);
+    change(&mut tensors);
+    let weights = encode(&tensors, Quantization::None).unwrap();
+    let sha256: String = Sha256::digest(&weights)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let label = |value: u8| serde_json::json!({"value": value, "name": format!("label {value}"), "color": [value, 0, 0]});
+    let manifest = serde_json::json!({
+        "format": 1, "name": "test", "title": "Test", "description": "", "version": "0", "modality": "made-up MR",
+        "labels": [label(0), label(3), label(200)],
+        "preprocessing": {
+            "orientation": "RAS",
+            "intensity": {"kind": "percentile-z-score", "lowPercent": 0.0, "highPercent": 100.0}
+        },
+        "window": WINDOW, "overlap": 0.5, "extentMm": null,
+        "architecture": architecture(),
+        "weights": {"file": "w", "bytes": weights.len(), "sha256": sha256, "quantization": "none"},
+        "check": check,
+        "training": {
+            "data": "", "dataLicence": "", "licence": "", "attribution": "", "initialization": "random",
+            "numTraining": 0, "numValidation": 0, "steps": [0, 0], "seed": 11
+        },
+        "scores": null
+    });
+    let manifest = ModelManifest::from_json(manifest.to_string().as_bytes()).unwrap();
+    (manifest, weights)
+}
+
+fn segmenter() -> Segmenter {
+    let (manifest, weights) = model(|_| {});
+    Segmenter::load(manifest, &weights, &Device::flex()).unwrap()
+}
+
+fn scan(shape: [usize; 3]) -> Volume {
+    let count = shape.iter().product::<usize>();
+    Volume {
+        voxels: (0..count)
+            .map(|i| ((i * 7919) % 1009) as f32 + (i % 13) as f32)
+            .collect(),
+        shape,
+        affine: Affine::from_spacing_mm([1.0, 1.5, 2.0]),
+    }
+}
+
+fn segment(segmenter: &Segmenter, volume: &Volume) -> Result<Segmentation, InferError> {
+    pollster::block_on(segmenter.segment(volume, async |_| ControlFlow::Continue(())))
+}
+
+/// The model's slices run along x, so 7 voxels make three windows of 4 with half an overlap: 0, 2, 3; in plane there are
+/// one and two.
+#[test]
+fn a_scan_larger_than_the_window_is_covered_and_progress_reaches_the_end() {
+    let mut seen: Vec<Progress> = Vec::new();
+    let volume = scan([20, 11, 7]);
+    let result = pollster::block_on(segmenter().segment(&volume, async |progress| {
+        seen.push(progress);
+        ControlFlow::Continue(())
+    }))
+    .unwrap();
+    assert_eq!(result.shape, volume.shape);
+    assert_eq!(result.labels.len(), volume.voxels.len());
+    assert!(
+        result
+            .labels
+            .iter()
+            .all(|label| [0, 3, 200].contains(label))
+    );
+    assert_eq!(result.windows, 6);
+    assert!(seen.iter().all(|progress| progress.windows == 6));
+    assert!(
+        seen.windows(2)
+            .all(|pair| pair[0].fraction < pair[1].fraction)
+    );
+    assert_eq!(seen.last().unwrap().fraction, 1.0);
+}
+
+#[test]
+fn a_cancelled_run_stops_at_once() {
+    let mut steps = 0;
+    let result = pollster::block_on(segmenter().segment(&scan([40, 40, 40]), async |_| {
+        steps += 1;
+        if steps == 3 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }));
+    assert!(matches!(result, Err(InferError::Cancelled)), "{result:?}");
+    assert_eq!(steps, 3);
+}
+
+#[test]
+fn a_scan_of_one_slice_or_one_voxel_row_is_segmented_too() {
+    for shape in [[1, 12, 9], [9, 1, 12], [12, 9, 1], [1, 1, 5]] {
+        let result = segment(&segmenter(), &scan(shape)).unwrap();
+        assert_eq!(result.labels.len(), shape.iter().product::<usize>());
+    }
+}
+
+/// Weights that are finite, but so large that the scores are not.
+#[test]
+fn scores_that_are_not_finite_are_an_error_not_a_background() {
+    let (manifest, weights) = model(|tensors| {
+        tensors
+            .get_mut("decoder.head.weight")
+            .expect("the head has weights")
+            .values
+            .fill(f32::MAX);
+    });
+    let segmenter = Segmenter::load(manifest, &weights, &Device::flex()).unwrap();
+    let result = segment(&segmenter, &scan([16, 16, 4]));
+    assert!(
+        matches!(
+            result,
+            Err(InferError::NotFinite {
+                window: 1,
+                windows: _
+            })
+        ),
+        "{result:?}"
+    );
+    assert!(
+        !pollster::block_on(segmenter.self_check())
+            .unwrap()
+            .are_tolerable()
+    );
+}
+
+/// The known answer tells right weights from wrong ones, and which part is wrong.
+#[test]
+fn the_self_check_names_the_part_that_is_wrong() {
+    let errors = pollster::block_on(segmenter().self_check()).unwrap();
+    assert!(
+        errors.first_block < 1e-6 && errors.logits < 1e-6,
+        "{errors}"
+    );
+    let (manifest, weights) = model(|tensors| {
+        for value in &mut tensors.get_mut("decoder.head.weight").unwrap().values {
+            *value *= 1.01;
+        }
+    });
+    let segmenter = Segmenter::load(manifest, &weights, &Device::flex()).unwrap();
+    let errors = pollster::block_on(segmenter.self_check()).unwrap();
+    assert!(
+        errors.first_block < 1e-6 && errors.logits > 1e-3,
+        "{errors}"
+    );
+    assert!(!errors.are_tolerable());
+}
+
+#[test]
+fn other_weights_than_the_manifest_s_are_refused() {
+    let (manifest, mut weights) = model(|_| {});
+    *weights.last_mut().unwrap() ^= 1;
+    let error = Segmenter::load(manifest, &weights, &Device::flex()).unwrap_err();
+    assert!(matches!(error, ModelError::Weights(_)), "{error}");
+    assert!(error.to_string().contains("SHA-256"), "{error}");
+}
+
+#[test]
+fn nothing_found_and_an_unusual_extent_are_said() {
+    let (mut manifest, weights) = model(|tensors| {
+        let bias = &mut tensors.get_mut("decoder.head.bias").unwrap().values;
+        // Four cells of each class: background first.
+        bias[..4].fill(1e4);
+    });
+    manifest.extent_mm = Some(ExtentRange {
+        min: [10.0; 3],
+        max: [20.0; 3],
+    });
+    let segmenter = Segmenter::load(manifest, &weights, &Device::flex()).unwrap();
+    let result = segment(&segmenter, &scan([40, 12, 15])).unwrap();
+    assert!(result.labels.iter().all(|label| *label == 0));
+    let text = result.warnings.join("\n");
+    assert!(text.contains("15 × 18 × 80 mm"), "{text}");
+    assert!(text.contains("No voxel was given a label"), "{text}");
+}
+
+/// Loading puts every parameter where it came from.
+#[test]
+fn a_loaded_network_gives_the_same_logits() {
+    let device = Device::flex();
+    let (one, other) = (architecture().init(&device), architecture().init(&device));
+    let answer_of = |network| pollster::block_on(answer(network, CHECK_SHAPE, &device)).unwrap();
+    let copy = load_into(other, named_tensors(&one)).unwrap();
+    assert_eq!(answer_of(&copy).logits, answer_of(&one).logits);
+}

@@ -1,0 +1,171 @@
+// The built page in headless Chromium, driven as a visitor does.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { chromium } from "playwright-core";
+
+/** Where the built site is served. */
+export const site = process.env.DINOMED3D_URL;
+
+const FLAGS = [
+  "--no-sandbox",
+  // WebGPU and WebGL without a graphics processor.
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--enable-unsafe-swiftshader",
+  // Chromium itself calls nobody either.
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+  "--disable-quic",
+];
+
+/** Starts a browser. */
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
+}
+
+/** Starts a browser that is closed after the test. */
+export async function openBrowser(test) {
+  const browser = await launch();
+  test.after(() => browser.close());
+  return browser;
+}
+
+/**
+ * Opens the page. `requests` collects the address of every request, of the worker's too; `problems` collects what the console
+ * calls an error. Without `serviceWorkers` the page is not kept for offline use, so that tests can intercept its requests.
+ */
+export async function openPage(browser, { query = "", prepare, serviceWorkers = "block", ...options } = {}) {
+  const context = await browser.newContext({ serviceWorkers, ...options });
+  const requests = [];
+  const problems = [];
+  context.on("request", (request) => requests.push(request));
+  const page = await context.newPage();
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  page.on("pageerror", (error) => problems.push(error.message));
+  await prepare?.(page);
+  await page.goto(site + query);
+  return new Visitor(page, context, requests, problems);
+}
+
+/** A person at the page. */
+export class Visitor {
+  constructor(page, context, requests, problems) {
+    Object.assign(this, { page, context, requests, problems });
+  }
+
+  /** The part of the page with a `data-testid`. */
+  at(id) {
+    return this.page.getByTestId(id);
+  }
+
+  /** Waits until the worker can compute. */
+  async waitForModel(timeout = 180_000) {
+    await this.page.waitForFunction(
+      () => /loaded and checked/.test(document.querySelector('[data-testid="model-state"]')?.textContent ?? ""),
+      null,
+      { timeout },
+    );
+  }
+
+  /** The errors that the page shows of the model's check: after one transformer block, and of the whole network. */
+  async checkErrors() {
+    const text = await this.at("model-state").textContent();
+    const [, block, network] = text.match(/by (\S+) after one transformer block and (\S+) after the whole network/);
+    return { block: Number(block), network: Number(network) };
+  }
+
+  /** Chooses a file of this machine, or a made one as `{ name, bytes }`. */
+  async choose(file) {
+    const made = typeof file === "string" ? file : { name: file.name, mimeType: "application/octet-stream", buffer: file.bytes };
+    await this.at("file-input").setInputFiles(made);
+  }
+
+  /** Drops a file of this machine on the page. */
+  async drop(path) {
+    const transfer = await this.page.evaluateHandle(
+      ({ name, base64 }) => {
+        const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], name));
+        return transfer;
+      },
+      { name: basename(path), base64: readFileSync(path).toString("base64") },
+    );
+    await this.at("viewer").dispatchEvent("dragover", { dataTransfer: transfer });
+    await this.at("viewer").dispatchEvent("drop", { dataTransfer: transfer });
+  }
+
+  /** Waits for the scan of that name to be on screen. */
+  async waitForScan(name) {
+    await this.page.locator('[data-testid="scan-facts"]', { hasText: name }).waitFor({ timeout: 60_000 });
+  }
+
+  /** Presses Segment and waits for the result; returns the values that the progress bar went through. */
+  async segment(timeout = 300_000) {
+    await this.page.evaluate(() => {
+      window.progressSeen = [];
+      const look = () => {
+        const bar = document.querySelector('[data-testid="progress"]');
+        if (bar && window.progressSeen.at(-1) !== bar.value) window.progressSeen.push(bar.value);
+      };
+      window.progressWatch = new MutationObserver(look);
+      window.progressWatch.observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+    });
+    await this.at("segment").click();
+    // The click itself has started the run, so a result of an earlier one is not taken for this one's.
+    await this.page.waitForFunction(() => !document.querySelector('[data-testid="progress"]'), null, { timeout });
+    assert.equal(await this.errorText(), null);
+    assert.match(await this.at("status").innerText(), /^Segmented in/);
+    return this.page.evaluate(() => {
+      window.progressWatch.disconnect();
+      return window.progressSeen;
+    });
+  }
+
+  /** Saves the label map as a visitor does; returns its bytes and the name it is saved under. */
+  async save() {
+    const [download] = await Promise.all([this.page.waitForEvent("download"), this.at("download-labels").click()]);
+    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+  }
+
+  /** The sizes that the page shows, as numbers, in the order of the labels. */
+  async statistics() {
+    const rows = await this.at("statistics").locator("tbody tr").allInnerTexts();
+    return rows.map((row) => {
+      const [name, voxels, milliliters] = row.split("\t").map((cell) => cell.trim());
+      return { name, voxels: Number(voxels.replaceAll("\u202f", "")), milliliters: Number(milliliters) };
+    });
+  }
+
+  /** What the page says went wrong; null if nothing. */
+  async errorText() {
+    const note = this.at("error");
+    return (await note.count()) > 0 ? note.innerText() : null;
+  }
+
+  /** Waits for an error and returns its text. */
+  async waitForError(timeout = 60_000) {
+    await this.at("error").waitFor({ timeout });
+    return this.errorText();
+  }
+
+  /** Whether the viewer's canvas shows more than its background. */
+  async canvasShowsSomething() {
+    const shot = await this.page.locator("#viewer canvas").screenshot();
+    return this.page.evaluate(async (base64) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      const context = canvas.getContext("2d");
+      context.drawImage(bitmap, 0, 0);
+      const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+      let bright = 0;
+      for (let i = 0; i < data.length; i += 4) bright += data[i] > 90 ? 1 : 0;
+      return bright / (data.length / 4) > 0.02;
+    }, shot.toString("base64"));
+  }
+}

@@ -1,0 +1,115 @@
+// A real scan through the page, on both backends, against the native program.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { agreement, dice, readNifti } from "../nifti.mjs";
+import { data, dinomed3d, hippocampus, root, scratch, validationCases, without } from "../places.mjs";
+import { openBrowser, openPage } from "./page.mjs";
+
+const skip = without("hippocampus/imagesTr");
+const LABELS = [1, 2];
+/** Below every case of the validation set; a shifted or mirrored label map scores under 0.5. */
+const LOWEST_DICE = 0.7;
+
+for (const [backend, title] of [
+  ["cpu", "CPU"],
+  ["webgpu", "WebGPU"],
+]) {
+  test(`a real case on ${title} equals the command line`, { skip }, async (t) => {
+    const [name] = validationCases();
+    const { image, label } = hippocampus(name);
+    const visitor = await openPage(await openBrowser(t), { query: `?backend=${backend}` });
+    await visitor.waitForModel();
+    assert.match(await visitor.at("backend-reason").innerText(), new RegExp(`^Runs on ${title}\\. You chose it`));
+
+    const { block, network } = await visitor.checkErrors();
+    t.diagnostic(`${title} against native CPU: ${block} after one transformer block, ${network} of the whole network`);
+    assert.ok(block <= 1e-3 && network <= 1e-3);
+
+    await visitor.drop(image);
+    await visitor.waitForScan(name);
+    const progress = await visitor.segment();
+    assert.ok(progress.length >= 3, `progress was shown as ${progress}`);
+    assert.ok(progress.every((value, i) => i === 0 || value >= progress[i - 1]), `progress never falls: ${progress}`);
+
+    const { name: savedAs, bytes } = await visitor.save();
+    assert.equal(savedAs, name.replace(".nii.gz", "_dseg.nii.gz"));
+    const file = join(scratch(), "native.nii.gz");
+    const native = dinomed3d("segment", image, "-o", file);
+    assert.equal(native.status, 0, native.stderr);
+
+    const [scan, page, command, reference] = [image, bytes, file, label].map(readNifti);
+    assert.deepEqual(page.geometry, scan.geometry);
+    assert.deepEqual(command.geometry, scan.geometry);
+    const equal = agreement(page.voxels, command.voxels);
+    t.diagnostic(`${(100 * equal).toFixed(3)} % of voxels equal the command line's`);
+    assert.ok(equal >= 0.999, `${equal}`);
+
+    const statistics = await visitor.statistics();
+    LABELS.forEach((value, i) => {
+      const score = dice(page.voxels, reference.voxels, value);
+      t.diagnostic(`Dice of label ${value} on ${name}: ${score.toFixed(4)}`);
+      assert.ok(score >= LOWEST_DICE, `label ${value}: ${score}`);
+      const voxels = page.voxels.filter((voxel) => voxel === value).length;
+      assert.equal(statistics[i].voxels, voxels);
+      const milliliters = (voxels * scan.spacing.reduce((product, edge) => product * edge, 1)) / 1000;
+      assert.ok(Math.abs(statistics[i].milliliters - milliliters) < 6e-4);
+    });
+    assert.equal(await visitor.at("legend").locator("li").count(), LABELS.length);
+    assert.ok(await visitor.canvasShowsSomething());
+    assert.match(await visitor.page.locator(".results").innerText(), /Research and education only; not a medical device\./);
+    assert.deepEqual(visitor.problems, []);
+  });
+}
+
+test("the sample is found, and its two labels are about right", async (t) => {
+  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
+  await visitor.waitForModel();
+  await visitor.at("sample").click();
+  await visitor.waitForScan("sample.nii.gz");
+  await visitor.segment();
+  const { bytes } = await visitor.save();
+  const [page, reference] = [bytes, join(root, "public/samples/sample_dseg.nii.gz")].map(readNifti);
+  for (const value of LABELS) {
+    const score = dice(page.voxels, reference.voxels, value);
+    t.diagnostic(`Dice of label ${value} on the sample: ${score.toFixed(4)}`);
+    assert.ok(score >= 0.5, `label ${value}: ${score}`);
+  }
+});
+
+test("a run can be cancelled, and the next one ends as it should", async (t) => {
+  const visitor = await openPage(await openBrowser(t), { query: "?backend=webgpu" });
+  await visitor.waitForModel();
+  await visitor.at("sample").click();
+  await visitor.waitForScan("sample.nii.gz");
+  assert.ok(await visitor.at("cancel").isDisabled());
+  await visitor.at("segment").click();
+  await visitor.at("cancel").click();
+  await visitor.page.locator('[data-testid="status"]', { hasText: "Stopped" }).waitFor({ timeout: 60_000 });
+  assert.equal(await visitor.at("download-labels").count(), 0);
+  assert.ok(await visitor.canvasShowsSomething(), "the scan is still on screen");
+  await visitor.segment();
+});
+
+test("without being told, a software adapter gives way to the CPU, and the page says so", async (t) => {
+  const visitor = await openPage(await openBrowser(t));
+  await visitor.waitForModel();
+  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. The only WebGPU adapter here is software/);
+  await visitor.at("backend").selectOption("webgpu");
+  await visitor.page.locator('[data-testid="backend-reason"]', { hasText: "Runs on WebGPU" }).waitFor({ timeout: 60_000 });
+  await visitor.waitForModel();
+});
+
+test("an oblique scan of 3 mm keeps its place", { skip: without("volumes/epi_oblique.nii.gz") }, async (t) => {
+  const image = join(data, "volumes/epi_oblique.nii.gz");
+  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
+  await visitor.waitForModel();
+  await visitor.choose(image);
+  await visitor.waitForScan("epi_oblique.nii.gz");
+  await visitor.segment();
+  const { bytes } = await visitor.save();
+  assert.deepEqual(readNifti(bytes).geometry, readNifti(image).geometry);
+  // It shows a whole head, unlike the training data.
+  assert.match(await visitor.page.locator(".results").innerText(), /Expect wrong labels/);
+});

@@ -1,0 +1,99 @@
+// A whole small training run: killed, resumed, exported, used. On made-up cases, with a tiny network.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { makeNifti, readNifti } from "../nifti.mjs";
+import { dinomed3d, root, scratch } from "../places.mjs";
+
+const EDGE = 16;
+const isInside = (number) => (x, y, z) => x >= 3 + (number % 3) && x < 11 && y >= 4 && y < 11 && z >= 4 && z < 12;
+
+/** Bright boxes on dark ground, in the layout of the Medical Segmentation Decathlon. */
+function makeData(folder) {
+  for (const name of ["imagesTr", "labelsTr"]) mkdirSync(join(folder, name));
+  const training = [];
+  for (let number = 0; number < 10; number++) {
+    const inside = isInside(number);
+    const noise = (x, y, z) => ((7 * x + 13 * y + 5 * z + 3 * number) % 11) - 5;
+    const file = `box_${number}.nii`;
+    const scan = makeNifti([EDGE, EDGE, EDGE], (x, y, z) => (inside(x, y, z) ? 300 : 100) + noise(x, y, z));
+    writeFileSync(join(folder, "imagesTr", file), scan);
+    writeFileSync(join(folder, "labelsTr", file), makeNifti([EDGE, EDGE, EDGE], (x, y, z) => Number(inside(x, y, z))));
+    training.push({ image: `./imagesTr/${file}`, label: `./labelsTr/${file}` });
+  }
+  writeFileSync(join(folder, "dataset.json"), JSON.stringify({ labels: { 0: "background", 1: "Box" }, training }));
+}
+
+/** The hippocampus recipe for boxes and a tiny network. */
+function makeRecipe(path) {
+  const tiny = `
+[architecture]
+num_classes = 2
+num_neighbours = 1
+vit = { in_channels = 3, patch_size = 8, embed_dim = 16, depth = 4, num_heads = 2, mlp_dim = 32, num_registers = 1, layer_scale = 0.1 }
+adapter = { reduction = 4, kernel = [3, 3, 3] }
+detail = { base_channels = 8 }
+decoder = { tap_channels = 8, patch_channels = 8, quarter_channels = 8, half_channels = 8 }
+`;
+  const recipe = readFileSync(join(root, "recipes/hippocampus.toml"), "utf8")
+    .replace(/^name = .*$/m, 'name = "box"')
+    .replace(/^colors = .*$/m, "colors = [[200, 30, 30]]")
+    .replace(/^window = .*$/m, "window = [16, 16, 16]")
+    .replace(/^learning-rate = .*$/gm, "learning-rate = 4e-3")
+    .replace(/^warmup-steps = .*$/gm, "warmup-steps = 2")
+    .replace(/^ema-decay = .*$/m, "ema-decay = 0.8");
+  writeFileSync(path, recipe + tiny);
+}
+
+test("a killed run is resumed, exported and segments", async (t) => {
+  const folder = scratch();
+  const [data, run, recipe, exported] = ["data", "run", "recipe.toml", "models/box"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeData(data);
+  makeRecipe(recipe);
+  const words = ["train", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "2", "--stage2-epochs", "12"];
+
+  // Killed as hard as can be, as soon as stage 2 has saved an epoch.
+  const child = spawn(process.env.DINOMED3D_BIN, words, { cwd: root, stdio: "ignore" });
+  const state = () => (existsSync(join(run, "state.json")) ? JSON.parse(readFileSync(join(run, "state.json"), "utf8")) : {});
+  while (child.exitCode === null && !(state().stage === 2 && state().epochs_done >= 1)) await new Promise((done) => setTimeout(done, 20));
+  child.kill("SIGKILL");
+  await new Promise((done) => (child.exitCode !== null || child.signalCode ? done() : child.once("exit", done)));
+  const before = state();
+  assert.ok(before.epochs_done < 12, "it was still at work");
+
+  assert.equal(dinomed3d(...words).status, 2, "a folder with a run is not overwritten");
+  const resumed = dinomed3d(...words, "--resume");
+  assert.equal(resumed.status, 0, resumed.stderr);
+  assert.deepEqual(state().log.slice(0, before.log.length), before.log, "what was done is not done again");
+  const log = readFileSync(join(run, "log.csv"), "utf8").trim().split("\n");
+  assert.equal(log.length, 1 + 2 + 12);
+  assert.match(log[0], /^stage,epoch,steps,loss,learning_rate,seconds,dice_1$/);
+
+  const said = dinomed3d("export", run, "--data", data, "-o", exported);
+  assert.equal(said.status, 0, said.stderr);
+  assert.deepEqual(JSON.parse(readFileSync(join(folder, "models/index.json"), "utf8")), ["box"]);
+  const manifest = JSON.parse(readFileSync(join(exported, "manifest.json"), "utf8"));
+  t.diagnostic(`Dice of the tiny network on boxes: ${manifest.scores.meanDice.toFixed(3)}`);
+  assert.ok(manifest.scores.meanDice > 0.5, "it has learnt something");
+  assert.match(readFileSync(join(exported, "README.md"), "utf8"), /not a medical device/);
+
+  const output = join(folder, "label.nii");
+  const segmented = dinomed3d("segment", join(data, "imagesTr/box_0.nii"), "-o", output, "--model", exported);
+  assert.equal(segmented.status, 0, segmented.stderr);
+  assert.ok(readNifti(output).voxels.includes(1));
+});
+
+test("every problem of a data set is named at once", () => {
+  const folder = scratch();
+  makeData(folder);
+  writeFileSync(join(folder, "imagesTr/box_3.nii"), "no scan");
+  writeFileSync(join(folder, "labelsTr/box_5.nii"), makeNifti([EDGE, EDGE, 8], () => 0));
+  const said = dinomed3d("train", "--data", folder, "--out", join(folder, "run"));
+  assert.equal(said.status, 2);
+  assert.match(said.stderr, /box_3\.nii/);
+  assert.match(said.stderr, /box_5\.nii.*\[8, 16, 16\]/);
+});
