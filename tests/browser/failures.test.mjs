@@ -20,12 +20,13 @@ async function withSample(t, options = { query: "?backend=cpu" }) {
   return visitor;
 }
 
+const half = (bytes) => bytes.subarray(0, bytes.length / 2);
 const hill = (x, y, z) => Math.hypot(x - 8, y - 8, z - 8);
 
 for (const [what, file, said] of [
   ["text", { name: "notes.nii", bytes: Buffer.from("These are notes, not a scan. ".repeat(40)) }, /can't be opened/],
   ["an empty file", { name: "empty.nii.gz", bytes: Buffer.alloc(0) }, /can't be opened/],
-  ["half a gzip file", { name: "half.nii.gz", bytes: gzipSync(makeNifti([16, 16, 16], hill)).subarray(0, 3000) }, /can't be opened/],
+  ["half a gzip file", { name: "half.nii.gz", bytes: half(gzipSync(makeNifti([16, 16, 16], hill))) }, /can't be opened/],
   ["a series in time", { name: "series.nii", bytes: makeNifti([8, 8, 8, 3], hill) }, /can't be opened.*volume/s],
   ["a header that promises more than the file holds", { name: "short.nii", bytes: makeNifti([64, 64, 64], hill).subarray(0, 5000) }, /can't be opened/],
 ]) {

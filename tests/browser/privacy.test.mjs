@@ -98,6 +98,8 @@ test("once loaded, the page works without a network, also when it is opened anew
     while (!(await caches.keys()).some((name) => name.endsWith("-complete"))) await new Promise((done) => setTimeout(done, 100));
   });
   await visitor.context.setOffline(true);
+  const isReachable = await visitor.page.evaluate(() => fetch("not-kept").then(() => true, () => false));
+  assert.equal(isReachable, false, "there is no network indeed");
   await visitor.choose({ name: "mine.nii.gz", bytes: readFileSync(sample) });
   await visitor.waitForScan("mine.nii.gz");
   await visitor.segment();

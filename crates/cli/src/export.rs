@@ -1,5 +1,6 @@
 //! `dinomed3d export`: from a training run to a model that the page can serve.
 
+use crate::model_card::ModelCard;
 use crate::validation::{score_model, summarize};
 use anyhow::Context;
 use burn::tensor::Device;
@@ -130,9 +131,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let exact = encode(&tensors, Quantization::None)?;
     let mut unquantized = manifest.clone();
     unquantized.weights.sha256 = hex(&Sha256::digest(&exact));
-    let quantization_cost = score(&unquantized, &exact)?.mean_dice - scores.mean_dice;
+    let unquantized_dice = score(&unquantized, &exact)?.mean_dice;
     println!(
-        "mean Dice {:.4} over {} cases; eight bits cost {quantization_cost:.4}",
+        "mean Dice {:.4} over {} cases, {unquantized_dice:.4} before quantisation",
         scores.mean_dice, scores.num_cases
     );
     manifest.scores = Some(scores.clone());
@@ -145,11 +146,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     write(WEIGHTS_FILE, &weights)?;
     write("manifest.json", &readable_json(&manifest)?)?;
-    let num_parameters = tensors.values().map(|t| t.values.len()).sum();
-    write(
-        "README.md",
-        card(&manifest, &scores, quantization_cost, num_parameters).as_bytes(),
-    )?;
+    let card = ModelCard {
+        manifest: &manifest,
+        scores: &scores,
+        unquantized_dice,
+        num_parameters: tensors.values().map(|t| t.values.len()).sum(),
+        limits: &recipe.limits,
+    };
+    write("README.md", card.to_string().as_bytes())?;
     list_model(&args.output)
 }
 
@@ -209,85 +213,4 @@ impl Formatter for LinePerKey {
     fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.0.end_object_value(writer)
     }
-}
-
-/// The model card, for people.
-fn card(
-    manifest: &ModelManifest,
-    scores: &Scores,
-    quantization_cost: f64,
-    num_parameters: usize,
-) -> String {
-    let training = &manifest.training;
-    let mut rows = String::new();
-    for score in &scores.labels {
-        let name = manifest
-            .labels
-            .iter()
-            .find(|label| label.value == score.value)
-            .map_or("", |label| &label.name);
-        let distance = score.hd95_mm.map_or("–".into(), |mm| format!("{mm:.2}"));
-        rows += &format!(
-            "| {} | {name} | {:.4} | {distance} |\n",
-            score.value, score.dice
-        );
-    }
-    let [depth, height, width] = manifest.window;
-    format!(
-        "# {title}\n\n\
-         {description}\n\n\
-         **Research and education only; not a medical device.**\n\n\
-         | | |\n|---|---|\n\
-         | version | {version} |\n\
-         | network | DINO-Med3D, compact preset, {num_parameters} parameters; transformer of width {embed} with {blocks} blocks, 3-D adapters, detail stream |\n\
-         | weights | {bytes} bytes, {quantization}, SHA-256 `{sha}` |\n\
-         | start of training | {initialization} weights: no DINOv3 weights are in here |\n\
-         | steps | stage 1 (proxy task) {steps1}, stage 2 {steps2}, seed {seed} |\n\
-         | data | {data} |\n\
-         | licence of the data | {data_licence} |\n\
-         | licence of the weights | {licence}; attribution: {attribution} |\n\
-         | cases | {num_training} for training, {num_validation} for validation |\n\
-         | input | {modality}; orientation {orientation} (slice, row, column), windows of {depth} × {height} × {width} voxels |\n\n\
-         ## Scores\n\n\
-         Of these eight-bit weights, {protocol}. Mean Dice {mean:.4} over {cases} cases; the same\n\
-         weights in 32 bits reach {exact:.4}.\n\n\
-         | label | name | Dice | HD95 (mm) |\n|---|---|---|---|\n{rows}\n\
-         The validation cases chose the best epoch, so expect a little less on new ones. A location\n\
-         prior alone (the mean training label stretched to the crop) reaches 0.70.\n\n\
-         ## Limits\n\n\
-         - Trained on crops around one hippocampus at 1 mm; a scan of another extent, such as a whole\n\
-         \u{20} head, is outside of what the network has seen: it is answered with a warning and wrong labels.\n\
-         - Only the adults of the named data set were seen; other scanners, contrasts, ages and lesions\n\
-         \u{20} were not. Nothing tells a healthy hippocampus from a diseased one.\n\
-         - Most errors lie within a voxel of the border, and at the cut between the two labels.\n\
-         - A window of {depth} × {height} × {width} voxels takes about 100 MB of working memory.\n\n\
-         ## Citation\n\n\
-         The method: DINO-Med3D, MICCAI 2026, arXiv:2606.18886. This implementation and these weights are\n\
-         not by the paper's authors. The data: {data}; changed into weights, which are shared under the same\n\
-         licence.\n",
-        title = manifest.title,
-        description = manifest.description,
-        version = manifest.version,
-        embed = manifest.architecture.vit.embed_dim,
-        blocks = manifest.architecture.vit.depth,
-        bytes = manifest.weights.bytes,
-        quantization = "8 bits with one scale per 64 values",
-        sha = manifest.weights.sha256,
-        initialization = training.initialization,
-        steps1 = training.steps[0],
-        steps2 = training.steps[1],
-        seed = training.seed,
-        data = training.data,
-        data_licence = training.data_licence,
-        licence = training.licence,
-        attribution = training.attribution,
-        num_training = training.num_training,
-        num_validation = training.num_validation,
-        modality = manifest.modality,
-        orientation = manifest.preprocessing.orientation,
-        protocol = scores.protocol,
-        mean = scores.mean_dice,
-        exact = scores.mean_dice + quantization_cost,
-        cases = scores.num_cases,
-    )
 }

@@ -8,6 +8,7 @@ mod device;
 mod evaluate;
 mod export;
 mod info;
+mod model_card;
 mod phantom;
 mod sample;
 mod segment;

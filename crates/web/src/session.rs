@@ -254,11 +254,13 @@ impl Session {
                 self.state.model_name.set(first);
                 self.load_model();
             }
-            Err(problem) => self.state.failure.set(Some(Failure {
-                what: problem,
-                advice: "Check the connection to this site, then start again.".to_owned(),
-                is_fatal: true,
-            })),
+            Err(problem) => {
+                self.model_is_missing(Failure {
+                    what: problem,
+                    advice: "Check the connection to this site, then start again.".to_owned(),
+                    is_fatal: true,
+                });
+            }
         }
     }
 
@@ -653,11 +655,8 @@ impl Session {
             self.inner.update_value(|inner| inner.restoring = None);
         }
         if self.inner.with_value(|inner| inner.model_job == Some(job)) {
-            // Without a model the worker is of no use, but it may be the connection: the visitor decides.
             self.inner.update_value(|inner| inner.model_job = None);
-            self.state.worker.set(WorkerPhase::Gone);
-            self.state.status.set("No model is loaded.".to_owned());
-            self.state.failure.set(Some(failure));
+            self.model_is_missing(failure);
         } else if self.is_running(job) {
             self.state.run.set(None);
             self.state
@@ -667,6 +666,13 @@ impl Session {
         } else if self.take_candidate(job).is_some() {
             self.scan_failed(failure);
         }
+    }
+
+    /// Without a model the worker is of no use, but it may be the connection: the visitor decides.
+    fn model_is_missing(self, failure: Failure) {
+        self.state.worker.set(WorkerPhase::Gone);
+        self.state.status.set("No model is loaded.".to_owned());
+        self.state.failure.set(Some(failure));
     }
 
     fn scan_failed(self, failure: Failure) {

@@ -30,7 +30,7 @@ export class Viewer {
     const niivue = new Niivue({
       backColor: BACKGROUND,
       crosshairColor: CROSSHAIR,
-      crosshairWidth: 0.6,
+      crosshairWidth: 0.3,
       crosshairGap: 4,
       show3Dcrosshair: false,
       dragAndDropEnabled: false,
@@ -42,7 +42,7 @@ export class Viewer {
       dragMode: DRAG_CONTRAST,
       isRadiologicalConvention: false,
       fontSizeScaling: 0.35,
-      fontMinPx: 12,
+      fontMinPx: 15,
       logLevel: "error",
       loadingText: "",
       scrollRequiresFocus: true,

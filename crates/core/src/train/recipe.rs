@@ -16,6 +16,9 @@ pub struct Recipe {
     pub description: String,
     /// What kind of scan, such as "T1-weighted MR".
     pub modality: String,
+    /// What a user of the model must know, one sentence or two each.
+    #[serde(default)]
+    pub limits: Vec<String>,
     /// Facts about the data that travel with the weights.
     pub data: DataFacts,
     /// Red, green, blue of each label after background.

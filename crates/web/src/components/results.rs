@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 
-use crate::protocol::{LabelInfo, LabelStatistics};
+use crate::protocol::{Backend, LabelInfo, LabelStatistics};
 use crate::state::{Outcome, State};
 use crate::words;
 
@@ -20,8 +20,9 @@ pub fn Results() -> impl IntoView {
 fn OutcomeView(outcome: Outcome) -> impl IntoView {
     let made = match outcome.backend {
         Some(backend) => format!(
-            "Made in {} on the {}.",
+            "Made in {} on {}{}.",
             words::elapsed(outcome.millis),
+            if backend == Backend::Cpu { "the " } else { "" },
             backend.title()
         ),
         None => format!("Made in {}.", words::elapsed(outcome.millis)),

@@ -10,6 +10,7 @@ mod engine;
 mod fault;
 #[cfg(target_arch = "wasm32")]
 #[path = "../protocol.rs"]
+#[allow(dead_code, reason = "some of it only the page needs")]
 mod protocol;
 #[cfg(target_arch = "wasm32")]
 mod scope;

@@ -1,0 +1,180 @@
+//! The model card: what a person must know before using a model.
+
+use dinomed3d_core::manifest::{ModelManifest, Scores};
+use dinomed3d_core::weights::file::Quantization;
+use std::fmt;
+
+/// A model card; displayed as Markdown.
+pub struct ModelCard<'a> {
+    /// The model.
+    pub manifest: &'a ModelManifest,
+    /// Of the weights that are shipped.
+    pub scores: &'a Scores,
+    /// Mean Dice of the same weights before quantisation.
+    pub unquantized_dice: f64,
+    /// Numbers in the weights.
+    pub num_parameters: usize,
+    /// Sentences about what the model can't do.
+    pub limits: &'a [String],
+}
+
+impl fmt::Display for ModelCard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let manifest = self.manifest;
+        writeln!(f, "# {}\n\n{}\n", manifest.title, manifest.description)?;
+        writeln!(f, "**{}**\n", crate::NOTICE)?;
+        writeln!(f, "| | |\n|---|---|")?;
+        for (what, text) in self.facts() {
+            writeln!(f, "| {what} | {text} |")?;
+        }
+        self.write_scores(f)?;
+        self.write_limits(f)?;
+        writeln!(
+            f,
+            "## Citation\n\n\
+             The method: DINO-Med3D, MICCAI 2026, arXiv:2606.18886; this implementation and these weights are not by its authors.\n\
+             The data: {}. They were changed into weights, which are shared under the licence above.",
+            manifest.training.data
+        )
+    }
+}
+
+impl ModelCard<'_> {
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let ModelManifest {
+            architecture,
+            preprocessing,
+            training,
+            weights,
+            window: [depth, height, width],
+            ..
+        } = self.manifest;
+        let stored = match weights.quantization {
+            Quantization::None => "32 bits",
+            Quantization::Q8Block64 => "8 bits with one scale per 64 values",
+        };
+        let spacing = preprocessing.spacing_mm.map_or_else(
+            || "the scan's own spacing".to_owned(),
+            |edges| {
+                format!(
+                    "resampled to {} mm",
+                    edges.map(|mm| mm.to_string()).join(" × ")
+                )
+            },
+        );
+        vec![
+            ("version", self.manifest.version.clone()),
+            (
+                "network",
+                format!(
+                    "DINO-Med3D, {} parameters: transformer of width {} with {} blocks, {}, detail stream",
+                    self.num_parameters,
+                    architecture.vit.embed_dim,
+                    architecture.vit.depth,
+                    if architecture.adapter.is_some() {
+                        "3-D adapters"
+                    } else {
+                        "no 3-D adapters"
+                    }
+                ),
+            ),
+            (
+                "weights",
+                format!(
+                    "{} bytes, {stored}, SHA-256 `{}`",
+                    weights.bytes, weights.sha256
+                ),
+            ),
+            (
+                "training began with",
+                format!(
+                    "{} weights: no DINOv3 weights are in here",
+                    training.initialization
+                ),
+            ),
+            (
+                "steps",
+                format!(
+                    "stage 1 (proxy task) {}, stage 2 {}, seed {}",
+                    training.steps[0], training.steps[1], training.seed
+                ),
+            ),
+            ("data", training.data.clone()),
+            ("licence of the data", training.data_licence.clone()),
+            (
+                "licence of the weights",
+                format!(
+                    "{}; attribution: {}",
+                    training.licence, training.attribution
+                ),
+            ),
+            (
+                "cases",
+                format!(
+                    "{} for training, {} for validation",
+                    training.num_training, training.num_validation
+                ),
+            ),
+            (
+                "input",
+                format!(
+                    "{}; orientation {} (slice, row, column), {spacing}, windows of {depth} × {height} × {width} voxels",
+                    self.manifest.modality, preprocessing.orientation
+                ),
+            ),
+        ]
+    }
+
+    fn write_scores(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scores {
+            num_cases,
+            protocol,
+            mean_dice,
+            labels,
+        } = self.scores;
+        writeln!(
+            f,
+            "\n## Scores\n\n\
+             Mean Dice {mean_dice:.4} over {num_cases} cases ({protocol}); {:.4} before quantisation.\n\n\
+             | label | name | Dice | HD95 (mm) |\n|---|---|---|---|",
+            self.unquantized_dice
+        )?;
+        for score in labels {
+            let label = self
+                .manifest
+                .labels
+                .iter()
+                .find(|label| label.value == score.value);
+            let name = label.map_or("", |label| &label.name);
+            let distance = score
+                .hd95_mm
+                .map_or("–".to_owned(), |mm| format!("{mm:.2}"));
+            writeln!(
+                f,
+                "| {} | {name} | {:.4} | {distance} |",
+                score.value, score.dice
+            )?;
+        }
+        writeln!(
+            f,
+            "\nThe validation cases chose the best epoch, so expect a little less on new ones.\n"
+        )
+    }
+
+    fn write_limits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "## Limits\n")?;
+        for limit in self.limits {
+            writeln!(f, "- {limit}")?;
+        }
+        if let Some(extent) = self.manifest.extent_mm {
+            let text = |edges: [f64; 3]| edges.map(|mm| format!("{mm:.0}")).join(" × ");
+            writeln!(
+                f,
+                "- The training scans measure {} to {} mm (slice, row, column).",
+                text(extent.min),
+                text(extent.max)
+            )?;
+        }
+        writeln!(f)
+    }
+}
