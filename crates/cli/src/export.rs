@@ -1,28 +1,23 @@
 //! `dinomed3d export`: from a training run to a model that the page can serve.
 
 use crate::model_card::ModelCard;
+use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
 use crate::validation::{score_model, summarize};
 use anyhow::Context;
 use burn::tensor::Device;
-use dinomed3d_core::atomic_file::write_whole;
 use dinomed3d_core::infer::Segmenter;
 use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
 use dinomed3d_core::infer::segmenter::hex;
 use dinomed3d_core::manifest::{
     ExtentRange, FORMAT, Label, ModelManifest, Scores, TrainingFacts, WeightsFile,
 };
-use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::train::checkpoint::RunFolder;
 use dinomed3d_core::train::{Dataset, Recipe};
 use dinomed3d_core::weights::file::Quantization;
+use dinomed3d_core::weights::merge::merge_lora;
 use dinomed3d_core::weights::{decode, encode, load_into};
-use serde::Serialize;
-use serde_json::Serializer;
-use serde_json::ser::{Formatter, PrettyFormatter};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]
@@ -40,8 +35,6 @@ pub struct Args {
     weights_version: String,
 }
 
-const WEIGHTS_FILE: &str = "weights.safetensors";
-
 /// Exports.
 ///
 /// # Errors
@@ -51,18 +44,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let text =
         std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let recipe: Recipe = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
-    let folder = RunFolder(args.run.clone());
-    let state = folder
+    let run = RunFolder(args.run.clone());
+    let state = run
         .state()?
         .with_context(|| format!("{} holds no training run", args.run.display()))?;
     let dataset = Dataset::load(&args.data, &recipe.preprocessing, recipe.validation_every)?;
 
-    let tensors = decode(&folder.read(&args.run.join("best.safetensors"))?)?;
+    let mut tensors = decode(&run.read(&args.run.join("best.safetensors"))?)?;
+    let mut architecture = recipe.architecture(dataset.labels.len())?;
+    merge_lora(&mut tensors, &mut architecture)?;
     let weights = encode(&tensors, Quantization::Q8Block64)?;
-    let architecture = recipe
-        .architecture
-        .clone()
-        .unwrap_or_else(|| DinoMed3dConfig::compact(dataset.labels.len()));
     let device = Device::flex();
     let model = load_into(architecture.init(&device), decode(&weights)?)?;
     let steps = |stage: usize| {
@@ -99,6 +90,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         preprocessing: recipe.preprocessing.clone(),
         window: recipe.window,
         overlap: recipe.overlap,
+        blending: recipe.blending,
         extent_mm: Some(extent),
         architecture,
         weights: WeightsFile {
@@ -113,7 +105,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             data_licence: recipe.data.licence.clone(),
             licence: recipe.data.weights_licence.clone(),
             attribution: recipe.data.attribution.clone(),
-            initialization: "random".into(),
+            initialization: recipe.initialization.clone(),
             num_training: dataset.training.len(),
             num_validation: dataset.validation.len(),
             steps: [steps(1), steps(2)],
@@ -138,14 +130,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     );
     manifest.scores = Some(scores.clone());
 
-    std::fs::create_dir_all(&args.output)
-        .with_context(|| format!("making {}", args.output.display()))?;
-    let write = |name: &str, bytes: &[u8]| {
-        let path = args.output.join(name);
-        write_whole(&path, bytes).with_context(|| format!("writing {}", path.display()))
-    };
-    write(WEIGHTS_FILE, &weights)?;
-    write("manifest.json", &readable_json(&manifest)?)?;
     let card = ModelCard {
         manifest: &manifest,
         scores: &scores,
@@ -153,64 +137,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         num_parameters: tensors.values().map(|t| t.values.len()).sum(),
         limits: &recipe.limits,
     };
-    write("README.md", card.to_string().as_bytes())?;
-    list_model(&args.output)
-}
-
-/// Adds a model folder to the list beside it, from which the page learns what there is.
-fn list_model(folder: &Path) -> anyhow::Result<()> {
-    let name = folder
-        .file_name()
-        .and_then(|name| name.to_str())
-        .with_context(|| format!("{} has no name", folder.display()))?;
-    let path = folder.with_file_name("index.json");
-    let mut names: BTreeSet<String> = match std::fs::read(&path) {
-        Ok(json) => {
-            serde_json::from_slice(&json).with_context(|| format!("in {}", path.display()))?
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    names.insert(name.to_owned());
-    write_whole(&path, &serde_json::to_vec(&names)?)
-        .with_context(|| format!("writing {}", path.display()))
-}
-
-/// JSON with a line for each key, and each list of numbers on one line: the known answer has thousands.
-fn readable_json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
-    let mut json = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut json, LinePerKey::default());
-    value.serialize(&mut serializer)?;
-    json.push(b'\n');
-    Ok(json)
-}
-
-/// Objects as [`PrettyFormatter`] writes them; lists, by default, compactly.
-#[derive(Default)]
-struct LinePerKey(PrettyFormatter<'static>);
-
-impl Formatter for LinePerKey {
-    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object(writer)
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object(writer)
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.0.begin_object_key(writer, first)
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(writer)
-    }
-
-    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object_value(writer)
-    }
+    let folder = ModelFolder::create(&args.output)?;
+    folder.write(WEIGHTS_FILE, &weights)?;
+    folder.write(MANIFEST_FILE, &readable_json(&manifest)?)?;
+    folder.write("README.md", card.to_string().as_bytes())?;
+    folder.list()
 }

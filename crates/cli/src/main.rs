@@ -4,11 +4,13 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 mod bench;
+mod convert;
 mod device;
 mod evaluate;
 mod export;
 mod info;
 mod model_card;
+mod model_folder;
 mod phantom;
 mod sample;
 mod segment;
@@ -38,6 +40,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Train a network from a recipe and a labelled data set.
     Train(train::Args),
+    /// Take over a checkpoint of DINOv3 or of the authors' code.
+    Convert(convert::Args),
     /// Put the result of a training run into a model folder, eight bits, scored.
     Export(export::Args),
     /// Write a made-up scan with its reference, to try the program with.
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Segment(args) => segment::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Train(args) => train::run(args),
+        Command::Convert(args) => convert::run(args),
         Command::Export(args) => export::run(args),
         Command::Sample(args) => sample::run(args),
         Command::Bench(args) => bench::run(args),

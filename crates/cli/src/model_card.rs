@@ -1,6 +1,7 @@
 //! The model card: what a person must know before using a model.
 
 use dinomed3d_core::manifest::{ModelManifest, Scores};
+use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::weights::file::Quantization;
 use std::fmt;
 
@@ -71,10 +72,10 @@ impl ModelCard<'_> {
                     self.num_parameters,
                     architecture.vit.embed_dim,
                     architecture.vit.depth,
-                    if architecture.adapter.is_some() {
-                        "3-D adapters"
-                    } else {
-                        "no 3-D adapters"
+                    match architecture.adaptation {
+                        Adaptation::InBlock(_) => "3-D adapters",
+                        Adaptation::Lora(_) => "LoRA",
+                        Adaptation::None => "no 3-D adapters",
                     }
                 ),
             ),

@@ -3,6 +3,9 @@
 use crate::device::device;
 use anyhow::Context;
 use dinomed3d_core::train::{Dataset, Event, Recipe, Trainer};
+use dinomed3d_core::weights::fold::Folding;
+use dinomed3d_core::weights::import::Checkpoint;
+use dinomed3d_core::weights::import::initialize::transformer;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::path::PathBuf;
@@ -22,6 +25,13 @@ pub struct Args {
     /// cpu, or vulkan or cuda where the program was built with them.
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// Begin with the transformer of this checkpoint: DINOv3 (official, Hugging Face, timm), the
+    /// authors' stage 1, or one of ours.
+    #[arg(long, value_name = "FILE")]
+    init: Option<PathBuf>,
+    /// How patch weights of colour images come to see slices: rgb, centre or mean.
+    #[arg(long, value_name = "HOW", default_value = "rgb", requires = "init")]
+    fold: Fold,
     /// Go on after the last whole epoch of an earlier run in the same folder.
     #[arg(long)]
     resume: bool,
@@ -34,6 +44,27 @@ pub struct Args {
     /// Seed, instead of the recipe's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+}
+
+/// See [`Folding`].
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Fold {
+    /// As they are, for three channels.
+    Rgb,
+    /// Everything on the slice itself.
+    Centre,
+    /// The same share for every slice.
+    Mean,
+}
+
+impl From<Fold> for Folding {
+    fn from(fold: Fold) -> Self {
+        match fold {
+            Fold::Rgb => Self::Rgb,
+            Fold::Centre => Self::Centre,
+            Fold::Mean => Self::Mean,
+        }
+    }
 }
 
 /// Trains.
@@ -67,7 +98,23 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .collect::<Vec<_>>()
             .join(", ")
     );
-    let trainer = Trainer::new(&recipe, &dataset, &device, &args.out, args.resume)?;
+    let start = match &args.init {
+        None => None,
+        Some(path) => {
+            let vit = recipe.architecture(dataset.labels.len())?.vit;
+            let checkpoint = Checkpoint::open(path)?;
+            let (identity, tensors) = transformer(&checkpoint, &vit, args.fold.into())
+                .with_context(|| format!("beginning with {}", path.display()))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            recipe.initialization = format!("{} ({name})", identity.source);
+            eprintln!("beginning with {}", recipe.initialization);
+            Some(tensors)
+        }
+    };
+    let mut trainer = Trainer::new(&recipe, &dataset, &device, &args.out, args.resume)?;
+    if let Some(start) = start {
+        trainer = trainer.with_start(start);
+    }
     dinomed3d_core::atomic_file::write_whole(
         &args.out.join("recipe.toml"),
         toml::to_string_pretty(&recipe)?.as_bytes(),

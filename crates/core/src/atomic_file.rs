@@ -1,6 +1,5 @@
 //! Files that are written whole or not at all.
 
-use std::io::Write;
 use std::path::Path;
 
 /// Writes `bytes` beside `path` and moves them into place, so that nobody ever sees half a file
@@ -9,24 +8,31 @@ use std::path::Path;
 /// # Errors
 /// Whatever the file system says.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    write_whole_by(path, |temporary| std::fs::write(temporary, bytes))
+}
+
+/// As [`write_whole`], where `write` makes the file under the name that it is given.
+///
+/// # Errors
+/// Whatever the file system or `write` says.
+pub fn write_whole_by(
+    path: &Path,
+    write: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let name = path
         .file_name()
         .ok_or_else(|| std::io::Error::other("the path has no file name"))?;
     let mut temporary = name.to_owned();
     temporary.push(format!(".{}.part", std::process::id()));
     let temporary = path.with_file_name(temporary);
-    let written = std::fs::File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    match written.and_then(|()| std::fs::rename(&temporary, path)) {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            // The reason of the failure matters more than that of the clean-up.
-            let _ = std::fs::remove_file(&temporary);
-            Err(error)
-        }
+    let written = write(&temporary)
+        .and_then(|()| std::fs::File::open(&temporary)?.sync_all())
+        .and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        // The reason of the failure matters more than that of the clean-up.
+        let _ = std::fs::remove_file(&temporary);
     }
+    written
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The manifest beside a weights file: everything one must know to use a model.
 
+use crate::infer::Blending;
 use crate::model::DinoMed3dConfig;
 use crate::preprocess::Preprocessing;
 use crate::weights::file::Quantization;
@@ -32,6 +33,9 @@ pub struct ModelManifest {
     pub window: [usize; 3],
     /// Fraction by which neighbouring windows overlap.
     pub overlap: f32,
+    /// How windows are laid and joined.
+    #[serde(default)]
+    pub blending: Blending,
     /// Extent of the training scans, `[slice, row, column]` in mm; a scan far outside is
     /// warned about.
     pub extent_mm: Option<ExtentRange>,

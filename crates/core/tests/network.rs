@@ -2,24 +2,26 @@
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Distribution, Gradients, Tensor, TensorData, Tolerance};
+use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::adapter::Adapter3dConfig;
 use dinomed3d_core::model::decoder::DecoderConfig;
 use dinomed3d_core::model::detail::DetailConfig;
+use dinomed3d_core::model::light_decoder::LightDecoderConfig;
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::model::{DinoMed3d, DinoMed3dConfig, SliceSegmenter};
 use dinomed3d_core::train::freeze::{freeze, is_backbone};
 
-fn small(adapter: Option<Adapter3dConfig>) -> DinoMed3dConfig {
+fn small(adaptation: Adaptation) -> DinoMed3dConfig {
     let vit = VitConfig::new(16, 4, 2, 32)
         .with_patch_size(8)
         .with_layer_scale(0.5);
-    let decoder = DecoderConfig::new()
+    let decoder = LightDecoderConfig::new()
         .with_tap_channels(4)
         .with_patch_channels(8)
         .with_quarter_channels(8)
         .with_half_channels(8);
     let detail = DetailConfig::new().with_base_channels(8);
-    DinoMed3dConfig::new(3, vit, detail, decoder).with_adapter(adapter)
+    DinoMed3dConfig::new(3, vit, adaptation, detail, DecoderConfig::Light(decoder))
 }
 
 fn volume(shape: [usize; 5], device: &Device) -> Tensor<5> {
@@ -29,7 +31,7 @@ fn volume(shape: [usize; 5], device: &Device) -> Tensor<5> {
 #[test]
 fn one_slice_and_odd_sizes_give_one_score_per_voxel() {
     let device = Device::flex();
-    let network = small(Some(Adapter3dConfig::new())).init(&device);
+    let network = small(Adaptation::InBlock(Adapter3dConfig::new())).init(&device);
     for shape in [[1, 1, 1, 8, 8], [2, 1, 5, 24, 16], [1, 1, 3, 13, 21]] {
         let logits = network.forward(volume(shape, &device));
         let [batch, _, depth, height, width] = shape;
@@ -42,10 +44,13 @@ fn one_slice_and_odd_sizes_give_one_score_per_voxel() {
 #[test]
 fn fresh_adapters_change_nothing() {
     let device = Device::flex();
-    let stage1 = SliceSegmenter::init(&small(None), &device);
-    let config = small(Some(Adapter3dConfig::new()));
-    let with = config.init(&device).with_stage1(stage1.vit.clone());
-    let without = small(None).init(&device).with_stage1(stage1.vit.clone());
+    let stage1 = SliceSegmenter::init(&small(Adaptation::None), &device);
+    let config = small(Adaptation::InBlock(Adapter3dConfig::new()));
+    let with = config.init(&device).with_stage1(&stage1.vit).unwrap();
+    let without = small(Adaptation::None)
+        .init(&device)
+        .with_stage1(&stage1.vit)
+        .unwrap();
     let input = volume([1, 1, 4, 16, 24], &device);
     let taps = |network: &DinoMed3d| {
         let mut pass = network.start(input.clone());
@@ -72,7 +77,7 @@ fn adapters_carry_information_between_slices() {
     let device = Device::flex();
     let far_change = |trained: bool| {
         device.seed(3);
-        let network = small(Some(Adapter3dConfig::new())).init(&device);
+        let network = small(Adaptation::InBlock(Adapter3dConfig::new())).init(&device);
         let mut tensors = dinomed3d_core::weights::named_tensors(&network);
         if trained {
             for (name, tensor) in &mut tensors {
@@ -132,7 +137,7 @@ impl ModuleVisitor for Reached<'_> {
 fn reached(frozen: bool) -> Vec<(String, bool)> {
     let device = Device::flex().autodiff();
     device.seed(5);
-    let network = small(Some(Adapter3dConfig::new())).init(&device);
+    let network = small(Adaptation::InBlock(Adapter3dConfig::new())).init(&device);
     // A zero `up` lets no gradient through to what comes before it; this is step two.
     let mut tensors = dinomed3d_core::weights::named_tensors(&network);
     for (name, tensor) in &mut tensors {
@@ -176,7 +181,7 @@ fn gradients_reach_no_frozen_parameter() {
 #[test]
 fn steps_add_up_to_the_whole() {
     let device = Device::flex();
-    let network = small(Some(Adapter3dConfig::new())).init(&device);
+    let network = small(Adaptation::InBlock(Adapter3dConfig::new())).init(&device);
     let input = volume([1, 1, 3, 16, 16], &device);
     let whole = network.forward(input.clone());
     let mut pass = network.start(input);

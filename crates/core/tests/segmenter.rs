@@ -7,8 +7,10 @@ use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
 use dinomed3d_core::infer::{InferError, ModelError, Progress, Segmentation, Segmenter};
 use dinomed3d_core::manifest::{ExtentRange, ModelManifest};
 use dinomed3d_core::model::DinoMed3dConfig;
+use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::decoder::DecoderConfig;
 use dinomed3d_core::model::detail::DetailConfig;
+use dinomed3d_core::model::light_decoder::LightDecoderConfig;
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::volume::{Affine, Volume};
 use dinomed3d_core::weights::file::Quantization;
@@ -21,12 +23,18 @@ fn architecture() -> DinoMed3dConfig {
     let vit = VitConfig::new(16, 4, 2, 32)
         .with_patch_size(8)
         .with_layer_scale(0.5);
-    let decoder = DecoderConfig::new()
+    let decoder = LightDecoderConfig::new()
         .with_tap_channels(8)
         .with_patch_channels(8)
         .with_quarter_channels(8)
         .with_half_channels(8);
-    DinoMed3dConfig::new(3, vit, DetailConfig::new().with_base_channels(8), decoder)
+    DinoMed3dConfig::new(
+        3,
+        vit,
+        Adaptation::None,
+        DetailConfig::new().with_base_channels(8),
+        DecoderConfig::Light(decoder),
+    )
 }
 
 /// A model of random weights, changed by `change`.

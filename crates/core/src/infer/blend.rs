@@ -1,6 +1,6 @@
 //! One score volume that windows are blended into.
 
-use super::windows::blend_profile;
+use super::windows::Blending;
 
 /// Weighted sums of logits over a volume: the only array that grows with the scan.
 #[derive(Debug)]
@@ -16,14 +16,19 @@ pub struct ScoreVolume {
 
 impl ScoreVolume {
     /// Empty scores for a volume of `shape` filled by windows of edge `window`.
-    pub fn new(shape: [usize; 3], num_classes: usize, window: [usize; 3]) -> Self {
+    pub fn new(
+        shape: [usize; 3],
+        num_classes: usize,
+        window: [usize; 3],
+        blending: Blending,
+    ) -> Self {
         let num_voxels = shape.iter().product::<usize>();
         Self {
             sums: vec![0.0; num_classes * num_voxels],
             weights: vec![0.0; num_voxels],
             shape,
             num_classes,
-            profiles: window.map(blend_profile),
+            profiles: window.map(|edge| blending.profile(edge)),
         }
     }
 
@@ -87,7 +92,7 @@ mod tests {
     /// Windows that agree give back what they agree on, whatever the weights.
     #[test]
     fn blending_equal_scores_changes_nothing() {
-        let mut volume = ScoreVolume::new([5, 3, 2], 2, [4, 3, 2]);
+        let mut volume = ScoreVolume::new([5, 3, 2], 2, [4, 3, 2], Blending::Smooth);
         let truth = |class: usize, z: usize, y: usize, x: usize| {
             (class * 1000 + z * 100 + y * 10 + x) as f32
         };
@@ -114,14 +119,14 @@ mod tests {
     /// A volume of one voxel sits in the middle of a window of three.
     #[test]
     fn margins_are_left_out() {
-        let mut volume = ScoreVolume::new([1, 1, 1], 1, [1, 1, 3]);
+        let mut volume = ScoreVolume::new([1, 1, 1], 1, [1, 1, 3], Blending::Smooth);
         assert!(volume.add(&[7.0, 8.0, 9.0], [0; 3], [0, 0, 1]));
         assert_eq!(volume.into_scores(), [8.0]);
     }
 
     #[test]
     fn values_that_are_not_finite_are_noticed() {
-        let mut volume = ScoreVolume::new([1, 1, 1], 2, [1, 1, 1]);
+        let mut volume = ScoreVolume::new([1, 1, 1], 2, [1, 1, 1], Blending::Smooth);
         assert!(!volume.add(&[0.0, f32::NAN], [0; 3], [0; 3]));
     }
 }

@@ -8,6 +8,7 @@ pub mod windows;
 
 pub use predict::{Windowing, predict};
 pub use segmenter::{Progress, Segmentation, Segmenter};
+pub use windows::Blending;
 
 use crate::manifest::ManifestError;
 use crate::preprocess::PreprocessError;

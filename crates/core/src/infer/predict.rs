@@ -2,8 +2,7 @@
 
 use super::InferError;
 use super::blend::ScoreVolume;
-use super::windows::window_starts;
-use crate::preprocess::Prepared;
+use super::windows::Blending;
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// How a volume is cut into windows.
@@ -13,9 +12,12 @@ pub struct Windowing {
     pub window: [usize; 3],
     /// Fraction by which neighbours overlap.
     pub overlap: f32,
+    /// How they are laid and joined.
+    pub blending: Blending,
 }
 
-/// Scores every window with `score` and blends the logits.
+/// Scores every window of a prepared volume (`[slice, row, column]`) with `score` and blends the
+/// logits.
 ///
 /// Every window has the same shape; a volume smaller than the window lies in its middle, with
 /// zeros (the mean intensity) around it. So a device compiles its programs once, and training
@@ -23,32 +25,36 @@ pub struct Windowing {
 /// its number from 1 and how many there are; it returns logits, flattened.
 ///
 /// # Shapes
-/// returns: logits `[class, slice, row, column]` of the prepared volume, flattened
+/// returns: logits `[class, slice, row, column]` of the volume, flattened
 ///
 /// # Errors
 /// What `score` returns, and [`InferError::NotFinite`].
 pub async fn predict(
     num_classes: usize,
-    prepared: &Prepared,
+    voxels: &[f32],
+    shape: [usize; 3],
     windowing: Windowing,
     device: &Device,
     mut score: impl AsyncFnMut(Tensor<5>, usize, usize) -> Result<Vec<f32>, InferError>,
 ) -> Result<Vec<f32>, InferError> {
-    let Windowing { window, overlap } = windowing;
-    let shape = prepared.shape;
+    let Windowing {
+        window,
+        overlap,
+        blending,
+    } = windowing;
     let starts: [Vec<usize>; 3] =
-        std::array::from_fn(|axis| window_starts(shape[axis], window[axis], overlap));
+        std::array::from_fn(|axis| blending.starts(shape[axis], window[axis], overlap));
     let margin: [usize; 3] =
         std::array::from_fn(|axis| window[axis].saturating_sub(shape[axis]) / 2);
     let windows = starts.iter().map(Vec::len).product::<usize>();
-    let mut scores = ScoreVolume::new(shape, num_classes, window);
+    let mut scores = ScoreVolume::new(shape, num_classes, window, blending);
     let mut number = 0;
     for &z in &starts[0] {
         for &y in &starts[1] {
             for &x in &starts[2] {
                 let start = [z, y, x];
                 number += 1;
-                let input = cut_window(prepared, start, margin, window);
+                let input = cut_window(voxels, shape, start, margin, window);
                 let [d, h, w] = window;
                 let input = Tensor::from_data(TensorData::new(input, [1, 1, d, h, w]), device);
                 let logits = score(input, number, windows).await?;
@@ -78,12 +84,12 @@ pub(crate) async fn read(tensor: Tensor<1>) -> Result<Vec<f32>, InferError> {
 /// # Shapes
 /// returns: `[slice, row, column]` of the window, flattened
 fn cut_window(
-    prepared: &Prepared,
+    voxels: &[f32],
+    shape: [usize; 3],
     start: [usize; 3],
     margin: [usize; 3],
     window: [usize; 3],
 ) -> Vec<f32> {
-    let shape = prepared.shape;
     let mut values = vec![0.0; window.iter().product()];
     let extent: [usize; 3] =
         std::array::from_fn(|axis| (shape[axis] - start[axis]).min(window[axis] - margin[axis]));
@@ -91,7 +97,7 @@ fn cut_window(
         for y in 0..extent[1] {
             let from = ((start[0] + z) * shape[1] + start[1] + y) * shape[2] + start[2];
             let to = ((margin[0] + z) * window[1] + margin[1] + y) * window[2] + margin[2];
-            values[to..to + extent[2]].copy_from_slice(&prepared.voxels[from..from + extent[2]]);
+            values[to..to + extent[2]].copy_from_slice(&voxels[from..from + extent[2]]);
         }
     }
     values

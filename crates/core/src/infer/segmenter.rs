@@ -105,10 +105,12 @@ impl Segmenter {
         let mut windows = 0;
         let scores = predict(
             manifest.labels.len(),
-            &prepared,
+            &prepared.voxels,
+            prepared.shape,
             Windowing {
                 window: manifest.window,
                 overlap: manifest.overlap,
+                blending: manifest.blending,
             },
             &self.device,
             async |input, window, of| {

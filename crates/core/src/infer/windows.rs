@@ -1,4 +1,45 @@
-//! Where windows lie in a volume.
+//! Where windows lie in a volume, and how much each counts.
+
+use serde::{Deserialize, Serialize};
+
+/// How windows are laid and joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blending {
+    /// Evenly spread, the middle of a window counting most, so that seams fade: our own presets.
+    #[default]
+    Smooth,
+    /// At a fixed stride, the last one ending with the axis, all voxels counting alike: the
+    /// paper's mean of logits.
+    Mean,
+}
+
+impl Blending {
+    /// First index of each window along one axis. A window that does not fit begins at zero and
+    /// hangs over.
+    pub fn starts(self, size: usize, window: usize, overlap: f32) -> Vec<usize> {
+        match self {
+            Self::Smooth => window_starts(size, window, overlap),
+            Self::Mean => anchored_starts(size, window, overlap),
+        }
+    }
+
+    /// Weight of each voxel of a window along one axis.
+    pub fn profile(self, window: usize) -> Vec<f32> {
+        match self {
+            Self::Smooth => blend_profile(window),
+            Self::Mean => vec![1.0; window],
+        }
+    }
+}
+
+fn anchored_starts(size: usize, window: usize, overlap: f32) -> Vec<usize> {
+    let room = size.saturating_sub(window);
+    let stride = ((window as f64 * (1.0 - f64::from(overlap))) as usize).max(1);
+    let mut starts: Vec<usize> = (0..room).step_by(stride).collect();
+    starts.push(room);
+    starts
+}
 
 /// First index of each window along one axis; half-way steps are rounded, the last window ends
 /// with the axis.
@@ -33,6 +74,17 @@ mod tests {
     #[test]
     fn half_overlap_reaches_the_last_voxel() {
         assert_eq!(window_starts(100, 48, 0.5), [0, 17, 35, 52]);
+    }
+
+    /// By hand: a stride of 8, the last window anchored at the end.
+    #[test]
+    fn the_paper_strides_and_anchors() {
+        let starts = |size| Blending::Mean.starts(size, 16, 0.5);
+        assert_eq!(starts(21), [0, 5]);
+        assert_eq!(starts(40), [0, 8, 16, 24]);
+        assert_eq!(starts(41), [0, 8, 16, 24, 25]);
+        assert_eq!(starts(16), [0]);
+        assert_eq!(starts(3), [0]);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Multi-head self-attention of DINOv3.
 
+use super::lora::{AdaptedLinear, LoraConfig};
 use super::rope::RotaryEmbedding;
 use burn::config::Config;
 use burn::module::Module;
-use burn::nn::{Linear, LinearConfig};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor, activation::softmax};
 
 /// Settings of an [`Attention`].
@@ -19,14 +18,14 @@ pub struct AttentionConfig {
 /// Self-attention within one slice, with rotary positions and no bias on the keys.
 #[derive(Module, Debug)]
 pub struct Attention {
-    qkv: Linear,
-    proj: Linear,
+    qkv: AdaptedLinear,
+    proj: AdaptedLinear,
     num_heads: usize,
 }
 
 impl AttentionConfig {
-    /// Fresh weights.
-    pub fn init(&self, device: &Device) -> Attention {
+    /// Fresh weights; with `lora`, an update of both linear maps.
+    pub fn init(&self, lora: Option<&LoraConfig>, device: &Device) -> Attention {
         assert_eq!(
             self.embed_dim % self.num_heads,
             0,
@@ -34,14 +33,9 @@ impl AttentionConfig {
             self.embed_dim,
             self.num_heads
         );
-        let initializer = super::vit::initializer();
         Attention {
-            qkv: LinearConfig::new(self.embed_dim, 3 * self.embed_dim)
-                .with_initializer(initializer.clone())
-                .init(device),
-            proj: LinearConfig::new(self.embed_dim, self.embed_dim)
-                .with_initializer(initializer)
-                .init(device),
+            qkv: AdaptedLinear::init(self.embed_dim, 3 * self.embed_dim, lora, device),
+            proj: AdaptedLinear::init(self.embed_dim, self.embed_dim, lora, device),
             num_heads: self.num_heads,
         }
     }
@@ -55,7 +49,9 @@ impl Attention {
     pub fn forward(&self, tokens: Tensor<3>, rope: &RotaryEmbedding) -> Tensor<3> {
         let [images, num_tokens, embed_dim] = tokens.dims();
         let head_dim = embed_dim / self.num_heads;
-        let qkv = linear(tokens, self.qkv.weight.val(), self.masked_bias())
+        let qkv = self
+            .qkv
+            .forward_with_bias(tokens, self.masked_bias())
             .reshape([images, num_tokens, 3, self.num_heads, head_dim])
             .permute([2, 0, 3, 1, 4]); // [3, n, head, t, dh]
         let part = |index| {
@@ -78,8 +74,7 @@ impl Attention {
     ///
     /// Source: DINOv3, `LinearKMaskedBias`.
     fn masked_bias(&self) -> Option<Tensor<1>> {
-        self.qkv.bias.as_ref().map(|bias| {
-            let bias = bias.val();
+        self.qkv.bias().map(|bias| {
             let embed_dim = bias.dims()[0] / 3;
             let zeros = Tensor::zeros([embed_dim], &bias.device());
             Tensor::cat(

@@ -1,12 +1,14 @@
 //! One transformer block of DINOv3, with room for a 3-D adapter.
 
-use super::adapter::{Adapter3d, Adapter3dConfig};
+use super::adaptation::Adaptation;
+use super::adapter::Adapter3d;
 use super::attention::{Attention, AttentionConfig};
+use super::feed_forward::FeedForward;
 use super::rope::RotaryEmbedding;
 use super::vit::VitConfig;
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::{Device, Tensor, activation::gelu};
+use burn::nn::{LayerNorm, LayerNormConfig};
+use burn::tensor::{Device, Tensor};
 
 /// Learnt scale of each channel of a residual branch.
 #[derive(Module, Debug)]
@@ -26,31 +28,6 @@ impl LayerScale {
     }
 }
 
-/// Feed-forward network of a block: up, exact GELU, down.
-#[derive(Module, Debug)]
-pub struct Mlp {
-    fc1: Linear,
-    fc2: Linear,
-}
-
-impl Mlp {
-    fn init(embed_dim: usize, hidden_dim: usize, device: &Device) -> Self {
-        let linear = |d_input, d_output| {
-            LinearConfig::new(d_input, d_output)
-                .with_initializer(super::vit::initializer())
-                .init(device)
-        };
-        Self {
-            fc1: linear(embed_dim, hidden_dim),
-            fc2: linear(hidden_dim, embed_dim),
-        }
-    }
-
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.fc2.forward(gelu(self.fc1.forward(x)))
-    }
-}
-
 /// `x += adapter(x)`, `x += ls1 · attn(norm1(x))`, `x += ls2 · mlp(norm2(x))`.
 #[derive(Module, Debug)]
 pub struct Block {
@@ -58,27 +35,26 @@ pub struct Block {
     attn: Attention,
     ls1: LayerScale,
     norm2: LayerNorm,
-    mlp: Mlp,
+    mlp: FeedForward,
     ls2: LayerScale,
     /// Absent in stage 1.
-    pub(super) adapter: Option<Adapter3d>,
+    adapter: Option<Adapter3d>,
 }
 
 impl Block {
-    pub(super) fn init(
-        config: &VitConfig,
-        adapter: Option<&Adapter3dConfig>,
-        device: &Device,
-    ) -> Self {
+    pub(super) fn init(config: &VitConfig, adaptation: &Adaptation, device: &Device) -> Self {
         let width = config.embed_dim;
+        let lora = adaptation.lora();
         Self {
             norm1: LayerNormConfig::new(width).init(device),
-            attn: AttentionConfig::new(width, config.num_heads).init(device),
+            attn: AttentionConfig::new(width, config.num_heads).init(lora, device),
             ls1: LayerScale::init(width, config.layer_scale, device),
             norm2: LayerNormConfig::new(width).init(device),
-            mlp: Mlp::init(width, config.mlp_dim, device),
+            mlp: FeedForward::init(config.feed_forward, width, config.mlp_dim, lora, device),
             ls2: LayerScale::init(width, config.layer_scale, device),
-            adapter: adapter.map(|adapter| adapter.init(width, device)),
+            adapter: adaptation
+                .in_block()
+                .map(|adapter| adapter.init(width, device)),
         }
     }
 

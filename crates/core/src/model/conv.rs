@@ -1,8 +1,8 @@
-//! Convolutions of feature maps that never change the number of slices.
+//! Convolutions of feature maps that never change the number of slices, and what follows them.
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv3d, Conv3dConfig};
-use burn::nn::{GroupNorm, GroupNormConfig, PaddingConfig3d};
+use burn::nn::{GroupNorm, GroupNormConfig, PRelu, PReluConfig, PaddingConfig3d};
 use burn::tensor::{Device, Tensor};
 
 /// A 3-D convolution with kernel 3, in-plane stride and no bias; a norm always follows it.
@@ -67,5 +67,47 @@ impl Pointwise {
             Some(bias) => y + bias.val().reshape([1, out_channels, 1, 1, 1]),
             None => y,
         }
+    }
+}
+
+/// Group norm of 32 groups, then PReLU.
+#[derive(Module, Debug)]
+pub struct NormPrelu {
+    norm: GroupNorm,
+    activation: PRelu,
+}
+
+impl NormPrelu {
+    pub(super) fn init(channels: usize, device: &Device) -> Self {
+        Self {
+            norm: GroupNormConfig::new(32, channels).init(device),
+            activation: PReluConfig::new().init(device),
+        }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        self.activation.forward(self.norm.forward(x))
+    }
+}
+
+/// Convolution of kernel 3 with bias, group norm, PReLU.
+#[derive(Module, Debug)]
+pub struct ConvNormPrelu {
+    conv: Conv3d,
+    after: NormPrelu,
+}
+
+impl ConvNormPrelu {
+    pub(super) fn init(in_channels: usize, out_channels: usize, device: &Device) -> Self {
+        Self {
+            conv: Conv3dConfig::new([in_channels, out_channels], [3, 3, 3])
+                .with_padding(PaddingConfig3d::Explicit(1, 1, 1))
+                .init(device),
+            after: NormPrelu::init(out_channels, device),
+        }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        self.after.forward(self.conv.forward(x))
     }
 }

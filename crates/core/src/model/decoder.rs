@@ -1,127 +1,55 @@
-//! Multi-level decoder: from patch tokens back to one score per voxel and class.
+//! Decoders: from the transformer's taps and the detail stream to one score per voxel and class.
 
-use super::conv::{Pointwise, conv3};
 use super::detail::{DetailConfig, DetailFeatures};
-use super::fusion::GatedFusion;
-use super::pixel_shuffle::pixel_shuffle;
-use burn::config::Config;
+use super::light_decoder::{LightDecoder, LightDecoderConfig};
+use super::upernet::{UperNet, UperNetConfig};
+use super::vit::VitConfig;
 use burn::module::Module;
-use burn::nn::conv::Conv3d;
-use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
-/// Settings of a [`Decoder`].
-#[derive(Config, Debug)]
-pub struct DecoderConfig {
-    /// Channels each of the four taps is projected to.
-    #[config(default = 32)]
-    pub tap_channels: usize,
-    /// Channels at the size of the patch grid.
-    #[config(default = 64)]
-    pub patch_channels: usize,
-    /// Channels at quarter size, where the detail stream is fused.
-    #[config(default = 48)]
-    pub quarter_channels: usize,
-    /// Channels at half size.
-    #[config(default = 24)]
-    pub half_channels: usize,
+/// Which decoder a network has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecoderConfig {
+    /// The compact preset's.
+    Light(LightDecoderConfig),
+    /// The paper's.
+    UperNet(UperNetConfig),
 }
 
-/// Convolution, group norm, GELU.
+/// One of the decoders.
 #[derive(Module, Debug)]
-pub struct ConvNormGelu {
-    conv: Conv3d,
-    norm: GroupNorm,
-}
-
-impl ConvNormGelu {
-    fn init(in_channels: usize, out_channels: usize, device: &Device) -> Self {
-        Self {
-            conv: conv3(in_channels, out_channels, 1, device),
-            norm: GroupNormConfig::new(8, out_channels).init(device),
-        }
-    }
-
-    fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        gelu(self.norm.forward(self.conv.forward(x)))
-    }
-}
-
-/// Joins the taps of the transformer, climbs in plane by pixel shuffle and takes in the detail
-/// stream on the way.
-///
-/// Every kernel is depth-preserving (padding 1, stride 1 over slices). The last step writes the
-/// scores of the voxels of a 2×2 cell from that cell's features, so no feature map of full size
-/// is ever held.
-#[derive(Module, Debug)]
-pub struct Decoder {
-    taps: Vec<Linear>,
-    mix: ConvNormGelu,
-    to_quarter: Pointwise,
-    detail_quarter: Pointwise,
-    fusion: GatedFusion,
-    refine_quarter: ConvNormGelu,
-    to_half: Pointwise,
-    refine_half: ConvNormGelu,
-    head: Pointwise,
-    /// In-plane factor from the patch grid to quarter size.
-    quarter_factor: usize,
+pub enum Decoder {
+    /// The compact preset's.
+    Light(LightDecoder),
+    /// The paper's.
+    UperNet(UperNet),
 }
 
 impl DecoderConfig {
-    /// Fresh weights for tokens of width `embed_dim` from patches of `patch_size` pixels.
+    /// Fresh weights.
     ///
     /// # Panics
-    /// If the patch edge is not a multiple of four.
+    /// If the detail stream or the patch edge does not suit the decoder.
     pub fn init(
         &self,
-        embed_dim: usize,
-        patch_size: usize,
+        vit: &VitConfig,
         num_classes: usize,
         detail: &DetailConfig,
         device: &Device,
     ) -> Decoder {
-        assert_eq!(
-            patch_size % 4,
-            0,
-            "patch edge {patch_size} is not a multiple of 4"
-        );
-        let factor = patch_size / 4;
-        let cells = |factor: usize| factor * factor;
-        let half_inputs = self.half_channels + detail.base_channels;
-        Decoder {
-            taps: (0..4)
-                .map(|_| LinearConfig::new(embed_dim, self.tap_channels).init(device))
-                .collect(),
-            mix: ConvNormGelu::init(4 * self.tap_channels, self.patch_channels, device),
-            to_quarter: Pointwise::init(
-                self.patch_channels,
-                self.quarter_channels * cells(factor),
-                true,
+        match self {
+            Self::Light(config) => Decoder::Light(config.init(
+                vit.embed_dim,
+                vit.patch_size,
+                num_classes,
+                detail,
                 device,
-            ),
-            detail_quarter: Pointwise::init(
-                2 * detail.base_channels,
-                self.quarter_channels,
-                true,
-                device,
-            ),
-            fusion: GatedFusion::init(self.quarter_channels, device),
-            refine_quarter: ConvNormGelu::init(
-                self.quarter_channels,
-                self.quarter_channels,
-                device,
-            ),
-            to_half: Pointwise::init(
-                self.quarter_channels,
-                self.half_channels * cells(2),
-                true,
-                device,
-            ),
-            refine_half: ConvNormGelu::init(half_inputs, self.half_channels, device),
-            head: Pointwise::init(self.half_channels, num_classes * cells(2), true, device),
-            quarter_factor: factor,
+            )),
+            Self::UperNet(config) => {
+                Decoder::UperNet(config.init(vit.embed_dim, num_classes, detail, device))
+            }
         }
     }
 }
@@ -129,25 +57,17 @@ impl DecoderConfig {
 impl Decoder {
     /// # Shapes
     /// - `taps`: four of `[batch, slice, row, column, embed_dim]` on the patch grid
-    /// - returns: logits `[batch, class, slice, row, column]` at full size
-    pub fn forward(&self, taps: Vec<Tensor<5>>, detail: DetailFeatures) -> Tensor<5> {
-        assert_eq!(taps.len(), self.taps.len(), "one map per tap");
-        let projected = taps
-            .into_iter()
-            .zip(&self.taps)
-            .map(|(tap, linear)| linear.forward(tap))
-            .collect();
-        let grid = Tensor::cat(projected, 4).permute([0, 4, 1, 2, 3]); // [b, c, d, h, w]
-        let x = self.mix.forward(grid);
-        let x = pixel_shuffle(self.to_quarter.forward(x), self.quarter_factor);
-        let x = self
-            .fusion
-            .forward(x, self.detail_quarter.forward(detail.quarter));
-        let x = self.refine_quarter.forward(x);
-        let x = pixel_shuffle(self.to_half.forward(x), 2);
-        let x = self
-            .refine_half
-            .forward(Tensor::cat(vec![x, detail.half], 1));
-        pixel_shuffle(self.head.forward(x), 2)
+    /// - `size`: `[slice, row, column]` of the volume
+    /// - returns: logits `[batch, class, slice, row, column]` of that size
+    pub fn forward(
+        &self,
+        taps: Vec<Tensor<5>>,
+        detail: DetailFeatures,
+        size: [usize; 3],
+    ) -> Tensor<5> {
+        match self {
+            Self::Light(decoder) => decoder.forward(taps, detail),
+            Self::UperNet(decoder) => decoder.forward(taps, detail, size),
+        }
     }
 }

@@ -9,12 +9,42 @@ use burn::nn::conv::Conv3d;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-/// Settings of a [`DetailStream`].
+/// Settings of a [`DetailStream`]; the defaults are the compact preset's.
 #[derive(Config, Debug)]
 pub struct DetailConfig {
-    /// Channels at half size; twice as many at quarter size.
+    /// Channels of the finest level; each level after it has twice as many.
     #[config(default = 16)]
     pub base_channels: usize,
+    /// Residual blocks at full, half and quarter size in plane. With none at full size the four
+    /// pixels of every 2×2 cell become channels first: the same information, a quarter of the
+    /// work.
+    #[config(default = "[0, 1, 1]")]
+    pub blocks: [usize; 3],
+    /// Channels that the coarsest level is projected to; none leaves it as it is.
+    pub out_channels: Option<usize>,
+}
+
+impl DetailConfig {
+    /// The paper's: sixteen channels at full size, 256 at quarter size.
+    pub fn paper() -> Self {
+        Self::new()
+            .with_blocks([1, 2, 2])
+            .with_out_channels(Some(256))
+    }
+
+    fn starts_at_half_size(&self) -> bool {
+        self.blocks[0] == 0
+    }
+
+    /// Channels of each level, finest first.
+    pub fn channels(&self) -> Vec<usize> {
+        let levels = if self.starts_at_half_size() { 2 } else { 3 };
+        let mut channels: Vec<usize> = (0..levels).map(|i| self.base_channels << i).collect();
+        if let (Some(out), Some(coarsest)) = (self.out_channels, channels.last_mut()) {
+            *coarsest = out;
+        }
+        channels
+    }
 }
 
 /// conv-norm-ReLU-conv-norm beside an identity, added, ReLU.
@@ -79,36 +109,56 @@ impl Shortcut {
     }
 }
 
-/// Fine structure of the raw volume at half and quarter size in plane.
+/// Fine structure of the raw volume at full (the paper's), half and quarter size in plane.
 ///
-/// The paper starts at full size with sixteen channels. Here the four pixels of every 2×2 cell
-/// become channels first: the same information, a quarter of the work.
+/// Slices are never strided. There is no high-pass filter: the raw volume goes in.
 #[derive(Module, Debug)]
 pub struct DetailStream {
     stem: Conv3d,
     stem_norm: GroupNorm,
-    half: ResidualBlock,
-    quarter: ResidualBlock,
+    /// Finest first.
+    levels: Vec<Vec<ResidualBlock>>,
+    project: Option<Pointwise>,
+    starts_at_half_size: bool,
 }
 
-/// Feature maps of the [`DetailStream`].
+/// Feature maps of the [`DetailStream`], finest first, each half as large in plane as the one
+/// before.
+///
+/// # Shapes
+/// each `[batch, channel, slice, row / 2^i, column / 2^i]`
 #[derive(Clone, Debug)]
-pub struct DetailFeatures {
-    /// `[batch, base_channels, slice, row / 2, column / 2]`
-    pub half: Tensor<5>,
-    /// `[batch, 2 * base_channels, slice, row / 4, column / 4]`
-    pub quarter: Tensor<5>,
-}
+pub struct DetailFeatures(pub Vec<Tensor<5>>);
 
 impl DetailConfig {
     /// Fresh weights.
     pub fn init(&self, device: &Device) -> DetailStream {
         let base = self.base_channels;
+        let starts_at_half_size = self.starts_at_half_size();
+        let blocks = &self.blocks[usize::from(starts_at_half_size)..];
+        let mut channels = base;
+        let levels = blocks
+            .iter()
+            .enumerate()
+            .map(|(level, &count)| {
+                let wider = base << level;
+                let blocks = (0..count).map(|index| {
+                    let stride = if level > 0 && index == 0 { 2 } else { 1 };
+                    let block = ResidualBlock::init(channels, wider, stride, device);
+                    channels = wider;
+                    block
+                });
+                blocks.collect()
+            })
+            .collect();
         DetailStream {
-            stem: conv3(4, base, 1, device),
+            stem: conv3(if starts_at_half_size { 4 } else { 1 }, base, 1, device),
             stem_norm: instance_norm(base, device),
-            half: ResidualBlock::init(base, base, 1, device),
-            quarter: ResidualBlock::init(base, 2 * base, 2, device),
+            levels,
+            project: self
+                .out_channels
+                .map(|out| Pointwise::init(channels, out, true, device)),
+            starts_at_half_size,
         }
     }
 }
@@ -117,9 +167,22 @@ impl DetailStream {
     /// # Shapes
     /// - `volume`: `[batch, 1, slice, row, column]`, rows and columns multiples of four
     pub fn forward(&self, volume: Tensor<5>) -> DetailFeatures {
-        let x = self.stem.forward(pixel_unshuffle(volume, 2));
-        let half = self.half.forward(relu(self.stem_norm.forward(x)));
-        let quarter = self.quarter.forward(half.clone());
-        DetailFeatures { half, quarter }
+        let volume = if self.starts_at_half_size {
+            pixel_unshuffle(volume, 2)
+        } else {
+            volume
+        };
+        let mut x = relu(self.stem_norm.forward(self.stem.forward(volume)));
+        let mut features = Vec::with_capacity(self.levels.len());
+        for level in &self.levels {
+            for block in level {
+                x = block.forward(x);
+            }
+            features.push(x.clone());
+        }
+        if let (Some(project), Some(coarsest)) = (&self.project, features.last_mut()) {
+            *coarsest = project.forward(x);
+        }
+        DetailFeatures(features)
     }
 }

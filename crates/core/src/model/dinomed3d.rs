@@ -1,10 +1,11 @@
-//! DINO-Med3D, compact preset: all parts joined.
+//! DINO-Med3D: all parts joined.
 
-use super::adapter::Adapter3dConfig;
+use super::adaptation::Adaptation;
 use super::decoder::{Decoder, DecoderConfig};
 use super::detail::{DetailConfig, DetailFeatures, DetailStream};
-use super::slices::stack_neighbours;
+use super::slices::{EndSlices, stack_neighbours};
 use super::vit::{Tokens, VisionTransformer, VitConfig};
+use crate::weights::{WeightsError, load_into, named_tensors};
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, ops::PadMode};
@@ -17,10 +18,16 @@ pub struct DinoMed3dConfig {
     /// Neighbouring slices on either side that become channels of a slice.
     #[config(default = 1)]
     pub num_neighbours: usize,
+    /// What stands in for neighbours beyond an end.
+    #[config(default = "EndSlices::Repeat")]
+    pub end_slices: EndSlices,
     /// The transformer.
     pub vit: VitConfig,
-    /// The 3-D adapter in every block; none leaves the transformer two-dimensional.
-    pub adapter: Option<Adapter3dConfig>,
+    /// Whether the decoder sees the transformer's taps through its final norm.
+    #[config(default = true)]
+    pub normed_taps: bool,
+    /// How the transformer is adapted to volumes.
+    pub adaptation: Adaptation,
     /// The detail recovery stream.
     pub detail: DetailConfig,
     /// The decoder.
@@ -28,16 +35,6 @@ pub struct DinoMed3dConfig {
 }
 
 impl DinoMed3dConfig {
-    /// The compact preset: small enough for a browser, patch 8 at the scan's own resolution
-    /// (which is patch 16 on slices drawn twice as large).
-    pub fn compact(num_classes: usize) -> Self {
-        let vit = VitConfig::new(128, 8, 4, 512)
-            .with_patch_size(8)
-            .with_layer_scale(0.1);
-        Self::new(num_classes, vit, DetailConfig::new(), DecoderConfig::new())
-            .with_adapter(Some(Adapter3dConfig::new()))
-    }
-
     /// Fresh weights.
     ///
     /// # Panics
@@ -50,18 +47,16 @@ impl DinoMed3dConfig {
             self.num_neighbours
         );
         DinoMed3d {
-            vit: self.vit.init(self.adapter.as_ref(), device),
+            vit: self.vit.init(&self.adaptation, device),
             detail: self.detail.init(device),
-            decoder: self.decoder.init(
-                self.vit.embed_dim,
-                self.vit.patch_size,
-                self.num_classes,
-                &self.detail,
-                device,
-            ),
+            decoder: self
+                .decoder
+                .init(&self.vit, self.num_classes, &self.detail, device),
             taps: self.vit.taps().to_vec(),
             patch_size: self.vit.patch_size,
             num_neighbours: self.num_neighbours,
+            end_slices: self.end_slices,
+            normed_taps: self.normed_taps,
         }
     }
 }
@@ -76,6 +71,9 @@ pub struct DinoMed3d {
     taps: Vec<usize>,
     patch_size: usize,
     num_neighbours: usize,
+    #[module(skip)]
+    end_slices: EndSlices,
+    normed_taps: bool,
 }
 
 impl DinoMed3d {
@@ -100,7 +98,7 @@ impl DinoMed3d {
     pub fn start(&self, volume: Tensor<5>) -> ForwardPass<'_> {
         let [batch, _, _, height, width] = volume.dims();
         let volume = pad_to_patches(volume, self.patch_size);
-        let images = stack_neighbours(volume.clone(), self.num_neighbours);
+        let images = stack_neighbours(volume.clone(), self.num_neighbours, self.end_slices);
         ForwardPass {
             tokens: self.vit.embed(images, batch),
             model: self,
@@ -113,14 +111,21 @@ impl DinoMed3d {
         }
     }
 
-    /// Takes over the transformer of stage 1; the adapters keep their own weights.
-    pub fn with_stage1(mut self, stage1: VisionTransformer) -> Self {
-        let mut vit = stage1;
-        for (block, own) in vit.blocks.iter_mut().zip(self.vit.blocks) {
-            block.adapter = own.adapter;
-        }
-        self.vit = vit;
-        self
+    /// The decoder.
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// Takes over the transformer of stage 1; what adapts it keeps its own weights.
+    /// Natively only: it waits for the device.
+    ///
+    /// # Errors
+    /// [`WeightsError`] if the transformers are not of one kind.
+    pub fn with_stage1(mut self, stage1: &VisionTransformer) -> Result<Self, WeightsError> {
+        let mut tensors = named_tensors(&self.vit);
+        tensors.extend(named_tensors(stage1));
+        self.vit = load_into(self.vit, tensors)?;
+        Ok(self)
     }
 }
 
@@ -159,13 +164,20 @@ impl ForwardPass<'_> {
             let taps = self.model.taps.iter();
             let count = taps.filter(|&&block| block == self.next_block).count();
             if count > 0 {
-                let tap = self.model.vit.normed_patch_grid(&self.tokens);
+                let vit = &self.model.vit;
+                let tap = if self.model.normed_taps {
+                    vit.normed_patch_grid(&self.tokens)
+                } else {
+                    vit.patch_grid(&self.tokens)
+                };
                 self.taps.extend(std::iter::repeat_n(tap, count));
             }
             self.next_block += 1;
         } else if let Some(detail) = self.detail.take() {
             let taps = std::mem::take(&mut self.taps);
-            let logits = self.model.decoder.forward(taps, detail);
+            let [_, _, depth, rows, columns] = self.volume.dims();
+            let size = [depth, rows, columns];
+            let logits = self.model.decoder.forward(taps, detail, size);
             let [height, width] = self.size;
             self.logits = Some(crop_in_plane(logits, height, width));
         } else if self.logits.is_none() {
@@ -177,7 +189,7 @@ impl ForwardPass<'_> {
     pub fn witness(&self) -> Tensor<1> {
         let newest = match (&self.logits, &self.detail) {
             (Some(logits), _) => logits.clone().flatten(0, 4),
-            (None, Some(detail)) => detail.quarter.clone().flatten(0, 4),
+            (None, Some(detail)) => detail.0[0].clone().flatten(0, 4),
             (None, None) => self.tokens.values.clone().flatten(0, 2),
         };
         newest.narrow(0, 0, 1)
@@ -191,12 +203,17 @@ impl ForwardPass<'_> {
         self.tokens.values.clone()
     }
 
-    /// The patch tokens of the taps passed so far, normed: what the decoder sees.
+    /// The patch tokens of the taps passed so far, as the decoder sees them.
     ///
     /// # Shapes
     /// each `[batch, slice, row, column, embed_dim]`
     pub fn taps(&self) -> &[Tensor<5>] {
         &self.taps
+    }
+
+    /// What the detail stream found, between its step and the decoder's.
+    pub fn detail(&self) -> Option<&DetailFeatures> {
+        self.detail.as_ref()
     }
 
     /// The result.

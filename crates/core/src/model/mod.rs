@@ -1,10 +1,13 @@
 //! The network, one file per part, in the order in which a volume passes through them.
 //!
 //! [`slices`] makes three-channel slices of a volume, [`vit`] turns each into tokens,
-//! [`adapter`] lets tokens of neighbouring slices talk inside every block, [`detail`] keeps the
-//! fine structure beside it, [`fusion`] joins both and [`decoder`] leads back to full size.
-//! [`dinomed3d`] is the whole; [`proxy`] is the head of stage 1.
+//! [`adaptation`] names what lets a transformer of slices see volumes ([`adapter`] in every block
+//! or [`lora`] of its linear maps), [`detail`] keeps the fine structure beside it, [`fusion`]
+//! joins both and [`decoder`] leads back to full size: [`light_decoder`] of the compact preset,
+//! [`upernet`] of the paper's. [`dinomed3d`] is the whole, [`presets`] its settings; [`proxy`] is
+//! the head of stage 1.
 
+pub mod adaptation;
 pub mod adapter;
 pub mod attention;
 pub mod block;
@@ -13,11 +16,20 @@ pub mod decoder;
 pub mod depthwise;
 pub mod detail;
 pub mod dinomed3d;
+pub mod feed_forward;
 pub mod fusion;
+pub mod lifting;
+pub mod light_decoder;
+pub mod lora;
 pub mod pixel_shuffle;
+pub mod presets;
 pub mod proxy;
+pub mod pyramid_pooling;
+pub mod refinement;
+pub mod resize;
 pub mod rope;
 pub mod slices;
+pub mod upernet;
 pub mod vit;
 
 pub use dinomed3d::{DinoMed3d, DinoMed3dConfig, ForwardPass};

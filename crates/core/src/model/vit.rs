@@ -1,7 +1,9 @@
 //! DINOv3 vision transformer over the slices of a volume.
 
-use super::adapter::Adapter3dConfig;
+use super::adaptation::Adaptation;
 use super::block::Block;
+use super::feed_forward::FeedForwardKind;
+use super::lora::Lora;
 use super::rope::RotaryEmbedding;
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
@@ -26,6 +28,9 @@ pub struct VitConfig {
     pub num_heads: usize,
     /// Inner width of the feed-forward network.
     pub mlp_dim: usize,
+    /// Kind of feed-forward network.
+    #[config(default = "FeedForwardKind::Mlp")]
+    pub feed_forward: FeedForwardKind,
     /// Number of register (storage) tokens.
     #[config(default = 4)]
     pub num_registers: usize,
@@ -46,6 +51,7 @@ pub(super) fn initializer() -> Initializer {
 #[derive(Module, Debug)]
 pub struct PatchEmbed {
     proj: Conv2d,
+    lora: Option<Lora>,
     patch_size: usize,
 }
 
@@ -71,11 +77,17 @@ impl PatchEmbed {
         let weight = weight
             .reshape([embed_dim, channels * p * p])
             .swap_dims(0, 1);
-        burn::tensor::module::linear(patches, weight, self.proj.bias.as_ref().map(Param::val))
+        let update = self.lora.as_ref().map(|lora| lora.forward(patches.clone()));
+        let bias = self.proj.bias.as_ref().map(Param::val);
+        let tokens = burn::tensor::module::linear(patches, weight, bias);
+        match update {
+            Some(update) => tokens + update,
+            None => tokens,
+        }
     }
 }
 
-/// A vision transformer whose blocks may hold 3-D adapters.
+/// A vision transformer, with what adapts it to volumes.
 #[derive(Module, Debug)]
 pub struct VisionTransformer {
     patch_embed: PatchEmbed,
@@ -88,8 +100,8 @@ pub struct VisionTransformer {
 }
 
 impl VitConfig {
-    /// Fresh weights; with `adapter`, one in every block.
-    pub fn init(&self, adapter: Option<&Adapter3dConfig>, device: &Device) -> VisionTransformer {
+    /// Fresh weights.
+    pub fn init(&self, adaptation: &Adaptation, device: &Device) -> VisionTransformer {
         let patch = [self.patch_size, self.patch_size];
         VisionTransformer {
             patch_embed: PatchEmbed {
@@ -97,13 +109,17 @@ impl VitConfig {
                     .with_stride(patch)
                     .with_initializer(Initializer::XavierUniform { gain: 1.0 })
                     .init(device),
+                lora: adaptation.lora().map(|config| {
+                    let pixels = self.in_channels * self.patch_size * self.patch_size;
+                    Lora::init(config, pixels, self.embed_dim, device)
+                }),
                 patch_size: self.patch_size,
             },
             cls_token: initializer().init([1, 1, self.embed_dim], device),
             storage_tokens: (self.num_registers > 0)
                 .then(|| initializer().init([1, self.num_registers, self.embed_dim], device)),
             blocks: (0..self.depth)
-                .map(|_| Block::init(self, adapter, device))
+                .map(|_| Block::init(self, adaptation, device))
                 .collect(),
             norm: LayerNormConfig::new(self.embed_dim).init(device),
             num_heads: self.num_heads,
@@ -125,6 +141,17 @@ pub struct Tokens {
     pub grid: [usize; 4],
     num_prefix: usize,
     rope: RotaryEmbedding,
+}
+
+/// All tokens after the final norm, by kind.
+#[derive(Clone, Debug)]
+pub struct NormedTokens {
+    /// `[image, 1, embed_dim]`
+    pub cls: Tensor<3>,
+    /// `[image, register, embed_dim]`; of no registers, none.
+    pub storage: Option<Tensor<3>>,
+    /// `[image, row * column, embed_dim]`
+    pub patches: Tensor<3>,
 }
 
 impl VisionTransformer {
@@ -190,5 +217,17 @@ impl VisionTransformer {
     /// returns: `[batch, slice, row, column, embed_dim]`
     pub fn normed_patch_grid(&self, tokens: &Tokens) -> Tensor<5> {
         self.norm.forward(self.patch_grid(tokens))
+    }
+
+    /// All tokens after the final norm.
+    pub fn normed_tokens(&self, tokens: &Tokens) -> NormedTokens {
+        let normed = self.norm.forward(tokens.values.clone());
+        let [_, num_tokens, _] = normed.dims();
+        let part = |from, to| normed.clone().narrow(1, from, to - from);
+        NormedTokens {
+            cls: part(0, 1),
+            storage: (tokens.num_prefix > 1).then(|| part(1, tokens.num_prefix)),
+            patches: part(tokens.num_prefix, num_tokens),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Everything that a training run is told: a file that people write and a run keeps.
 
+use super::TrainError;
+use crate::infer::Blending;
 use crate::model::DinoMed3dConfig;
+use crate::model::presets::Preset;
 use crate::preprocess::Preprocessing;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +32,9 @@ pub struct Recipe {
     pub window: [usize; 3],
     /// Fraction by which windows overlap in inference.
     pub overlap: f32,
+    /// How windows are laid and joined.
+    #[serde(default)]
+    pub blending: Blending,
     /// Seed of weights, order and augmentation.
     pub seed: u64,
     /// Every n-th case in sorted order, from the first, validates.
@@ -41,11 +47,51 @@ pub struct Recipe {
     pub stage2: StageRecipe,
     /// Whether stage 2 leaves the transformer as stage 1 made it and trains only what is new.
     pub freeze_backbone: bool,
+    /// What the transformer's weights begin with, for people; `train --init` fills it in.
+    #[serde(default = "random")]
+    pub initialization: String,
     /// Random changes of training volumes.
     pub augmentation: Augmentation,
     /// The network; the compact preset when absent.
     #[serde(default)]
-    pub architecture: Option<DinoMed3dConfig>,
+    pub architecture: Option<Architecture>,
+}
+
+/// A network in a recipe: `"paper-s"`, or all of its settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Architecture {
+    /// By name.
+    Preset(String),
+    /// By settings.
+    Config(Box<DinoMed3dConfig>),
+}
+
+impl Recipe {
+    /// The network for `num_classes` classes, background included.
+    ///
+    /// # Errors
+    /// [`TrainError::Recipe`] for a preset that there is not, or settings of another number of
+    /// classes.
+    pub fn architecture(&self, num_classes: usize) -> Result<DinoMed3dConfig, TrainError> {
+        match &self.architecture {
+            None => Ok(Preset::Compact.config(num_classes)),
+            Some(Architecture::Preset(name)) => Preset::from_name(name)
+                .map(|preset| preset.config(num_classes))
+                .map_err(|error| TrainError::Recipe(error.to_string())),
+            Some(Architecture::Config(config)) if config.num_classes != num_classes => {
+                Err(TrainError::Recipe(format!(
+                    "the network has {} classes, the data set {num_classes} labels",
+                    config.num_classes
+                )))
+            }
+            Some(Architecture::Config(config)) => Ok((**config).clone()),
+        }
+    }
+}
+
+fn random() -> String {
+    "random".into()
 }
 
 /// Where data come from.

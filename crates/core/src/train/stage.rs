@@ -120,6 +120,7 @@ impl Stage<'_> {
                 Windowing {
                     window: self.recipe.window,
                     overlap: self.recipe.overlap,
+                    blending: self.recipe.blending,
                 },
                 &plain_device,
             )?;

@@ -6,8 +6,9 @@ use super::dataset::Dataset;
 use super::freeze::{freeze, is_backbone};
 use super::recipe::Recipe;
 use super::stage::Stage;
-use crate::model::{DinoMed3d, DinoMed3dConfig, SliceSegmenter};
-use crate::weights::load_into;
+use crate::model::{DinoMed3d, SliceSegmenter};
+use crate::weights::{NamedTensors, load_into, named_tensors};
+use burn::module::Module;
 use burn::tensor::Device;
 use std::path::Path;
 
@@ -40,6 +41,7 @@ pub struct Trainer<'a> {
     dataset: &'a Dataset,
     device: Device,
     folder: RunFolder,
+    start: Option<NamedTensors>,
 }
 
 impl<'a> Trainer<'a> {
@@ -80,15 +82,14 @@ impl<'a> Trainer<'a> {
             dataset,
             device: device.clone().autodiff(),
             folder,
+            start: None,
         })
     }
 
-    /// The network that the recipe and the data ask for.
-    pub fn architecture(&self) -> DinoMed3dConfig {
-        self.recipe
-            .architecture
-            .clone()
-            .unwrap_or_else(|| DinoMed3dConfig::compact(self.dataset.labels.len()))
+    /// Begins with the transformer of another training: parameters under the names `vit.…`.
+    pub fn with_start(mut self, transformer: NamedTensors) -> Self {
+        self.start = Some(transformer);
+        self
     }
 
     /// Trains both stages to their end.
@@ -97,7 +98,7 @@ impl<'a> Trainer<'a> {
     /// Any [`TrainError`]; what was saved before stays usable.
     pub fn run(&self, mut report: impl FnMut(Event)) -> Result<RunState, TrainError> {
         let mut state = self.folder.state()?.unwrap_or_default();
-        let architecture = self.architecture();
+        let architecture = self.recipe.architecture(self.dataset.labels.len())?;
         let device = &self.device;
         let stage = |number, settings| Stage {
             number,
@@ -110,8 +111,9 @@ impl<'a> Trainer<'a> {
         device.clone().inner().seed(self.recipe.seed);
         let stage1_path = self.folder.0.join("stage1.safetensors");
         if state.stage < 2 && self.recipe.stage1.epochs > 0 {
+            let start = self.started(SliceSegmenter::init(&architecture, device))?;
             stage(1, &self.recipe.stage1).run(
-                || SliceSegmenter::init(&architecture, device),
+                || start.clone(),
                 |network| network,
                 &mut state,
                 &mut report,
@@ -121,11 +123,11 @@ impl<'a> Trainer<'a> {
         let from_stage1 = || -> Result<DinoMed3d, TrainError> {
             let network = fresh();
             if self.recipe.stage1.epochs == 0 {
-                return Ok(network);
+                return self.started(network);
             }
             let tensors = crate::weights::decode(&self.folder.read(&stage1_path)?)?;
             let stage1 = load_into(SliceSegmenter::init(&architecture, device), tensors)?;
-            Ok(network.with_stage1(stage1.vit))
+            Ok(network.with_stage1(&stage1.vit)?)
         };
         // A checkpoint of stage 2 holds all weights; only a fresh start needs stage 1.
         let begun = state.stage == 2 && state.epochs_done > 0;
@@ -140,5 +142,15 @@ impl<'a> Trainer<'a> {
             &mut report,
         )?;
         Ok(state)
+    }
+
+    /// `network` with the transformer that the run begins with.
+    fn started<M: Module>(&self, network: M) -> Result<M, TrainError> {
+        let Some(transformer) = &self.start else {
+            return Ok(network);
+        };
+        let mut tensors = named_tensors(&network);
+        tensors.extend(transformer.clone());
+        Ok(load_into(network, tensors)?)
     }
 }

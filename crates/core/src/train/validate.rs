@@ -23,7 +23,8 @@ pub fn validate<N: Network>(
     for case in cases {
         let scores = pollster::block_on(predict(
             labels.len(),
-            &case.prepared,
+            &case.prepared.voxels,
+            case.prepared.shape,
             windowing,
             device,
             async |input, _, _| read(network.logits(input).flatten::<1>(0, 4)).await,

@@ -4,8 +4,11 @@
 
 use super::quantization::{BLOCK, dequantize, quantize};
 use super::{NamedTensor, NamedTensors, WeightsError};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use crate::atomic_file::write_whole_by;
+use safetensors::tensor::{Dtype, SafeTensors, View, serialize, serialize_to_file};
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::Path;
 
 const SCALES: &str = ".scales";
 /// Norms, biases and other small tensors keep their precision: they cost no space.
@@ -21,13 +24,54 @@ pub enum Quantization {
     Q8Block64,
 }
 
-/// Writes tensors as a safetensors file.
-///
-/// # Errors
-/// [`WeightsError::NotFinite`] if a value is not finite; [`WeightsError::Format`] if the library
-/// refuses.
-pub fn encode(tensors: &NamedTensors, quantization: Quantization) -> Result<Vec<u8>, WeightsError> {
-    let mut stored: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+/// One tensor as the file holds it; bytes are made when they are written.
+enum Stored<'a> {
+    Float(&'a NamedTensor),
+    Eighth(&'a NamedTensor),
+    Scales(&'a NamedTensor, Vec<usize>),
+}
+
+impl View for Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        match self {
+            Self::Float(_) | Self::Scales(..) => Dtype::F32,
+            Self::Eighth(_) => Dtype::I8,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Self::Float(tensor) | Self::Eighth(tensor) => &tensor.shape,
+            Self::Scales(_, shape) => shape,
+        }
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(match self {
+            Self::Float(tensor) => f32_bytes(&tensor.values),
+            Self::Eighth(tensor) => {
+                let quantized = quantize(&tensor.values);
+                quantized.values.iter().map(|v| v.cast_unsigned()).collect()
+            }
+            Self::Scales(tensor, _) => f32_bytes(&quantize(&tensor.values).scales),
+        })
+    }
+
+    fn data_len(&self) -> usize {
+        let size = match self {
+            Self::Eighth(_) => 1,
+            Self::Float(_) | Self::Scales(..) => 4,
+        };
+        size * self.shape().iter().product::<usize>()
+    }
+}
+
+/// What a file of `tensors` holds.
+fn stored(
+    tensors: &NamedTensors,
+    quantization: Quantization,
+) -> Result<Vec<(String, Stored<'_>)>, WeightsError> {
+    let mut stored = Vec::new();
     for (name, tensor) in tensors {
         if tensor.values.iter().any(|value| !value.is_finite()) {
             return Err(WeightsError::NotFinite(name.clone()));
@@ -36,31 +80,48 @@ pub fn encode(tensors: &NamedTensors, quantization: Quantization) -> Result<Vec<
             && tensor.shape.len() > 1
             && tensor.values.len() >= SMALLEST_QUANTIZED;
         if quantizes {
-            let quantized = quantize(&tensor.values);
-            let bytes = quantized.values.iter().map(|v| v.cast_unsigned()).collect();
-            let num_blocks = quantized.scales.len();
-            stored.push((name.clone(), Dtype::I8, tensor.shape.clone(), bytes));
+            let num_blocks = tensor.values.len().div_ceil(BLOCK);
+            stored.push((name.clone(), Stored::Eighth(tensor)));
             stored.push((
                 format!("{name}{SCALES}"),
-                Dtype::F32,
-                vec![num_blocks],
-                f32_bytes(&quantized.scales),
+                Stored::Scales(tensor, vec![num_blocks]),
             ));
         } else {
-            let bytes = f32_bytes(&tensor.values);
-            stored.push((name.clone(), Dtype::F32, tensor.shape.clone(), bytes));
+            stored.push((name.clone(), Stored::Float(tensor)));
         }
     }
-    let views = stored
-        .iter()
-        .map(|(name, dtype, shape, bytes)| {
-            let view = TensorView::new(*dtype, shape.clone(), bytes)
-                .map_err(|error| WeightsError::Format(error.to_string()))?;
-            Ok((name.clone(), view))
-        })
-        .collect::<Result<Vec<_>, WeightsError>>()?;
-    let metadata = HashMap::from([("format".to_owned(), "dinomed3d-1".to_owned())]);
-    serialize(views, Some(metadata)).map_err(|error| WeightsError::Format(error.to_string()))
+    Ok(stored)
+}
+
+fn metadata() -> HashMap<String, String> {
+    HashMap::from([("format".to_owned(), "dinomed3d-1".to_owned())])
+}
+
+/// Writes tensors as the bytes of a safetensors file.
+///
+/// # Errors
+/// [`WeightsError::NotFinite`] if a value is not finite; [`WeightsError::Format`] if the library
+/// refuses.
+pub fn encode(tensors: &NamedTensors, quantization: Quantization) -> Result<Vec<u8>, WeightsError> {
+    serialize(stored(tensors, quantization)?, Some(metadata()))
+        .map_err(|error| WeightsError::Format(error.to_string()))
+}
+
+/// As [`encode`], into a file: written whole or not at all, and without a second copy of the
+/// tensors in memory.
+///
+/// # Errors
+/// As [`encode`]; [`WeightsError::Format`] also if the file can't be written.
+pub fn encode_to_file(
+    tensors: &NamedTensors,
+    quantization: Quantization,
+    path: &Path,
+) -> Result<(), WeightsError> {
+    let stored = stored(tensors, quantization)?;
+    write_whole_by(path, |temporary| {
+        serialize_to_file(stored, Some(metadata()), temporary).map_err(std::io::Error::other)
+    })
+    .map_err(|error| WeightsError::Format(format!("{}: {error}", path.display())))
 }
 
 /// Reads what [`encode`] wrote, back in floating point.

@@ -1,11 +1,16 @@
-//! Weights: named tensors, their quantisation and the file that carries them.
+//! Weights: named tensors, their quantisation and the file that carries them; other people's
+//! checkpoints.
 
 pub mod file;
+pub mod fold;
+#[cfg(feature = "import")]
+pub mod import;
+pub mod merge;
 pub mod named;
 pub mod quantization;
 
-pub use file::{decode, encode};
-pub use named::{NamedTensor, NamedTensors, load_into, named_tensors};
+pub use file::{decode, encode, encode_to_file};
+pub use named::{NamedTensor, NamedTensors, load_into, named_tensors, parameter_shapes};
 
 /// What can be wrong with a weights file.
 #[derive(Debug, thiserror::Error)]

@@ -17,19 +17,49 @@ pub struct NamedTensor {
 /// Parameters by name, such as `vit.blocks.0.attn.qkv.weight`.
 pub type NamedTensors = BTreeMap<String, NamedTensor>;
 
+/// Where in a module a visitor is.
+///
+/// Variants of an enum are left out: which of two feed-forward networks a block has says its
+/// config, and `mlp.fc1` reads better than `mlp.Mlp.fc1`.
+#[derive(Debug, Default)]
+pub(crate) struct ParameterPath(Vec<String>);
+
+impl ParameterPath {
+    pub fn enter(&mut self, name: &str, container_type: &str) {
+        if !is_enum(container_type) {
+            self.0.push(name.to_owned());
+        }
+    }
+
+    pub fn exit(&mut self, container_type: &str) {
+        if !is_enum(container_type) {
+            self.0.pop();
+        }
+    }
+
+    pub fn name(&self) -> String {
+        self.0.join(".")
+    }
+}
+
+/// Burn's derive writes `Enum:` before the name of the type.
+fn is_enum(container_type: &str) -> bool {
+    container_type.starts_with("Enum:")
+}
+
 #[derive(Default)]
 struct Collector {
-    path: Vec<String>,
+    path: ParameterPath,
     tensors: NamedTensors,
 }
 
 impl ModuleVisitor for Collector {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container_type: &str) {
+        self.path.exit(container_type);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -37,7 +67,7 @@ impl ModuleVisitor for Collector {
         let shape = tensor.dims().to_vec();
         let values = tensor.into_data().iter::<f32>().collect();
         self.tensors
-            .insert(self.path.join("."), NamedTensor { shape, values });
+            .insert(self.path.name(), NamedTensor { shape, values });
     }
 }
 
@@ -48,24 +78,52 @@ pub fn named_tensors<M: Module>(module: &M) -> NamedTensors {
     collector.tensors
 }
 
+#[derive(Default)]
+struct ShapeCollector {
+    path: ParameterPath,
+    shapes: BTreeMap<String, Vec<usize>>,
+}
+
+impl ModuleVisitor for ShapeCollector {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, container_type: &str) {
+        self.path.exit(container_type);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.shapes
+            .insert(self.path.name(), param.lazy_shape().to_vec());
+    }
+}
+
+/// The shape of every parameter of `module`; nothing is computed for it.
+pub fn parameter_shapes<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
+    let mut collector = ShapeCollector::default();
+    module.visit(&mut collector);
+    collector.shapes
+}
+
 struct Loader {
-    path: Vec<String>,
+    path: ParameterPath,
     tensors: NamedTensors,
     missing: Vec<String>,
     wrong_shape: Option<WeightsError>,
 }
 
 impl ModuleMapper for Loader {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
     }
 
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container_type: &str) {
+        self.path.exit(container_type);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.join(".");
+        let name = self.path.name();
         let expected = param.lazy_shape().to_vec();
         match self.tensors.remove(&name) {
             None => {
@@ -97,7 +155,7 @@ impl ModuleMapper for Loader {
 /// tensors.
 pub fn load_into<M: Module>(module: M, tensors: NamedTensors) -> Result<M, WeightsError> {
     let mut loader = Loader {
-        path: Vec::new(),
+        path: ParameterPath::default(),
         tensors,
         missing: Vec::new(),
         wrong_shape: None,

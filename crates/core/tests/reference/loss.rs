@@ -1,27 +1,19 @@
 //! The loss against numbers of the reference implementation (PyTorch), see its README.
 
+use super::folder::reference;
 use burn::tensor::{Device, Tensor, TensorData};
 use dinomed3d_core::train::loss::{one_hot, segmentation_loss};
 use safetensors::SafeTensors;
-use std::path::PathBuf;
-
-fn reference_folder() -> PathBuf {
-    std::env::var_os("DINOMED3D_REFERENCE").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference"),
-        PathBuf::from,
-    )
-}
 
 /// Total, cross-entropy and Dice loss for three targets: all classes, one absent, some ignored.
 #[test]
 fn reference_loss() {
-    let folder = reference_folder();
-    let Ok(bytes) = std::fs::read(folder.join("loss.safetensors")) else {
-        println!("skipped: no {}", folder.display());
+    let Some(reference) = reference() else {
         return;
     };
-    let index: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+    let Some(bytes) = reference.file("loss") else {
+        return;
+    };
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let device = Device::flex();
     let view = file.tensor("logits").unwrap();
@@ -33,7 +25,9 @@ fn reference_loss() {
         .collect();
     let logits = Tensor::<5>::from_data(TensorData::new(values, shape), &device);
     let [batch, classes, depth, height, width] = shape;
-    let expected = index["loss"]["total_ce_diceloss"].as_object().unwrap();
+    let expected = reference.index["loss"]["total_ce_diceloss"]
+        .as_object()
+        .unwrap();
     assert_eq!(expected.len(), 3);
     for (name, numbers) in expected {
         let labels: Vec<u8> = file

@@ -1,31 +1,18 @@
 //! Surface distances and Dice against medpy's numbers.
 
-use std::path::PathBuf;
-
+use super::folder::reference;
 use dinomed3d_core::metrics::{SurfaceDistances, dice, evaluate_case};
 use dinomed3d_core::volume::{Affine, LabelMap};
 use safetensors::SafeTensors;
-use serde_json::Value;
-
-/// Reference numbers; `DINOMED3D_REFERENCE` names another folder of them.
-fn folder() -> Option<PathBuf> {
-    let path = std::env::var_os("DINOMED3D_REFERENCE").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference"),
-        PathBuf::from,
-    );
-    if !path.join("metrics.safetensors").is_file() {
-        println!("skipped: no metrics.safetensors in shared/reference");
-        return None;
-    }
-    Some(path)
-}
 
 #[test]
-fn metrics_equal_the_reference() {
-    let Some(folder) = folder() else {
+fn reference_metrics() {
+    let Some(reference) = reference() else {
         return;
     };
-    let bytes = std::fs::read(folder.join("metrics.safetensors")).unwrap();
+    let Some(bytes) = reference.file("metrics") else {
+        return;
+    };
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let mask = |name: &str| {
         let tensor = tensors.tensor(name).unwrap();
@@ -33,9 +20,7 @@ fn metrics_equal_the_reference() {
         (tensor.data().to_vec(), shape)
     };
     let ((a, shape), (b, _)) = (mask("a"), mask("b"));
-    let index = std::fs::read_to_string(folder.join("index.json")).unwrap();
-    let index: Value = serde_json::from_str(&index).unwrap();
-    let medpy = index["metrics"]["medpy"].as_object().unwrap();
+    let medpy = reference.index["metrics"]["medpy"].as_object().unwrap();
     assert!(!medpy.is_empty());
 
     let mut worst = 0.0f64;

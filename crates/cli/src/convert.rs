@@ -1,0 +1,378 @@
+//! `dinomed3d convert`: from somebody's checkpoint to a model of ours.
+
+use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
+use anyhow::{Context, bail};
+use burn::tensor::Device;
+use clap::ValueEnum;
+use dinomed3d_core::infer::Blending;
+use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
+use dinomed3d_core::infer::segmenter::hex;
+use dinomed3d_core::manifest::{FORMAT, Label, ModelManifest, TrainingFacts, WeightsFile};
+use dinomed3d_core::model::adaptation::Adaptation;
+use dinomed3d_core::model::lora::LoraConfig;
+use dinomed3d_core::model::presets::{DinoV3, Preset};
+use dinomed3d_core::model::{DinoMed3dConfig, SliceSegmenter};
+use dinomed3d_core::preprocess::{Intensity, Preprocessing};
+use dinomed3d_core::train::Recipe;
+use dinomed3d_core::weights::file::Quantization;
+use dinomed3d_core::weights::import::initialize::transformer_shapes;
+use dinomed3d_core::weights::import::{Checkpoint, Identity, Imported, Scope, Source, import};
+use dinomed3d_core::weights::merge::merge_lora;
+use dinomed3d_core::weights::{NamedTensors, encode_to_file, load_into, parameter_shapes};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `convert`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The checkpoint: a PyTorch file (`.pth`) or safetensors.
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// What it is a checkpoint of: vits16, vits16plus, vitb16, vitl16, vith16plus (DINOv3), or
+    /// paper-s, paper-b, paper-l (the authors' stage 1 or 2).
+    #[arg(long)]
+    preset: String,
+    /// Folder of the model.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Alpha of the checkpoint's LoRA, which the file does not say.
+    #[arg(long, default_value_t = LoraConfig::new().alpha)]
+    lora_alpha: f64,
+    /// How weights are stored.
+    #[arg(long, value_enum, default_value_t = Storage::Float)]
+    storage: Storage,
+    /// A recipe (TOML) that says how the network was trained: title, preprocessing, window,
+    /// colours, data.
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+    /// Names of the labels after background.
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    labels: Vec<String>,
+    /// Say for every parameter where it came from.
+    #[arg(long)]
+    list: bool,
+}
+
+/// How weights are stored.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Storage {
+    /// 32-bit floating point.
+    Float,
+    /// Eight bits, for the page.
+    Q8,
+}
+
+impl From<Storage> for Quantization {
+    fn from(storage: Storage) -> Self {
+        match storage {
+            Storage::Float => Self::None,
+            Storage::Q8 => Self::Q8Block64,
+        }
+    }
+}
+
+/// Converts.
+///
+/// # Errors
+/// A file that can't be read, is not of the preset, or an output that can't be written.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let checkpoint = Checkpoint::open(&args.from)?;
+    let identity =
+        Identity::of(&checkpoint).with_context(|| format!("in {}", args.from.display()))?;
+    println!("{}: {}", args.from.display(), describe(&identity));
+    if DinoV3::from_name(&args.preset).is_ok() {
+        return transformer(&args, &checkpoint, &identity);
+    }
+    let preset = Preset::from_name(&args.preset).map_err(|mut error| {
+        let transformers = DinoV3::ALL.iter().map(|(name, _)| *name);
+        error.expected.extend(transformers);
+        error
+    })?;
+    let classes = identity.num_classes;
+    match (identity.source, classes) {
+        (Source::AuthorsStage1, Some(classes)) => {
+            stage1(&args, &checkpoint, &identity, &preset.config(classes))
+        }
+        (Source::AuthorsStage2, Some(classes)) => {
+            stage2(&args, &checkpoint, &identity, preset.config(classes))
+        }
+        (source, _) => bail!(
+            "{} is {source}; --preset {} is for the authors' stage 1 and stage 2, expected is one of {}",
+            args.from.display(),
+            args.preset,
+            DinoV3::ALL.map(|(name, _)| name).join(", ")
+        ),
+    }
+}
+
+fn describe(identity: &Identity) -> String {
+    let mut text = identity.source.to_string();
+    if let Some(classes) = identity.num_classes {
+        text += &format!(", {classes} classes");
+    }
+    if let Some(rank) = identity.lora_rank {
+        text += &format!(", LoRA of rank {rank}");
+    }
+    if !identity.prefix.is_empty() {
+        text += &format!("; names begin with {}", identity.prefix);
+    }
+    text
+}
+
+fn transformer(args: &Args, checkpoint: &Checkpoint, identity: &Identity) -> anyhow::Result<()> {
+    if identity.source == Source::AuthorsStage2 {
+        bail!(
+            "{} is {}; its transformer is adapted by LoRA, expected is --preset paper-s, paper-b or paper-l",
+            args.from.display(),
+            identity.source
+        );
+    }
+    let config = DinoV3::from_name(&args.preset)?.config();
+    let imported = take(
+        args,
+        checkpoint,
+        identity,
+        &transformer_shapes(&config),
+        Scope::Transformer,
+    )?;
+    let folder = ModelFolder::create(&args.output)?;
+    write_weights(args, &folder, &imported.tensors)?;
+    println!("a transformer by itself: begin a training with it by train --init");
+    Ok(())
+}
+
+fn stage1(
+    args: &Args,
+    checkpoint: &Checkpoint,
+    identity: &Identity,
+    config: &DinoMed3dConfig,
+) -> anyhow::Result<()> {
+    let network = SliceSegmenter::init(config, &Device::flex());
+    let shapes = parameter_shapes(&network);
+    let imported = take(args, checkpoint, identity, &shapes, Scope::Whole)?;
+    let folder = ModelFolder::create(&args.output)?;
+    write_weights(args, &folder, &imported.tensors)?;
+    println!("a network of stage 1: begin a training with its transformer by train --init");
+    Ok(())
+}
+
+fn stage2(
+    args: &Args,
+    checkpoint: &Checkpoint,
+    identity: &Identity,
+    mut config: DinoMed3dConfig,
+) -> anyhow::Result<()> {
+    config.adaptation = match identity.lora_rank {
+        None => Adaptation::None,
+        Some(rank) => Adaptation::Lora(
+            LoraConfig::new()
+                .with_rank(rank)
+                .with_alpha(args.lora_alpha),
+        ),
+    };
+    let recipe = args.recipe.as_deref().map(read_recipe).transpose()?;
+    let device = Device::flex();
+    let shapes = parameter_shapes(&config.init(&device));
+    let mut tensors = take(args, checkpoint, identity, &shapes, Scope::Whole)?.tensors;
+    if let Some(rank) = identity.lora_rank {
+        merge_lora(&mut tensors, &mut config)?;
+        println!("LoRA of rank {rank}, alpha {}, merged", args.lora_alpha);
+    }
+    let folder = ModelFolder::create(&args.output)?;
+    let weights = write_weights(args, &folder, &tensors)?;
+    let model = load_into(config.init(&device), tensors)?;
+    let check = pollster::block_on(answer(&model, CHECK_SHAPE, &device))?;
+    let manifest = manifest(args, recipe, config, weights, check)?;
+    folder.write(MANIFEST_FILE, &readable_json(&manifest)?)?;
+    if args.recipe.is_none() {
+        println!(
+            "The checkpoint does not say how scans were prepared: {MANIFEST_FILE} holds a guess (axial slices as they are, percentiles, z-score, windows of 16 slices). Give --recipe, or mend it before use."
+        );
+    }
+    println!(
+        "Weights that derive from DINOv3's may be handed on under the DINOv3 License only, with a copy of it."
+    );
+    Ok(())
+}
+
+fn read_recipe(path: &Path) -> anyhow::Result<Recipe> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+}
+
+/// Imports, and says what went where.
+fn take(
+    args: &Args,
+    checkpoint: &Checkpoint,
+    identity: &Identity,
+    shapes: &BTreeMap<String, Vec<usize>>,
+    scope: Scope,
+) -> anyhow::Result<Imported> {
+    let imported = import(checkpoint, identity, shapes, scope)
+        .with_context(|| format!("{} as {}", args.from.display(), args.preset))?;
+    if args.list {
+        for (ours, theirs) in &imported.mapped {
+            let theirs = if theirs.is_empty() {
+                "zeros".to_owned()
+            } else {
+                theirs.join(" + ")
+            };
+            println!("  {ours} ← {theirs}");
+        }
+    }
+    let values: usize = imported.tensors.values().map(|t| t.values.len()).sum();
+    let mut parts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (ours, _) in &imported.mapped {
+        let part = ours.split('.').next().unwrap_or(ours);
+        *parts.entry(part).or_default() += 1;
+    }
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|(part, n)| format!("{part} {n}"))
+        .collect();
+    println!(
+        "mapped {} parameters of {values} values: {}",
+        imported.mapped.len(),
+        parts.join(", ")
+    );
+    if !imported.ignored.is_empty() {
+        println!(
+            "left out {} known to be of no use: {}",
+            imported.ignored.len(),
+            imported.ignored.join(", ")
+        );
+    }
+    if imported.outside > 0 {
+        println!("{} tensors are not part of these weights", imported.outside);
+    }
+    Ok(imported)
+}
+
+fn write_weights(
+    args: &Args,
+    folder: &ModelFolder,
+    tensors: &NamedTensors,
+) -> anyhow::Result<WeightsFile> {
+    let path = folder.file(WEIGHTS_FILE);
+    let quantization = args.storage.into();
+    encode_to_file(tensors, quantization, &path)?;
+    let mut hasher = Sha256::new();
+    let mut file =
+        std::fs::File::open(&path).with_context(|| format!("reading {}", path.display()))?;
+    let bytes = io::copy(&mut file, &mut hasher)?;
+    println!("{}: {bytes} bytes", path.display());
+    Ok(WeightsFile {
+        file: WEIGHTS_FILE.into(),
+        bytes,
+        sha256: hex(&hasher.finalize()),
+        quantization,
+    })
+}
+
+/// Colours that stay apart for every kind of colour vision (Okabe and Ito 2008).
+const COLORS: [[u8; 3]; 7] = [
+    [86, 180, 233],
+    [230, 159, 0],
+    [0, 158, 115],
+    [240, 228, 66],
+    [0, 114, 178],
+    [213, 94, 0],
+    [204, 121, 167],
+];
+
+/// What the release reports: windows of sixteen slices, slices of 224 or 512.
+const WINDOW: [usize; 3] = [16, 224, 224];
+
+fn manifest(
+    args: &Args,
+    recipe: Option<Recipe>,
+    architecture: DinoMed3dConfig,
+    weights: WeightsFile,
+    check: dinomed3d_core::manifest::SelfCheck,
+) -> anyhow::Result<ModelManifest> {
+    let foreground = architecture.num_classes - 1;
+    if !args.labels.is_empty() && args.labels.len() != foreground {
+        bail!(
+            "{} labels are named, the checkpoint has {foreground} beside background",
+            args.labels.len()
+        );
+    }
+    let name = |index: usize| match args.labels.get(index) {
+        Some(name) => name.clone(),
+        None => format!("label {}", index + 1),
+    };
+    let color = |index: usize| {
+        let from_recipe = recipe.as_ref().and_then(|r| r.colors.get(index).copied());
+        from_recipe.unwrap_or(COLORS[index % COLORS.len()])
+    };
+    let background = Label {
+        value: 0,
+        name: "background".into(),
+        color: [0; 3],
+    };
+    let labels = (0..foreground).map(|index| {
+        Ok(Label {
+            value: u8::try_from(index + 1)?,
+            name: name(index),
+            color: color(index),
+        })
+    });
+    let labels = std::iter::once(Ok(background))
+        .chain(labels)
+        .collect::<anyhow::Result<_>>()?;
+    let stem = args.output.file_name().unwrap_or_default();
+    let source = args.from.file_name().unwrap_or_default().to_string_lossy();
+    let own_name = stem.to_string_lossy().into_owned();
+    let fact = |of: fn(&Recipe) -> String, otherwise: &str| {
+        recipe.as_ref().map_or_else(|| otherwise.to_owned(), of)
+    };
+    let preprocessing = recipe.as_ref().map_or(
+        Preprocessing {
+            orientation: "SPL".parse()?,
+            spacing_mm: None,
+            intensity: Intensity::PercentileZScore {
+                low_percent: 0.5,
+                high_percent: 99.5,
+            },
+        },
+        |recipe| recipe.preprocessing.clone(),
+    );
+    Ok(ModelManifest {
+        format: FORMAT,
+        title: fact(|r| r.title.clone(), &own_name),
+        name: own_name,
+        description: fact(
+            |r| r.description.clone(),
+            "Converted from a checkpoint of the authors' code.",
+        ),
+        version: "converted".into(),
+        modality: fact(|r| r.modality.clone(), "scan"),
+        labels,
+        preprocessing,
+        window: recipe.as_ref().map_or(WINDOW, |r| r.window),
+        overlap: recipe.as_ref().map_or(0.5, |r| r.overlap),
+        blending: recipe.as_ref().map_or(Blending::Mean, |r| r.blending),
+        extent_mm: None,
+        architecture,
+        weights,
+        check,
+        training: TrainingFacts {
+            data: fact(|r| r.data.source.clone(), "not stated"),
+            data_licence: fact(|r| r.data.licence.clone(), "not stated"),
+            licence: fact(
+                |r| r.data.weights_licence.clone(),
+                "not stated; weights that derive from DINOv3's are under the DINOv3 License",
+            ),
+            attribution: fact(|r| r.data.attribution.clone(), "not stated"),
+            initialization: format!("converted from {source}"),
+            num_training: 0,
+            num_validation: 0,
+            steps: [0, 0],
+            seed: 0,
+        },
+        scores: None,
+    })
+}

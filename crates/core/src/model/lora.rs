@@ -1,0 +1,129 @@
+//! Low-rank adaptation (LoRA) of the linear maps of a frozen transformer.
+
+use burn::config::Config;
+use burn::module::{Initializer, Module, Param};
+use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::tensor::module::linear;
+use burn::tensor::{Device, Tensor};
+
+/// Settings of LoRA; the defaults are the paper's.
+#[derive(Config, Debug, PartialEq)]
+pub struct LoraConfig {
+    /// Inner width.
+    #[config(default = 16)]
+    pub rank: usize,
+    /// The update counts `alpha / rank` times.
+    #[config(default = 16.0)]
+    pub alpha: f64,
+    /// Chance that an input value is dropped, in training.
+    #[config(default = 0.1)]
+    pub dropout: f64,
+}
+
+impl LoraConfig {
+    /// Factor of the update.
+    pub fn scale(&self) -> f64 {
+        self.alpha / self.rank as f64
+    }
+}
+
+/// The learnt update of one linear map: `scale · up(down(dropout(x)))`.
+///
+/// `up` starts at zero, so fresh LoRA changes nothing.
+///
+/// Source: Hu et al. 2021, arXiv:2106.09685.
+#[derive(Module, Debug)]
+pub struct Lora {
+    /// `[input, rank]`
+    down: Param<Tensor<2>>,
+    /// `[rank, output]`
+    up: Param<Tensor<2>>,
+    dropout: Dropout,
+    scale: f64,
+}
+
+impl Lora {
+    /// A fresh update of a map from `d_input` to `d_output` channels.
+    pub fn init(config: &LoraConfig, d_input: usize, d_output: usize, device: &Device) -> Self {
+        Self {
+            down: Initializer::KaimingUniform {
+                gain: 1.0 / 3.0f64.sqrt(),
+                fan_out_only: false,
+            }
+            .init_with(
+                [d_input, config.rank],
+                Some(d_input),
+                Some(config.rank),
+                device,
+            ),
+            up: Initializer::Zeros.init([config.rank, d_output], device),
+            dropout: DropoutConfig::new(config.dropout).init(),
+            scale: config.scale(),
+        }
+    }
+
+    /// What is added to the map's own output.
+    ///
+    /// # Shapes
+    /// - `x`: `[.., input]`
+    /// - returns: `[.., output]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let inner = linear(self.dropout.forward(x), self.down.val(), None);
+        linear(inner, self.up.val(), None).mul_scalar(self.scale)
+    }
+}
+
+/// A linear map that LoRA may adapt.
+#[derive(Module, Debug)]
+pub struct AdaptedLinear {
+    /// `[input, output]`
+    weight: Param<Tensor<2>>,
+    /// `[output]`
+    bias: Option<Param<Tensor<1>>>,
+    lora: Option<Lora>,
+}
+
+impl AdaptedLinear {
+    /// Fresh weights.
+    pub fn init(
+        d_input: usize,
+        d_output: usize,
+        lora: Option<&LoraConfig>,
+        device: &Device,
+    ) -> Self {
+        let Linear { weight, bias } = LinearConfig::new(d_input, d_output)
+            .with_initializer(super::vit::initializer())
+            .init(device);
+        Self {
+            weight,
+            bias,
+            lora: lora.map(|config| Lora::init(config, d_input, d_output, device)),
+        }
+    }
+
+    /// # Shapes
+    /// - `x`: `[.., input]`
+    /// - returns: `[.., output]`
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.forward_with_bias(x, self.bias())
+    }
+
+    /// As [`forward`](Self::forward), with another bias.
+    pub(super) fn forward_with_bias<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        bias: Option<Tensor<1>>,
+    ) -> Tensor<D> {
+        let update = self.lora.as_ref().map(|lora| lora.forward(x.clone()));
+        let y = linear(x, self.weight.val(), bias);
+        match update {
+            Some(update) => y + update,
+            None => y,
+        }
+    }
+
+    /// The bias.
+    pub(super) fn bias(&self) -> Option<Tensor<1>> {
+        self.bias.as_ref().map(Param::val)
+    }
+}

@@ -1,0 +1,91 @@
+//! A checkpoint file, opened but not yet read: tensors are fetched one by one.
+
+use super::ImportError;
+use crate::weights::NamedTensor;
+use burn_store::burn_pack::Tensor as StoredTensor;
+use burn_store::{ModuleStore, PytorchStore, SafetensorsStore, bridge};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Tensors of a file by name.
+#[derive(Debug)]
+pub struct Checkpoint {
+    tensors: BTreeMap<String, StoredTensor>,
+}
+
+impl Checkpoint {
+    /// Opens a PyTorch file (`torch.save`, of any nesting) or a safetensors file; which of the two
+    /// it is says its content, not its name.
+    ///
+    /// # Errors
+    /// [`ImportError::File`].
+    pub fn open(path: &Path) -> Result<Self, ImportError> {
+        let error = |reason: String| ImportError::File {
+            path: path.to_owned(),
+            reason,
+        };
+        let mut head = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(9).read_to_end(&mut head))
+            .map_err(|e| error(e.to_string()))?;
+        // A safetensors file begins with the length of its header, which is JSON.
+        let tensors = if head.get(8) == Some(&b'{') {
+            SafetensorsStore::from_file(path)
+                .get_all_tensors()
+                .map(Clone::clone)
+                .map_err(|e| error(e.to_string()))?
+        } else {
+            PytorchStore::from_file(path)
+                .get_all_tensors()
+                .map(Clone::clone)
+                .map_err(|e| error(e.to_string()))?
+        };
+        Ok(Self { tensors })
+    }
+
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Whether there is a tensor of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Shape of a tensor.
+    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.tensors.get(name).map(|tensor| tensor.shape.to_vec())
+    }
+
+    /// Reads a tensor; half, bfloat16 and double values become single precision.
+    ///
+    /// # Errors
+    /// [`ImportError::Tensor`] if it can't be read or is not of floating point,
+    /// [`ImportError::NotFinite`].
+    pub fn read(&self, name: &str) -> Result<NamedTensor, ImportError> {
+        let error = |reason: String| ImportError::Tensor {
+            name: name.to_owned(),
+            reason,
+        };
+        let stored = self
+            .tensors
+            .get(name)
+            .ok_or_else(|| error("there is none".into()))?;
+        if !stored.dtype.is_float() {
+            return Err(error(format!("it is {:?}", stored.dtype)));
+        }
+        let data = bridge::to_data(stored).map_err(|e| error(e.to_string()))?;
+        let shape = data.shape().to_vec();
+        let values: Vec<f32> = data
+            .convert::<f32>()
+            .try_into_vec::<f32>()
+            .map_err(|e| error(format!("{e:?}")))?;
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(ImportError::NotFinite(name.to_owned()));
+        }
+        Ok(NamedTensor { shape, values })
+    }
+}

@@ -1,0 +1,48 @@
+//! A transformer for a training run to begin with.
+
+use super::identify::{Identity, Source};
+use super::mapping::{Scope, import};
+use super::{Checkpoint, ImportError};
+use crate::model::adaptation::Adaptation;
+use crate::model::vit::VitConfig;
+use crate::weights::fold::Folding;
+use crate::weights::{NamedTensors, parameter_shapes};
+use burn::tensor::Device;
+use std::collections::BTreeMap;
+
+const PATCH_WEIGHT: &str = "vit.patch_embed.proj.weight";
+
+/// Names (`vit.…`) and shapes of the parameters of a transformer without adaptation.
+pub fn transformer_shapes(config: &VitConfig) -> BTreeMap<String, Vec<usize>> {
+    let vit = config.init(&Adaptation::None, &Device::flex());
+    parameter_shapes(&vit)
+        .into_iter()
+        .map(|(name, shape)| (format!("vit.{name}"), shape))
+        .collect()
+}
+
+/// Takes the transformer that `config` describes from a checkpoint of DINOv3, of the authors'
+/// stage 1 or of ours; patch weights of colour images are folded into the channels of a slice.
+///
+/// # Errors
+/// Any [`ImportError`]; stage 2 of the authors is refused, since LoRA may be part of it.
+pub fn transformer(
+    checkpoint: &Checkpoint,
+    config: &VitConfig,
+    folding: Folding,
+) -> Result<(Identity, NamedTensors), ImportError> {
+    let identity = Identity::of(checkpoint)?;
+    if identity.source == Source::AuthorsStage2 {
+        return Err(ImportError::NoStart(identity.source));
+    }
+    let mut wanted = transformer_shapes(config);
+    let is_ours = identity.source == Source::DinoMed3d;
+    if let (false, Some(shape)) = (is_ours, wanted.get_mut(PATCH_WEIGHT)) {
+        shape[1] = 3;
+    }
+    let mut tensors = import(checkpoint, &identity, &wanted, Scope::Transformer)?.tensors;
+    if !is_ours && let Some(weight) = tensors.get_mut(PATCH_WEIGHT) {
+        *weight = folding.fold(weight, config.in_channels)?;
+    }
+    Ok((identity, tensors))
+}
