@@ -6,10 +6,14 @@ use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::adapter::Adapter3dConfig;
 use dinomed3d_core::model::decoder::DecoderConfig;
 use dinomed3d_core::model::detail::DetailConfig;
+use dinomed3d_core::model::feed_forward::FeedForwardKind;
 use dinomed3d_core::model::light_decoder::LightDecoderConfig;
+use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::model::{DinoMed3d, DinoMed3dConfig, SliceSegmenter};
 use dinomed3d_core::train::freeze::{freeze, is_backbone};
+use dinomed3d_core::weights::merge::merge_lora;
+use dinomed3d_core::weights::{NamedTensors, load_into, named_tensors};
 
 fn small(adaptation: Adaptation) -> DinoMed3dConfig {
     let vit = VitConfig::new(16, 4, 2, 32)
@@ -31,12 +35,14 @@ fn volume(shape: [usize; 5], device: &Device) -> Tensor<5> {
 #[test]
 fn one_slice_and_odd_sizes_give_one_score_per_voxel() {
     let device = Device::flex();
-    let network = small(Adaptation::InBlock(Adapter3dConfig::new())).init(&device);
-    for shape in [[1, 1, 1, 8, 8], [2, 1, 5, 24, 16], [1, 1, 3, 13, 21]] {
-        let logits = network.forward(volume(shape, &device));
-        let [batch, _, depth, height, width] = shape;
-        assert_eq!(logits.dims(), [batch, 3, depth, height, width]);
-        assert!(logits.into_data().iter::<f32>().all(f32::is_finite));
+    for config in [small(Adaptation::InBlock(Adapter3dConfig::new())), paper()] {
+        let network = config.init(&device);
+        for shape in [[1, 1, 1, 8, 8], [2, 1, 5, 24, 16], [1, 1, 3, 13, 21]] {
+            let logits = network.forward(volume(shape, &device));
+            let [batch, _, depth, height, width] = shape;
+            assert_eq!(logits.dims(), [batch, 3, depth, height, width]);
+            assert!(logits.into_data().iter::<f32>().all(f32::is_finite));
+        }
     }
 }
 
@@ -78,7 +84,7 @@ fn adapters_carry_information_between_slices() {
     let far_change = |trained: bool| {
         device.seed(3);
         let network = small(Adaptation::InBlock(Adapter3dConfig::new())).init(&device);
-        let mut tensors = dinomed3d_core::weights::named_tensors(&network);
+        let mut tensors = named_tensors(&network);
         if trained {
             for (name, tensor) in &mut tensors {
                 if name.ends_with("adapter.up.weight") {
@@ -89,7 +95,7 @@ fn adapters_carry_information_between_slices() {
                 }
             }
         }
-        let network = dinomed3d_core::weights::load_into(network, tensors).unwrap();
+        let network = load_into(network, tensors).unwrap();
         let one = volume([1, 1, 8, 8, 8], &device);
         let other = one.clone().slice_assign(
             [0..1, 0..1, 7..8, 0..8, 0..8],
@@ -134,23 +140,35 @@ impl ModuleVisitor for Reached<'_> {
     }
 }
 
-fn reached(frozen: bool) -> Vec<(String, bool)> {
-    let device = Device::flex().autodiff();
-    device.seed(5);
-    let network = small(Adaptation::InBlock(Adapter3dConfig::new())).init(&device);
-    // A zero `up` lets no gradient through to what comes before it; this is step two.
-    let mut tensors = dinomed3d_core::weights::named_tensors(&network);
+/// The paper's network on a small transformer, its LoRA of rank 2.
+fn paper() -> DinoMed3dConfig {
+    let vit = VitConfig::new(16, 4, 2, 32).with_layer_scale(0.5);
+    let mut config = DinoMed3dConfig::paper(3, vit);
+    config.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2).with_dropout(0.0));
+    config
+}
+
+/// Zeros at the end of an adapter let no gradient through to what comes before; this is a network
+/// after its first steps.
+fn stirred(network: DinoMed3d) -> DinoMed3d {
+    let mut tensors = named_tensors(&network);
     for (name, tensor) in &mut tensors {
-        if name.ends_with("adapter.up.weight") {
+        if name.ends_with("adapter.up.weight") || name.ends_with("lora.up") {
             for (i, value) in tensor.values.iter_mut().enumerate() {
                 *value = (i as f32).sin() * 0.1;
             }
         }
     }
-    let network = dinomed3d_core::weights::load_into(network, tensors).unwrap();
+    load_into(network, tensors).unwrap()
+}
+
+fn reached(config: &DinoMed3dConfig, frozen: bool) -> Vec<(String, bool)> {
+    let device = Device::flex().autodiff();
+    device.seed(5);
+    let network = stirred(config.init(&device));
     let network = freeze(network, |name| frozen && is_backbone(name));
-    let logits = network.forward(volume([1, 1, 4, 16, 16], &device));
-    let target = volume([1, 3, 4, 16, 16], &device);
+    let logits = network.forward(volume([1, 1, 4, 32, 32], &device));
+    let target = volume([1, 3, 4, 32, 32], &device);
     let gradients = (logits - target).square().mean().backward();
     let mut visitor = Reached {
         gradients: &gradients,
@@ -163,17 +181,67 @@ fn reached(frozen: bool) -> Vec<(String, bool)> {
 
 #[test]
 fn gradients_reach_every_trainable_parameter() {
-    for (name, reached) in reached(false) {
+    let config = small(Adaptation::InBlock(Adapter3dConfig::new()));
+    for (name, reached) in reached(&config, false) {
         assert!(reached, "no gradient for {name}");
     }
 }
 
 #[test]
 fn gradients_reach_no_frozen_parameter() {
-    let parameters = reached(true);
-    assert!(parameters.iter().any(|(name, _)| is_backbone(name)));
-    for (name, reached) in parameters {
-        assert_eq!(reached, !is_backbone(&name), "{name}");
+    let lora = LoraConfig::new().with_dropout(0.0);
+    for config in [
+        small(Adaptation::InBlock(Adapter3dConfig::new())),
+        small(Adaptation::Lora(lora)),
+        paper(),
+    ] {
+        let parameters = reached(&config, true);
+        assert!(parameters.iter().any(|(name, _)| is_backbone(name)));
+        for (name, reached) in parameters {
+            assert_eq!(reached, !is_backbone(&name), "{name}");
+        }
+    }
+}
+
+/// Fresh LoRA leaves the transformer of stage 1 as it is, and every answer.
+#[test]
+fn fresh_lora_changes_nothing() {
+    let device = Device::flex();
+    let with = paper();
+    let mut without = with.clone();
+    without.adaptation = Adaptation::None;
+    let with = with.init(&device);
+    let plain: NamedTensors = named_tensors(&with)
+        .into_iter()
+        .filter(|(name, _)| !name.contains(".lora."))
+        .collect();
+    let without = load_into(without.init(&device), plain).unwrap();
+    let input = volume([1, 1, 3, 32, 32], &device);
+    with.forward(input.clone())
+        .into_data()
+        .assert_eq(&without.forward(input).into_data(), true);
+}
+
+/// LoRA merged into the weights answers as beside them, in both feed-forward networks.
+#[test]
+fn merged_lora_is_lora() {
+    let device = Device::flex();
+    for kind in [FeedForwardKind::Mlp, FeedForwardKind::SwiGlu] {
+        let mut config = paper();
+        config.vit.feed_forward = kind;
+        config.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2).with_alpha(6.0));
+        let network = stirred(config.init(&device));
+        let mut tensors = named_tensors(&network);
+        let updates = tensors.keys().filter(|name| name.ends_with("lora.up"));
+        let maps = if kind == FeedForwardKind::Mlp { 4 } else { 5 };
+        assert_eq!(updates.count(), 4 * maps + 1, "every linear map is adapted");
+        merge_lora(&mut tensors, &mut config).unwrap();
+        let merged = load_into(config.init(&device), tensors).unwrap();
+        let input = volume([1, 1, 3, 32, 32], &device);
+        let (beside, merged) = (network.forward(input.clone()), merged.forward(input));
+        let size = beside.clone().abs().max().into_scalar::<f32>();
+        let difference = (beside - merged).abs().max().into_scalar::<f32>();
+        assert!(difference <= 1e-5 * size, "{difference} of {size}");
     }
 }
 
