@@ -99,6 +99,15 @@ pub enum ToWorker {
         /// This request.
         job: JobId,
     },
+    /// Pass images through a transformer that is not part of a model. Weights (`vit.…`) and images (`input`) travel
+    /// beside this message as a safetensors file. The page does not ask this; tests hold the backend against
+    /// reference numbers with it.
+    Transform {
+        /// This request.
+        job: JobId,
+        /// The transformer's settings, JSON.
+        vit: String,
+    },
     /// Give up the job as soon as possible.
     Cancel {
         /// The job to give up.
@@ -171,6 +180,11 @@ pub enum FromWorker {
         statistics: Vec<LabelStatistics>,
         /// What a reader of the result should know.
         warnings: Vec<String>,
+    },
+    /// The features are ready; a safetensors file of them travels beside this message.
+    Transformed {
+        /// The [`ToWorker::Transform`] request.
+        job: JobId,
     },
     /// The job was given up as asked.
     Cancelled {

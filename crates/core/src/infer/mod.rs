@@ -2,6 +2,7 @@
 
 pub mod blend;
 pub mod check;
+pub mod features;
 pub mod predict;
 pub mod segmenter;
 pub mod windows;

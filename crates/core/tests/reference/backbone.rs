@@ -4,6 +4,7 @@ use super::fill::parameters;
 use super::folder::{Reference, error, reference, tensor};
 use super::import::{imported, written};
 use burn::tensor::{Device, Tensor, TensorData};
+use dinomed3d_core::infer::features::features;
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::feed_forward::FeedForwardKind;
 use dinomed3d_core::model::vit::{VisionTransformer, VitConfig};
@@ -47,33 +48,20 @@ pub fn vit_config(reference: &Reference, file: &str) -> VitConfig {
 }
 
 /// Largest errors of CLS, storage and patch tokens and of all taps, raw and normed.
-fn worst_error(vit: &VisionTransformer, file: &SafeTensors<'_>, depth: usize) -> f32 {
+fn worst_error(vit: &VisionTransformer, file: &SafeTensors<'_>) -> f32 {
     let device = Device::flex();
     let input = tensor(file, "input");
     let shape: [usize; 4] = input.shape.try_into().unwrap();
     let images = Tensor::<4>::from_data(TensorData::new(input.values, shape), &device);
-    let mut tokens = vit.embed(images, shape[0]);
-    let mut worst = 0.0f32;
-    let mut compare = |name: &str, found: TensorData| {
-        let found: Vec<f32> = found.iter().collect();
+    let found = pollster::block_on(features(vit, images)).unwrap();
+    // Everything that the file holds beside the input.
+    assert_eq!(found.len(), file.len() - 1);
+    let errors = found.iter().map(|(name, found)| {
         let expected = tensor(file, name).values;
-        assert_eq!(found.len(), expected.len(), "{name}");
-        worst = worst.max(error(&found, &expected));
-    };
-    let as_map = |grid: Tensor<5>| grid.permute([0, 4, 1, 2, 3]).into_data();
-    for index in 0..depth {
-        tokens = vit.block(index, tokens);
-        compare(&format!("raw{index}"), as_map(vit.patch_grid(&tokens)));
-        compare(
-            &format!("normed{index}"),
-            as_map(vit.normed_patch_grid(&tokens)),
-        );
-    }
-    let normed = vit.normed_tokens(&tokens);
-    compare("cls", normed.cls.into_data());
-    compare("storage", normed.storage.unwrap().into_data());
-    compare("patch", normed.patches.into_data());
-    worst
+        assert_eq!(found.values.len(), expected.len(), "{name}");
+        error(&found.values, &expected)
+    });
+    errors.fold(0.0, f32::max)
 }
 
 fn transformer(config: &VitConfig, tensors: NamedTensors) -> VisionTransformer {
@@ -96,7 +84,7 @@ fn check(name: &str) {
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let path = written(&parameters(&reference, name), name);
     let vit = transformer(&config, imported(&path, &config, Scope::Whole));
-    let worst = worst_error(&vit, &file, config.depth);
+    let worst = worst_error(&vit, &file);
     println!("{name}: largest error {worst:.1e} of the largest value");
     assert!(worst <= 1e-5, "{name}: {worst:e}");
 }
@@ -132,7 +120,7 @@ fn reference_dinov3_files() {
             continue;
         }
         let vit = transformer(&config, imported(&path, &config, Scope::Whole));
-        let worst = worst_error(&vit, &file, config.depth);
+        let worst = worst_error(&vit, &file);
         println!("{name}: largest error {worst:.1e} of the largest value");
         assert!(worst <= 1e-5, "{name}: {worst:e}");
     }

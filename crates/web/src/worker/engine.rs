@@ -19,6 +19,7 @@ use super::protocol::{
     FromWorker, JobId, LabelInfo, LabelStatistics, ModelInfo, ScanInfo, ToWorker,
 };
 use super::scope;
+use super::transform;
 
 /// A manifest is some tens of kilobytes.
 const LONGEST_MANIFEST: u64 = 4 << 20;
@@ -138,6 +139,15 @@ impl Engine {
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),
                 Err(Some(trouble)) => trouble.post(job),
             },
+            ToWorker::Transform { job, vit } => {
+                let device = self.backend.borrow().device.clone();
+                match transform::transform(&vit, bytes, &device).await {
+                    Ok(features) => {
+                        scope::post_with(&FromWorker::Transformed { job }, &features);
+                    }
+                    Err(problem) => scope::post_failure(job, problem, "Mend the request."),
+                }
+            }
             ToWorker::Cancel { job } => self.cancelled.set(job.max(self.cancelled.get())),
         }
     }

@@ -14,6 +14,8 @@ mod fault;
 mod protocol;
 #[cfg(target_arch = "wasm32")]
 mod scope;
+#[cfg(target_arch = "wasm32")]
+mod transform;
 
 fn main() {
     #[cfg(target_arch = "wasm32")]
