@@ -33,10 +33,12 @@ function makeRecipe(path) {
 [architecture]
 num_classes = 2
 num_neighbours = 1
-vit = { in_channels = 3, patch_size = 8, embed_dim = 16, depth = 4, num_heads = 2, mlp_dim = 32, num_registers = 1, layer_scale = 0.1 }
-adapter = { reduction = 4, kernel = [3, 3, 3] }
-detail = { base_channels = 8 }
-decoder = { tap_channels = 8, patch_channels = 8, quarter_channels = 8, half_channels = 8 }
+vit = { in_channels = 3, patch_size = 8, embed_dim = 16, depth = 4, num_heads = 2, mlp_dim = 32, num_registers = 1, layer_scale = 0.1, feed_forward = "mlp" }
+end_slices = "repeat"
+normed_taps = true
+adaptation = { in-block = { reduction = 4, kernel = [3, 3, 3] } }
+detail = { base_channels = 8, blocks = [0, 1, 1] }
+decoder = { light = { tap_channels = 8, patch_channels = 8, quarter_channels = 8, half_channels = 8 } }
 `;
   const recipe = readFileSync(join(root, "recipes/hippocampus.toml"), "utf8")
     .replace(/^name = .*$/m, 'name = "box"')

@@ -1,13 +1,22 @@
 //! A training run on made-up cases: it learns, and it survives being stopped.
 
 use burn::tensor::Device;
+use dinomed3d_core::model::adaptation::Adaptation;
+use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::preprocess::Preprocessing;
+use dinomed3d_core::train::recipe::Architecture;
 use dinomed3d_core::train::{Dataset, Event, Recipe, Trainer};
 use dinomed3d_core::volume::{NiftiImage, gzip};
-use dinomed3d_core::weights::decode;
+use dinomed3d_core::weights::import::initialize::transformer_shapes;
+use dinomed3d_core::weights::{NamedTensor, NamedTensors, decode};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 const EDGE: usize = 16;
+
+/// A device's random numbers are one stream for all threads: two runs at once would draw from
+/// each other's, and neither could be repeated.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// A NIfTI-1 header of a cube of int16 voxels, 1 mm, RAS.
 fn header() -> Vec<u8> {
@@ -125,6 +134,7 @@ fn load(folder: &Path, preprocessing: &Preprocessing) -> Dataset {
 
 #[test]
 fn a_stopped_run_goes_on_where_it_was() {
+    let _guard = ONE_AT_A_TIME.lock();
     let data = scratch("resume-data");
     write_data(&data);
     let recipe = recipe();
@@ -177,6 +187,103 @@ fn a_stopped_run_goes_on_where_it_was() {
     for folder in [data, whole, parts] {
         std::fs::remove_dir_all(folder).unwrap();
     }
+}
+
+/// Runs a recipe from nothing; returns the weights of stage 1 and the last of stage 2.
+fn run(name: &str, recipe: &Recipe, start: Option<NamedTensors>) -> [NamedTensors; 2] {
+    let _guard = ONE_AT_A_TIME.lock();
+    let (data, folder) = (scratch(&format!("{name}-data")), scratch(name));
+    write_data(&data);
+    let dataset = load(&data, &recipe.preprocessing);
+    let mut trainer = Trainer::new(recipe, &dataset, &Device::flex(), &folder, false).unwrap();
+    if let Some(start) = start {
+        trainer = trainer.with_start(start);
+    }
+    trainer.run(|_| {}).unwrap();
+    let weights = ["stage1.safetensors", "last.safetensors"]
+        .map(|file| decode(&std::fs::read(folder.join(file)).unwrap()).unwrap());
+    for folder in [data, folder] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    weights
+}
+
+/// With a learning rate of zero what comes out is what went in.
+#[test]
+fn a_run_begins_with_the_transformer_it_is_given() {
+    let mut recipe = recipe();
+    recipe.stage1.learning_rate = 0.0;
+    recipe.stage2.learning_rate = 0.0;
+    recipe.stage2.epochs = 1;
+    let config = recipe.architecture(2).unwrap().vit;
+    let start: NamedTensors = transformer_shapes(&config)
+        .into_iter()
+        .map(|(name, shape)| {
+            let count = shape.iter().product::<usize>();
+            let values = (0..count).map(|i| (i as f32).sin() * 0.1).collect();
+            (name, NamedTensor { shape, values })
+        })
+        .collect();
+    for weights in run("start", &recipe, Some(start.clone())) {
+        for (name, tensor) in &start {
+            for (a, b) in weights[name].values.iter().zip(&tensor.values) {
+                assert!((a - b).abs() < 1e-6, "{name}: {a} against {b}");
+            }
+        }
+    }
+}
+
+/// A frozen transformer is as stage 1 left it, and what adapts it has learnt.
+#[test]
+fn lora_learns_beside_a_frozen_transformer() {
+    let mut recipe = recipe();
+    recipe.freeze_backbone = true;
+    let mut config = recipe.architecture(2).unwrap();
+    config.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2));
+    recipe.architecture = Some(Architecture::Config(Box::new(config)));
+    let [stage1, stage2] = run("lora", &recipe, None);
+    for (name, tensor) in stage1.iter().filter(|(name, _)| name.starts_with("vit.")) {
+        // The moving average adds a rounding.
+        for (a, b) in tensor.values.iter().zip(&stage2[name].values) {
+            assert!((a - b).abs() <= 1e-6, "{name}: {a} became {b}");
+        }
+    }
+    let updates: Vec<_> = stage2
+        .iter()
+        .filter(|(name, _)| name.ends_with(".lora.up"))
+        .collect();
+    assert_eq!(updates.len(), 2 * 4 + 1);
+    for (name, tensor) in updates {
+        assert!(
+            tensor.values.iter().any(|v| *v != 0.0),
+            "{name} is still zero"
+        );
+    }
+}
+
+/// A recipe names a preset, or says what is wrong with its settings.
+#[test]
+fn a_recipe_names_its_network() {
+    let with = |architecture: serde_json::Value| -> Result<Recipe, String> {
+        let mut json = serde_json::to_value(recipe()).unwrap();
+        json["architecture"] = architecture;
+        serde_json::from_value(json).map_err(|error| error.to_string())
+    };
+    let paper = with("paper-s".into()).unwrap();
+    assert_eq!(paper.architecture(4).unwrap().vit.embed_dim, 384);
+    let error = with("paper-xs".into())
+        .unwrap()
+        .architecture(4)
+        .unwrap_err();
+    assert!(error.to_string().contains("paper-s"), "{error}");
+    let error = with(serde_json::json!({"num_classes": 2})).unwrap_err();
+    assert!(error.contains("missing field"), "{error}");
+    let error = with(3.into()).unwrap_err();
+    assert!(error.contains("name of a preset"), "{error}");
+    assert!(
+        recipe().architecture(7).is_err(),
+        "a data set of other labels"
+    );
 }
 
 #[test]

@@ -5,7 +5,9 @@ use crate::infer::Blending;
 use crate::model::DinoMed3dConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::Preprocessing;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A training recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,13 +60,37 @@ pub struct Recipe {
 }
 
 /// A network in a recipe: `"paper-s"`, or all of its settings.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Architecture {
     /// By name.
     Preset(String),
     /// By settings.
     Config(Box<DinoMed3dConfig>),
+}
+
+// Not derived: of an untagged enum serde says no more than that nothing matched.
+impl<'de> Deserialize<'de> for Architecture {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrSettings;
+        impl<'de> Visitor<'de> for NameOrSettings {
+            type Value = Architecture;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the name of a preset, or all settings of a network")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Architecture::Preset(name.to_owned()))
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Self::Value, M::Error> {
+                DinoMed3dConfig::deserialize(MapAccessDeserializer::new(map))
+                    .map(|config| Architecture::Config(Box::new(config)))
+            }
+        }
+        deserializer.deserialize_any(NameOrSettings)
+    }
 }
 
 impl Recipe {

@@ -114,7 +114,8 @@ impl<'a> Trainer<'a> {
             let start = self.started(SliceSegmenter::init(&architecture, device))?;
             stage(1, &self.recipe.stage1).run(
                 || start.clone(),
-                |network| network,
+                // Parameters that were loaded, of a start or a checkpoint, don't train by themselves.
+                |network| freeze(network, |_| false),
                 &mut state,
                 &mut report,
             )?;
