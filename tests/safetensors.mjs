@@ -6,8 +6,8 @@ export function readSafetensors(bytes) {
   const length = Number(buffer.readBigUInt64LE(0));
   const header = JSON.parse(buffer.toString("utf8", 8, 8 + length));
   const tensors = new Map();
+  delete header.__metadata__;
   for (const [name, { dtype, shape, data_offsets: [from, to] }] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
     if (dtype !== "F32") throw new Error(`${name} is ${dtype}, expected F32`);
     // Copied, because the values may lie at an odd address.
     const data = Uint8Array.prototype.slice.call(buffer, 8 + length + from, 8 + length + to);

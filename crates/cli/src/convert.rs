@@ -18,7 +18,7 @@ use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Imported, Scope, Source, import};
 use dinomed3d_core::weights::merge::merge_lora;
-use dinomed3d_core::weights::{NamedTensors, encode_to_file, load_into, parameter_shapes};
+use dinomed3d_core::weights::{NamedTensors, decode, encode_to_file, load_into, parameter_shapes};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
@@ -182,6 +182,13 @@ fn stage2(
     }
     let folder = ModelFolder::create(&args.output)?;
     let weights = write_weights(args, &folder, &tensors)?;
+    if weights.quantization != Quantization::None {
+        // The known answer is that of the file.
+        drop(tensors);
+        let path = folder.file(WEIGHTS_FILE);
+        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        tensors = decode(&bytes)?;
+    }
     let model = load_into(config.init(&device), tensors)?;
     let check = pollster::block_on(answer(&model, CHECK_SHAPE, &device))?;
     let manifest = manifest(args, recipe, config, weights, check)?;
