@@ -7,7 +7,7 @@ use dinomed3d_core::volume::{NiftiError, NiftiImage};
 
 /// Files beside the repository; without them these tests have nothing to read.
 fn folder(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    let path = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
         .join("../../../shared/data/nifti")
         .join(name);
     if !path.is_dir() {

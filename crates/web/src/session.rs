@@ -491,6 +491,8 @@ impl Session {
                 }
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
+            // Never asked for by the page.
+            FromWorker::Transformed { .. } => {}
         }
     }
 

@@ -19,7 +19,12 @@ pub struct Places {
 impl Places {
     /// Finds the checkout and the cache: `CARGO_TARGET_DIR` if set, else a directory of the user's cache.
     pub fn find() -> Result<Self> {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        // Asked when run, not when compiled: checkouts share one target directory, and cargo takes the program that
+        // another one built.
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .map(PathBuf::from)
+            .context("run this as `cargo xtask`: cargo says where the checkout is")?;
+        let root = manifest
             .ancestors()
             .nth(2)
             .context("xtask is not in crates/xtask of a checkout")?

@@ -20,6 +20,10 @@ pub enum DecoderConfig {
 
 /// One of the decoders.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a network has one, and Burn boxes no modules"
+)]
 pub enum Decoder {
     /// The compact preset's.
     Light(LightDecoder),

@@ -18,6 +18,10 @@ pub enum FeedForwardKind {
 
 /// The feed-forward network of a block.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a block has one, and Burn boxes no modules"
+)]
 pub enum FeedForward {
     /// Up, GELU, down.
     Mlp(Mlp),

@@ -14,7 +14,10 @@ pub struct Reference {
 /// The folder, if it is there.
 pub fn reference() -> Option<Reference> {
     let path = std::env::var_os("DINOMED3D_REFERENCE").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference"),
+        || {
+            PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
+                .join("../../../shared/reference")
+        },
         PathBuf::from,
     );
     let Ok(index) = std::fs::read(path.join("index.json")) else {

@@ -34,12 +34,12 @@ impl Checkpoint {
         let tensors = if head.get(8) == Some(&b'{') {
             SafetensorsStore::from_file(path)
                 .get_all_tensors()
-                .map(Clone::clone)
+                .cloned()
                 .map_err(|e| error(e.to_string()))?
         } else {
             PytorchStore::from_file(path)
                 .get_all_tensors()
-                .map(Clone::clone)
+                .cloned()
                 .map_err(|e| error(e.to_string()))?
         };
         Ok(Self { tensors })
