@@ -13,6 +13,7 @@ await visitor.segment();
 // NiiVue draws a frame or two after the label map has arrived.
 await visitor.page.waitForTimeout(1500);
 const path = join(root, "docs/page.png");
-await visitor.page.screenshot({ path });
+await visitor.page.evaluate(() => window.scrollTo(0, 0));
+await visitor.page.screenshot({ path, fullPage: true });
 console.log(path);
 await browser.close();
