@@ -2,13 +2,15 @@
 
 use crate::device::device;
 use anyhow::Context;
-use dinomed3d_core::train::{Dataset, Event, Recipe, Trainer};
+use dinomed3d_core::model::vit::VitConfig;
+use dinomed3d_core::train::{Dataset, Event, Recipe, Start, Trainer};
+use dinomed3d_core::weights::decode;
 use dinomed3d_core::weights::fold::Folding;
-use dinomed3d_core::weights::import::Checkpoint;
 use dinomed3d_core::weights::import::initialize::transformer;
+use dinomed3d_core::weights::import::{Checkpoint, Identity, Source};
 use std::collections::VecDeque;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
@@ -25,8 +27,8 @@ pub struct Args {
     /// cpu, or vulkan or cuda where the program was built with them.
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Begin with the transformer of this checkpoint: DINOv3 (official, Hugging Face, timm), the
-    /// authors' stage 1, or one of ours.
+    /// Begin with the transformer of this checkpoint (DINOv3 official, Hugging Face or timm, the
+    /// authors' stage 1, or our stage 1), or with our whole network, which leaves out stage 1.
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
     /// How patch weights of colour images come to see slices: rgb, centre or mean.
@@ -44,6 +46,21 @@ pub struct Args {
     /// Seed, instead of the recipe's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+}
+
+/// The weights of a checkpoint, and where they come from.
+fn beginning(path: &Path, vit: &VitConfig, folding: Folding) -> anyhow::Result<(Start, Source)> {
+    let checkpoint = Checkpoint::open(path)?;
+    let source = Identity::of(&checkpoint)?.source;
+    if source == Source::DinoMed3d {
+        // Perhaps in eight bits, which only our own reader knows.
+        let tensors = decode(&std::fs::read(path)?)?;
+        if tensors.keys().any(|name| name.starts_with("decoder.")) {
+            return Ok((Start::Network(tensors), source));
+        }
+    }
+    let (_, tensors) = transformer(&checkpoint, vit, folding)?;
+    Ok((Start::Transformer(tensors), source))
 }
 
 /// See [`Folding`].
@@ -102,13 +119,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         None => None,
         Some(path) => {
             let vit = recipe.architecture(dataset.labels.len())?.vit;
-            let checkpoint = Checkpoint::open(path)?;
-            let (identity, tensors) = transformer(&checkpoint, &vit, args.fold.into())
+            let (start, source) = beginning(path, &vit, args.fold.into())
                 .with_context(|| format!("beginning with {}", path.display()))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            recipe.initialization = format!("{} ({name})", identity.source);
+            recipe.initialization = format!("{source} ({name})");
             eprintln!("beginning with {}", recipe.initialization);
-            Some(tensors)
+            Some(start)
         }
     };
     let mut trainer = Trainer::new(&recipe, &dataset, &device, &args.out, args.resume)?;

@@ -114,12 +114,19 @@ impl AdaptedLinear {
         x: Tensor<D>,
         bias: Option<Tensor<1>>,
     ) -> Tensor<D> {
+        // One product over all rows instead of one for each image.
+        let mut shape = x.dims();
+        let d_input = shape[D - 1];
+        let rows = shape[..D - 1].iter().product();
+        let x: Tensor<2> = x.reshape([rows, d_input]);
         let update = self.lora.as_ref().map(|lora| lora.forward(x.clone()));
         let y = linear(x, self.weight.val(), bias);
-        match update {
+        let y = match update {
             Some(update) => y + update,
             None => y,
-        }
+        };
+        shape[D - 1] = y.dims()[1];
+        y.reshape(shape)
     }
 
     /// The bias.

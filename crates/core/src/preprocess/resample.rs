@@ -7,14 +7,14 @@
 /// The outer edges of both coincide, so point `i` of `to` lies at `(i + 0.5) * from / to - 0.5`; what falls outside the
 /// first and last centre takes their value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct AxisWeights {
+pub(crate) struct AxisWeights {
     from: usize,
     /// Lower neighbour and the share of the one after it.
     points: Vec<(usize, f32)>,
 }
 
 impl AxisWeights {
-    pub(super) fn new(from: usize, to: usize) -> Self {
+    pub(crate) fn new(from: usize, to: usize) -> Self {
         let scale = from as f64 / to as f64;
         let last = from - 1;
         let points = (0..to)
@@ -27,19 +27,19 @@ impl AxisWeights {
         Self { from, points }
     }
 
-    pub(super) fn is_identity(&self) -> bool {
+    pub(crate) fn is_identity(&self) -> bool {
         self.from == self.points.len()
     }
 
     /// The two neighbours of point `i` and their shares.
-    pub(super) fn neighbours(&self, i: usize) -> [(usize, f32); 2] {
+    pub(crate) fn neighbours(&self, i: usize) -> [(usize, f32); 2] {
         let (lower, share) = self.points[i];
         let upper = if share > 0.0 { lower + 1 } else { lower };
         [(lower, 1.0 - share), (upper, share)]
     }
 
     /// Interpolates along the middle axis of `[outer, from, inner]`, giving `[outer, to, inner]` in `result`.
-    pub(super) fn apply(&self, values: &[f32], inner: usize, result: &mut Vec<f32>) {
+    pub(crate) fn apply(&self, values: &[f32], inner: usize, result: &mut Vec<f32>) {
         result.clear();
         result.reserve(values.len() / self.from * self.points.len());
         for block in values.chunks_exact(self.from * inner) {

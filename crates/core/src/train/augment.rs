@@ -1,6 +1,7 @@
 //! Random windows of training volumes.
 
 use super::dataset::TrainingCase;
+use super::intensity;
 use super::recipe::Augmentation;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -12,6 +13,8 @@ pub struct Sample {
     pub voxels: Vec<f32>,
     /// Class of each voxel.
     pub labels: Vec<u8>,
+    /// Which voxels lie in the scan, not beyond its border.
+    pub inside: Vec<bool>,
 }
 
 /// Draws random windows. Each is a function of the seed, the epoch and the place in it alone,
@@ -88,24 +91,32 @@ impl Sampler {
                 *value *= spacing[column] / spacing[row];
             }
         }
-        // A volume longer than the window is cut at random, a shorter one lies in the middle.
+        // A volume longer than the window is cut at random, or around a labelled voxel; a shorter
+        // one lies in the middle.
+        let target = rng
+            .random_bool(f64::from(settings.balanced))
+            .then(|| labelled_voxel(case, self.num_classes, &mut rng))
+            .flatten();
         let shift: [f32; 3] = std::array::from_fn(|axis| {
-            let room = case.shape[axis].saturating_sub(self.window[axis]) as f32;
-            symmetric(&mut rng, room / 2.0) + symmetric(&mut rng, settings.shift_voxels).round()
+            let limit = case.shape[axis].saturating_sub(self.window[axis]) as f32 / 2.0;
+            let cut = match target {
+                Some(voxel) => {
+                    let middle = (case.shape[axis] as f32 - 1.0) / 2.0;
+                    (voxel[axis] as f32 - middle).clamp(-limit, limit)
+                }
+                None => symmetric(&mut rng, limit),
+            };
+            cut + symmetric(&mut rng, settings.shift_voxels).round()
         });
         let mut sample = self.resample(case, matrix, shift);
 
-        if rng.random_bool(f64::from(settings.intensity)) {
-            let contrast = 1.0 + symmetric(&mut rng, settings.contrast);
-            let brightness = symmetric(&mut rng, settings.brightness);
-            let noise = rng.random_range(0.0..=1.0f32) * settings.noise;
-            for value in &mut sample.voxels {
-                // The sum of four uniform numbers is near enough to normal for noise.
-                let normal: f32 =
-                    (0..4).map(|_| rng.random_range(-1.0..1.0f32)).sum::<f32>() * 0.866;
-                *value = *value * contrast + brightness + noise * normal;
-            }
-        }
+        intensity::change(
+            settings,
+            &mut sample.voxels,
+            &sample.inside,
+            self.window,
+            &mut rng,
+        );
         sample
     }
 
@@ -121,6 +132,7 @@ impl Sampler {
         let mut sample = Sample {
             voxels: Vec::with_capacity(num_voxels),
             labels: Vec::with_capacity(num_voxels),
+            inside: Vec::with_capacity(num_voxels),
         };
         let [depth, height, width] = case.shape;
         // An odd difference of edges leaves half a voxel; inference rounds it down, and so
@@ -153,6 +165,7 @@ impl Sampler {
                     });
                     let base = place.map(f32::floor);
                     let mut value = 0.0;
+                    let mut share_inside = 0.0;
                     shares.fill(0.0);
                     for corner in 0..8 {
                         let step = [corner >> 2 & 1, corner >> 1 & 1, corner & 1];
@@ -181,6 +194,7 @@ impl Sampler {
                             let index =
                                 (at[0] as usize * height + at[1] as usize) * width + at[2] as usize;
                             value += weight * case.voxels[index];
+                            share_inside += weight;
                             shares[usize::from(case.labels[index])] += weight;
                         } else {
                             shares[0] += weight;
@@ -194,11 +208,37 @@ impl Sampler {
                     }
                     sample.voxels.push(value);
                     sample.labels.push(label as u8);
+                    sample.inside.push(share_inside >= 0.5);
                 }
             }
         }
         sample
     }
+}
+
+/// A voxel of a foreground class, the class drawn first; none if there is no foreground.
+fn labelled_voxel(case: &TrainingCase, num_classes: usize, rng: &mut StdRng) -> Option<[usize; 3]> {
+    let mut counts = vec![0usize; num_classes];
+    for label in &case.labels {
+        counts[usize::from(*label)] += 1;
+    }
+    let present: Vec<usize> = (1..num_classes)
+        .filter(|class| counts[*class] > 0)
+        .collect();
+    if present.is_empty() {
+        return None;
+    }
+    let class = present[rng.random_range(0..present.len())];
+    let number = rng.random_range(0..counts[class]);
+    let index = (0..case.labels.len())
+        .filter(|&i| usize::from(case.labels[i]) == class)
+        .nth(number)?;
+    let [_, height, width] = case.shape;
+    Some([
+        index / (height * width),
+        index / width % height,
+        index % width,
+    ])
 }
 
 fn diagonal(values: [f32; 3]) -> [[f32; 3]; 3] {
@@ -226,6 +266,7 @@ fn rotation(angles: [f32; 3]) -> [[f32; 3]; 3] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::recipe::RandomChange;
     use super::*;
 
     /// Intensity tells the label, so that any misalignment shows.
@@ -261,6 +302,10 @@ mod tests {
                 contrast: 0.2,
                 brightness: 0.2,
                 noise: 0.1,
+                gamma: RandomChange::default(),
+                bias_field: RandomChange::default(),
+                low_resolution: RandomChange::default(),
+                balanced: 0.0,
             },
             [16, 24, 20],
             3,
@@ -285,6 +330,57 @@ mod tests {
             assert_eq!(wrong, 0, "window {index}");
             assert!(sample.labels.contains(&1) && sample.labels.contains(&2));
         }
+    }
+
+    /// What lies beyond the scan is background, and no change of intensities touches it.
+    #[test]
+    fn beyond_the_scan_there_is_nothing() {
+        let case = case([10, 15, 12]);
+        let sampler = sampler(1.0);
+        let mut seen = 0;
+        for index in 0..20 {
+            let sample = sampler.draw(&case, 0, index);
+            for ((value, label), inside) in
+                sample.voxels.iter().zip(&sample.labels).zip(&sample.inside)
+            {
+                if !inside {
+                    seen += 1;
+                    assert_eq!((*value, *label), (0.0, 0));
+                }
+            }
+        }
+        assert!(seen > 20 * 1000);
+    }
+
+    /// A speck of one label in a large volume is rarely met by chance and always when balanced.
+    #[test]
+    fn balanced_windows_hold_rare_labels() {
+        let shape = [60, 60, 60];
+        let mut labels = vec![0; 60 * 60 * 60];
+        labels[..40 * 60 * 60].fill(1);
+        labels[(55 * 60 + 50) * 60 + 5] = 2;
+        let case = TrainingCase {
+            name: "speck".into(),
+            voxels: vec![0.0; labels.len()],
+            labels,
+            shape,
+            spacing_mm: [1.0; 3],
+        };
+        let share = |balanced: f32| {
+            let mut sampler = sampler(0.0);
+            sampler.augmentation.balanced = balanced;
+            sampler.augmentation.affine = 0.0;
+            sampler.augmentation.flip_slices = 0.0;
+            sampler.augmentation.shift_voxels = 0.0;
+            (0..40)
+                .filter(|&index| sampler.draw(&case, 0, index).labels.contains(&2))
+                .count()
+        };
+        assert!(share(0.0) < 10);
+        assert!(
+            (12..=30).contains(&share(1.0)),
+            "about half are drawn for the rare label"
+        );
     }
 
     #[test]

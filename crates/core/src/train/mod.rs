@@ -6,6 +6,7 @@ pub mod clip;
 pub mod dataset;
 pub mod ema;
 pub mod freeze;
+pub mod intensity;
 pub mod loss;
 pub mod network;
 pub mod recipe;
@@ -16,7 +17,7 @@ pub mod validate;
 
 pub use dataset::{Dataset, TrainingCase};
 pub use recipe::Recipe;
-pub use trainer::{Event, Trainer};
+pub use trainer::{Event, Start, Trainer};
 
 use std::path::PathBuf;
 

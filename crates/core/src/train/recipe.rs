@@ -176,4 +176,27 @@ pub struct Augmentation {
     pub brightness: f32,
     /// Largest standard deviation of added noise, likewise.
     pub noise: f32,
+    /// A curve over intensities, of exponent 2^−limit to 2^limit; mean and deviation are kept.
+    #[serde(default)]
+    pub gamma: RandomChange,
+    /// A smooth factor over the window, from 2^−limit to 2^limit.
+    #[serde(default)]
+    pub bias_field: RandomChange,
+    /// Voxels up to 1 + limit times as long, interpolated back.
+    #[serde(default)]
+    pub low_resolution: RandomChange,
+    /// Chance that a window of a larger scan has a labelled voxel in its middle, the label drawn
+    /// first, so that rare ones are seen as often as common ones.
+    #[serde(default)]
+    pub balanced: f32,
+}
+
+/// A change that happens by chance, up to a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RandomChange {
+    /// Of happening, 0 … 1.
+    pub chance: f32,
+    /// Largest strength.
+    pub limit: f32,
 }

@@ -41,7 +41,16 @@ pub struct Trainer<'a> {
     dataset: &'a Dataset,
     device: Device,
     folder: RunFolder,
-    start: Option<NamedTensors>,
+    start: Option<Start>,
+}
+
+/// Weights that a run begins with.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// Of a transformer, under the names `vit.…`: stage 1 goes on from there.
+    Transformer(NamedTensors),
+    /// Of a whole network: stage 2 goes on from there, and there is no stage 1.
+    Network(NamedTensors),
 }
 
 impl<'a> Trainer<'a> {
@@ -86,10 +95,14 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Begins with the transformer of another training: parameters under the names `vit.…`.
-    pub fn with_start(mut self, transformer: NamedTensors) -> Self {
-        self.start = Some(transformer);
+    /// Begins with the weights of another training.
+    pub fn with_start(mut self, start: Start) -> Self {
+        self.start = Some(start);
         self
+    }
+
+    fn has_stage1(&self) -> bool {
+        self.recipe.stage1.epochs > 0 && !matches!(self.start, Some(Start::Network(_)))
     }
 
     /// Trains both stages to their end.
@@ -110,7 +123,7 @@ impl<'a> Trainer<'a> {
         };
         device.clone().inner().seed(self.recipe.seed);
         let stage1_path = self.folder.0.join("stage1.safetensors");
-        if state.stage < 2 && self.recipe.stage1.epochs > 0 {
+        if state.stage < 2 && self.has_stage1() {
             let start = self.started(SliceSegmenter::init(&architecture, device))?;
             stage(1, &self.recipe.stage1).run(
                 || start.clone(),
@@ -123,7 +136,7 @@ impl<'a> Trainer<'a> {
         let fresh = || architecture.init(device);
         let from_stage1 = || -> Result<DinoMed3d, TrainError> {
             let network = fresh();
-            if self.recipe.stage1.epochs == 0 {
+            if !self.has_stage1() {
                 return self.started(network);
             }
             let tensors = crate::weights::decode(&self.folder.read(&stage1_path)?)?;
@@ -145,13 +158,17 @@ impl<'a> Trainer<'a> {
         Ok(state)
     }
 
-    /// `network` with the transformer that the run begins with.
+    /// `network` with the weights that the run begins with.
     fn started<M: Module>(&self, network: M) -> Result<M, TrainError> {
-        let Some(transformer) = &self.start else {
-            return Ok(network);
+        let tensors = match &self.start {
+            None => return Ok(network),
+            Some(Start::Network(tensors)) => tensors.clone(),
+            Some(Start::Transformer(transformer)) => {
+                let mut tensors = named_tensors(&network);
+                tensors.extend(transformer.clone());
+                tensors
+            }
         };
-        let mut tensors = named_tensors(&network);
-        tensors.extend(transformer.clone());
         Ok(load_into(network, tensors)?)
     }
 }
