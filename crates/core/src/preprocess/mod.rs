@@ -9,6 +9,7 @@ mod normalize;
 mod resample;
 
 pub use grid::ModelGrid;
+#[cfg(feature = "train")]
 pub(crate) use resample::AxisWeights;
 
 use serde::{Deserialize, Serialize};
