@@ -107,6 +107,18 @@ test("a training begins with a transformer", () => {
   const trained = dinomed3d(...words, "--init", from, "--fold", "centre");
   assert.equal(trained.status, 0, trained.stderr);
   assert.match(readFileSync(join(run, "recipe.toml"), "utf8"), /initialization = "DINOv3, official \(tiny\.safetensors\)"/);
+
+  // Its stage 1 begins another training, and so does the whole network.
+  for (const [name, file] of [["second", "stage1.safetensors"], ["third", "last.safetensors"]]) {
+    const again = ["train", "--recipe", recipe, "--data", data, "--out", join(folder, name), "--stage1-epochs", "1", "--stage2-epochs", "1"];
+    const folded = dinomed3d(...again, "--init", join(run, file), "--fold", "mean");
+    assert.equal(folded.status, 2);
+    assert.match(folded.stderr, /--fold is for DINOv3/);
+    const said = dinomed3d(...again, "--init", join(run, file));
+    assert.equal(said.status, 0, said.stderr);
+    const stages = readFileSync(join(folder, name, "log.csv"), "utf8").trim().split("\n").slice(1).map((row) => row[0]);
+    assert.deepEqual(stages, file.startsWith("stage1") ? ["1", "2"] : ["2"]);
+  }
 });
 
 /** The keys of the reference's stage 2, made as wide and deep as `paper-s`. */
@@ -137,6 +149,14 @@ test("a stage 2 of the authors' code becomes a model that segments", { skip: wit
   const manifest = JSON.parse(readFileSync(join(output, "manifest.json"), "utf8"));
   assert.deepEqual(manifest.labels.map(({ name }) => name), ["background", "core", "rim"]);
   assert.deepEqual(manifest.window, [16, 16, 16]);
+
+  // What is there stays there.
+  const again = dinomed3d(...words, "--recipe", recipe);
+  assert.equal(again.status, 2);
+  assert.match(again.stderr, /manifest\.json is there already/);
+  const wrong = ["convert", "--from", from, "--preset", "paper-s", "-o", join(folder, "other"), "--labels", "one"];
+  assert.match(dinomed3d(...wrong).stderr, /1 labels are named, the checkpoint has 2/);
+  assert.ok(!existsSync(join(folder, "other")));
 
   const scan = join(folder, "scan.nii");
   writeFileSync(scan, makeNifti([20, 18, 17], (x, y, z) => x * y + z));

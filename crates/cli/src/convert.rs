@@ -78,6 +78,12 @@ impl From<Storage> for Quantization {
 /// # Errors
 /// A file that can't be read, is not of the preset, or an output that can't be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    for name in [MANIFEST_FILE, WEIGHTS_FILE] {
+        let path = args.output.join(name);
+        if path.exists() {
+            bail!("{} is there already; choose another folder", path.display());
+        }
+    }
     let checkpoint = Checkpoint::open(&args.from)?;
     let identity =
         Identity::of(&checkpoint).with_context(|| format!("in {}", args.from.display()))?;
@@ -90,8 +96,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         error.expected.extend(transformers);
         error
     })?;
-    let classes = identity.num_classes;
-    match (identity.source, classes) {
+    if matches!(
+        identity.source,
+        Source::AuthorsStage1 | Source::AuthorsStage2
+    ) {
+        check_head(&args, &identity)?;
+    }
+    match (identity.source, identity.num_classes) {
         (Source::AuthorsStage1, Some(classes)) => {
             stage1(&args, &checkpoint, &identity, &preset.config(classes))
         }
@@ -105,6 +116,31 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             DinoV3::ALL.map(|(name, _)| name).join(", ")
         ),
     }
+}
+
+/// Says what is wrong with the sizes that a checkpoint tells of itself, before anything is written.
+fn check_head(args: &Args, identity: &Identity) -> anyhow::Result<()> {
+    let Some(classes) = identity.num_classes else {
+        bail!(
+            "{} is {} without its head, so that the number of classes is not known",
+            args.from.display(),
+            identity.source
+        );
+    };
+    if !(2..=256).contains(&classes) {
+        bail!("the checkpoint has {classes} classes, expected are 2 to 256");
+    }
+    if identity.lora_rank == Some(0) {
+        bail!("the checkpoint's LoRA has rank 0");
+    }
+    if !args.labels.is_empty() && args.labels.len() != classes - 1 {
+        bail!(
+            "{} labels are named, the checkpoint has {} beside background",
+            args.labels.len(),
+            classes - 1
+        );
+    }
+    Ok(())
 }
 
 fn describe(identity: &Identity) -> String {
@@ -301,12 +337,6 @@ fn manifest(
     check: dinomed3d_core::manifest::SelfCheck,
 ) -> anyhow::Result<ModelManifest> {
     let foreground = architecture.num_classes - 1;
-    if !args.labels.is_empty() && args.labels.len() != foreground {
-        bail!(
-            "{} labels are named, the checkpoint has {foreground} beside background",
-            args.labels.len()
-        );
-    }
     let name = |index: usize| match args.labels.get(index) {
         Some(name) => name.clone(),
         None => format!("label {}", index + 1),
@@ -361,7 +391,9 @@ fn manifest(
         preprocessing,
         window: recipe.as_ref().map_or(WINDOW, |r| r.window),
         overlap: recipe.as_ref().map_or(0.5, |r| r.overlap),
-        blending: recipe.as_ref().map_or(Blending::Mean, |r| r.blending),
+        blending: recipe
+            .as_ref()
+            .map_or(Blending::Mean, |r| r.blending.unwrap_or(Blending::Mean)),
         extent_mm: None,
         architecture,
         weights,

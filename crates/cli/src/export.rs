@@ -90,7 +90,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         preprocessing: recipe.preprocessing.clone(),
         window: recipe.window,
         overlap: recipe.overlap,
-        blending: recipe.blending,
+        blending: recipe.blending.unwrap_or_default(),
         extent_mm: Some(extent),
         architecture,
         weights: WeightsFile {
@@ -103,7 +103,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         training: TrainingFacts {
             data: recipe.data.source.clone(),
             data_licence: recipe.data.licence.clone(),
-            licence: recipe.data.weights_licence.clone(),
+            licence: weights_licence(&recipe),
             attribution: recipe.data.attribution.clone(),
             initialization: recipe.initialization.clone(),
             num_training: dataset.training.len(),
@@ -142,4 +142,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     folder.write(MANIFEST_FILE, &readable_json(&manifest)?)?;
     folder.write("README.md", card.to_string().as_bytes())?;
     folder.list()
+}
+
+/// The recipe's licence of the weights, with DINOv3's where they derive from it.
+fn weights_licence(recipe: &Recipe) -> String {
+    let licence = &recipe.data.weights_licence;
+    if recipe.initialization.contains("DINOv3") {
+        format!(
+            "{licence}; derived from DINOv3 weights and so under the DINOv3 License, a copy of which goes with them"
+        )
+    } else {
+        licence.clone()
+    }
 }

@@ -88,10 +88,10 @@ impl ModelCard<'_> {
             ),
             (
                 "training began with",
-                format!(
-                    "{} weights: no DINOv3 weights are in here",
-                    training.initialization
-                ),
+                match training.initialization.as_str() {
+                    "random" => "random weights: no DINOv3 weights are in here".to_owned(),
+                    other => other.to_owned(),
+                },
             ),
             (
                 "steps",

@@ -1,12 +1,13 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::device;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use dinomed3d_core::model::vit::VitConfig;
+use dinomed3d_core::train::checkpoint::RunFolder;
 use dinomed3d_core::train::{Dataset, Event, Recipe, Start, Trainer};
 use dinomed3d_core::weights::decode;
 use dinomed3d_core::weights::fold::Folding;
-use dinomed3d_core::weights::import::initialize::transformer;
+use dinomed3d_core::weights::import::initialize::{transformer, transformer_shapes};
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Source};
 use std::collections::VecDeque;
 use std::io::Write;
@@ -32,8 +33,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
     /// How patch weights of colour images come to see slices: rgb, centre or mean.
-    #[arg(long, value_name = "HOW", default_value = "rgb", requires = "init")]
-    fold: Fold,
+    /// For DINOv3 only; rgb when not said.
+    #[arg(long, value_name = "HOW", requires = "init")]
+    fold: Option<Fold>,
     /// Go on after the last whole epoch of an earlier run in the same folder.
     #[arg(long)]
     resume: bool,
@@ -48,17 +50,54 @@ pub struct Args {
     seed: Option<u64>,
 }
 
+/// What an interrupted run began with; it has to be given again if nothing of it was saved yet.
+fn earlier_initialization(folder: &Path) -> anyhow::Result<String> {
+    let path = folder.join("recipe.toml");
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let recipe: Recipe = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    let has_begun = RunFolder(folder.to_owned()).state()?.is_some();
+    if !has_begun && recipe.initialization != "random" {
+        bail!(
+            "the run began with {} and was stopped before its first epoch ended; give the same --init again",
+            recipe.initialization
+        );
+    }
+    Ok(recipe.initialization)
+}
+
 /// The weights of a checkpoint, and where they come from.
-fn beginning(path: &Path, vit: &VitConfig, folding: Folding) -> anyhow::Result<(Start, Source)> {
+fn beginning(
+    path: &Path,
+    vit: &VitConfig,
+    folding: Option<Folding>,
+) -> anyhow::Result<(Start, Source)> {
     let checkpoint = Checkpoint::open(path)?;
     let source = Identity::of(&checkpoint)?.source;
+    if folding.is_some() && !source.sees_colours() {
+        bail!(
+            "--fold is for DINOv3's own files, whose patches are of colour images; this is {source}"
+        );
+    }
     if source == Source::DinoMed3d {
         // Perhaps in eight bits, which only our own reader knows.
-        let tensors = decode(&std::fs::read(path)?)?;
+        let mut tensors = decode(&std::fs::read(path)?)?;
         if tensors.keys().any(|name| name.starts_with("decoder.")) {
             return Ok((Start::Network(tensors), source));
         }
+        tensors.retain(|name, _| name.starts_with("vit."));
+        for (name, shape) in transformer_shapes(vit) {
+            match tensors.get(&name) {
+                None => bail!("it lacks {name}"),
+                Some(tensor) if tensor.shape != shape => {
+                    bail!("{name}: found {:?}, expected {shape:?}", tensor.shape)
+                }
+                Some(_) => {}
+            }
+        }
+        return Ok((Start::Transformer(tensors), source));
     }
+    let folding = folding.unwrap_or(Folding::Rgb);
     let (_, tensors) = transformer(&checkpoint, vit, folding)?;
     Ok((Start::Transformer(tensors), source))
 }
@@ -102,6 +141,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     if let Some(seed) = args.seed {
         recipe.seed = seed;
     }
+    recipe.check()?;
+    if args.resume && args.init.is_none() {
+        recipe.initialization = earlier_initialization(&args.out)?;
+    }
     let device = device(&args.device)?;
     eprintln!("reading {}", args.data.display());
     let dataset = Dataset::load(&args.data, &recipe.preprocessing, recipe.validation_every)?;
@@ -119,7 +162,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         None => None,
         Some(path) => {
             let vit = recipe.architecture(dataset.labels.len())?.vit;
-            let (start, source) = beginning(path, &vit, args.fold.into())
+            let (start, source) = beginning(path, &vit, args.fold.map(Folding::from))
                 .with_context(|| format!("beginning with {}", path.display()))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             recipe.initialization = format!("{source} ({name})");

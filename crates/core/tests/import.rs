@@ -341,6 +341,37 @@ fn torch_files_of_every_precision_are_read() {
     }
 }
 
+/// Layers without parameters leave gaps in the numbers of a sequence; they are part of the names.
+#[test]
+fn torch_files_keep_their_names() {
+    let names = [
+        "adapter_3d.up4.0.weight",
+        "adapter_3d.up4.3.weight",
+        "blocks.2.x",
+        "blocks.5.x",
+    ];
+    let entries: Vec<(String, Entry)> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), Entry::Tensor(filled(name, &[2]))))
+        .collect();
+    let checkpoint = Checkpoint::open(&scratch(&torch_file(&entries, Precision::Float))).unwrap();
+    assert_eq!(checkpoint.names().collect::<Vec<_>>(), names);
+}
+
+/// Our own stage 1 gives its transformer and keeps its head; slices are not colours, and nothing
+/// is folded.
+#[test]
+fn our_own_transformer_is_taken_from_stage_1() {
+    let (_, ours) = whole(&checkpoint(&official())).unwrap();
+    let mut stage1 = ours.clone();
+    stage1.insert("head.classifier.weight".into(), filled("w", &[16, 3]));
+    stage1.insert("head.classifier.bias".into(), filled("b", &[3]));
+    let stage1 = checkpoint(&stage1);
+    let (identity, tensors) = transformer(&stage1, &config(), Folding::Mean).unwrap();
+    assert_eq!(identity.source, Source::DinoMed3d);
+    assert_eq!(tensors, ours);
+}
+
 #[test]
 fn weights_that_are_not_finite_are_refused() {
     let weights: Vec<(String, Entry)> = official()

@@ -1,6 +1,7 @@
 //! A training run on made-up cases: it learns, and it survives being stopped.
 
 use burn::tensor::Device;
+use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::preprocess::Preprocessing;
@@ -249,6 +250,62 @@ fn a_run_begins_with_a_network() {
         for (a, b) in last[name].values.iter().zip(&tensor.values) {
             assert!((a - b).abs() < 1e-6, "{name}: {a} against {b}");
         }
+    }
+}
+
+/// A network whose LoRA was merged goes on with fresh LoRA, which changes nothing.
+#[test]
+fn a_merged_network_goes_on_with_fresh_lora() {
+    let mut recipe = recipe();
+    let mut config = recipe.architecture(2).unwrap();
+    config.adaptation = Adaptation::None;
+    let start = named_tensors(&config.init(&Device::flex()));
+    config.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2));
+    recipe.architecture = Some(Architecture::Config(Box::new(config)));
+    recipe.stage2.learning_rate = 0.0;
+    recipe.stage2.epochs = 1;
+    let [_, last] = run("merged", &recipe, Some(Start::Network(start.clone())));
+    assert_eq!(last.len(), start.len() + 2 * (2 * 4 + 1));
+    for (name, tensor) in &start {
+        for (a, b) in last[name].values.iter().zip(&tensor.values) {
+            assert!((a - b).abs() < 1e-6, "{name}: {a} against {b}");
+        }
+    }
+}
+
+/// Settings that can't work are named before anything is done.
+#[test]
+fn a_recipe_that_can_not_work_is_refused() {
+    type Spoil = fn(&mut Recipe);
+    let cases: [(&str, Spoil); 6] = [
+        ("gamma.chance", |r| r.augmentation.gamma.chance = 1.5),
+        ("balanced", |r| r.augmentation.balanced = -0.1),
+        ("scale", |r| r.augmentation.scale = [1.2, 0.8]),
+        ("stage2.batch-size", |r| r.stage2.batch_size = 0),
+        ("window", |r| r.window = [0, 8, 8]),
+        ("overlap", |r| r.overlap = f32::NAN),
+    ];
+    assert!(recipe().check().is_ok());
+    for (name, spoil) in cases {
+        let mut recipe = recipe();
+        spoil(&mut recipe);
+        let error = recipe.check().unwrap_err().to_string();
+        assert!(error.contains(name), "{name}: {error}");
+    }
+    type SpoilNetwork = fn(&mut DinoMed3dConfig);
+    let networks: [(&str, SpoilNetwork); 4] = [
+        ("in_channels", |c| c.num_neighbours = 2),
+        ("num_heads", |c| c.vit.num_heads = 3),
+        ("depth", |c| c.vit.depth = 0),
+        ("detail", |c| c.detail.blocks = [1, 1, 1]),
+    ];
+    for (name, spoil) in networks {
+        let mut recipe = recipe();
+        let mut config = recipe.architecture(2).unwrap();
+        spoil(&mut config);
+        recipe.architecture = Some(Architecture::Config(Box::new(config)));
+        let error = recipe.architecture(2).unwrap_err().to_string();
+        assert!(error.contains(name), "{name}: {error}");
     }
 }
 

@@ -98,15 +98,13 @@ impl Sampler {
             .then(|| labelled_voxel(case, self.num_classes, &mut rng))
             .flatten();
         let shift: [f32; 3] = std::array::from_fn(|axis| {
-            let limit = case.shape[axis].saturating_sub(self.window[axis]) as f32 / 2.0;
-            let cut = match target {
-                Some(voxel) => {
-                    let middle = (case.shape[axis] as f32 - 1.0) / 2.0;
-                    (voxel[axis] as f32 - middle).clamp(-limit, limit)
-                }
-                None => symmetric(&mut rng, limit),
+            // Whole voxels, as in inference: half of one would blur every image.
+            let room = case.shape[axis].saturating_sub(self.window[axis]);
+            let start = match target {
+                Some(voxel) => voxel[axis].saturating_sub(self.window[axis] / 2).min(room),
+                None => rng.random_range(0..=room),
             };
-            cut + symmetric(&mut rng, settings.shift_voxels).round()
+            start as f32 - (room / 2) as f32 + symmetric(&mut rng, settings.shift_voxels).round()
         });
         let mut sample = self.resample(case, matrix, shift);
 
@@ -350,6 +348,36 @@ mod tests {
             }
         }
         assert!(seen > 20 * 1000);
+    }
+
+    /// A window of a larger scan holds its voxels, not means of neighbours.
+    #[test]
+    fn windows_of_a_large_scan_are_sharp() {
+        for shape in [[31, 40, 33], [30, 41, 36]] {
+            let count = shape.iter().product::<usize>();
+            let case = TrainingCase {
+                name: "large".into(),
+                voxels: (0..count).map(|i| 1.0 + i as f32).collect(),
+                labels: (0..count).map(|i| (i % 3) as u8).collect(),
+                shape,
+                spacing_mm: [1.0; 3],
+            };
+            for balanced in [0.0, 1.0] {
+                let mut sampler = sampler(0.0);
+                sampler.augmentation.balanced = balanced;
+                sampler.augmentation.affine = 0.0;
+                sampler.augmentation.flip_slices = 0.0;
+                sampler.augmentation.shift_voxels = 0.0;
+                for index in 0..10 {
+                    let sample = sampler.draw(&case, 0, index);
+                    assert!(sample.inside.iter().all(|inside| *inside));
+                    for (value, label) in sample.voxels.iter().zip(&sample.labels) {
+                        let i = *value as usize - 1;
+                        assert_eq!((*value, *label), (case.voxels[i], case.labels[i]));
+                    }
+                }
+            }
+        }
     }
 
     /// A speck of one label in a large volume is rarely met by chance and always when balanced.

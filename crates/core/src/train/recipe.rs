@@ -3,6 +3,8 @@
 use super::TrainError;
 use crate::infer::Blending;
 use crate::model::DinoMed3dConfig;
+use crate::model::adaptation::Adaptation;
+use crate::model::decoder::DecoderConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::Preprocessing;
 use serde::de::value::MapAccessDeserializer;
@@ -34,9 +36,9 @@ pub struct Recipe {
     pub window: [usize; 3],
     /// Fraction by which windows overlap in inference.
     pub overlap: f32,
-    /// How windows are laid and joined.
+    /// How windows are laid and joined; smoothly when absent.
     #[serde(default)]
-    pub blending: Blending,
+    pub blending: Option<Blending>,
     /// Seed of weights, order and augmentation.
     pub seed: u64,
     /// Every n-th case in sorted order, from the first, validates.
@@ -94,6 +96,68 @@ impl<'de> Deserialize<'de> for Architecture {
 }
 
 impl Recipe {
+    /// Whether its settings can work.
+    ///
+    /// # Errors
+    /// [`TrainError::Recipe`], which names the first one that can't.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let a = &self.augmentation;
+        for (name, chance) in [
+            ("flip-slices", a.flip_slices),
+            ("affine", a.affine),
+            ("intensity", a.intensity),
+            ("gamma.chance", a.gamma.chance),
+            ("bias-field.chance", a.bias_field.chance),
+            ("low-resolution.chance", a.low_resolution.chance),
+            ("balanced", a.balanced),
+        ] {
+            expect((0.0..=1.0).contains(&chance), name, chance, "0 to 1")?;
+        }
+        let [low, high] = a.scale;
+        let scale = format!("{low} to {high}");
+        expect(
+            0.0 < low && low <= high,
+            "scale",
+            scale,
+            "two positive numbers, the smaller first",
+        )?;
+        for (name, limit) in [
+            ("gamma.limit", a.gamma.limit),
+            ("bias-field.limit", a.bias_field.limit),
+            ("low-resolution.limit", a.low_resolution.limit),
+            ("noise", a.noise),
+            ("shift-voxels", a.shift_voxels),
+        ] {
+            expect(limit.is_finite() && limit >= 0.0, name, limit, "0 or more")?;
+        }
+        let window = format!("{:?}", self.window);
+        expect(
+            !self.window.contains(&0),
+            "window",
+            window,
+            "three positive edges",
+        )?;
+        expect(
+            (0.0..=0.9).contains(&self.overlap),
+            "overlap",
+            self.overlap,
+            "0 to 0.9",
+        )?;
+        for (stage, settings) in [("stage1", &self.stage1), ("stage2", &self.stage2)] {
+            let name = format!("{stage}.batch-size");
+            expect(
+                settings.batch_size > 0,
+                &name,
+                settings.batch_size,
+                "1 or more",
+            )?;
+            let name = format!("{stage}.windows-per-case");
+            let windows = settings.windows_per_case;
+            expect(windows > 0, &name, windows, "1 or more")?;
+        }
+        Ok(())
+    }
+
     /// The network for `num_classes` classes, background included.
     ///
     /// # Errors
@@ -111,9 +175,79 @@ impl Recipe {
                     config.num_classes
                 )))
             }
-            Some(Architecture::Config(config)) => Ok((**config).clone()),
+            Some(Architecture::Config(config)) => {
+                check_network(config)?;
+                Ok((**config).clone())
+            }
         }
     }
+}
+
+/// Whether the parts of a network that somebody wrote down fit each other.
+fn check_network(config: &DinoMed3dConfig) -> Result<(), TrainError> {
+    let vit = &config.vit;
+    let channels = 2 * config.num_neighbours + 1;
+    let expected = format!("{channels}, for {} neighbours", config.num_neighbours);
+    expect(
+        vit.in_channels == channels,
+        "in_channels",
+        vit.in_channels,
+        &expected,
+    )?;
+    expect(vit.depth > 0, "depth", vit.depth, "1 or more")?;
+    let divides = vit.num_heads > 0 && vit.embed_dim.is_multiple_of(4 * vit.num_heads);
+    let heads = format!("{} in width {}", vit.num_heads, vit.embed_dim);
+    expect(
+        divides,
+        "num_heads",
+        heads,
+        "heads whose width is a multiple of 4",
+    )?;
+    let patch = vit.patch_size;
+    expect(
+        patch > 0 && patch.is_multiple_of(4),
+        "patch_size",
+        patch,
+        "a multiple of 4",
+    )?;
+    if let Adaptation::Lora(lora) = &config.adaptation {
+        expect(lora.rank > 0, "rank", lora.rank, "1 or more")?;
+        expect(
+            (0.0..1.0).contains(&lora.dropout),
+            "dropout",
+            lora.dropout,
+            "0 to below 1",
+        )?;
+    }
+    let found = format!("detail stream of channels {:?}", config.detail.channels());
+    let channels = config.detail.channels();
+    match &config.decoder {
+        DecoderConfig::Light(_) => expect(
+            channels.len() == 2,
+            "detail",
+            found,
+            "one that begins at half size",
+        ),
+        DecoderConfig::UperNet(decoder) => {
+            let fits = channels.len() == 3 && channels[2] == decoder.channels;
+            let expected = format!("full size first and {} channels last", decoder.channels);
+            expect(fits, "detail", found, &expected)
+        }
+    }
+}
+
+fn expect(
+    holds: bool,
+    name: &str,
+    found: impl std::fmt::Display,
+    expected: &str,
+) -> Result<(), TrainError> {
+    if holds {
+        return Ok(());
+    }
+    Err(TrainError::Recipe(format!(
+        "the recipe's {name} is {found}, expected is {expected}"
+    )))
 }
 
 fn random() -> String {

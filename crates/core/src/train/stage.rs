@@ -120,7 +120,7 @@ impl Stage<'_> {
                 Windowing {
                     window: self.recipe.window,
                     overlap: self.recipe.overlap,
-                    blending: self.recipe.blending,
+                    blending: self.recipe.blending.unwrap_or_default(),
                 },
                 &plain_device,
             )?;

@@ -68,6 +68,7 @@ impl<'a> Trainer<'a> {
         folder: &Path,
         resume: bool,
     ) -> Result<Self, TrainError> {
+        recipe.check()?;
         std::fs::create_dir_all(folder).map_err(|source| TrainError::File {
             path: folder.to_owned(),
             source,
@@ -162,7 +163,13 @@ impl<'a> Trainer<'a> {
     fn started<M: Module>(&self, network: M) -> Result<M, TrainError> {
         let tensors = match &self.start {
             None => return Ok(network),
-            Some(Start::Network(tensors)) => tensors.clone(),
+            // LoRA may have been merged; a fresh one changes nothing.
+            Some(Start::Network(trained)) => {
+                let mut tensors = named_tensors(&network);
+                tensors.retain(|name, _| name.contains(".lora."));
+                tensors.extend(trained.clone());
+                tensors
+            }
             Some(Start::Transformer(transformer)) => {
                 let mut tensors = named_tensors(&network);
                 tensors.extend(transformer.clone());

@@ -38,6 +38,8 @@ impl Checkpoint {
                 .map_err(|e| error(e.to_string()))?
         } else {
             PytorchStore::from_file(path)
+                // Names as they are: a sequence's layers without parameters leave gaps in them.
+                .map_indices_contiguous(false)
                 .get_all_tensors()
                 .cloned()
                 .map_err(|e| error(e.to_string()))?

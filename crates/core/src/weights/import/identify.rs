@@ -33,6 +33,13 @@ impl Source {
     ];
 }
 
+impl Source {
+    /// Whether its patches are of colour images, not of slices and their neighbours.
+    pub fn sees_colours(self) -> bool {
+        matches!(self, Self::HuggingFace | Self::Timm | Self::Official)
+    }
+}
+
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -106,9 +113,10 @@ impl Identity {
         let (num_classes, lora_rank) = match source {
             Source::AuthorsStage2 => (
                 rows("decoder_final.cls_seg.weight"),
-                rows(
-                    "encoder.backbone.model.base_model.model.patch_embed.proj.lora_A.default.weight",
-                ),
+                checkpoint
+                    .names()
+                    .find(|name| name.ends_with(".lora_A.default.weight"))
+                    .and_then(|name| checkpoint.shape(name)?.first().copied()),
             ),
             Source::AuthorsStage1 => (rows("head.weight"), None),
             _ => (None, None),

@@ -22,7 +22,8 @@ pub fn transformer_shapes(config: &VitConfig) -> BTreeMap<String, Vec<usize>> {
 }
 
 /// Takes the transformer that `config` describes from a checkpoint of DINOv3, of the authors'
-/// stage 1 or of ours; patch weights of colour images are folded into the channels of a slice.
+/// stage 1 or of ours. Patch weights of DINOv3, which sees colour images, are folded into the
+/// channels of a slice; those of the others see slices already.
 ///
 /// # Errors
 /// Any [`ImportError`]; stage 2 of the authors is refused, since LoRA may be part of it.
@@ -36,12 +37,12 @@ pub fn transformer(
         return Err(ImportError::NoStart(identity.source));
     }
     let mut wanted = transformer_shapes(config);
-    let is_ours = identity.source == Source::DinoMed3d;
-    if let (false, Some(shape)) = (is_ours, wanted.get_mut(PATCH_WEIGHT)) {
+    let sees_colours = identity.source.sees_colours();
+    if let (true, Some(shape)) = (sees_colours, wanted.get_mut(PATCH_WEIGHT)) {
         shape[1] = 3;
     }
     let mut tensors = import(checkpoint, &identity, &wanted, Scope::Transformer)?.tensors;
-    if !is_ours && let Some(weight) = tensors.get_mut(PATCH_WEIGHT) {
+    if sees_colours && let Some(weight) = tensors.get_mut(PATCH_WEIGHT) {
         *weight = folding.fold(weight, config.in_channels)?;
     }
     Ok((identity, tensors))

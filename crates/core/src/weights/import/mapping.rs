@@ -1,6 +1,6 @@
 //! From a checkpoint's tensors to ours.
 
-use super::identify::Identity;
+use super::identify::{Identity, Source};
 use super::rules::{Rule, Theirs, matches};
 use super::{Checkpoint, ImportError, Mismatch};
 use crate::weights::{NamedTensor, NamedTensors};
@@ -66,7 +66,7 @@ pub fn import(
             outside += 1;
         } else if identity.ignores(name) {
             ignored.push(name.to_owned());
-        } else if scope == Scope::Whole || is_of_transformer(&rules, name) {
+        } else if scope == Scope::Whole || is_of_transformer(identity, &rules, name) {
             mismatch.left_over.push(name.to_owned());
         } else {
             outside += 1;
@@ -107,7 +107,11 @@ fn find<'a>(rules: &'a [Rule], ours: &str) -> Option<(&'a Rule, String)> {
 }
 
 /// Whether a tensor would be of the transformer, or is not known at all.
-fn is_of_transformer(rules: &[Rule], theirs: &str) -> bool {
+fn is_of_transformer(identity: &Identity, rules: &[Rule], theirs: &str) -> bool {
+    if identity.source == Source::DinoMed3d {
+        let name = theirs.strip_prefix(&identity.prefix).unwrap_or(theirs);
+        return name.starts_with("vit.");
+    }
     let mut others = rules.iter().filter(|rule| !rule.ours.starts_with("vit."));
     !others.any(|rule| {
         let names = rule.theirs.names();
