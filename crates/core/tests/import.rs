@@ -4,17 +4,24 @@
 mod torch_file;
 
 use burn::tensor::{Device, Distribution, Tensor};
+use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::model::adaptation::Adaptation;
+use dinomed3d_core::model::decoder::DecoderConfig;
+use dinomed3d_core::model::detail::DetailConfig;
 use dinomed3d_core::model::feed_forward::FeedForwardKind;
+use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::model::slices::{EndSlices, stack_neighbours};
+use dinomed3d_core::model::upernet::UperNetConfig;
 use dinomed3d_core::model::vit::{VisionTransformer, VitConfig};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::fold::Folding;
+use dinomed3d_core::weights::import::authors;
 use dinomed3d_core::weights::import::initialize::{transformer, transformer_shapes};
+use dinomed3d_core::weights::import::rules::{Theirs, matches};
 use dinomed3d_core::weights::import::{
     Checkpoint, Identity, ImportError, Mismatch, Scope, Source, import,
 };
-use dinomed3d_core::weights::{NamedTensor, NamedTensors, encode, load_into};
+use dinomed3d_core::weights::{NamedTensor, NamedTensors, encode, load_into, parameter_shapes};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -356,6 +363,50 @@ fn torch_files_keep_their_names() {
         .collect();
     let checkpoint = Checkpoint::open(&scratch(&torch_file(&entries, Precision::Float))).unwrap();
     assert_eq!(checkpoint.names().collect::<Vec<_>>(), names);
+}
+
+/// A stage 2 of the authors' code with LoRA, as a torch file, back to the weights it was made of.
+#[test]
+fn a_stage_2_torch_file_is_read() {
+    let mut network = DinoMed3dConfig::paper(3, config());
+    network.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2));
+    network.detail = DetailConfig::paper().with_out_channels(Some(128));
+    network.decoder = DecoderConfig::UperNet(UperNetConfig::new().with_channels(128));
+    let shapes = parameter_shapes(&network.init(&Device::flex()));
+    let rules = authors::stage2("", true);
+    let mut entries = Vec::new();
+    let mut expected = NamedTensors::new();
+    for (ours, shape) in &shapes {
+        let (rule, number) = rules
+            .0
+            .iter()
+            .find_map(|rule| matches(&rule.ours, ours).map(|number| (rule, number)))
+            .unwrap_or_else(|| panic!("the table lacks {ours}"));
+        let tensor = filled(ours, shape);
+        let (name, theirs) = match &rule.theirs {
+            Theirs::Same(name) => (name, tensor.clone()),
+            Theirs::Matrix(name) => {
+                let (rows, columns) = (shape[1], shape[0]);
+                let values = (0..rows * columns)
+                    .map(|i| tensor.values[i % columns * rows + i / columns])
+                    .collect();
+                let shape = vec![rows, columns];
+                (name, NamedTensor { shape, values })
+            }
+            other => panic!("{ours} is made of {other:?}"),
+        };
+        entries.push((name.replacen('*', &number, 1), Entry::Tensor(theirs)));
+        expected.insert(ours.clone(), tensor);
+    }
+    let file = [("model_state_dict".to_owned(), Entry::Dict(entries))];
+    let bytes = torch_file(&file, Precision::Float);
+    let checkpoint = Checkpoint::open(&scratch(&bytes)).unwrap();
+    let identity = Identity::of(&checkpoint).unwrap();
+    assert_eq!(identity.source, Source::AuthorsStage2);
+    assert_eq!(identity.num_classes, Some(3));
+    assert_eq!(identity.lora_rank, Some(2));
+    let imported = import(&checkpoint, &identity, &shapes, Scope::Whole).unwrap();
+    assert_eq!(imported.tensors, expected);
 }
 
 /// Our own stage 1 gives its transformer and keeps its head; slices are not colours, and nothing
