@@ -7,7 +7,7 @@ mod memory;
 use dinomed3d_core::model::presets::Preset;
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::import::authors;
-use dinomed3d_core::weights::import::rules::{Theirs, matches};
+use dinomed3d_core::weights::import::rules::Theirs;
 use dinomed3d_core::weights::{NamedTensor, NamedTensors, encode_to_file, parameter_shapes};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -52,12 +52,7 @@ fn checkpoint() -> NamedTensors {
     let rules = authors::stage2("", true);
     let mut tensors = NamedTensors::new();
     for (ours, shape) in parameter_shapes(&network) {
-        let (rule, number) = rules
-            .0
-            .iter()
-            .find_map(|rule| matches(&rule.ours, &ours).map(|number| (rule, number)))
-            .unwrap();
-        let (name, shape) = match &rule.theirs {
+        let (name, shape) = match rules.theirs(&ours).unwrap() {
             Theirs::Same(name) => (name, shape),
             Theirs::Matrix(name) => (name, vec![shape[1], shape[0]]),
             other => unreachable!("the authors' names are single tensors: {other:?}"),
@@ -65,10 +60,7 @@ fn checkpoint() -> NamedTensors {
         let values = (0..shape.iter().product::<usize>())
             .map(|i| (i % 1013) as f32 * 1e-5)
             .collect();
-        tensors.insert(
-            name.replacen('*', &number, 1),
-            NamedTensor { shape, values },
-        );
+        tensors.insert(name, NamedTensor { shape, values });
     }
     tensors
 }

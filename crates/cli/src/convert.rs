@@ -1,19 +1,18 @@
 //! `dinomed3d convert`: from somebody's checkpoint to a model of ours.
 
+use crate::converted::{Named, manifest};
 use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
+use crate::recipe_file::read_recipe;
 use anyhow::{Context, bail};
 use burn::tensor::Device;
 use clap::ValueEnum;
-use dinomed3d_core::infer::Blending;
 use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
 use dinomed3d_core::infer::segmenter::hex;
-use dinomed3d_core::manifest::{FORMAT, Label, ModelManifest, TrainingFacts, WeightsFile};
+use dinomed3d_core::manifest::WeightsFile;
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::model::presets::{DinoV3, Preset};
 use dinomed3d_core::model::{DinoMed3dConfig, SliceSegmenter};
-use dinomed3d_core::preprocess::{Intensity, Preprocessing};
-use dinomed3d_core::train::Recipe;
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Imported, Scope, Source, import};
@@ -22,7 +21,7 @@ use dinomed3d_core::weights::{NamedTensors, decode, encode_to_file, load_into, p
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of `convert`.
 #[derive(Debug, clap::Args)]
@@ -227,7 +226,12 @@ fn stage2(
     }
     let model = load_into(config.init(&device), tensors)?;
     let check = pollster::block_on(answer(&model, CHECK_SHAPE, &device))?;
-    let manifest = manifest(args, recipe, config, weights, check)?;
+    let named = Named {
+        from: &args.from,
+        folder: &args.output,
+        labels: &args.labels,
+    };
+    let manifest = manifest(named, recipe, config, weights, check)?;
     folder.write(MANIFEST_FILE, &readable_json(&manifest)?)?;
     if args.recipe.is_none() {
         println!(
@@ -238,12 +242,6 @@ fn stage2(
         "Weights that derive from DINOv3's may be handed on under the DINOv3 License only, with a copy of it."
     );
     Ok(())
-}
-
-fn read_recipe(path: &Path) -> anyhow::Result<Recipe> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("in {}", path.display()))
 }
 
 /// Imports, and says what went where.
@@ -312,106 +310,5 @@ fn write_weights(
         bytes,
         sha256: hex(&hasher.finalize()),
         quantization,
-    })
-}
-
-/// Colours that stay apart for every kind of colour vision (Okabe and Ito 2008).
-const COLORS: [[u8; 3]; 7] = [
-    [86, 180, 233],
-    [230, 159, 0],
-    [0, 158, 115],
-    [240, 228, 66],
-    [0, 114, 178],
-    [213, 94, 0],
-    [204, 121, 167],
-];
-
-/// What the release reports: windows of sixteen slices, slices of 224 or 512.
-const WINDOW: [usize; 3] = [16, 224, 224];
-
-fn manifest(
-    args: &Args,
-    recipe: Option<Recipe>,
-    architecture: DinoMed3dConfig,
-    weights: WeightsFile,
-    check: dinomed3d_core::manifest::SelfCheck,
-) -> anyhow::Result<ModelManifest> {
-    let foreground = architecture.num_classes - 1;
-    let name = |index: usize| match args.labels.get(index) {
-        Some(name) => name.clone(),
-        None => format!("label {}", index + 1),
-    };
-    let color = |index: usize| {
-        let from_recipe = recipe.as_ref().and_then(|r| r.colors.get(index).copied());
-        from_recipe.unwrap_or(COLORS[index % COLORS.len()])
-    };
-    let background = Label {
-        value: 0,
-        name: "background".into(),
-        color: [0; 3],
-    };
-    let labels = (0..foreground).map(|index| {
-        Ok(Label {
-            value: u8::try_from(index + 1)?,
-            name: name(index),
-            color: color(index),
-        })
-    });
-    let labels = std::iter::once(Ok(background))
-        .chain(labels)
-        .collect::<anyhow::Result<_>>()?;
-    let stem = args.output.file_name().unwrap_or_default();
-    let source = args.from.file_name().unwrap_or_default().to_string_lossy();
-    let own_name = stem.to_string_lossy().into_owned();
-    let fact = |of: fn(&Recipe) -> String, otherwise: &str| {
-        recipe.as_ref().map_or_else(|| otherwise.to_owned(), of)
-    };
-    let preprocessing = recipe.as_ref().map_or(
-        Preprocessing {
-            orientation: "SPL".parse()?,
-            spacing_mm: None,
-            intensity: Intensity::PercentileZScore {
-                low_percent: 0.5,
-                high_percent: 99.5,
-            },
-        },
-        |recipe| recipe.preprocessing.clone(),
-    );
-    Ok(ModelManifest {
-        format: FORMAT,
-        title: fact(|r| r.title.clone(), &own_name),
-        name: own_name,
-        description: fact(
-            |r| r.description.clone(),
-            "Converted from a checkpoint of the authors' code.",
-        ),
-        version: "converted".into(),
-        modality: fact(|r| r.modality.clone(), "scan"),
-        labels,
-        preprocessing,
-        window: recipe.as_ref().map_or(WINDOW, |r| r.window),
-        overlap: recipe.as_ref().map_or(0.5, |r| r.overlap),
-        blending: recipe
-            .as_ref()
-            .map_or(Blending::Mean, |r| r.blending.unwrap_or(Blending::Mean)),
-        extent_mm: None,
-        architecture,
-        weights,
-        check,
-        training: TrainingFacts {
-            data: fact(|r| r.data.source.clone(), "not stated"),
-            data_licence: fact(|r| r.data.licence.clone(), "not stated"),
-            licence: fact(
-                |r| r.data.weights_licence.clone(),
-                "not stated; weights that derive from DINOv3's are under the DINOv3 License",
-            ),
-            attribution: fact(|r| r.data.attribution.clone(), "not stated"),
-            initialization: format!("converted from {source}"),
-            num_training: 0,
-            num_validation: 0,
-            steps: [0, 0],
-            seed: 0,
-        },
-        scores: None,
     })
 }

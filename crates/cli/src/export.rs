@@ -2,6 +2,7 @@
 
 use crate::model_card::ModelCard;
 use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
+use crate::recipe_file::read_recipe;
 use crate::validation::{score_model, summarize};
 use anyhow::Context;
 use burn::tensor::Device;
@@ -40,10 +41,7 @@ pub struct Args {
 /// # Errors
 /// A run or data set that cannot be read, or a folder that cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let path = args.run.join("recipe.toml");
-    let text =
-        std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let recipe: Recipe = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    let recipe = read_recipe(&args.run.join("recipe.toml"))?;
     let run = RunFolder(args.run.clone());
     let state = run
         .state()?
@@ -144,14 +142,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     folder.list()
 }
 
-/// The recipe's licence of the weights, with DINOv3's where they derive from it.
+/// The recipe's licence of the weights, and whose else holds.
 fn weights_licence(recipe: &Recipe) -> String {
     let licence = &recipe.data.weights_licence;
-    if recipe.initialization.contains("DINOv3") {
-        format!(
-            "{licence}; derived from DINOv3 weights and so under the DINOv3 License, a copy of which goes with them"
-        )
-    } else {
-        licence.clone()
+    match recipe.initialization.as_str() {
+        "random" => licence.clone(),
+        other => format!(
+            "{licence}; they began with {other}, whose licence holds too (that of DINOv3 asks for a copy of it)"
+        ),
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 mod bench;
 mod convert;
+mod converted;
 mod device;
 mod evaluate;
 mod export;
@@ -12,6 +13,7 @@ mod info;
 mod model_card;
 mod model_folder;
 mod phantom;
+mod recipe_file;
 mod sample;
 mod segment;
 mod train;

@@ -1,13 +1,14 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::device;
+use crate::recipe_file::read_recipe;
 use anyhow::{Context, bail};
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::train::checkpoint::RunFolder;
-use dinomed3d_core::train::{Dataset, Event, Recipe, Start, Trainer};
+use dinomed3d_core::train::{Dataset, Event, Start, Trainer};
 use dinomed3d_core::weights::decode;
 use dinomed3d_core::weights::fold::Folding;
-use dinomed3d_core::weights::import::initialize::{transformer, transformer_shapes};
+use dinomed3d_core::weights::import::initialize::transformer;
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Source};
 use std::collections::VecDeque;
 use std::io::Write;
@@ -52,10 +53,7 @@ pub struct Args {
 
 /// What an interrupted run began with; it has to be given again if nothing of it was saved yet.
 fn earlier_initialization(folder: &Path) -> anyhow::Result<String> {
-    let path = folder.join("recipe.toml");
-    let text =
-        std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let recipe: Recipe = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    let recipe = read_recipe(&folder.join("recipe.toml"))?;
     let has_begun = RunFolder(folder.to_owned()).state()?.is_some();
     if !has_begun && recipe.initialization != "random" {
         bail!(
@@ -79,23 +77,9 @@ fn beginning(
             "--fold is for DINOv3's own files, whose patches are of colour images; this is {source}"
         );
     }
-    if source == Source::DinoMed3d {
-        // Perhaps in eight bits, which only our own reader knows.
-        let mut tensors = decode(&std::fs::read(path)?)?;
-        if tensors.keys().any(|name| name.starts_with("decoder.")) {
-            return Ok((Start::Network(tensors), source));
-        }
-        tensors.retain(|name, _| name.starts_with("vit."));
-        for (name, shape) in transformer_shapes(vit) {
-            match tensors.get(&name) {
-                None => bail!("it lacks {name}"),
-                Some(tensor) if tensor.shape != shape => {
-                    bail!("{name}: found {:?}, expected {shape:?}", tensor.shape)
-                }
-                Some(_) => {}
-            }
-        }
-        return Ok((Start::Transformer(tensors), source));
+    let is_network = checkpoint.names().any(|name| name.starts_with("decoder."));
+    if source == Source::DinoMed3d && is_network {
+        return Ok((Start::Network(decode(&std::fs::read(path)?)?), source));
     }
     let folding = folding.unwrap_or(Folding::Rgb);
     let (_, tensors) = transformer(&checkpoint, vit, folding)?;
@@ -128,10 +112,7 @@ impl From<Fold> for Folding {
 /// # Errors
 /// A recipe, data set, device or folder that cannot be used; a loss that is not a number.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(&args.recipe)
-        .with_context(|| format!("reading {}", args.recipe.display()))?;
-    let mut recipe: Recipe =
-        toml::from_str(&text).with_context(|| format!("in {}", args.recipe.display()))?;
+    let mut recipe = read_recipe(&args.recipe)?;
     if let Some(epochs) = args.stage1_epochs {
         recipe.stage1.epochs = epochs;
     }

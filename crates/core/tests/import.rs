@@ -17,11 +17,12 @@ use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::fold::Folding;
 use dinomed3d_core::weights::import::authors;
 use dinomed3d_core::weights::import::initialize::{transformer, transformer_shapes};
-use dinomed3d_core::weights::import::rules::{Theirs, matches};
+use dinomed3d_core::weights::import::rules::Theirs;
 use dinomed3d_core::weights::import::{
     Checkpoint, Identity, ImportError, Mismatch, Scope, Source, import,
 };
 use dinomed3d_core::weights::{NamedTensor, NamedTensors, encode, load_into, parameter_shapes};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -336,14 +337,47 @@ fn torch_files_of_every_precision_are_read() {
         let checkpoint = Checkpoint::open(&scratch(&bytes)).unwrap();
         let (source, ours) = whole(&checkpoint).unwrap();
         assert_eq!(source, Source::Official);
-        assert_eq!(
-            ours.keys().collect::<Vec<_>>(),
-            expected.keys().collect::<Vec<_>>()
-        );
-        for (name, tensor) in &ours {
-            for (a, b) in tensor.values.iter().zip(&expected[name].values) {
-                assert!((a - b).abs() <= tolerance, "{name}: {a} is not {b}");
-            }
+        alike(&ours, &expected, tolerance);
+    }
+}
+
+/// Half and bfloat16 in a safetensors file as well, and our own eight bits.
+#[test]
+fn safetensors_of_every_precision_are_read() {
+    let theirs = official();
+    let (_, expected) = whole(&checkpoint(&theirs)).unwrap();
+    for (precision, dtype, tolerance) in [
+        (Precision::Half, Dtype::F16, 1e-3),
+        (Precision::Bfloat16, Dtype::BF16, 1e-2),
+    ] {
+        let stored: Vec<(&String, Vec<u8>)> = theirs
+            .iter()
+            .map(|(name, tensor)| {
+                let bytes = tensor.values.iter().flat_map(|v| precision.bytes(*v));
+                (name, bytes.collect())
+            })
+            .collect();
+        let views = stored.iter().map(|(name, bytes)| {
+            let shape = theirs[*name].shape.clone();
+            (name, TensorView::new(dtype, shape, bytes).unwrap())
+        });
+        let path = scratch(&serialize(views, None).unwrap());
+        let (_, ours) = whole(&Checkpoint::open(&path).unwrap()).unwrap();
+        alike(&ours, &expected, tolerance);
+    }
+    let eighth = encode(&expected, Quantization::Q8Block64).unwrap();
+    let eighth = Checkpoint::open(&scratch(&eighth)).unwrap();
+    let (source, ours) = whole(&eighth).unwrap();
+    assert_eq!(source, Source::DinoMed3d);
+    assert_ne!(ours, expected, "something was quantised");
+    alike(&ours, &expected, 0.5 / 254.0 + 1e-6);
+}
+
+fn alike(found: &NamedTensors, expected: &NamedTensors, tolerance: f32) {
+    assert!(found.keys().eq(expected.keys()));
+    for (name, tensor) in found {
+        for (a, b) in tensor.values.iter().zip(&expected[name].values) {
+            assert!((a - b).abs() <= tolerance, "{name}: {a} is not {b}");
         }
     }
 }
@@ -377,13 +411,11 @@ fn a_stage_2_torch_file_is_read() {
     let mut entries = Vec::new();
     let mut expected = NamedTensors::new();
     for (ours, shape) in &shapes {
-        let (rule, number) = rules
-            .0
-            .iter()
-            .find_map(|rule| matches(&rule.ours, ours).map(|number| (rule, number)))
+        let theirs = rules
+            .theirs(ours)
             .unwrap_or_else(|| panic!("the table lacks {ours}"));
         let tensor = filled(ours, shape);
-        let (name, theirs) = match &rule.theirs {
+        let (name, tensor_of_theirs) = match theirs {
             Theirs::Same(name) => (name, tensor.clone()),
             Theirs::Matrix(name) => {
                 let (rows, columns) = (shape[1], shape[0]);
@@ -395,7 +427,7 @@ fn a_stage_2_torch_file_is_read() {
             }
             other => panic!("{ours} is made of {other:?}"),
         };
-        entries.push((name.replacen('*', &number, 1), Entry::Tensor(theirs)));
+        entries.push((name, Entry::Tensor(tensor_of_theirs)));
         expected.insert(ours.clone(), tensor);
     }
     let file = [("model_state_dict".to_owned(), Entry::Dict(entries))];

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-const SCALES: &str = ".scales";
+pub(super) const SCALES: &str = ".scales";
 /// Norms, biases and other small tensors keep their precision: they cost no space.
 const SMALLEST_QUANTIZED: usize = 1024;
 

@@ -21,7 +21,7 @@ impl Precision {
         }
     }
 
-    fn bytes(self, value: f32) -> Vec<u8> {
+    pub fn bytes(self, value: f32) -> Vec<u8> {
         match self {
             Self::Float => value.to_le_bytes().to_vec(),
             Self::Half => half::f16::from_f32(value).to_le_bytes().to_vec(),

@@ -1,7 +1,7 @@
 //! The transformer by itself.
 
 use super::fill::parameters;
-use super::folder::{Reference, error, reference, tensor};
+use super::folder::{Reference, error, reference_file, tensor};
 use super::import::{imported, written};
 use burn::tensor::{Device, Tensor, TensorData};
 use dinomed3d_core::infer::features::features;
@@ -74,10 +74,7 @@ fn transformer(config: &VitConfig, tensors: NamedTensors) -> VisionTransformer {
 }
 
 fn check(name: &str) {
-    let Some(reference) = reference() else {
-        return;
-    };
-    let Some(bytes) = reference.file(name) else {
+    let Some((reference, bytes)) = reference_file(name) else {
         return;
     };
     let config = vit_config(&reference, name);
@@ -102,10 +99,7 @@ fn reference_dinov3_swiglu() {
 /// The same weights under the names of the official and of the Hugging Face release.
 #[test]
 fn reference_dinov3_files() {
-    let Some(reference) = reference() else {
-        return;
-    };
-    let Some(bytes) = reference.file("dinov3_mlp") else {
+    let Some((reference, bytes)) = reference_file("dinov3_mlp") else {
         return;
     };
     let config = vit_config(&reference, "dinov3_mlp");

@@ -12,7 +12,7 @@ pub struct Reference {
 }
 
 /// The folder, if it is there.
-pub fn reference() -> Option<Reference> {
+fn reference() -> Option<Reference> {
     let path = std::env::var_os("DINOMED3D_REFERENCE").map_or_else(
         || {
             PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
@@ -33,9 +33,16 @@ pub fn reference() -> Option<Reference> {
     Some(Reference { path, index })
 }
 
+/// The folder and the bytes of a safetensors file in it, if both are there.
+pub fn reference_file(name: &str) -> Option<(Reference, Vec<u8>)> {
+    let reference = reference()?;
+    let bytes = reference.file(name)?;
+    Some((reference, bytes))
+}
+
 impl Reference {
     /// Bytes of a safetensors file; none, saying so, if the folder or the index lacks it.
-    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
+    fn file(&self, name: &str) -> Option<Vec<u8>> {
         let bytes = std::fs::read(self.path.join(format!("{name}.safetensors")));
         if bytes.is_err() || self.index.get(name).is_none() {
             println!("skipped: no {name} in {}", self.path.display());

@@ -1,16 +1,13 @@
 //! Surface distances and Dice against medpy's numbers.
 
-use super::folder::reference;
+use super::folder::reference_file;
 use dinomed3d_core::metrics::{SurfaceDistances, dice, evaluate_case};
 use dinomed3d_core::volume::{Affine, LabelMap};
 use safetensors::SafeTensors;
 
 #[test]
 fn reference_metrics() {
-    let Some(reference) = reference() else {
-        return;
-    };
-    let Some(bytes) = reference.file("metrics") else {
+    let Some((reference, bytes)) = reference_file("metrics") else {
         return;
     };
     let tensors = SafeTensors::deserialize(&bytes).unwrap();

@@ -2,7 +2,7 @@
 
 use super::backbone::vit_config;
 use super::fill::parameters;
-use super::folder::{Reference, error, reference, tensor};
+use super::folder::{Reference, error, reference_file, tensor};
 use super::import::written;
 use burn::tensor::{Device, Tensor, TensorData};
 use dinomed3d_core::infer::predict::predict;
@@ -58,10 +58,7 @@ fn stage2(reference: &Reference) -> DinoMed3d {
 
 #[test]
 fn reference_stage1() {
-    let Some(reference) = reference() else {
-        return;
-    };
-    let Some(bytes) = reference.file("stage1") else {
+    let Some((reference, bytes)) = reference_file("stage1") else {
         return;
     };
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -80,10 +77,7 @@ fn reference_stage1() {
 /// The whole network, and where it parts from the reference if it does.
 #[test]
 fn reference_stage2() {
-    let Some(reference) = reference() else {
-        return;
-    };
-    let Some(bytes) = reference.file("stage2") else {
+    let Some((reference, bytes)) = reference_file("stage2") else {
         return;
     };
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -130,10 +124,7 @@ fn reference_stage2() {
 /// LoRA beside the weights, and merged into them.
 #[test]
 fn reference_stage2_lora() {
-    let Some(reference) = reference() else {
-        return;
-    };
-    let Some(bytes) = reference.file("stage2_lora") else {
+    let Some((reference, bytes)) = reference_file("stage2_lora") else {
         return;
     };
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -159,10 +150,7 @@ fn reference_stage2_lora() {
 
 #[test]
 fn reference_sliding_window() {
-    let Some(reference) = reference() else {
-        return;
-    };
-    let Some(bytes) = reference.file("sliding_window") else {
+    let Some((reference, bytes)) = reference_file("sliding_window") else {
         return;
     };
     let file = SafeTensors::deserialize(&bytes).unwrap();

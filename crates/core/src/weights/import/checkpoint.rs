@@ -1,7 +1,13 @@
 //! A checkpoint file, opened but not yet read: tensors are fetched one by one.
+//!
+//! How values are stored ends here: half, bfloat16, double and our own eight bits all become
+//! single precision.
 
 use super::ImportError;
 use crate::weights::NamedTensor;
+use crate::weights::file::SCALES;
+use crate::weights::quantization::dequantize;
+use burn::tensor::DType;
 use burn_store::burn_pack::Tensor as StoredTensor;
 use burn_store::{ModuleStore, PytorchStore, SafetensorsStore, bridge};
 use std::collections::BTreeMap;
@@ -47,9 +53,18 @@ impl Checkpoint {
         Ok(Self { tensors })
     }
 
-    /// Names of all tensors, sorted.
+    /// Names of all tensors, sorted; the scales of one in eight bits are part of it.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
+        let is_part = |name: &str| {
+            let whole = name
+                .strip_suffix(SCALES)
+                .and_then(|of| self.tensors.get(of));
+            whole.is_some_and(|tensor| tensor.dtype == DType::I8)
+        };
+        self.tensors
+            .keys()
+            .map(String::as_str)
+            .filter(move |name| !is_part(name))
     }
 
     /// Whether there is a tensor of that name.
@@ -62,7 +77,7 @@ impl Checkpoint {
         self.tensors.get(name).map(|tensor| tensor.shape.to_vec())
     }
 
-    /// Reads a tensor; half, bfloat16 and double values become single precision.
+    /// Reads a tensor.
     ///
     /// # Errors
     /// [`ImportError::Tensor`] if it can't be read or is not of floating point,
@@ -76,15 +91,27 @@ impl Checkpoint {
             .tensors
             .get(name)
             .ok_or_else(|| error("there is none".into()))?;
-        if !stored.dtype.is_float() {
-            return Err(error(format!("it is {:?}", stored.dtype)));
+        let data = |tensor| bridge::to_data(tensor).map_err(|e| error(e.to_string()));
+        let floats = |tensor| -> Result<Vec<f32>, ImportError> {
+            let values = data(tensor)?.convert::<f32>().try_into_vec::<f32>();
+            values.map_err(|e| error(format!("{e:?}")))
+        };
+        let shape = stored.shape.to_vec();
+        let scales = self.tensors.get(&format!("{name}{SCALES}"));
+        let values = match (stored.dtype, scales) {
+            (DType::I8, Some(scales)) => {
+                let values = data(stored)?.try_into_vec::<i8>();
+                dequantize(
+                    &values.map_err(|e| error(format!("{e:?}")))?,
+                    &floats(scales)?,
+                )
+            }
+            (dtype, _) if dtype.is_float() => floats(stored)?,
+            (dtype, _) => return Err(error(format!("it is {dtype:?}"))),
+        };
+        if values.len() != shape.iter().product::<usize>() {
+            return Err(error("its scales are not of its size".into()));
         }
-        let data = bridge::to_data(stored).map_err(|e| error(e.to_string()))?;
-        let shape = data.shape().to_vec();
-        let values: Vec<f32> = data
-            .convert::<f32>()
-            .try_into_vec::<f32>()
-            .map_err(|e| error(format!("{e:?}")))?;
         if values.iter().any(|value| !value.is_finite()) {
             return Err(ImportError::NotFinite(name.to_owned()));
         }

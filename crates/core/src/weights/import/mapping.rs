@@ -1,7 +1,7 @@
 //! From a checkpoint's tensors to ours.
 
 use super::identify::{Identity, Source};
-use super::rules::{Rule, Theirs, matches};
+use super::rules::{Rule, Rules, Theirs, matches};
 use super::{Checkpoint, ImportError, Mismatch};
 use crate::weights::{NamedTensor, NamedTensors};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,18 +40,17 @@ pub fn import(
     scope: Scope,
 ) -> Result<Imported, ImportError> {
     let rules = match identity.rules(checkpoint) {
-        Some(rules) => rules.0,
+        Some(rules) => rules,
         None => own_names(&identity.prefix, wanted),
     };
     let mut mismatch = Mismatch::default();
     let mut found = Vec::with_capacity(wanted.len());
     let mut used = BTreeSet::new();
     for (ours, shape) in wanted {
-        let Some((rule, number)) = find(&rules, ours) else {
+        let Some(theirs) = rules.theirs(ours) else {
             mismatch.missing.push(format!("{ours} (ours)"));
             continue;
         };
-        let theirs = numbered(&rule.theirs, &number);
         for name in theirs.names() {
             used.insert(name.to_owned());
         }
@@ -66,7 +65,7 @@ pub fn import(
             outside += 1;
         } else if identity.ignores(name) {
             ignored.push(name.to_owned());
-        } else if scope == Scope::Whole || is_of_transformer(identity, &rules, name) {
+        } else if scope == Scope::Whole || is_of_transformer(identity, &rules.0, name) {
             mismatch.left_over.push(name.to_owned());
         } else {
             outside += 1;
@@ -90,20 +89,12 @@ pub fn import(
     })
 }
 
-fn own_names(prefix: &str, wanted: &BTreeMap<String, Vec<usize>>) -> Vec<Rule> {
-    wanted
-        .keys()
-        .map(|name| Rule {
-            ours: name.clone(),
-            theirs: Theirs::Same(format!("{prefix}{name}")),
-        })
-        .collect()
-}
-
-fn find<'a>(rules: &'a [Rule], ours: &str) -> Option<(&'a Rule, String)> {
-    rules
-        .iter()
-        .find_map(|rule| matches(&rule.ours, ours).map(|number| (rule, number)))
+fn own_names(prefix: &str, wanted: &BTreeMap<String, Vec<usize>>) -> Rules {
+    let rules = wanted.keys().map(|name| Rule {
+        ours: name.clone(),
+        theirs: Theirs::Same(format!("{prefix}{name}")),
+    });
+    Rules(rules.collect())
 }
 
 /// Whether a tensor would be of the transformer, or is not known at all.
@@ -117,19 +108,6 @@ fn is_of_transformer(identity: &Identity, rules: &[Rule], theirs: &str) -> bool 
         let names = rule.theirs.names();
         names.iter().any(|name| matches(name, theirs).is_some())
     })
-}
-
-fn numbered(theirs: &Theirs, number: &str) -> Theirs {
-    let name = |pattern: &String| pattern.replacen('*', number, 1);
-    match theirs {
-        Theirs::Same(pattern) => Theirs::Same(name(pattern)),
-        Theirs::Matrix(pattern) => Theirs::Matrix(name(pattern)),
-        Theirs::Matrices(patterns) => Theirs::Matrices(patterns.iter().map(name).collect()),
-        Theirs::Vectors(patterns) => {
-            Theirs::Vectors(patterns.iter().map(|p| p.as_ref().map(name)).collect())
-        }
-        Theirs::Zeros => Theirs::Zeros,
-    }
 }
 
 /// Notes what keeps `theirs` from becoming a tensor of `shape`.

@@ -35,6 +35,20 @@ impl Theirs {
             Self::Zeros => Vec::new(),
         }
     }
+
+    /// The same of block `number`.
+    fn numbered(&self, number: &str) -> Self {
+        let name = |pattern: &String| pattern.replacen('*', number, 1);
+        match self {
+            Self::Same(pattern) => Self::Same(name(pattern)),
+            Self::Matrix(pattern) => Self::Matrix(name(pattern)),
+            Self::Matrices(patterns) => Self::Matrices(patterns.iter().map(name).collect()),
+            Self::Vectors(patterns) => {
+                Self::Vectors(patterns.iter().map(|p| p.as_ref().map(name)).collect())
+            }
+            Self::Zeros => Self::Zeros,
+        }
+    }
 }
 
 /// A table of names.
@@ -42,6 +56,13 @@ impl Theirs {
 pub struct Rules(pub Vec<Rule>);
 
 impl Rules {
+    /// Where our parameter `ours` is found.
+    pub fn theirs(&self, ours: &str) -> Option<Theirs> {
+        self.0
+            .iter()
+            .find_map(|rule| matches(&rule.ours, ours).map(|number| rule.theirs.numbered(&number)))
+    }
+
     /// One parameter.
     pub fn rule(&mut self, ours: &str, theirs: Theirs) {
         self.0.push(Rule {

@@ -1,0 +1,126 @@
+//! The manifest of a converted checkpoint.
+
+use dinomed3d_core::infer::Blending;
+use dinomed3d_core::manifest::{
+    FORMAT, Label, ModelManifest, SelfCheck, TrainingFacts, WeightsFile,
+};
+use dinomed3d_core::model::DinoMed3dConfig;
+use dinomed3d_core::preprocess::{Intensity, Preprocessing};
+use dinomed3d_core::train::Recipe;
+use std::path::Path;
+
+/// Colours that stay apart for every kind of colour vision (Okabe and Ito 2008).
+const COLORS: [[u8; 3]; 7] = [
+    [86, 180, 233],
+    [230, 159, 0],
+    [0, 158, 115],
+    [240, 228, 66],
+    [0, 114, 178],
+    [213, 94, 0],
+    [204, 121, 167],
+];
+
+/// What the release reports: windows of sixteen slices, slices of 224 or 512.
+const WINDOW: [usize; 3] = [16, 224, 224];
+
+/// What the command line names.
+pub struct Named<'a> {
+    /// The checkpoint.
+    pub from: &'a Path,
+    /// Folder of the model.
+    pub folder: &'a Path,
+    /// Labels after background; those without a name are numbered.
+    pub labels: &'a [String],
+}
+
+/// The manifest of a model whose checkpoint says nothing but weights: from the recipe where there
+/// is one, otherwise what the release reports.
+///
+/// # Errors
+/// More than 256 classes.
+pub fn manifest(
+    named: Named<'_>,
+    recipe: Option<Recipe>,
+    architecture: DinoMed3dConfig,
+    weights: WeightsFile,
+    check: SelfCheck,
+) -> anyhow::Result<ModelManifest> {
+    let foreground = architecture.num_classes - 1;
+    let name = |index: usize| match named.labels.get(index) {
+        Some(name) => name.clone(),
+        None => format!("label {}", index + 1),
+    };
+    let color = |index: usize| {
+        let from_recipe = recipe.as_ref().and_then(|r| r.colors.get(index).copied());
+        from_recipe.unwrap_or(COLORS[index % COLORS.len()])
+    };
+    let background = Label {
+        value: 0,
+        name: "background".into(),
+        color: [0; 3],
+    };
+    let labels = (0..foreground).map(|index| {
+        Ok(Label {
+            value: u8::try_from(index + 1)?,
+            name: name(index),
+            color: color(index),
+        })
+    });
+    let labels = std::iter::once(Ok(background))
+        .chain(labels)
+        .collect::<anyhow::Result<_>>()?;
+    let stem = named.folder.file_name().unwrap_or_default();
+    let source = named.from.file_name().unwrap_or_default().to_string_lossy();
+    let own_name = stem.to_string_lossy().into_owned();
+    let fact = |of: fn(&Recipe) -> String, otherwise: &str| {
+        recipe.as_ref().map_or_else(|| otherwise.to_owned(), of)
+    };
+    let preprocessing = recipe.as_ref().map_or(
+        Preprocessing {
+            orientation: "SPL".parse()?,
+            spacing_mm: None,
+            intensity: Intensity::PercentileZScore {
+                low_percent: 0.5,
+                high_percent: 99.5,
+            },
+        },
+        |recipe| recipe.preprocessing.clone(),
+    );
+    Ok(ModelManifest {
+        format: FORMAT,
+        title: fact(|r| r.title.clone(), &own_name),
+        name: own_name,
+        description: fact(
+            |r| r.description.clone(),
+            "Converted from a checkpoint of the authors' code.",
+        ),
+        version: "converted".into(),
+        modality: fact(|r| r.modality.clone(), "scan"),
+        labels,
+        preprocessing,
+        window: recipe.as_ref().map_or(WINDOW, |r| r.window),
+        overlap: recipe.as_ref().map_or(0.5, |r| r.overlap),
+        blending: recipe
+            .as_ref()
+            .map_or(Blending::Mean, |r| r.blending.unwrap_or(Blending::Mean)),
+        extent_mm: None,
+        architecture,
+        weights,
+        check,
+        training: TrainingFacts {
+            data: fact(|r| r.data.source.clone(), "not stated"),
+            data_licence: fact(|r| r.data.licence.clone(), "not stated"),
+            licence: fact(
+                |r| r.data.weights_licence.clone(),
+                "not stated; weights that derive from DINOv3's are under the DINOv3 License",
+            ),
+            attribution: fact(|r| r.data.attribution.clone(), "not stated"),
+            initialization: format!("converted from {source}"),
+            num_training: 0,
+            num_validation: 0,
+            steps: [0, 0],
+            seed: 0,
+        },
+        scores: None,
+    })
+}
