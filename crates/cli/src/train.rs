@@ -1,11 +1,11 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
-use crate::device::device;
+use crate::device::devices;
 use crate::recipe_file::read_recipe;
 use anyhow::{Context, bail};
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::train::checkpoint::RunFolder;
-use dinomed3d_core::train::{Dataset, Event, Start, Trainer};
+use dinomed3d_core::train::{Dataset, Event, Parallelism, Start, Trainer};
 use dinomed3d_core::weights::decode;
 use dinomed3d_core::weights::fold::Folding;
 use dinomed3d_core::weights::import::initialize::transformer;
@@ -13,6 +13,7 @@ use dinomed3d_core::weights::import::{Checkpoint, Identity, Source};
 use std::collections::VecDeque;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
@@ -26,9 +27,14 @@ pub struct Args {
     /// Folder of the run: resolved recipe, log, checkpoint, weights.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// cpu, or vulkan or cuda where the program was built with them.
-    #[arg(long, default_value = "cpu")]
+    /// cpu; cuda, vulkan or wgpu where the program was built with them; cuda:1 for the second
+    /// card, cuda:0,1 for both together.
+    #[arg(long, default_value = "cpu", value_name = "LIST")]
     device: String,
+    /// How several devices work together: gather all gradients on the first (default), or
+    /// exchange them (distributed data parallel).
+    #[arg(long, value_name = "HOW", default_value = "gather")]
+    parallel: Parallel,
     /// Begin with the transformer of this checkpoint (DINOv3 official, Hugging Face or timm, the
     /// authors' stage 1, or our stage 1), or with our whole network, which leaves out stage 1.
     #[arg(long, value_name = "FILE")]
@@ -54,7 +60,9 @@ pub struct Args {
 /// What an interrupted run began with; it has to be given again if nothing of it was saved yet.
 fn earlier_initialization(folder: &Path) -> anyhow::Result<String> {
     let recipe = read_recipe(&folder.join("recipe.toml"))?;
-    let has_begun = RunFolder(folder.to_owned()).state()?.is_some();
+    let has_begun = RunFolder(folder.to_owned())
+        .state()?
+        .is_some_and(|state| !state.log.is_empty());
     if !has_begun && recipe.initialization != "random" {
         bail!(
             "the run began with {} and was stopped before its first epoch ended; give the same --init again",
@@ -84,6 +92,24 @@ fn beginning(
     let folding = folding.unwrap_or(Folding::Rgb);
     let (_, tensors) = transformer(&checkpoint, vit, folding)?;
     Ok((Start::Transformer(tensors), source))
+}
+
+/// See [`Parallelism`].
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Parallel {
+    /// All gradients go to the first device.
+    Gather,
+    /// Devices exchange gradients.
+    Distributed,
+}
+
+impl From<Parallel> for Parallelism {
+    fn from(parallel: Parallel) -> Self {
+        match parallel {
+            Parallel::Gather => Self::Gather,
+            Parallel::Distributed => Self::Distributed,
+        }
+    }
 }
 
 /// See [`Folding`].
@@ -126,9 +152,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     if args.resume && args.init.is_none() {
         recipe.initialization = earlier_initialization(&args.out)?;
     }
-    let device = device(&args.device)?;
+    let devices = devices(&args.device)?;
     eprintln!("reading {}", args.data.display());
-    let dataset = Dataset::load(&args.data, &recipe.preprocessing, recipe.validation_every)?;
+    let dataset = Arc::new(Dataset::load(
+        &args.data,
+        &recipe.preprocessing,
+        recipe.validation_every,
+    )?);
     eprintln!(
         "{} training and {} validation cases; labels {}",
         dataset.training.len(),
@@ -151,7 +181,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             Some(start)
         }
     };
-    let mut trainer = Trainer::new(&recipe, &dataset, &device, &args.out, args.resume)?;
+    let mut trainer = Trainer::new(&recipe, &dataset, &devices, &args.out, args.resume)?
+        .with_parallelism(args.parallel.into());
     if let Some(start) = start {
         trainer = trainer.with_start(start);
     }
@@ -183,25 +214,27 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             // A progress line that cannot be shown is no reason to stop.
             let _ = std::io::stderr().flush();
         }
+        Event::Case { stage, done, total } => {
+            eprint!("\rstage {stage}: validated {done} of {total} cases                                                  ");
+            let _ = std::io::stderr().flush();
+        }
         Event::Epoch(row) => {
-            let mean = row.dice.iter().sum::<f64>() / row.dice.len() as f64;
+            let dice: Vec<String> = row.dice.iter().map(|dice| format!("{dice:.4}")).collect();
             eprintln!(
-                "\rstage {} epoch {}: loss {:.4}, validation Dice {mean:.4} ({}), {:.0} s                    ",
+                "\rstage {} epoch {}: loss {:.4}, validation Dice {:.4} ({}), {:.0} s, {:.1} % of it waiting for data          ",
                 row.stage,
                 row.epoch,
                 row.loss,
-                row.dice
-                    .iter()
-                    .map(|dice| format!("{dice:.4}"))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                row.seconds
+                row.mean_dice(),
+                dice.join(", "),
+                row.seconds,
+                100.0 * row.data_wait,
             );
         }
     })?;
     println!(
         "best mean validation Dice {:.4}; weights in {}",
-        state.best_dice,
+        state.best_dice(),
         args.out.join("best.safetensors").display()
     );
     Ok(())

@@ -6,12 +6,12 @@ use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::preprocess::Preprocessing;
 use dinomed3d_core::train::recipe::Architecture;
-use dinomed3d_core::train::{Dataset, Event, Recipe, Start, Trainer};
+use dinomed3d_core::train::{Dataset, Event, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::volume::{NiftiImage, gzip};
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::{NamedTensor, NamedTensors, decode, named_tensors};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 const EDGE: usize = 16;
 
@@ -129,8 +129,8 @@ fn scratch(name: &str) -> PathBuf {
     folder
 }
 
-fn load(folder: &Path, preprocessing: &Preprocessing) -> Dataset {
-    Dataset::load(folder, preprocessing, 5).unwrap()
+fn load(folder: &Path, preprocessing: &Preprocessing) -> Arc<Dataset> {
+    Arc::new(Dataset::load(folder, preprocessing, 5).unwrap())
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_stopped_run_goes_on_where_it_was() {
     let recipe = recipe();
     let dataset = load(&data, &recipe.preprocessing);
     assert_eq!((dataset.training.len(), dataset.validation.len()), (4, 1));
-    let device = Device::flex();
+    let device = [Device::flex()];
 
     let whole = scratch("resume-whole");
     let mut losses = Vec::new();
@@ -190,13 +190,78 @@ fn a_stopped_run_goes_on_where_it_was() {
     }
 }
 
+/// Last weights of stage 2, trained on two cases for two epochs.
+fn weights_of_two_cases(
+    name: &str,
+    devices: usize,
+    accumulation: usize,
+    parallelism: Parallelism,
+) -> NamedTensors {
+    let _guard = ONE_AT_A_TIME.lock();
+    let (data, folder) = (scratch(&format!("{name}-data")), scratch(name));
+    write_data(&data);
+    let mut recipe = recipe();
+    recipe.stage1.epochs = 0;
+    recipe.stage2.epochs = 2;
+    recipe.stage2.batch_size = 1;
+    recipe.stage2.accumulation = accumulation;
+    let mut dataset = Dataset::load(&data, &recipe.preprocessing, 5).unwrap();
+    dataset.training.truncate(2);
+    let devices = vec![Device::flex(); devices];
+    let state = Trainer::new(&recipe, &Arc::new(dataset), &devices, &folder, false)
+        .unwrap()
+        .with_parallelism(parallelism)
+        .run(|_| {})
+        .unwrap();
+    assert_eq!(state.log.last().unwrap().steps, 2, "both cases make a step");
+    let weights = decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();
+    for folder in [data, folder] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    weights
+}
+
+/// Two devices with a window each make the step that one device makes of both.
+#[test]
+fn several_devices_make_the_step_of_one() {
+    let one = weights_of_two_cases("one-device", 1, 2, Parallelism::Gather);
+    let two = weights_of_two_cases("two-devices", 2, 1, Parallelism::Gather);
+    for (name, tensor) in &one {
+        for (a, b) in tensor.values.iter().zip(&two[name].values) {
+            assert!((a - b).abs() < 1e-4, "{name}: {a} against {b}");
+        }
+    }
+}
+
+/// A stage ends when nothing gets better.
+#[test]
+fn a_stage_that_gets_no_better_stops() {
+    let _guard = ONE_AT_A_TIME.lock();
+    let (data, folder) = (scratch("patience-data"), scratch("patience"));
+    write_data(&data);
+    let mut recipe = recipe();
+    recipe.stage1.epochs = 0;
+    recipe.stage2.epochs = 9;
+    recipe.stage2.learning_rate = 1e-12;
+    recipe.stage2.early_stopping = Some(2);
+    let dataset = load(&data, &recipe.preprocessing);
+    let state = Trainer::new(&recipe, &dataset, &[Device::flex()], &folder, false)
+        .unwrap()
+        .run(|_| {})
+        .unwrap();
+    assert_eq!(state.log.len(), 3, "{:?}", state.log);
+    for folder in [data, folder] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
 /// Runs a recipe from nothing; returns the weights of stage 1 and the last of stage 2.
 fn run(name: &str, recipe: &Recipe, start: Option<Start>) -> [NamedTensors; 2] {
     let _guard = ONE_AT_A_TIME.lock();
     let (data, folder) = (scratch(&format!("{name}-data")), scratch(name));
     write_data(&data);
     let dataset = load(&data, &recipe.preprocessing);
-    let mut trainer = Trainer::new(recipe, &dataset, &Device::flex(), &folder, false).unwrap();
+    let mut trainer = Trainer::new(recipe, &dataset, &[Device::flex()], &folder, false).unwrap();
     if let Some(start) = start {
         trainer = trainer.with_start(start);
     }
@@ -212,12 +277,12 @@ fn run(name: &str, recipe: &Recipe, start: Option<Start>) -> [NamedTensors; 2] {
     weights
 }
 
-/// With a learning rate of zero what comes out is what went in.
+/// With hardly any learning rate what comes out is what went in.
 #[test]
 fn a_run_begins_with_the_transformer_it_is_given() {
     let mut recipe = recipe();
-    recipe.stage1.learning_rate = 0.0;
-    recipe.stage2.learning_rate = 0.0;
+    recipe.stage1.learning_rate = 1e-12;
+    recipe.stage2.learning_rate = 1e-12;
     recipe.stage2.epochs = 1;
     let config = recipe.architecture(2).unwrap().vit;
     let start: NamedTensors = transformer_shapes(&config)
@@ -243,13 +308,52 @@ fn a_run_begins_with_a_network() {
     let mut recipe = recipe();
     let network = recipe.architecture(2).unwrap().init(&Device::flex());
     let start = named_tensors(&network);
-    recipe.stage2.learning_rate = 0.0;
+    recipe.stage2.learning_rate = 1e-12;
     recipe.stage2.epochs = 1;
     let [_, last] = run("network", &recipe, Some(Start::Network(start.clone())));
     for (name, tensor) in &start {
         for (a, b) in last[name].values.iter().zip(&tensor.values) {
             assert!((a - b).abs() < 1e-6, "{name}: {a} against {b}");
         }
+    }
+}
+
+/// What a run began with is in its checkpoints: it goes on without being told again.
+#[test]
+fn a_run_from_a_network_goes_on_without_it() {
+    let _guard = ONE_AT_A_TIME.lock();
+    let (data, folder) = (scratch("network-resume-data"), scratch("network-resume"));
+    write_data(&data);
+    let mut recipe = recipe();
+    recipe.stage2.epochs = 2;
+    recipe.stage2.learning_rate = 1e-12;
+    let dataset = load(&data, &recipe.preprocessing);
+    let start = named_tensors(&recipe.architecture(2).unwrap().init(&Device::flex()));
+    let device = [Device::flex()];
+    let trainer = Trainer::new(&recipe, &dataset, &device, &folder, false)
+        .unwrap()
+        .with_start(Start::Network(start.clone()));
+    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        trainer.run(|event| {
+            if let Event::Step { step: 3, .. } = event {
+                panic!("power cut");
+            }
+        })
+    }));
+    assert!(stopped.is_err());
+    let state = Trainer::new(&recipe, &dataset, &device, &folder, true)
+        .unwrap()
+        .run(|_| {})
+        .unwrap();
+    assert_eq!(state.log.len(), 2, "no stage 1: {:?}", state.log);
+    let last = decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();
+    for (name, tensor) in &start {
+        for (a, b) in last[name].values.iter().zip(&tensor.values) {
+            assert!((a - b).abs() < 1e-6, "{name}: {a} against {b}");
+        }
+    }
+    for folder in [data, folder] {
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }
 
@@ -262,7 +366,7 @@ fn a_merged_network_goes_on_with_fresh_lora() {
     let start = named_tensors(&config.init(&Device::flex()));
     config.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2));
     recipe.architecture = Some(Architecture::Config(Box::new(config)));
-    recipe.stage2.learning_rate = 0.0;
+    recipe.stage2.learning_rate = 1e-12;
     recipe.stage2.epochs = 1;
     let [_, last] = run("merged", &recipe, Some(Start::Network(start.clone())));
     assert_eq!(last.len(), start.len() + 2 * (2 * 4 + 1));

@@ -32,8 +32,15 @@ struct Xtask {
 enum Task {
     /// Installs every tool the other commands use, as far as it is missing.
     Setup,
-    /// Builds the native program and the site (into dist/).
-    Build,
+    /// Builds the native program and the site (into dist/), or the trainer for graphics cards.
+    Build {
+        /// The native program with CUDA, for NVIDIA cards.
+        #[arg(long)]
+        cuda: bool,
+        /// The native program with Vulkan, for cards of any maker.
+        #[arg(long)]
+        vulkan: bool,
+    },
     /// Builds what has changed and serves the site on this computer only.
     Serve {
         /// Port; without it 8080 or the next free one. 0 takes any free port.
@@ -67,7 +74,11 @@ fn run(task: Task) -> Result<ExitCode> {
                 places.tools.display()
             );
         }
-        Task::Build => site::build(&places)?,
+        Task::Build { cuda, vulkan } if cuda || vulkan => {
+            let program = native::build_for_cards(&places, cuda, vulkan)?;
+            println!("the trainer is {}", program.display());
+        }
+        Task::Build { .. } => site::build(&places)?,
         Task::Serve { port, no_build } => {
             if !no_build {
                 site::build(&places)?;

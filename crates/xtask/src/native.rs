@@ -31,3 +31,59 @@ pub fn build(places: &Places) -> Result<PathBuf> {
     )?;
     Ok(places.native_program())
 }
+
+/// Builds the native program for graphics cards and returns its path. It has a target directory of
+/// its own, or Burn would be compiled again for every other command.
+///
+/// # Errors
+/// When it does not compile; Burn's build script for CUDA fetches a compiler from the network.
+pub fn build_for_cards(places: &Places, cuda: bool, vulkan: bool) -> Result<PathBuf> {
+    let features: Vec<&str> = [(cuda, "cuda"), (vulkan, "vulkan")]
+        .into_iter()
+        .filter_map(|(wanted, name)| wanted.then_some(name))
+        .collect();
+    let target = places.target.join("cards");
+    let mut command = cargo(places);
+    command
+        .env("CARGO_TARGET_DIR", &target)
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "dinomed3d-cli",
+            "--features",
+        ])
+        .arg(features.join(","));
+    run(
+        "building the native program for graphics cards (ten minutes and more, the first time)",
+        &mut command,
+        "if tracel-llvm-bundler failed: it downloads LLVM, Burn's compiler of CUDA kernels, from its project's releases on GitHub, \
+         which this computer did not reach; build where it can, or use `cargo xtask build --vulkan`, which needs no download",
+    )?;
+    Ok(target.join("release").join("dinomed3d"))
+}
+
+/// Type-checks the program with CUDA and Vulkan, without what only its making needs.
+///
+/// # Errors
+/// When it does not compile.
+pub fn check_for_cards(places: &Places) -> Result<()> {
+    let mut command = cargo(places);
+    command
+        // Skips the download of LLVM: kernels are compiled where there is a card.
+        .env("DOCS_RS", "1")
+        .env("CARGO_TARGET_DIR", places.target.join("cards"))
+        .args([
+            "check",
+            "--release",
+            "--package",
+            "dinomed3d-cli",
+            "--features",
+            "cuda,vulkan",
+        ]);
+    run(
+        "checking the types of the program for graphics cards",
+        &mut command,
+        "the compiler's messages are above",
+    )
+}

@@ -26,7 +26,7 @@ struct Step {
     run: fn(&Places) -> Result<()>,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "fmt",
         about: "every Rust file is formatted",
@@ -36,6 +36,11 @@ const STEPS: [Step; 10] = [
         name: "clippy",
         about: "no lint on this computer's programs",
         run: lint_native,
+    },
+    Step {
+        name: "cards",
+        about: "the types of the native program for CUDA and Vulkan are right",
+        run: native::check_for_cards,
     },
     Step {
         name: "test",

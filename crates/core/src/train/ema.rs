@@ -1,46 +1,51 @@
 //! Exponential moving average of the weights.
 
-use crate::weights::{NamedTensors, named_tensors};
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+use std::collections::VecDeque;
 
-/// A copy of the weights that follows them slowly and validates better than they do.
-#[derive(Clone, Debug)]
-pub struct MovingAverage {
-    tensors: NamedTensors,
+/// Share of the average that stays at a step: less in the first steps, when it still remembers the
+/// random start.
+pub fn decay_at(step: usize, decay: f32) -> f32 {
+    decay.min((1 + step) as f32 / (10 + step) as f32)
+}
+
+/// Moves every parameter of `average` towards the same one of `network` by `1 − decay` of the way.
+pub fn follow<M: Module>(average: M, network: &M, decay: f32) -> M {
+    let mut values = Values::default();
+    network.visit(&mut values);
+    average.map(&mut Follow {
+        values: values.0,
+        decay,
+    })
+}
+
+/// All parameters in the order of the network, flattened.
+#[derive(Default)]
+struct Values(VecDeque<Tensor<1>>);
+
+impl ModuleVisitor for Values {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.push_back(param.val().detach().flatten(0, D - 1));
+    }
+}
+
+struct Follow {
+    values: VecDeque<Tensor<1>>,
     decay: f32,
 }
 
-impl MovingAverage {
-    /// Starts at the weights of `module`.
-    pub fn new<M: Module>(module: &M, decay: f32) -> Self {
-        Self {
-            tensors: named_tensors(module),
-            decay,
-        }
-    }
-
-    /// Continues from a saved average.
-    pub fn resume(tensors: NamedTensors, decay: f32) -> Self {
-        Self { tensors, decay }
-    }
-
-    /// Moves towards the weights of `module`; quickly in the first steps, when the average
-    /// still remembers the random start.
-    pub fn update<M: Module>(&mut self, module: &M, step: usize) {
-        let decay = self.decay.min((1 + step) as f32 / (10 + step) as f32);
-        for (name, tensor) in named_tensors(module) {
-            let average = self
-                .tensors
-                .get_mut(&name)
-                .expect("the network keeps its parameters");
-            for (average, value) in average.values.iter_mut().zip(&tensor.values) {
-                *average += (1.0 - decay) * (value - *average);
-            }
-        }
-    }
-
-    /// The averaged weights.
-    pub fn tensors(&self) -> &NamedTensors {
-        &self.tensors
+impl ModuleMapper for Follow {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let value = self
+            .values
+            .pop_front()
+            .expect("both are the same network, with the same parameters");
+        let decay = self.decay;
+        param.map(|average| {
+            let value = value.reshape(average.dims());
+            let step = (value - average.clone()).mul_scalar(1.0 - decay);
+            (average + step).detach()
+        })
     }
 }

@@ -1,23 +1,28 @@
 //! Training: stage 1 on slices, stage 2 on volumes.
 
 pub mod augment;
+pub mod batches;
 pub mod checkpoint;
 pub mod clip;
 pub mod dataset;
 pub mod ema;
 pub mod freeze;
 pub mod intensity;
+pub mod label_dice;
 pub mod loss;
 pub mod network;
+pub mod progress;
 pub mod recipe;
 pub mod schedule;
 pub mod stage;
+pub mod student;
 pub mod trainer;
 pub mod validate;
 
 pub use dataset::{Dataset, TrainingCase};
+pub use progress::Event;
 pub use recipe::Recipe;
-pub use trainer::{Event, Start, Trainer};
+pub use trainer::{Parallelism, Start, Trainer};
 
 use std::path::PathBuf;
 
@@ -57,6 +62,9 @@ pub enum TrainError {
         /// Its value.
         loss: f32,
     },
+    /// The learner gave up.
+    #[error("training stopped: {0}")]
+    Learner(String),
     /// Validation failed.
     #[error(transparent)]
     Infer(#[from] crate::infer::InferError),

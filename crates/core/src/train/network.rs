@@ -1,11 +1,11 @@
 //! What both stages share: a network that scores voxels.
 
 use crate::model::{DinoMed3d, SliceSegmenter};
-use burn::module::Module;
+use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
 
 /// A network that can be trained.
-pub trait Network: Module {
+pub trait Network: Module + ModuleDisplay + Sync + 'static {
     /// Scores of every voxel.
     ///
     /// # Shapes

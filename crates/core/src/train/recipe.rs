@@ -154,6 +154,23 @@ impl Recipe {
             let name = format!("{stage}.windows-per-case");
             let windows = settings.windows_per_case;
             expect(windows > 0, &name, windows, "1 or more")?;
+            let name = format!("{stage}.learning-rate");
+            let rate = settings.learning_rate;
+            expect(0.0 < rate && rate <= 1.0, &name, rate, "above 0, at most 1")?;
+            let name = format!("{stage}.accumulation");
+            let batches = settings.accumulation;
+            expect(batches > 0, &name, batches, "1 or more")?;
+            let name = format!("{stage}.layer-decay");
+            let decay = settings.layer_decay;
+            expect(
+                0.0 < decay && decay <= 1.0,
+                &name,
+                decay,
+                "above 0, at most 1",
+            )?;
+            let name = format!("{stage}.early-stopping");
+            let patience = settings.early_stopping;
+            expect(patience != Some(0), &name, 0, "1 epoch or more")?;
         }
         Ok(())
     }
@@ -276,16 +293,42 @@ pub struct StageRecipe {
     pub epochs: usize,
     /// Windows drawn from every case in an epoch.
     pub windows_per_case: usize,
-    /// Windows in a step.
+    /// Windows of a device in a step.
     pub batch_size: usize,
+    /// Batches whose gradients are averaged before a step.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulation: usize,
     /// Highest learning rate.
     pub learning_rate: f64,
+    /// Factor of the learning rate from one block of the transformer to the one before it; 1
+    /// leaves all alike.
+    #[serde(default = "undiminished", skip_serializing_if = "is_undiminished")]
+    pub layer_decay: f64,
     /// AdamW's weight decay.
     pub weight_decay: f32,
     /// Steps of linear warm-up.
     pub warmup_steps: usize,
     /// Largest norm of the gradient.
     pub max_gradient_norm: f32,
+    /// Ends the stage when the mean validation Dice has not risen for so many epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<usize>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(value: &usize) -> bool {
+    *value == 1
+}
+
+fn undiminished() -> f64 {
+    1.0
+}
+
+fn is_undiminished(value: &f64) -> bool {
+    *value == 1.0
 }
 
 /// Ranges of random changes; every one is drawn anew for each window.

@@ -1,22 +1,30 @@
-//! One stage of training.
+//! One stage of training, driven by Burn's learner.
 
 use super::TrainError;
 use super::augment::Sampler;
-use super::checkpoint::{LogRow, RunFolder, RunState};
-use super::clip::clip_global_norm;
+use super::batches::{CaseLoader, Wait, WindowLoader, Windows};
+use super::checkpoint::{LogRow, PartFile, RunFolder, RunState, StudentFile};
 use super::dataset::Dataset;
-use super::ema::MovingAverage;
-use super::loss::{one_hot, segmentation_loss};
+use super::label_dice::LabelDice;
 use super::network::Network;
+use super::progress::{Event, Reporter};
 use super::recipe::{Recipe, StageRecipe};
-use super::schedule::warmup_cosine;
-use super::trainer::Event;
-use super::validate::validate;
+use super::schedule::learning_rates;
+use super::student::{Stop, Student, Task};
+use super::trainer::Parallelism;
 use crate::infer::Windowing;
-use crate::weights::file::Quantization;
-use crate::weights::{encode, load_into};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::optim::AdamWConfig;
+use burn::tensor::Device;
+use burn::tensor::distributed::{DistributedConfig, ReduceOperation};
+use burn::train::checkpoint::{CheckpointingAction, CheckpointingStrategy};
+use burn::train::logger::InMemoryMetricLogger;
+use burn::train::metric::store::{Aggregate, EventStoreClient, Split};
+use burn::train::metric::{LearningRateMetric, LossMetric};
+use burn::train::{
+    EarlyStoppingStrategy, ExecutionStrategy, Learner, MultiDeviceOptim, SupervisedTraining,
+};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Trains a network on a data set, epoch by epoch.
@@ -24,194 +32,282 @@ pub(super) struct Stage<'a> {
     pub number: usize,
     pub settings: &'a StageRecipe,
     pub recipe: &'a Recipe,
-    pub dataset: &'a Dataset,
+    pub dataset: &'a Arc<Dataset>,
     pub folder: &'a RunFolder,
-    /// A device that records gradients.
-    pub device: &'a Device,
+    /// Devices that record gradients, at least one.
+    pub devices: &'a [Device],
+    pub parallelism: Parallelism,
+    /// Blocks of the transformer.
+    pub depth: usize,
+}
+
+/// What is counted over a stage.
+#[derive(Clone, Copy)]
+struct Count {
+    batches_per_epoch: usize,
+    steps_per_epoch: usize,
 }
 
 impl Stage<'_> {
-    fn steps_per_epoch(&self) -> usize {
+    /// As the learner counts: each device has its share of the windows, and the last batches of an
+    /// epoch may be smaller.
+    fn count(&self) -> Count {
         let windows = self.dataset.training.len() * self.settings.windows_per_case;
-        windows.div_ceil(self.settings.batch_size)
+        let devices = self.devices.len();
+        let rounds = windows.div_ceil(devices).div_ceil(self.settings.batch_size);
+        Count {
+            batches_per_epoch: rounds * devices,
+            steps_per_epoch: rounds.div_ceil(self.settings.accumulation),
+        }
     }
 
-    /// Runs the epochs that `state` says are not done and returns the averaged network.
+    /// Runs the epochs that `state` and the checkpoints say are not done.
     ///
-    /// `prepare` freezes what must not train; it is applied after every load.
+    /// `network` is where the stage begins, frozen where it is to stay; `average` a network of the
+    /// same weights.
     pub fn run<N: Network>(
         &self,
-        fresh: impl Fn() -> N,
-        prepare: impl Fn(N) -> N,
+        network: N,
+        average: N,
         state: &mut RunState,
         report: &mut dyn FnMut(Event),
-    ) -> Result<MovingAverage, TrainError> {
-        let optimizer: ModuleOptimizer = AdamWConfig::new()
+    ) -> Result<(), TrainError> {
+        let count = self.count();
+        let done = self.folder.last_checkpoint(self.number, state).unwrap_or(0);
+        state.rewind(self.number, done);
+        let total_steps = count.steps_per_epoch * self.settings.epochs;
+        let stop = Stop::default();
+        let task = Arc::new(Task {
+            dataset: self.dataset.clone(),
+            windowing: Windowing {
+                window: self.recipe.window,
+                overlap: self.recipe.overlap,
+                blending: self.recipe.blending.unwrap_or_default(),
+            },
+            ema_decay: self.recipe.ema_decay,
+            max_gradient_norm: self.settings.max_gradient_norm,
+            batches_per_step: self.settings.accumulation * self.summed_devices(),
+            stop: stop.clone(),
+        });
+        let student = Student::new(network, average, task).at(done * count.steps_per_epoch);
+        let optimizer = AdamWConfig::new()
             .with_weight_decay(self.settings.weight_decay)
             .with_epsilon(1e-8)
             .init();
-        let (mut network, mut optimizer, mut average) =
-            if state.stage == self.number && state.epochs_done > 0 {
-                self.folder
-                    .load(state, fresh(), optimizer, self.recipe.ema_decay)?
-            } else {
-                state.stage = self.number;
-                state.epochs_done = 0;
-                state.steps_done = 0;
-                let network = fresh();
-                let average = MovingAverage::new(&network, self.recipe.ema_decay);
-                (network, optimizer, average)
-            };
-        network = prepare(network);
-        let num_classes = self.dataset.labels.len();
-        let sampler = Sampler::new(
-            self.recipe.augmentation.clone(),
-            self.recipe.window,
-            num_classes,
-            self.recipe.seed ^ self.number as u64,
+        let rates = learning_rates(self.settings, self.depth, total_steps)?;
+        let shared = Arc::new(Mutex::new(std::mem::take(state)));
+        let (events, told) = channel();
+        let wait = Wait::default();
+        let windows = Arc::new(Windows {
+            dataset: self.dataset.clone(),
+            sampler: Sampler::new(
+                self.recipe.augmentation.clone(),
+                self.recipe.window,
+                self.dataset.labels.len(),
+                self.recipe.seed ^ self.number as u64,
+            ),
+            windows_per_case: self.settings.windows_per_case,
+            batch_size: self.settings.batch_size,
+            window: self.recipe.window,
+            wait: wait.clone(),
+        });
+        let book = Book {
+            stage: self.number,
+            steps_per_epoch: count.steps_per_epoch,
+            folder: self.folder.clone(),
+            labels: self.dataset.labels.clone(),
+            state: shared.clone(),
+            wait,
+            stop: stop.clone(),
+            events: events.clone(),
+            begun: Instant::now(),
+        };
+        let reporter = Reporter::new(
+            self.number,
+            done * count.batches_per_epoch,
+            self.settings.epochs * count.batches_per_epoch,
+            events,
+            stop.clone(),
         );
-        let steps_per_epoch = self.steps_per_epoch();
-        let total_steps = steps_per_epoch * self.settings.epochs;
-        for epoch in state.epochs_done..self.settings.epochs {
-            let begun = Instant::now();
-            let order = sampler.order(
-                self.dataset.training.len(),
-                self.settings.windows_per_case,
-                epoch,
-            );
-            let mut loss_sum = 0.0;
-            let mut learning_rate = 0.0;
-            for (batch, cases) in order.chunks(self.settings.batch_size).enumerate() {
-                let begun_step = Instant::now();
-                learning_rate = self.settings.learning_rate
-                    * warmup_cosine(state.steps_done, self.settings.warmup_steps, total_steps);
-                let first = batch * self.settings.batch_size;
-                let (input, target) = self.batch(&sampler, cases, epoch, first);
-                let loss = segmentation_loss(network.logits(input), target).total;
-                let value: f32 = loss.clone().into_scalar();
-                if !value.is_finite() {
-                    return Err(TrainError::Diverged {
+        let outcome = std::thread::scope(|scope| {
+            let training = scope.spawn(|| {
+                let loader = WindowLoader::new(windows, done, &self.devices[0]);
+                let cases = CaseLoader::new(self.dataset.validation.len());
+                let mut training = SupervisedTraining::<Student<N>>::new(
+                    &self.folder.0,
+                    Arc::new(loader),
+                    Arc::new(cases),
+                )
+                .with_training_strategy(self.strategy().into())
+                .with_interrupter(stop.interrupter())
+                .with_application_logger(None)
+                .with_metric_logger(InMemoryMetricLogger::default())
+                .renderer(Box::new(reporter))
+                .metric_train_numeric(LossMetric::new())
+                .metric_train_numeric(LearningRateMetric::new())
+                .with_custom_checkpointers(
+                    StudentFile {
+                        template: student.clone(),
+                        folder: self.folder.clone(),
                         stage: self.number,
-                        step: state.steps_done,
-                        loss: value,
+                        state: shared.clone(),
+                    },
+                    PartFile::optimizer(self.folder, self.number),
+                    PartFile::scheduler(self.folder, self.number),
+                )
+                .num_epochs(self.settings.epochs);
+                for place in 0..self.dataset.labels.len() - 1 {
+                    training = training.metric_valid_numeric(LabelDice::new(place));
+                }
+                if self.settings.accumulation > 1 {
+                    training = training.grads_accumulation(self.settings.accumulation);
+                }
+                if let Some(epochs) = self.settings.early_stopping {
+                    training = training.early_stopping(Patience {
+                        stage: self.number,
+                        epochs,
+                        state: shared.clone(),
                     });
                 }
-                let mut gradients = GradientsParams::from_grads(loss.backward(), &network);
-                clip_global_norm(&network, &mut gradients, self.settings.max_gradient_norm);
-                network = optimizer.step(learning_rate, network, gradients);
-                average.update(&network, state.steps_done);
-                state.steps_done += 1;
-                loss_sum += value;
-                report(Event::Step {
-                    stage: self.number,
-                    epoch: epoch + 1,
-                    step: state.steps_done,
-                    total_steps,
-                    loss: value,
-                    seconds: begun_step.elapsed().as_secs_f64(),
-                });
+                if done > 0 {
+                    training = training.checkpoint(done);
+                }
+                let result = training
+                    .with_checkpointing_strategy(book)
+                    .launch(Learner::new(student, optimizer, rates));
+                result.error.map(|error| error.to_string())
+            });
+            let guard = StopOnPanic(&stop);
+            for event in told {
+                report(event);
             }
-            let plain_device = self.device.clone().inner();
-            let averaged = load_into(fresh().valid(), average.tensors().clone())?;
-            let dice = validate(
-                &averaged,
-                &self.dataset.validation,
-                &self.dataset.labels,
-                Windowing {
-                    window: self.recipe.window,
-                    overlap: self.recipe.overlap,
-                    blending: self.recipe.blending.unwrap_or_default(),
-                },
-                &plain_device,
-            )?;
-            state.epochs_done = epoch + 1;
-            let row = LogRow {
-                stage: self.number,
-                epoch: epoch + 1,
-                steps: state.steps_done,
-                loss: loss_sum / steps_per_epoch as f32,
-                learning_rate,
-                dice,
-                seconds: begun.elapsed().as_secs_f64(),
-            };
-            state.log.push(row.clone());
-            self.save_weights(state, &average, &row)?;
-            self.folder.save(state, &network, &optimizer, &average)?;
-            report(Event::Epoch(row));
+            std::mem::forget(guard);
+            training.join()
+        });
+        *state = std::mem::take(&mut *shared.lock().unwrap_or_else(|e| e.into_inner()));
+        if let Some(reason) = stop.reason() {
+            return Err(reason);
         }
-        Ok(average)
+        match outcome {
+            Ok(None) => Ok(()),
+            Ok(Some(reason)) => Err(TrainError::Learner(reason)),
+            Err(panic) => Err(TrainError::Learner(panic_message(&*panic))),
+        }
     }
 
-    /// Input and target of a step.
-    fn batch(
-        &self,
-        sampler: &Sampler,
-        cases: &[usize],
+    /// Devices whose gradients the learner sums; distributed ones average theirs.
+    fn summed_devices(&self) -> usize {
+        match self.parallelism {
+            Parallelism::Gather => self.devices.len(),
+            Parallelism::Distributed => 1,
+        }
+    }
+
+    fn strategy(&self) -> ExecutionStrategy {
+        let devices = self.devices.to_vec();
+        match self.parallelism {
+            _ if devices.len() == 1 => ExecutionStrategy::single(devices[0].clone()),
+            Parallelism::Gather => {
+                ExecutionStrategy::multi(devices, MultiDeviceOptim::OptimMainDevice)
+            }
+            Parallelism::Distributed => {
+                let config = DistributedConfig {
+                    all_reduce_op: ReduceOperation::Mean,
+                };
+                ExecutionStrategy::ddp(devices, config)
+            }
+        }
+    }
+}
+
+/// Stops the training when whoever listens to it fails.
+struct StopOnPanic<'a>(&'a Stop);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        self.0.interrupter().stop(None);
+    }
+}
+
+/// Writes the log after every epoch and has the last two kept.
+struct Book {
+    stage: usize,
+    steps_per_epoch: usize,
+    folder: RunFolder,
+    labels: Vec<(u8, String)>,
+    state: Arc<Mutex<RunState>>,
+    wait: Wait,
+    stop: Stop,
+    events: Sender<Event>,
+    begun: Instant,
+}
+
+impl CheckpointingStrategy for Book {
+    fn checkpointing(
+        &mut self,
         epoch: usize,
-        first: usize,
-    ) -> (Tensor<5>, Tensor<3>) {
-        let mut voxels = Vec::new();
-        let mut labels = Vec::new();
-        for (offset, &case) in cases.iter().enumerate() {
-            let sample = sampler.draw(&self.dataset.training[case], epoch, first + offset);
-            voxels.extend(sample.voxels);
-            labels.extend(sample.labels);
+        store: &EventStoreClient,
+    ) -> Vec<CheckpointingAction> {
+        let mean = |name: &str, split: Split| {
+            store
+                .find_metric(name, epoch, Aggregate::Mean, &split)
+                .unwrap_or(f64::NAN)
+        };
+        let seconds = self.begun.elapsed().as_secs_f64();
+        self.begun = Instant::now();
+        let row = LogRow {
+            stage: self.stage,
+            epoch,
+            steps: epoch * self.steps_per_epoch,
+            loss: mean("Loss", Split::Train) as f32,
+            learning_rate: mean("Learning Rate", Split::Train),
+            dice: (0..self.labels.len() - 1)
+                .map(|place| mean(&LabelDice::name_of(place), Split::Valid))
+                .collect(),
+            seconds,
+            data_wait: self.wait.take() / seconds,
+        };
+        let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
+        state.log.push(row.clone());
+        if let Err(error) = self.folder.write_state(&state, &self.labels) {
+            self.stop.because(error);
         }
-        let [depth, height, width] = self.recipe.window;
-        let input = Tensor::from_data(
-            TensorData::new(voxels, [cases.len(), 1, depth, height, width]),
-            self.device,
-        );
-        let target = one_hot(
-            &labels,
-            [cases.len(), depth, height, width],
-            self.dataset.labels.len(),
-            self.device,
-        );
-        (input, target)
+        // Whoever listens may have gone; that is no reason to stop training.
+        let _ = self.events.send(Event::Epoch(row));
+        // The one before stays until this one is whole.
+        let mut actions = vec![CheckpointingAction::Save];
+        if epoch > 2 {
+            actions.insert(0, CheckpointingAction::Delete(epoch - 2));
+        }
+        actions
     }
+}
 
-    /// Averaged weights of the last and of the best epoch, and the log.
-    fn save_weights(
-        &self,
-        state: &mut RunState,
-        average: &MovingAverage,
-        row: &LogRow,
-    ) -> Result<(), TrainError> {
-        let bytes = encode(average.tensors(), Quantization::None)?;
-        let folder = &self.folder.0;
-        if self.number == 1 {
-            self.folder
-                .write(&folder.join("stage1.safetensors"), &bytes)?;
-        } else {
-            self.folder
-                .write(&folder.join("last.safetensors"), &bytes)?;
-            let mean = row.dice.iter().sum::<f64>() / row.dice.len() as f64;
-            if mean >= state.best_dice {
-                state.best_dice = mean;
-                self.folder
-                    .write(&folder.join("best.safetensors"), &bytes)?;
-            }
-        }
-        let names = self.dataset.labels[1..]
-            .iter()
-            .map(|(value, _)| format!("dice_{value}"))
-            .collect::<Vec<_>>()
-            .join(",");
-        let mut csv = format!("stage,epoch,steps,loss,learning_rate,seconds,{names}\n");
-        for row in &state.log {
-            let dice: Vec<String> = row.dice.iter().map(|d| format!("{d:.5}")).collect();
-            csv += &format!(
-                "{},{},{},{:.5},{:.3e},{:.1},{}\n",
-                row.stage,
-                row.epoch,
-                row.steps,
-                row.loss,
-                row.learning_rate,
-                row.seconds,
-                dice.join(",")
-            );
-        }
-        self.folder.write(&folder.join("log.csv"), csv.as_bytes())
+/// Ends a stage that gets no better, also across a resumed run.
+#[derive(Clone)]
+struct Patience {
+    stage: usize,
+    epochs: usize,
+    state: Arc<Mutex<RunState>>,
+}
+
+impl EarlyStoppingStrategy for Patience {
+    fn should_stop(&mut self, epoch: usize, _store: &EventStoreClient) -> bool {
+        let state = self.state.lock().unwrap_or_else(|e| e.into_inner());
+        let Some(best) = state.best(self.stage).map(LogRow::mean_dice) else {
+            return false;
+        };
+        // The first of several: to be as good again is not to get better.
+        let mut rows = state.log.iter().filter(|row| row.stage == self.stage);
+        rows.find(|row| row.mean_dice() >= best)
+            .is_some_and(|row| epoch - row.epoch >= self.epochs)
     }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "the training stopped without a reason".into())
 }

@@ -1,9 +1,10 @@
 //! A whole training run: stage 1, then stage 2.
 
 use super::TrainError;
-use super::checkpoint::{LogRow, RunFolder, RunState};
+use super::checkpoint::{RunFolder, RunState};
 use super::dataset::Dataset;
 use super::freeze::{freeze, is_backbone};
+use super::progress::Event;
 use super::recipe::Recipe;
 use super::stage::Stage;
 use crate::model::{DinoMed3d, SliceSegmenter};
@@ -11,37 +12,27 @@ use crate::weights::{NamedTensors, load_into, named_tensors};
 use burn::module::Module;
 use burn::tensor::Device;
 use std::path::Path;
-
-/// What a run tells while it goes.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A step of the optimiser is done.
-    Step {
-        /// 1 or 2.
-        stage: usize,
-        /// From 1.
-        epoch: usize,
-        /// Steps of this stage done.
-        step: usize,
-        /// Steps of this stage in all.
-        total_steps: usize,
-        /// Training loss of the step.
-        loss: f32,
-        /// Wall-clock time of the step.
-        seconds: f64,
-    },
-    /// An epoch is done, validated and saved.
-    Epoch(LogRow),
-}
+use std::sync::Arc;
 
 /// Runs a recipe.
 #[derive(Debug)]
 pub struct Trainer<'a> {
     recipe: &'a Recipe,
-    dataset: &'a Dataset,
-    device: Device,
+    dataset: &'a Arc<Dataset>,
+    devices: Vec<Device>,
+    parallelism: Parallelism,
     folder: RunFolder,
     start: Option<Start>,
+}
+
+/// How several devices train one network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parallelism {
+    /// Gradients of all devices are gathered on the first, which makes the step.
+    #[default]
+    Gather,
+    /// Devices exchange gradients, and each makes the same step.
+    Distributed,
 }
 
 /// Weights that a run begins with.
@@ -54,7 +45,7 @@ pub enum Start {
 }
 
 impl<'a> Trainer<'a> {
-    /// A run in `folder`, which is made if it is not there.
+    /// A run on `devices` in `folder`, which is made if it is not there.
     ///
     /// With `resume` an earlier run goes on after its last whole epoch; without, a folder that
     /// already holds one is refused.
@@ -63,8 +54,8 @@ impl<'a> Trainer<'a> {
     /// [`TrainError::File`], or [`TrainError::Recipe`] if the folder is taken.
     pub fn new(
         recipe: &'a Recipe,
-        dataset: &'a Dataset,
-        device: &Device,
+        dataset: &'a Arc<Dataset>,
+        devices: &[Device],
         folder: &Path,
         resume: bool,
     ) -> Result<Self, TrainError> {
@@ -80,6 +71,9 @@ impl<'a> Trainer<'a> {
                 folder.0.display()
             )));
         }
+        if devices.is_empty() {
+            return Err(TrainError::Recipe("no device to train on".into()));
+        }
         if dataset.labels.len() != recipe.colors.len() + 1 {
             return Err(TrainError::Recipe(format!(
                 "the recipe has {} colours, the data set {} labels beside background",
@@ -90,10 +84,17 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             recipe,
             dataset,
-            device: device.clone().autodiff(),
+            devices: devices.iter().map(|d| d.clone().autodiff()).collect(),
+            parallelism: Parallelism::default(),
             folder,
             start: None,
         })
+    }
+
+    /// How several devices work together; makes no difference with one.
+    pub fn with_parallelism(mut self, parallelism: Parallelism) -> Self {
+        self.parallelism = parallelism;
+        self
     }
 
     /// Begins with the weights of another training.
@@ -113,49 +114,56 @@ impl<'a> Trainer<'a> {
     pub fn run(&self, mut report: impl FnMut(Event)) -> Result<RunState, TrainError> {
         let mut state = self.folder.state()?.unwrap_or_default();
         let architecture = self.recipe.architecture(self.dataset.labels.len())?;
-        let device = &self.device;
+        let device = &self.devices[0];
         let stage = |number, settings| Stage {
             number,
             settings,
             recipe: self.recipe,
             dataset: self.dataset,
             folder: &self.folder,
-            device,
+            devices: &self.devices,
+            parallelism: self.parallelism,
+            depth: architecture.vit.depth,
         };
-        device.clone().inner().seed(self.recipe.seed);
-        let stage1_path = self.folder.0.join("stage1.safetensors");
-        if state.stage < 2 && self.has_stage1() {
-            let start = self.started(SliceSegmenter::init(&architecture, device))?;
-            stage(1, &self.recipe.stage1).run(
-                || start.clone(),
-                // Parameters that were loaded, of a start or a checkpoint, don't train by themselves.
-                |network| freeze(network, |_| false),
-                &mut state,
-                &mut report,
-            )?;
+        for device in &self.devices {
+            device.clone().inner().seed(self.recipe.seed);
         }
-        let fresh = || architecture.init(device);
-        let from_stage1 = || -> Result<DinoMed3d, TrainError> {
-            let network = fresh();
-            if !self.has_stage1() {
-                return self.started(network);
+        let stage1_path = self.folder.0.join("stage1.safetensors");
+        let fresh_stage1 = || SliceSegmenter::init(&architecture, device);
+        let has_begun_stage2 = self.folder.last_checkpoint(2, &state).is_some();
+        if state.stages_done < 1 && !has_begun_stage2 {
+            if self.has_stage1() {
+                let network = self.started(fresh_stage1())?;
+                let average = copy(&network, fresh_stage1())?;
+                // Parameters that were loaded don't train by themselves.
+                let network = freeze(network, |_| false);
+                stage(1, &self.recipe.stage1).run(network, average, &mut state, &mut report)?;
             }
-            let tensors = crate::weights::decode(&self.folder.read(&stage1_path)?)?;
-            let stage1 = load_into(SliceSegmenter::init(&architecture, device), tensors)?;
-            Ok(network.with_stage1(&stage1.vit)?)
-        };
-        // A checkpoint of stage 2 holds all weights; only a fresh start needs stage 1.
-        let begun = state.stage == 2 && state.epochs_done > 0;
-        let start = if begun { fresh() } else { from_stage1()? };
-        stage(2, &self.recipe.stage2).run(
-            || start.clone(),
-            |network: DinoMed3d| {
-                let frozen = self.recipe.freeze_backbone;
-                freeze(network, |name| frozen && is_backbone(name))
-            },
-            &mut state,
-            &mut report,
-        )?;
+            state.stages_done = 1;
+            if self.has_stage1() {
+                self.folder.write_state(&state, &self.dataset.labels)?;
+                self.folder.remove_checkpoints(1);
+            }
+        }
+        if state.stages_done < 2 {
+            let network: DinoMed3d = if has_begun_stage2 {
+                // A checkpoint holds all weights, whatever the run began with.
+                architecture.init(device)
+            } else if self.has_stage1() {
+                let tensors = crate::weights::decode(&self.folder.read(&stage1_path)?)?;
+                let stage1 = load_into(fresh_stage1(), tensors)?;
+                architecture.init(device).with_stage1(&stage1.vit)?
+            } else {
+                self.started(architecture.init(device))?
+            };
+            let average = copy(&network, architecture.init(device))?;
+            let frozen = self.recipe.freeze_backbone;
+            let network = freeze(network, |name| frozen && is_backbone(name));
+            stage(2, &self.recipe.stage2).run(network, average, &mut state, &mut report)?;
+            state.stages_done = 2;
+            self.folder.write_state(&state, &self.dataset.labels)?;
+            self.folder.remove_checkpoints(2);
+        }
         Ok(state)
     }
 
@@ -178,4 +186,9 @@ impl<'a> Trainer<'a> {
         };
         Ok(load_into(network, tensors)?)
     }
+}
+
+/// `other` with the weights of `network`.
+fn copy<M: Module>(network: &M, other: M) -> Result<M, TrainError> {
+    Ok(load_into(other, named_tensors(network))?)
 }

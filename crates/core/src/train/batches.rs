@@ -1,0 +1,254 @@
+//! What feeds the learner: windows to train on, drawn ahead of need, and cases to validate.
+
+use super::augment::Sampler;
+use super::dataset::Dataset;
+use super::loss::one_hot;
+use super::student::Batch;
+use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
+use burn::data::dataset::DatasetError;
+use burn::tensor::{Device, Tensor, TensorData};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Batches that lie ready while one is being learnt from.
+const BATCHES_AHEAD: usize = 2;
+
+/// What all loaders of a stage share.
+#[derive(Debug)]
+pub struct Windows {
+    /// Where windows come from.
+    pub dataset: Arc<Dataset>,
+    /// How they are drawn.
+    pub sampler: Sampler,
+    /// Of each case in an epoch.
+    pub windows_per_case: usize,
+    /// In a batch.
+    pub batch_size: usize,
+    /// Edges of a window.
+    pub window: [usize; 3],
+    /// How long the learner waited for them.
+    pub wait: Wait,
+}
+
+/// Time that a training spent waiting for data.
+#[derive(Clone, Debug, Default)]
+pub struct Wait(Arc<AtomicU64>);
+
+impl Wait {
+    fn add(&self, time: Duration) {
+        self.0.fetch_add(time.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    /// Seconds since it was last asked.
+    pub fn take(&self) -> f64 {
+        self.0.swap(0, Ordering::Relaxed) as f64 * 1e-6
+    }
+}
+
+impl Windows {
+    fn draw(&self, order: &[usize], epoch: usize, places: Range<usize>) -> Drawn {
+        let mut drawn = Drawn::default();
+        for place in places {
+            let case = &self.dataset.training[order[place]];
+            let sample = self.sampler.draw(case, epoch, place);
+            drawn.voxels.extend(sample.voxels);
+            drawn.labels.extend(sample.labels);
+            drawn.count += 1;
+        }
+        drawn
+    }
+}
+
+/// A batch before it goes to its device.
+#[derive(Default)]
+struct Drawn {
+    voxels: Vec<f32>,
+    labels: Vec<u8>,
+    count: usize,
+}
+
+/// Loads the windows of one device. Which they are depends on seed, epoch and place alone, neither
+/// on the number of devices nor on where a run was resumed.
+#[derive(Debug)]
+pub struct WindowLoader {
+    windows: Arc<Windows>,
+    places: Range<usize>,
+    first_epoch: usize,
+    passes: AtomicUsize,
+    device: Device,
+}
+
+impl WindowLoader {
+    /// A loader whose first pass is `first_epoch` (from 0).
+    pub fn new(windows: Arc<Windows>, first_epoch: usize, device: &Device) -> Self {
+        let places = 0..windows.dataset.training.len() * windows.windows_per_case;
+        Self {
+            windows,
+            places,
+            first_epoch,
+            passes: AtomicUsize::new(0),
+            device: device.clone(),
+        }
+    }
+
+    fn with(&self, places: Range<usize>, device: &Device) -> Arc<dyn DataLoader<Batch>> {
+        Arc::new(Self {
+            windows: self.windows.clone(),
+            places,
+            first_epoch: self.first_epoch,
+            passes: AtomicUsize::new(0),
+            device: device.clone(),
+        })
+    }
+}
+
+impl DataLoader<Batch> for WindowLoader {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
+        let epoch = self.first_epoch + self.passes.fetch_add(1, Ordering::Relaxed);
+        let windows = self.windows.clone();
+        let places = self.places.clone();
+        let (sender, receiver) = sync_channel(BATCHES_AHEAD);
+        std::thread::spawn(move || {
+            let num_cases = windows.dataset.training.len();
+            let order = windows
+                .sampler
+                .order(num_cases, windows.windows_per_case, epoch);
+            for start in places.clone().step_by(windows.batch_size) {
+                let end = (start + windows.batch_size).min(places.end);
+                // Nobody listens any more when a run is stopped.
+                if sender
+                    .send(windows.draw(&order, epoch, start..end))
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        });
+        Box::new(WindowIterator {
+            loader: self,
+            receiver,
+            done: 0,
+        })
+    }
+
+    fn num_items(&self) -> usize {
+        self.places.len()
+    }
+
+    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<Batch>> {
+        self.with(self.places.clone(), device)
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
+        let begin = self.places.start;
+        self.with(begin + start..begin + end, &self.device)
+    }
+}
+
+struct WindowIterator<'a> {
+    loader: &'a WindowLoader,
+    receiver: Receiver<Drawn>,
+    done: usize,
+}
+
+impl Iterator for WindowIterator<'_> {
+    type Item = Result<Batch, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let begun = Instant::now();
+        let Drawn {
+            voxels,
+            labels,
+            count,
+        } = self.receiver.recv().ok()?;
+        let windows = &self.loader.windows;
+        let [depth, height, width] = windows.window;
+        let device = &self.loader.device;
+        let channels = voxels.len() / (count * depth * height * width);
+        let input = TensorData::new(voxels, [count, channels, depth, height, width]);
+        let num_classes = windows.dataset.labels.len();
+        let batch = Batch {
+            input: Tensor::from_data(input, device),
+            target: one_hot(&labels, [count, depth, height, width], num_classes, device),
+        };
+        self.done += count;
+        windows.wait.add(begun.elapsed());
+        Some(Ok(batch))
+    }
+}
+
+impl DataLoaderIterator<Batch> for WindowIterator<'_> {
+    fn progress(&self) -> Progress {
+        Progress::new(
+            self.done,
+            self.loader.places.len(),
+            Some("windows".to_owned()),
+        )
+    }
+}
+
+/// Loads the places of all validation cases.
+#[derive(Debug)]
+pub struct CaseLoader {
+    places: Range<usize>,
+}
+
+impl CaseLoader {
+    /// Of `count` cases.
+    pub fn new(count: usize) -> Self {
+        Self { places: 0..count }
+    }
+}
+
+impl DataLoader<usize> for CaseLoader {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<usize> + 'a> {
+        Box::new(CaseIterator {
+            left: self.places.clone(),
+            total: self.places.len(),
+        })
+    }
+
+    fn num_items(&self) -> usize {
+        self.places.len()
+    }
+
+    fn to_device(&self, _device: &Device) -> Arc<dyn DataLoader<usize>> {
+        // A case goes to its device window by window.
+        Arc::new(Self {
+            places: self.places.clone(),
+        })
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<usize>> {
+        let begin = self.places.start;
+        Arc::new(Self {
+            places: begin + start..begin + end,
+        })
+    }
+}
+
+struct CaseIterator {
+    left: Range<usize>,
+    total: usize,
+}
+
+impl Iterator for CaseIterator {
+    type Item = Result<usize, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left.next().map(Ok)
+    }
+}
+
+impl DataLoaderIterator<usize> for CaseIterator {
+    fn progress(&self) -> Progress {
+        Progress::new(
+            self.total - self.left.len(),
+            self.total,
+            Some("cases".to_owned()),
+        )
+    }
+}
