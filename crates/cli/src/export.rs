@@ -146,7 +146,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 fn weights_licence(recipe: &Recipe) -> String {
     let licence = &recipe.data.weights_licence;
     match recipe.initialization.as_str() {
-        "random" => licence.clone(),
+        own if own.starts_with("random") => licence.clone(),
         other => format!(
             "{licence}; they began with {other}, whose licence holds too (that of DINOv3 asks for a copy of it)"
         ),

@@ -89,7 +89,10 @@ impl ModelCard<'_> {
             (
                 "training began with",
                 match training.initialization.as_str() {
-                    "random" => "random weights: no DINOv3 weights are in here".to_owned(),
+                    own if own.starts_with("random") => {
+                        let own = own.replacen("random", "random weights", 1);
+                        format!("{own}: no DINOv3 weights are in here")
+                    }
                     other => other.to_owned(),
                 },
             ),

@@ -1,8 +1,10 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::devices;
+use crate::model_folder::MANIFEST_FILE;
 use crate::recipe_file::read_recipe;
 use anyhow::{Context, bail};
+use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::train::checkpoint::RunFolder;
 use dinomed3d_core::train::{Dataset, Event, Parallelism, Start, Trainer};
@@ -70,6 +72,16 @@ fn earlier_initialization(folder: &Path) -> anyhow::Result<String> {
         );
     }
     Ok(recipe.initialization)
+}
+
+/// Between what the first of several runs began with and the weights of the last.
+const GONE_ON: &str = ", gone on from an earlier run's";
+
+/// What weights of ours began with, as the manifest beside them says.
+fn own_initialization(weights: &Path) -> Option<String> {
+    let json = std::fs::read(weights.with_file_name(MANIFEST_FILE)).ok()?;
+    let manifest = ModelManifest::from_json(&json).ok()?;
+    Some(manifest.training.initialization)
 }
 
 /// The weights of a checkpoint, and where they come from.
@@ -153,6 +165,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         recipe.initialization = earlier_initialization(&args.out)?;
     }
     let devices = devices(&args.device)?;
+    if matches!(args.parallel, Parallel::Distributed) && args.device.contains("cpu") {
+        bail!(
+            "--parallel distributed is for graphics cards: the processor's devices have no exchange of gradients; leave it out"
+        );
+    }
     eprintln!("reading {}", args.data.display());
     let dataset = Arc::new(Dataset::load(
         &args.data,
@@ -176,7 +193,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             let (start, source) = beginning(path, &vit, args.fold.map(Folding::from))
                 .with_context(|| format!("beginning with {}", path.display()))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            recipe.initialization = format!("{source} ({name})");
+            recipe.initialization = match own_initialization(path) {
+                Some(earlier) if source == Source::DinoMed3d => {
+                    let beginning = earlier.split(GONE_ON).next().unwrap_or_default();
+                    format!("{beginning}{GONE_ON} {name}")
+                }
+                _ => format!("{source} ({name})"),
+            };
             eprintln!("beginning with {}", recipe.initialization);
             Some(start)
         }

@@ -48,6 +48,7 @@ impl LogRow {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RunState {
     /// Number of stages that are done, by their last epoch or by early stopping.
+    #[serde(default)]
     pub stages_done: usize,
     /// One row for every epoch.
     pub log: Vec<LogRow>,
