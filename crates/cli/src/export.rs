@@ -1,5 +1,7 @@
 //! `dinomed3d export`: from a training run to a model that the page can serve.
 
+use crate::evaluate::convention::Convention;
+use crate::evaluate::evaluation::Evaluation;
 use crate::model_card::ModelCard;
 use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
 use crate::recipe_file::read_recipe;
@@ -46,7 +48,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let state = run
         .state()?
         .with_context(|| format!("{} holds no training run", args.run.display()))?;
-    let dataset = Dataset::load(&args.data, &recipe.preprocessing, recipe.validation_every)?;
+    let dataset = Dataset::load(&args.data, &recipe.preprocessing, recipe.split())?;
 
     let mut tensors = decode(&run.read(&args.run.join("best.safetensors"))?)?;
     let mut architecture = recipe.architecture(dataset.labels.len())?;
@@ -114,8 +116,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     // The scores are those of the file that is shipped, eight bits and all.
     let score = |manifest: &ModelManifest, weights: &[u8]| -> anyhow::Result<Scores> {
         let segmenter = Segmenter::load(manifest.clone(), weights, &device)?;
-        let cases = score_model(&segmenter, &args.data, recipe.validation_every)?;
-        summarize(cases, recipe.validation_every)
+        let cases = score_model(&segmenter, &args.data, recipe.split())?;
+        let evaluation = Evaluation::of(cases, manifest.labels[1..].to_vec(), Convention::Native)?;
+        Ok(summarize(&evaluation, recipe.split()))
     };
     let scores = score(&manifest, &weights)?;
     let exact = encode(&tensors, Quantization::None)?;

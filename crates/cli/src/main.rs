@@ -13,9 +13,12 @@ mod info;
 mod model_card;
 mod model_folder;
 mod phantom;
+mod predictor;
 mod recipe_file;
+mod report;
 mod sample;
 mod segment;
+mod statistics;
 mod train;
 mod validation;
 
@@ -38,10 +41,12 @@ enum Command {
     Info(info::Args),
     /// Segment a scan.
     Segment(segment::Args),
-    /// Score label maps, or a model on its validation cases.
+    /// Score label maps, a model on its validation cases, or the runs of a cross-validation.
     Evaluate(evaluate::Args),
     /// Train a network from a recipe and a labelled data set.
     Train(train::Args),
+    /// Write what a person should see of a training run: curves, scores, the worst cases drawn.
+    Report(report::Args),
     /// Take over a checkpoint of DINOv3 or of the authors' code.
     Convert(convert::Args),
     /// Put the result of a training run into a model folder, eight bits, scored.
@@ -59,6 +64,7 @@ fn main() -> ExitCode {
         Command::Segment(args) => segment::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Train(args) => train::run(args),
+        Command::Report(args) => report::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Export(args) => export::run(args),
         Command::Sample(args) => sample::run(args),

@@ -27,15 +27,22 @@ pub struct Args {
     device: String,
 }
 
+/// Reads the manifest of a model folder.
+///
+/// # Errors
+/// A manifest that cannot be read or used.
+pub fn read_manifest(folder: &Path) -> anyhow::Result<ModelManifest> {
+    let path = folder.join("manifest.json");
+    let json = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    ModelManifest::from_json(&json).with_context(|| format!("in {}", path.display()))
+}
+
 /// Loads a model folder onto a device and checks the device with it.
 ///
 /// # Errors
 /// A manifest or weights that cannot be used, or a device that computes wrongly.
 pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
-    let path = folder.join("manifest.json");
-    let json = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    let manifest =
-        ModelManifest::from_json(&json).with_context(|| format!("in {}", path.display()))?;
+    let manifest = read_manifest(folder)?;
     let path = folder.join(&manifest.weights.file);
     let weights = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
     let segmenter = Segmenter::load(manifest, &weights, &device(device_name)?)

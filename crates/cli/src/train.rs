@@ -3,11 +3,12 @@
 use crate::device::devices;
 use crate::model_folder::MANIFEST_FILE;
 use crate::recipe_file::read_recipe;
+use crate::report::report_run;
 use anyhow::{Context, bail};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::train::checkpoint::RunFolder;
-use dinomed3d_core::train::{Dataset, Event, Parallelism, Start, Trainer};
+use dinomed3d_core::train::{Dataset, Event, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::weights::decode;
 use dinomed3d_core::weights::fold::Folding;
 use dinomed3d_core::weights::import::initialize::transformer;
@@ -48,6 +49,10 @@ pub struct Args {
     /// Go on after the last whole epoch of an earlier run in the same folder.
     #[arg(long)]
     resume: bool,
+    /// Cross-validation: one run for each of N parts of the cases, held out in turn, in the folders
+    /// fold-1 to fold-N of --out; `evaluate --folds` scores them together.
+    #[arg(long, value_name = "N")]
+    folds: Option<usize>,
     /// Epochs of stage 1, instead of the recipe's.
     #[arg(long, value_name = "N")]
     stage1_epochs: Option<usize>,
@@ -161,8 +166,26 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         recipe.seed = seed;
     }
     recipe.check()?;
-    if args.resume && args.init.is_none() {
-        recipe.initialization = earlier_initialization(&args.out)?;
+    let Some(folds) = args.folds else {
+        return train(&args, recipe, &args.out);
+    };
+    for fold in 0..folds {
+        let out = args.out.join(format!("fold-{}", fold + 1));
+        eprintln!("fold {} of {folds}", fold + 1);
+        let mut recipe = recipe.clone();
+        recipe.validation_every = folds;
+        recipe.validation_fold = fold;
+        train(&args, recipe, &out)?;
+    }
+    Ok(())
+}
+
+/// One run, into `out`.
+fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
+    // Of a cross-validation the later runs may not have begun.
+    let is_resumed = args.resume && out.join("recipe.toml").exists();
+    if is_resumed && args.init.is_none() {
+        recipe.initialization = earlier_initialization(out)?;
     }
     let devices = devices(&args.device)?;
     if matches!(args.parallel, Parallel::Distributed) && args.device.contains("cpu") {
@@ -174,7 +197,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let dataset = Arc::new(Dataset::load(
         &args.data,
         &recipe.preprocessing,
-        recipe.validation_every,
+        recipe.split(),
     )?);
     eprintln!(
         "{} training and {} validation cases; labels {}",
@@ -204,16 +227,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             Some(start)
         }
     };
-    let mut trainer = Trainer::new(&recipe, &dataset, &devices, &args.out, args.resume)?
+    let mut trainer = Trainer::new(&recipe, &dataset, &devices, out, args.resume)?
         .with_parallelism(args.parallel.into());
     if let Some(start) = start {
         trainer = trainer.with_start(start);
     }
     dinomed3d_core::atomic_file::write_whole(
-        &args.out.join("recipe.toml"),
+        &out.join("recipe.toml"),
         toml::to_string_pretty(&recipe)?.as_bytes(),
     )
-    .with_context(|| format!("writing into {}", args.out.display()))?;
+    .with_context(|| format!("writing into {}", out.display()))?;
     let mut recent = VecDeque::new();
     let state = trainer.run(|event| match event {
         Event::Step {
@@ -258,7 +281,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     println!(
         "best mean validation Dice {:.4}; weights in {}",
         state.best_dice(),
-        args.out.join("best.safetensors").display()
+        out.join("best.safetensors").display()
     );
+    report_run(
+        out,
+        &args.data,
+        args.device.split(',').next().unwrap_or("cpu"),
+    )?;
+    println!("report in {}", out.join("report.html").display());
     Ok(())
 }

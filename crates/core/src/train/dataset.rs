@@ -1,6 +1,7 @@
 //! Labelled volumes in the layout of the Medical Segmentation Decathlon.
 
 use super::TrainError;
+use super::recipe::Split;
 use crate::preprocess::{Prepared, Preprocessing};
 use crate::volume::{LabelMap, NiftiImage};
 use serde::Deserialize;
@@ -127,12 +128,13 @@ impl DatasetIndex {
         }
     }
 
-    /// Splits the cases: every n-th from the first validates, the others train.
-    pub fn split(&self, validation_every: usize) -> (Vec<CaseFiles>, Vec<CaseFiles>) {
+    /// Splits the cases into those that train and those that validate; a number holds out the first of so many folds.
+    pub fn split(&self, split: impl Into<Split>) -> (Vec<CaseFiles>, Vec<CaseFiles>) {
+        let split = split.into();
         let mut training = Vec::new();
         let mut validation = Vec::new();
         for (index, case) in self.cases.iter().enumerate() {
-            if index % validation_every == 0 {
+            if split.validates(index) {
                 validation.push(case.clone());
             } else {
                 training.push(case.clone());
@@ -146,19 +148,17 @@ impl Dataset {
     /// Loads and prepares every case of `folder`; all problems are reported at once.
     ///
     /// # Errors
-    /// [`TrainError::Data`] with one line per problem, naming the file.
+    /// [`TrainError::Data`] with one line per problem, naming the file; [`TrainError::Recipe`] for a split that
+    /// cannot be.
     pub fn load(
         folder: &Path,
         preprocessing: &Preprocessing,
-        validation_every: usize,
+        split: impl Into<Split>,
     ) -> Result<Self, TrainError> {
-        if validation_every < 2 {
-            return Err(TrainError::Recipe(format!(
-                "validation-every is {validation_every}; at least 2 is needed to leave cases to train on"
-            )));
-        }
+        let split = split.into();
+        split.check()?;
         let index = DatasetIndex::read(folder)?;
-        let (training_files, validation_files) = index.split(validation_every);
+        let (training_files, validation_files) = index.split(split);
         let mut problems = Vec::new();
         let mut training = Vec::new();
         for files in training_files {
@@ -270,4 +270,46 @@ fn read_file(path: &Path) -> Result<Vec<u8>, TrainError> {
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folds_hold_out_every_case_exactly_once() {
+        let case = |number: usize| CaseFiles {
+            name: format!("case_{number}"),
+            image: PathBuf::new(),
+            label: PathBuf::new(),
+        };
+        let index = DatasetIndex {
+            labels: Vec::new(),
+            cases: (0..7).map(case).collect(),
+        };
+        let names = |cases: &[CaseFiles]| -> Vec<String> {
+            cases.iter().map(|case| case.name.clone()).collect()
+        };
+        let mut held_out = Vec::new();
+        for fold in 0..3 {
+            let (training, validation) = index.split(Split { every: 3, fold });
+            assert_eq!(training.len() + validation.len(), 7);
+            held_out.extend(names(&validation));
+        }
+        assert_eq!(held_out[..3], ["case_0", "case_3", "case_6"]);
+        held_out.sort();
+        assert_eq!(held_out, names(&index.cases));
+        assert_eq!(names(&index.split(3).1), ["case_0", "case_3", "case_6"]);
+    }
+
+    #[test]
+    fn a_fold_that_there_is_not_is_named() {
+        let error = |every, fold| Split { every, fold }.check().unwrap_err().to_string();
+        assert_eq!(
+            error(5, 5),
+            "the recipe's validation-fold is 5, expected is below validation-every, 5"
+        );
+        assert!(error(1, 0).contains("validation-every is 1"));
+        assert!(Split { every: 5, fold: 4 }.check().is_ok());
+    }
 }

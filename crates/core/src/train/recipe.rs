@@ -41,8 +41,11 @@ pub struct Recipe {
     pub blending: Option<Blending>,
     /// Seed of weights, order and augmentation.
     pub seed: u64,
-    /// Every n-th case in sorted order, from the first, validates.
+    /// Every n-th case in sorted order validates.
     pub validation_every: usize,
+    /// From which of the first n on, counted from 0: n runs of a cross-validation differ in it.
+    #[serde(default)]
+    pub validation_fold: usize,
     /// Decay of the moving average of the weights.
     pub ema_decay: f32,
     /// The proxy task on slices.
@@ -101,6 +104,7 @@ impl Recipe {
     /// # Errors
     /// [`TrainError::Recipe`], which names the first one that can't.
     pub fn check(&self) -> Result<(), TrainError> {
+        self.split().check()?;
         let a = &self.augmentation;
         for (name, chance) in [
             ("flip-slices", a.flip_slices),
@@ -175,6 +179,14 @@ impl Recipe {
         Ok(())
     }
 
+    /// Which cases validate.
+    pub fn split(&self) -> Split {
+        Split {
+            every: self.validation_every,
+            fold: self.validation_fold,
+        }
+    }
+
     /// The network for `num_classes` classes, background included.
     ///
     /// # Errors
@@ -197,6 +209,41 @@ impl Recipe {
                 Ok((**config).clone())
             }
         }
+    }
+}
+
+/// Which cases validate: those whose index in sorted order leaves `fold` when divided by `every`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// Number of folds.
+    pub every: usize,
+    /// The fold that is held out, from 0.
+    pub fold: usize,
+}
+
+impl From<usize> for Split {
+    /// The first of that many folds.
+    fn from(every: usize) -> Self {
+        Self { every, fold: 0 }
+    }
+}
+
+impl Split {
+    /// Whether cases are left to train on and the fold exists.
+    ///
+    /// # Errors
+    /// [`TrainError::Recipe`].
+    pub fn check(self) -> Result<(), TrainError> {
+        let Self { every, fold } = self;
+        let expected = "2 or more, to leave cases to train on";
+        expect(every >= 2, "validation-every", every, expected)?;
+        let expected = format!("below validation-every, {every}");
+        expect(fold < every, "validation-fold", fold, &expected)
+    }
+
+    /// Whether the case at `index` in sorted order validates.
+    pub fn validates(self, index: usize) -> bool {
+        index % self.every == self.fold
     }
 }
 

@@ -101,7 +101,7 @@ mod tests {
         settings.layer_decay = 0.5;
         settings.warmup_steps = 0;
         let rates = learning_rates(&settings, 2, 100).unwrap().step();
-        let of = |path: &str| rates.lr_from_param(&ParamId::new(), Some(path)) / 0.01;
+        let of = |path: &str| rates.lr_from_param(ParamId::new(), Some(path)) / 0.01;
         assert_eq!(of("head.weight"), 1.0);
         assert_eq!(of("vit.blocks.1.attention.qkv.weight"), 0.5);
         assert_eq!(of("vit.blocks.0.attention.qkv.weight"), 0.25);

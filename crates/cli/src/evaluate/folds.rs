@@ -1,0 +1,154 @@
+//! Cross-validation: every run scores the cases that it held out.
+
+use super::convention::Convention;
+use super::evaluation::CaseScores;
+use crate::predictor::Predictor;
+use crate::recipe_file::read_recipe;
+use crate::validation::score_cases;
+use anyhow::{Context, ensure};
+use dinomed3d_core::manifest::Label;
+use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A run of a cross-validation.
+#[derive(Debug)]
+struct Fold {
+    /// In its folder's name, from 1.
+    number: usize,
+    run: PathBuf,
+    held_out: Vec<CaseFiles>,
+}
+
+/// Scores each fold's best weights on its own held-out cases.
+///
+/// # Errors
+/// Folders that are not `fold-1` to `fold-N`, a case that is held out by none or by several, a run that cannot be
+/// used.
+pub fn score_folds(
+    runs: &Path,
+    data: &Path,
+    convention: Convention,
+    device: &str,
+) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
+    let index = DatasetIndex::read(data)?;
+    let folds = folds_in(runs)?
+        .into_iter()
+        .map(|(number, run)| {
+            let split = read_recipe(&run.join("recipe.toml"))?.split();
+            let in_run = || format!("in {}", run.display());
+            split.check().with_context(in_run)?;
+            let (_, held_out) = index.split(split);
+            Ok(Fold {
+                number,
+                run,
+                held_out,
+            })
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    check_coverage(&index.cases, &folds)?;
+    let mut cases = Vec::with_capacity(index.cases.len());
+    let mut labels = Vec::new();
+    for fold in &folds {
+        let predictor = Predictor::of_run(&fold.run, &index.labels, device)?;
+        eprintln!("fold {} of {}", fold.number, folds.len());
+        let scores = score_cases(&predictor, &fold.held_out, convention)?;
+        cases.extend(scores.into_iter().map(|case| CaseScores {
+            fold: Some(fold.number),
+            ..case
+        }));
+        labels = predictor.labels().to_vec();
+    }
+    Ok((cases, labels))
+}
+
+/// The folders `fold-1` to `fold-N`, in this order.
+fn folds_in(runs: &Path) -> anyhow::Result<BTreeMap<usize, PathBuf>> {
+    let mut folds = BTreeMap::new();
+    let reading = || format!("reading {}", runs.display());
+    for entry in std::fs::read_dir(runs).with_context(reading)? {
+        let path = entry.with_context(reading)?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.strip_prefix("fold-")?.parse().ok());
+        if let Some(number) = number.filter(|_| path.is_dir()) {
+            folds.insert(number, path);
+        }
+    }
+    let found: Vec<usize> = folds.keys().copied().collect();
+    let is_whole = found.iter().copied().eq(1..=found.len());
+    ensure!(
+        found.len() >= 2 && is_whole,
+        "{} holds the folds {found:?}, expected are folders fold-1, fold-2 and so on, two or more",
+        runs.display()
+    );
+    Ok(folds)
+}
+
+/// Whether each case is held out exactly once.
+fn check_coverage(cases: &[CaseFiles], folds: &[Fold]) -> anyhow::Result<()> {
+    let mut holders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for case in cases {
+        holders.insert(&case.name, Vec::new());
+    }
+    for fold in folds {
+        for case in &fold.held_out {
+            holders.entry(&case.name).or_default().push(fold.number);
+        }
+    }
+    let wrong: Vec<String> = holders
+        .iter()
+        .filter(|(_, folds)| folds.len() != 1)
+        .map(|(case, folds)| match &folds[..] {
+            [] => format!("{case} by none"),
+            folds => {
+                let names: Vec<String> = folds.iter().map(|f| format!("fold-{f}")).collect();
+                format!("{case} by {}", names.join(" and "))
+            }
+        })
+        .collect();
+    let shown = wrong.len().min(5);
+    ensure!(
+        wrong.is_empty(),
+        "each case must be held out by exactly one fold, but {} of {} are not: {}{} (validation-every and validation-fold in the recipes say which)",
+        wrong.len(),
+        cases.len(),
+        wrong[..shown].join(", "),
+        if wrong.len() > shown { " …" } else { "" }
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cases(names: &[&str]) -> Vec<CaseFiles> {
+        let case = |name: &&str| CaseFiles {
+            name: (*name).to_owned(),
+            image: PathBuf::new(),
+            label: PathBuf::new(),
+        };
+        names.iter().map(case).collect()
+    }
+
+    fn fold(number: usize, names: &[&str]) -> Fold {
+        Fold {
+            number,
+            run: PathBuf::new(),
+            held_out: cases(names),
+        }
+    }
+
+    #[test]
+    fn every_case_is_held_out_exactly_once() {
+        let all = cases(&["a", "b", "c"]);
+        assert!(check_coverage(&all, &[fold(1, &["a", "c"]), fold(2, &["b"])]).is_ok());
+        let error = check_coverage(&all, &[fold(1, &["a", "c"]), fold(2, &["a"])]).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("2 of 3"), "{error}");
+        assert!(
+            error.contains("a by fold-1 and fold-2, b by none"),
+            "{error}"
+        );
+    }
+}

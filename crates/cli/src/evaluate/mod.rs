@@ -1,0 +1,252 @@
+//! `dinomed3d evaluate`: how well label maps agree with their references.
+
+pub mod convention;
+pub mod csv;
+pub mod evaluation;
+mod folds;
+mod pairs;
+pub mod picture;
+mod table;
+
+use crate::predictor::Predictor;
+use crate::segment::{load_model, read_manifest};
+use crate::validation::{score_cases, score_model};
+use anyhow::{Context, bail, ensure};
+use convention::{Convention, score_as_paper};
+use dinomed3d_core::atomic_file::write_whole;
+use dinomed3d_core::manifest::Label;
+use dinomed3d_core::metrics::evaluate_case;
+use dinomed3d_core::preprocess::Preprocessing;
+use dinomed3d_core::train::dataset::DatasetIndex;
+use dinomed3d_core::train::recipe::Split;
+use evaluation::{CaseScores, Evaluation};
+use pairs::{labels_present, pair, read_label_map};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `evaluate`.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["predictions", "model", "folds"])))]
+#[command(group(clap::ArgGroup::new("network").args(["model", "folds"])))]
+pub struct Args {
+    /// A label map or a folder of them, `CASE.nii.gz` or `CASE_dseg.nii.gz`.
+    #[arg(long, value_name = "DIR_OR_FILE", requires = "references")]
+    predictions: Option<PathBuf>,
+    /// The reference label map, or a folder of them named like the predictions.
+    #[arg(long, value_name = "DIR_OR_FILE", requires = "predictions")]
+    references: Option<PathBuf>,
+    /// Folder of a model, which then segments the validation cases of a data set.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    model: Option<PathBuf>,
+    /// Folder of a cross-validation: runs fold-1 to fold-N, each of which segments the cases that it held out.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    folds: Option<PathBuf>,
+    /// Data set in the layout of the Medical Segmentation Decathlon.
+    #[arg(long, value_name = "DIR", requires = "network")]
+    data: Option<PathBuf>,
+    /// Which cases validate: every n-th in sorted order.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 5,
+        conflicts_with_all = ["predictions", "folds"]
+    )]
+    validation_every: usize,
+    /// From which of the first n on, counted from 0.
+    #[arg(
+        long,
+        value_name = "K",
+        default_value_t = 0,
+        conflicts_with_all = ["predictions", "folds"]
+    )]
+    validation_fold: usize,
+    /// Labels to score, such as 1,2 [default: all that occur, without the background 0].
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "LABELS",
+        conflicts_with = "network"
+    )]
+    labels: Vec<u8>,
+    /// Where cases are compared: native (file's grid, mm) or paper (model's resized grid, every voxel 1 mm).
+    #[arg(long, value_enum, default_value_t = Convention::Native)]
+    convention: Convention,
+    /// For label maps and the paper's convention: folder of the model whose grid they are resized to.
+    #[arg(long, value_name = "DIR", requires = "predictions")]
+    grid: Option<PathBuf>,
+    /// cpu, or vulkan or cuda where the program was built with them.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Write JSON into a file, or print it when no file is named.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<PathBuf>,
+    /// Write a row for every case and label, comma-separated.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Draw the scores of every label as an SVG.
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+}
+
+/// Scores and prints.
+///
+/// # Errors
+/// Files that cannot be read or paired, or whose grids differ; outputs that cannot be written.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let convention = args.convention;
+    let (cases, labels) = match (&args.predictions, &args.references, &args.data) {
+        (Some(predictions), Some(references), _) => {
+            let grid = model_grid(convention, args.grid.as_deref())?;
+            score_files(predictions, references, args.labels, grid)?
+        }
+        (_, _, Some(data)) => match (&args.model, &args.folds) {
+            (Some(model), _) => {
+                let split = Split {
+                    every: args.validation_every,
+                    fold: args.validation_fold,
+                };
+                score_folder(model, data, split, convention, &args.device)?
+            }
+            (_, Some(runs)) => folds::score_folds(runs, data, convention, &args.device)?,
+            _ => unreachable!("clap asks for one of them beside the data"),
+        },
+        _ => unreachable!("clap asks for one of the pairs"),
+    };
+    let evaluation = Evaluation::of(cases, labels, convention)?;
+    if let Some(path) = &args.csv {
+        write(path, &csv::csv(&evaluation))?;
+    }
+    if let Some(path) = &args.picture {
+        write(path, &picture::draw(&evaluation)?)?;
+    }
+    match &args.json {
+        Some(path) if path.as_os_str() == "-" => print!("{}", json(&evaluation)?),
+        path => {
+            if let Some(path) = path {
+                write(path, &json(&evaluation)?)?;
+            }
+            print!("{}", table::table(&evaluation));
+        }
+    }
+    Ok(())
+}
+
+/// JSON for a file or a pipe.
+///
+/// # Errors
+/// None but JSON's own.
+pub fn json(evaluation: &Evaluation) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(evaluation)? + "\n")
+}
+
+/// Writes a text, whole or not at all.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    write_whole(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Scores a model folder on the cases that `split` holds out; a split of one holds out all of them.
+fn score_folder(
+    model: &Path,
+    data: &Path,
+    split: Split,
+    convention: Convention,
+    device: &str,
+) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
+    ensure!(
+        split.fold < split.every,
+        "--validation-fold is {}, expected is a number below --validation-every, {}",
+        split.fold,
+        split.every
+    );
+    match convention {
+        Convention::Native => {
+            let segmenter = load_model(model, device)?;
+            let cases = score_model(&segmenter, data, split)?;
+            Ok((cases, segmenter.manifest().labels[1..].to_vec()))
+        }
+        Convention::Paper => {
+            let predictor = Predictor::of_model(model, device)?;
+            let (_, cases) = DatasetIndex::read(data)?.split(split);
+            let cases = score_cases(&predictor, &cases, convention)?;
+            Ok((cases, predictor.labels().to_vec()))
+        }
+    }
+}
+
+/// How label maps are resized, if they are.
+fn model_grid(
+    convention: Convention,
+    model: Option<&Path>,
+) -> anyhow::Result<Option<Preprocessing>> {
+    match (convention, model) {
+        (Convention::Native, None) => Ok(None),
+        (Convention::Paper, Some(model)) => Ok(Some(read_manifest(model)?.preprocessing)),
+        (Convention::Paper, None) => bail!(
+            "--convention paper compares on a model's resized grid: say with --grid which model's"
+        ),
+        (Convention::Native, Some(_)) => {
+            bail!("--grid is for --convention paper; label maps are compared on their own grid")
+        }
+    }
+}
+
+/// Scores label maps against their references.
+fn score_files(
+    predictions: &Path,
+    references: &Path,
+    labels: Vec<u8>,
+    grid: Option<Preprocessing>,
+) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
+    let pairs = pair(predictions, references)?;
+    let labels = if labels.is_empty() {
+        labels_present(&pairs)?
+    } else {
+        labels
+    };
+    let mut cases = Vec::with_capacity(pairs.len());
+    for pair in pairs {
+        let prediction = read_label_map(&pair.prediction)?;
+        let reference = read_label_map(&pair.reference)?;
+        let comparing = || {
+            format!(
+                "comparing {} with {}",
+                pair.prediction.display(),
+                pair.reference.display()
+            )
+        };
+        // By either convention the two must lie on one grid.
+        let mut scores = evaluate_case(&prediction, &reference, &labels).with_context(comparing)?;
+        if let Some(preprocessing) = &grid {
+            let grid = preprocessing
+                .grid(reference.shape, &reference.affine)
+                .with_context(comparing)?;
+            let on_grid = |labels: &[u8]| grid.labels_to_model(labels);
+            let (prediction, reference) = (on_grid(&prediction.labels), on_grid(&reference.labels));
+            scores = score_as_paper(prediction, reference, &grid, &labels)?;
+        }
+        cases.push(CaseScores::new(pair.case, scores));
+    }
+    Ok((cases, labels.into_iter().map(unnamed).collect()))
+}
+
+/// A label of which only the value is known.
+///
+/// Source of the colours: Okabe and Ito 2008, "Color Universal Design", which most people can tell apart.
+fn unnamed(value: u8) -> Label {
+    const COLORS: [[u8; 3]; 7] = [
+        [86, 180, 233],
+        [230, 159, 0],
+        [0, 158, 115],
+        [204, 121, 167],
+        [0, 114, 178],
+        [213, 94, 0],
+        [240, 228, 66],
+    ];
+    Label {
+        value,
+        name: format!("label {value}"),
+        color: COLORS[usize::from(value.saturating_sub(1)) % COLORS.len()],
+    }
+}

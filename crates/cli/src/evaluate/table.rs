@@ -1,0 +1,113 @@
+//! An evaluation as a table for people.
+
+use super::evaluation::{EMPTY_MASKS, Evaluation, QUARTILES, interval_words};
+use crate::NOTICE;
+use crate::statistics::Summary;
+
+/// Cases, means and statistics, one line each.
+pub fn table(evaluation: &Evaluation) -> String {
+    let names = evaluation
+        .cases
+        .iter()
+        .map(|case| case.case.chars().count());
+    let width = names.max().unwrap_or(0).max("mean of 1000 cases".len());
+    let mut table = format!(
+        "{:<width$}  {:>5}  {:>6}  {:>8}  {:>8}  {:>13}  {:>12}\n",
+        "case", "label", "Dice", "HD95 mm", "ASSD mm", "prediction mL", "reference mL"
+    );
+    for case in &evaluation.cases {
+        for score in &case.labels {
+            table += &format!(
+                "{:<width$}  {:>5}  {:>6.4}  {:>8}  {:>8}  {:>13.3}  {:>12.3}\n",
+                case.case,
+                score.label,
+                score.dice,
+                millimetres(score.hd95_mm),
+                millimetres(score.assd_mm),
+                score.prediction_ml,
+                score.reference_ml
+            );
+        }
+    }
+    for mean in evaluation.label_means.iter().chain([&evaluation.mean]) {
+        let (title, label) = match mean.label {
+            Some(label) => (
+                format!("mean of {} cases", evaluation.cases.len()),
+                label.to_string(),
+            ),
+            None => ("mean of labels".to_owned(), String::new()),
+        };
+        table += &format!(
+            "{title:<width$}  {label:>5}  {:>6.4}  {:>8}  {:>8}\n",
+            mean.dice,
+            millimetres(mean.hd95_mm),
+            millimetres(mean.assd_mm)
+        );
+    }
+    table += &statistics(evaluation);
+    for fold in &evaluation.folds {
+        table += &format!(
+            "fold {}: mean Dice {:.4} over {} cases\n",
+            fold.fold, fold.mean_dice, fold.cases
+        );
+    }
+    table + evaluation.convention_sentence() + "\n" + NOTICE + "\n"
+}
+
+fn statistics(evaluation: &Evaluation) -> String {
+    let statistics = &evaluation.statistics;
+    let mut table = format!(
+        "\n{:<5}  {:<13}  {:>8}  {:>19}  {:>8}  {:>19}  {:>5}  {:>9}\n",
+        "label", "over cases", "mean", "95 % interval", "median", "quartiles", "cases", "undefined"
+    );
+    let mut row = |label: &str, what: &str, summary: &Summary| {
+        let text = summary.spread.as_ref().map(|spread| {
+            let range = |[low, high]: [f64; 2]| format!("{low:.4} – {high:.4}");
+            [
+                format!("{:.4}", spread.mean),
+                range(spread.interval),
+                format!("{:.4}", spread.median),
+                range([spread.lower_quartile, spread.upper_quartile]),
+            ]
+        });
+        let [mean, interval, median, quartiles] =
+            text.unwrap_or_else(|| std::array::from_fn(|_| "-".to_owned()));
+        table += &format!(
+            "{label:<5}  {what:<13}  {mean:>8}  {interval:>19}  {median:>8}  {quartiles:>19}  {:>5}  {:>9}\n",
+            summary.cases, summary.undefined
+        );
+    };
+    for of in &statistics.labels {
+        let label = of.label.to_string();
+        row(&label, "Dice", &of.dice);
+        row(&label, "HD95 mm", &of.hd95_mm);
+        row(&label, "ASSD mm", &of.assd_mm);
+        row(&label, "difference mL", &of.difference_ml);
+    }
+    row("all", "mean Dice", &statistics.mean_dice);
+    table += &format!("{}; {QUARTILES}.\n", interval_words());
+    if evaluation.mean.without_distances > 0 {
+        table += &format!("\"-\" and undefined: {EMPTY_MASKS}.\n");
+    }
+    table
+}
+
+fn millimetres(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |mm| format!("{mm:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::evaluation::tests::evaluation;
+
+    #[test]
+    fn a_table_says_means_convention_and_notice() {
+        let table = table(&evaluation());
+        assert!(table.contains("mean of 2 cases"), "{table}");
+        assert!(table.contains("0.6250"), "{table}");
+        assert!(table.contains("each file's own grid"), "{table}");
+        assert!(table.contains("Dice 1, absent from one"), "{table}");
+        assert!(table.ends_with("not a medical device.\n"));
+    }
+}
