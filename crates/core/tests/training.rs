@@ -176,6 +176,10 @@ fn a_stopped_run_goes_on_where_it_was() {
         .run(|_| {})
         .unwrap();
     assert_eq!(state.log.len(), 4, "one row per epoch, none twice");
+    for row in &state.log {
+        let numbers = [row.loss.into(), row.learning_rate, row.mean_dice()];
+        assert!(numbers.iter().all(|n: &f64| n.is_finite()), "{row:?}");
+    }
 
     let weights =
         |folder: &Path| decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();

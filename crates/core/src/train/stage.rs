@@ -113,6 +113,7 @@ impl Stage<'_> {
         });
         let book = Book {
             stage: self.number,
+            epochs_before: done,
             steps_per_epoch: count.steps_per_epoch,
             folder: self.folder.clone(),
             labels: self.dataset.labels.clone(),
@@ -232,6 +233,7 @@ impl Drop for StopOnPanic<'_> {
 /// Writes the log after every epoch and has the last two kept.
 struct Book {
     stage: usize,
+    epochs_before: usize,
     steps_per_epoch: usize,
     folder: RunFolder,
     labels: Vec<(u8, String)>,
@@ -248,9 +250,11 @@ impl CheckpointingStrategy for Book {
         epoch: usize,
         store: &EventStoreClient,
     ) -> Vec<CheckpointingAction> {
+        // The store in memory counts from the first epoch that it saw.
+        let seen = epoch - self.epochs_before;
         let mean = |name: &str, split: Split| {
             store
-                .find_metric(name, epoch, Aggregate::Mean, &split)
+                .find_metric(name, seen, Aggregate::Mean, &split)
                 .unwrap_or(f64::NAN)
         };
         let seconds = self.begun.elapsed().as_secs_f64();
