@@ -11,10 +11,14 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Width of a picture, px.
 pub const WIDTH: u32 = 900;
-const HEIGHT: u32 = 470;
+const HEIGHT: u32 = 490;
+/// What the lines under the panels take, px.
+const FOOT: i32 = 86;
+/// Most characters of such a line.
+const FOOT_CHARACTERS: usize = 135;
 /// Half of a box's width, in labels.
 const HALF_BOX: f64 = 0.26;
-/// Names longer than this are cut where labels stand close.
+/// Characters that the names under a panel may take together; longer ones are cut.
 const PANEL_CHARACTERS: usize = 52;
 
 pub(crate) const FONT: &str = "sans-serif";
@@ -37,7 +41,7 @@ pub fn draw(evaluation: &Evaluation) -> anyhow::Result<String> {
         let (head, rest) = root.split_vertically(44);
         let title = format!("Agreement with the reference, {num_cases} cases");
         write_text(&head, &title, (16, 12), 22.0, INK)?;
-        let (panels, foot) = rest.split_vertically(HEIGHT as i32 - 44 - 66);
+        let (panels, foot) = rest.split_vertically(HEIGHT as i32 - 44 - FOOT);
         let (left, right) = panels.split_horizontally(WIDTH as i32 / 2);
         let statistics = &evaluation.statistics.labels;
         Panel {
@@ -59,12 +63,14 @@ pub fn draw(evaluation: &Evaluation) -> anyhow::Result<String> {
         let lines = [
             "Box: quartiles and median; whiskers: furthest case within 1.5 box heights; diamond: mean; point: one case."
                 .to_owned(),
-            undefined(statistics)
-                .unwrap_or_else(|| evaluation.convention_sentence().to_owned()),
+            evaluation.convention_sentence().to_owned(),
+            undefined(statistics),
             NOTICE.to_owned(),
         ];
-        for (line, text) in lines.iter().enumerate() {
-            write_text(&foot, text, (16, 4 + 19 * line as i32), 14.5, MUTED)?;
+        let lines = lines.iter().filter(|line| !line.is_empty());
+        for (line, text) in lines.enumerate() {
+            let text = cut(text, FOOT_CHARACTERS);
+            write_text(&foot, &text, (16, 4 + 19 * line as i32), 14.5, MUTED)?;
         }
         root.present()?;
     }
@@ -76,19 +82,20 @@ pub fn draw(evaluation: &Evaluation) -> anyhow::Result<String> {
     Ok(titled(&svg, &title))
 }
 
-/// Says how many cases have no distances.
-fn undefined(statistics: &[LabelStatistics]) -> Option<String> {
+/// Says how many cases have no distances; nothing where all have.
+fn undefined(statistics: &[LabelStatistics]) -> String {
     let words: Vec<String> = statistics
         .iter()
         .filter(|s| s.hd95_mm.undefined > 0)
         .map(|s| format!("{} of {}", s.hd95_mm.undefined, s.name))
         .collect();
-    (!words.is_empty()).then(|| {
-        format!(
-            "Cases without HD95, as reference or prediction lack the label: {}.",
-            words.join(", ")
-        )
-    })
+    if words.is_empty() {
+        return String::new();
+    }
+    format!(
+        "Cases without HD95, as reference or prediction lack the label: {}.",
+        words.join(", ")
+    )
 }
 
 fn statistics_words(statistics: &[LabelStatistics]) -> Vec<String> {
