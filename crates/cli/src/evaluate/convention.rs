@@ -31,7 +31,7 @@ impl Convention {
                 "Compared on each file's own grid; distances in mm and volumes in mL of the world."
             }
             Self::Paper => {
-                "Compared as the paper does: on the model's resized grid, each voxel counted as 1 mm × 1 mm × 1 mm whatever its size, so mm and mL are not those of the world."
+                "Compared as the paper does: on the model's resized grid, each voxel counted as a cube of 1 mm, so not in the world's mm and mL."
             }
         }
     }

@@ -11,11 +11,19 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Width of a picture, px.
 pub const WIDTH: u32 = 900;
-const HEIGHT: u32 = 470;
+const HEIGHT: u32 = 490;
+/// What the lines under the panels take, px.
+const FOOT: i32 = 86;
+/// Most characters of such a line.
+const FOOT_CHARACTERS: usize = 135;
 /// Half of a box's width, in labels.
 const HALF_BOX: f64 = 0.26;
-/// Names longer than this are cut where labels stand close.
+/// Characters that fit side by side under a panel; names that need more stand upright.
 const PANEL_CHARACTERS: usize = 52;
+/// Most characters of a name that stands upright.
+const UPRIGHT_CHARACTERS: usize = 16;
+/// What names that lie side by side take, px.
+const LYING: u32 = 34;
 
 pub(crate) const FONT: &str = "sans-serif";
 pub(crate) const INK: RGBColor = RGBColor(34, 34, 34);
@@ -31,13 +39,14 @@ pub(crate) const GRID: RGBColor = RGBColor(225, 225, 225);
 pub fn draw(evaluation: &Evaluation) -> anyhow::Result<String> {
     let num_cases = evaluation.cases.len();
     let mut svg = String::new();
+    let height = HEIGHT + names_height(&evaluation.labels) - LYING;
     {
-        let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
+        let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
         root.fill(&WHITE)?;
         let (head, rest) = root.split_vertically(44);
         let title = format!("Agreement with the reference, {num_cases} cases");
         write_text(&head, &title, (16, 12), 22.0, INK)?;
-        let (panels, foot) = rest.split_vertically(HEIGHT as i32 - 44 - 66);
+        let (panels, foot) = rest.split_vertically(height as i32 - 44 - FOOT);
         let (left, right) = panels.split_horizontally(WIDTH as i32 / 2);
         let statistics = &evaluation.statistics.labels;
         Panel {
@@ -59,12 +68,14 @@ pub fn draw(evaluation: &Evaluation) -> anyhow::Result<String> {
         let lines = [
             "Box: quartiles and median; whiskers: furthest case within 1.5 box heights; diamond: mean; point: one case."
                 .to_owned(),
-            undefined(statistics)
-                .unwrap_or_else(|| evaluation.convention_sentence().to_owned()),
+            evaluation.convention_sentence().to_owned(),
+            undefined(statistics),
             NOTICE.to_owned(),
         ];
-        for (line, text) in lines.iter().enumerate() {
-            write_text(&foot, text, (16, 4 + 19 * line as i32), 14.5, MUTED)?;
+        let lines = lines.iter().filter(|line| !line.is_empty());
+        for (line, text) in lines.enumerate() {
+            let text = cut(text, FOOT_CHARACTERS);
+            write_text(&foot, &text, (16, 4 + 19 * line as i32), 14.5, MUTED)?;
         }
         root.present()?;
     }
@@ -76,19 +87,36 @@ pub fn draw(evaluation: &Evaluation) -> anyhow::Result<String> {
     Ok(titled(&svg, &title))
 }
 
-/// Says how many cases have no distances.
-fn undefined(statistics: &[LabelStatistics]) -> Option<String> {
+/// Characters of a name that lies under its box.
+fn lying_characters(labels: &[Label]) -> usize {
+    PANEL_CHARACTERS / labels.len()
+}
+
+/// What names take under a panel, px.
+fn names_height(labels: &[Label]) -> u32 {
+    let longest = labels.iter().map(|label| label.name.chars().count()).max();
+    let longest = longest.unwrap_or(0);
+    if longest <= lying_characters(labels) {
+        LYING
+    } else {
+        14 + 6 * longest.min(UPRIGHT_CHARACTERS) as u32
+    }
+}
+
+/// Says how many cases have no distances; nothing where all have.
+fn undefined(statistics: &[LabelStatistics]) -> String {
     let words: Vec<String> = statistics
         .iter()
         .filter(|s| s.hd95_mm.undefined > 0)
         .map(|s| format!("{} of {}", s.hd95_mm.undefined, s.name))
         .collect();
-    (!words.is_empty()).then(|| {
-        format!(
-            "Cases without HD95, as reference or prediction lack the label: {}.",
-            words.join(", ")
-        )
-    })
+    if words.is_empty() {
+        return String::new();
+    }
+    format!(
+        "Cases without HD95, as reference or prediction lack the label: {}.",
+        words.join(", ")
+    )
 }
 
 fn statistics_words(statistics: &[LabelStatistics]) -> Vec<String> {
@@ -165,10 +193,9 @@ impl Panel<'_> {
             .caption(self.title, (FONT, 17.0, &INK))
             .margin_left(12)
             .margin_right(18)
-            .x_label_area_size(34)
+            .x_label_area_size(names_height(labels))
             .y_label_area_size(62)
             .build_cartesian_2d(-0.5..labels.len() as f64 - 0.5, low..high)?;
-        let characters = (PANEL_CHARACTERS / labels.len()).max(3);
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -200,13 +227,18 @@ impl Panel<'_> {
             self.draw_box(plot, index, &values, color)?;
             let (x, y) = plot.map_coordinate(&(center, low));
             let (left, top) = area.get_base_pixel();
-            let style = (FONT, 15.0).into_font().color(&INK);
-            let style = style.pos(Pos::new(HPos::Center, VPos::Top));
-            area.draw_text(
-                &cut(&label.name, characters),
-                &style.into_text_style(area),
-                (x - left, y - top + 10),
-            )?;
+            let font = (FONT, 15.0).into_font();
+            let (font, pos, name) = if names_height(labels) == LYING {
+                let pos = Pos::new(HPos::Center, VPos::Top);
+                (font, pos, label.name.clone())
+            } else {
+                // Upwards, so that it ends under its box.
+                let pos = Pos::new(HPos::Right, VPos::Center);
+                let font = font.transform(FontTransform::Rotate270);
+                (font, pos, cut(&label.name, UPRIGHT_CHARACTERS))
+            };
+            let style = font.color(&INK).pos(pos).into_text_style(area);
+            area.draw_text(&name, &style, (x - left, y - top + 10))?;
         }
         Ok(())
     }
@@ -330,6 +362,18 @@ mod tests {
         }
         assert!(svg.starts_with("<svg width=\"900\"") && svg.trim_end().ends_with("</svg>"));
         assert!(!svg.contains("NaN"));
+    }
+
+    #[test]
+    fn names_that_do_not_fit_side_by_side_stand_upright() {
+        let mut long = evaluation();
+        for label in &mut long.labels {
+            label.name = "A name that is too long for two of them".to_owned();
+        }
+        let svg = draw(&long).unwrap();
+        assert_eq!(svg.matches("A name that is …").count(), 4);
+        assert!(svg.starts_with("<svg width=\"900\" height=\"566\""));
+        assert_eq!(names_height(&evaluation().labels), LYING);
     }
 
     #[test]

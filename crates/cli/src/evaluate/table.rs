@@ -57,12 +57,12 @@ pub fn table(evaluation: &Evaluation) -> String {
 fn statistics(evaluation: &Evaluation) -> String {
     let statistics = &evaluation.statistics;
     let mut table = format!(
-        "\n{:<5}  {:<13}  {:>8}  {:>19}  {:>8}  {:>19}  {:>5}  {:>9}\n",
+        "\n{:<5}  {:<13}  {:>8}  {:>20}  {:>8}  {:>20}  {:>5}  {:>9}\n",
         "label", "over cases", "mean", "95 % interval", "median", "quartiles", "cases", "undefined"
     );
     let mut row = |label: &str, what: &str, summary: &Summary| {
         let text = summary.spread.as_ref().map(|spread| {
-            let range = |[low, high]: [f64; 2]| format!("{low:.4} – {high:.4}");
+            let range = |[low, high]: [f64; 2]| format!("{low:.4} to {high:.4}");
             [
                 format!("{:.4}", spread.mean),
                 range(spread.interval),
@@ -73,7 +73,7 @@ fn statistics(evaluation: &Evaluation) -> String {
         let [mean, interval, median, quartiles] =
             text.unwrap_or_else(|| std::array::from_fn(|_| "-".to_owned()));
         table += &format!(
-            "{label:<5}  {what:<13}  {mean:>8}  {interval:>19}  {median:>8}  {quartiles:>19}  {:>5}  {:>9}\n",
+            "{label:<5}  {what:<13}  {mean:>8}  {interval:>20}  {median:>8}  {quartiles:>20}  {:>5}  {:>9}\n",
             summary.cases, summary.undefined
         );
     };

@@ -10,7 +10,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-const HEIGHT: u32 = 400;
+const HEIGHT: u32 = 420;
 /// Of the training loss.
 const LOSS: RGBColor = RGBColor(70, 70, 70);
 
@@ -25,7 +25,7 @@ pub fn draw(log: &[LogRow], labels: &[Label]) -> anyhow::Result<String> {
     {
         let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
         root.fill(&WHITE)?;
-        let (panels, foot) = root.split_vertically(HEIGHT as i32 - 30);
+        let (panels, foot) = root.split_vertically(HEIGHT as i32 - 40);
         let (left, right) = panels.split_horizontally(WIDTH as i32 / 2);
         let loss = Curve {
             name: "training loss".to_owned(),
@@ -54,7 +54,7 @@ pub fn draw(log: &[LogRow], labels: &[Label]) -> anyhow::Result<String> {
             bound: Some(1.0),
         }
         .draw(&right, log)?;
-        write_text(&foot, NOTICE, (16, 6), 14.5, MUTED)?;
+        write_text(&foot, NOTICE, (16, 14), 14.5, MUTED)?;
         root.present()?;
     }
     Ok(titled(&svg, &words(log, labels)))

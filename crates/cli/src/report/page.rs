@@ -38,14 +38,14 @@ pub struct Page<'a> {
 const STYLE: &str = "
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --muted: #666 }
 @media (prefers-color-scheme: dark) { :root { --muted: #aaa } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem }
 h1 { line-height: 1.2; margin-bottom: .25rem }
 h2 { margin-top: 2.5rem }
 .notice { border-left: .25rem solid #d55e00; padding: .25rem .75rem; background: var(--soft) }
 .muted, figcaption { color: var(--muted); font-size: .9rem }
 .scroll { overflow-x: auto }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .75rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
+table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
+th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
 th:first-child, td:first-child, .left { text-align: left }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: 1rem 0 }
 dt { color: var(--muted) } dd { margin: 0 }
@@ -122,7 +122,7 @@ impl Page<'_> {
         let mut row = |label: &str, what: &str, summary: &Summary| {
             let cells = match &summary.spread {
                 Some(s) => format!(
-                    "<td>{:.3}</td><td>{:.3} – {:.3}</td><td>{:.3}</td><td>{:.3} – {:.3}</td><td>{:.3} – {:.3}</td>",
+                    "<td>{:.3}</td><td>{:.3} to {:.3}</td><td>{:.3}</td><td>{:.3} to {:.3}</td><td>{:.3} to {:.3}</td>",
                     s.mean,
                     s.interval[0],
                     s.interval[1],
@@ -146,11 +146,7 @@ impl Page<'_> {
             row(&of.name, "Dice", &of.dice);
             row(&of.name, "HD95, mm", &of.hd95_mm);
             row(&of.name, "ASSD, mm", &of.assd_mm);
-            row(
-                &of.name,
-                "volume less the reference's, mL",
-                &of.difference_ml,
-            );
+            row(&of.name, "volume error, mL", &of.difference_ml);
         }
         row("all labels", "mean Dice", &statistics.mean_dice);
         let empty: String = statistics
@@ -171,7 +167,7 @@ impl Page<'_> {
              <thead><tr><th>label</th><th class=\"left\">quantity</th><th>mean</th><th>95 % interval</th>\
              <th>median</th><th>quartiles</th><th>range</th><th>cases</th><th>undefined</th></tr></thead>\n\
              <tbody>\n{rows}</tbody></table></div>\n\
-             <p class=\"muted\">{} {}; {QUARTILES}. Counting: {EMPTY_MASKS}.{empty}\n\
+             <p class=\"muted\">{} {}; {QUARTILES}. Volume error is prediction less reference. Counting: {EMPTY_MASKS}.{empty}\n\
              These cases chose the best epoch, so expect a little less on new ones.\n\
              Files beside this page: <a href=\"validation.json\">validation.json</a>, \
              <a href=\"validation.csv\">validation.csv</a>, <a href=\"log.csv\">log.csv</a>, \
