@@ -32,7 +32,9 @@ test("a killed run is resumed, exported and segments", async (t) => {
   assert.equal(resumed.status, 0, resumed.stderr);
   // The last epoch may not have been saved yet when the run was killed.
   const done = before.length - 1;
-  assert.deepEqual(log().slice(0, done), before.slice(0, done), "what was done is not done again");
+  // Numbers go through text once more when a run is resumed, which may cost the last digit.
+  const rounded = (rows) => JSON.parse(JSON.stringify(rows, (_, value) => (typeof value === "number" ? value.toPrecision(9) : value)));
+  assert.deepEqual(rounded(log().slice(0, done)), rounded(before.slice(0, done)), "what was done is not done again");
   const rows = readFileSync(join(run, "log.csv"), "utf8").trim().split("\n");
   assert.equal(rows.length, 1 + 2 + 12);
   assert.match(rows[0], /^stage,epoch,steps,loss,learning_rate,seconds,data_wait,dice_1$/);
