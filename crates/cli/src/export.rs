@@ -4,6 +4,7 @@ use crate::evaluate::convention::Convention;
 use crate::evaluate::evaluation::Evaluation;
 use crate::model_card::ModelCard;
 use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
+use crate::predictor::colored;
 use crate::recipe_file::read_recipe;
 use crate::validation::{score_model, summarize};
 use anyhow::Context;
@@ -12,9 +13,9 @@ use dinomed3d_core::infer::Segmenter;
 use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
 use dinomed3d_core::infer::segmenter::hex;
 use dinomed3d_core::manifest::{
-    ExtentRange, FORMAT, Label, ModelManifest, Scores, TrainingFacts, WeightsFile,
+    ExtentRange, FORMAT, ModelManifest, Scores, TrainingFacts, WeightsFile,
 };
-use dinomed3d_core::train::checkpoint::RunFolder;
+use dinomed3d_core::train::run_folder::RunFolder;
 use dinomed3d_core::train::{Dataset, Recipe};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::merge::merge_lora;
@@ -78,15 +79,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         description: recipe.description.clone(),
         version: args.weights_version,
         modality: recipe.modality.clone(),
-        labels: std::iter::once([0; 3])
-            .chain(recipe.colors.iter().copied())
-            .zip(&dataset.labels)
-            .map(|(color, (value, name))| Label {
-                value: *value,
-                name: name.clone(),
-                color,
-            })
-            .collect(),
+        labels: colored(&dataset.labels, &recipe)?,
         preprocessing: recipe.preprocessing.clone(),
         window: recipe.window,
         overlap: recipe.overlap,

@@ -89,7 +89,7 @@ impl Predictor {
         merge_lora(&mut tensors, &mut architecture).with_context(in_file)?;
         let network = load_into(architecture.init(&device), tensors).with_context(in_file)?;
         Ok(Self {
-            labels: colored(labels, &recipe)?,
+            labels: colored(labels, &recipe)?.split_off(1),
             windowing: Windowing {
                 window: recipe.window,
                 overlap: recipe.overlap,
@@ -168,21 +168,24 @@ impl Scored {
     }
 }
 
-/// The labels after background with the recipe's colours.
-fn colored(labels: &[(u8, String)], recipe: &Recipe) -> anyhow::Result<Vec<Label>> {
-    let foreground = &labels[1..];
+/// A data set's labels, background first and black, with the recipe's colours.
+///
+/// # Errors
+/// Another number of colours than of labels.
+pub fn colored(labels: &[(u8, String)], recipe: &Recipe) -> anyhow::Result<Vec<Label>> {
     ensure!(
-        foreground.len() == recipe.colors.len(),
+        labels.len() == recipe.colors.len() + 1,
         "the recipe has {} colours, the data set {} labels beside background",
         recipe.colors.len(),
-        foreground.len()
+        labels.len() - 1
     );
-    let label = |((value, name), color): (&(u8, String), &[u8; 3])| Label {
+    let colors = std::iter::once([0; 3]).chain(recipe.colors.iter().copied());
+    let label = |((value, name), color): (&(u8, String), [u8; 3])| Label {
         value: *value,
         name: name.clone(),
-        color: *color,
+        color,
     };
-    Ok(foreground.iter().zip(&recipe.colors).map(label).collect())
+    Ok(labels.iter().zip(colors).map(label).collect())
 }
 
 #[cfg(test)]

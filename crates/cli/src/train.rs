@@ -1,13 +1,12 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::devices;
-use crate::model_folder::MANIFEST_FILE;
 use crate::recipe_file::read_recipe;
 use crate::report::report_run;
+use crate::segment::read_manifest;
 use anyhow::{Context, bail};
-use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::model::vit::VitConfig;
-use dinomed3d_core::train::checkpoint::RunFolder;
+use dinomed3d_core::train::run_folder::RunFolder;
 use dinomed3d_core::train::{Dataset, Event, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::weights::decode;
 use dinomed3d_core::weights::fold::Folding;
@@ -84,8 +83,7 @@ const GONE_ON: &str = ", gone on from an earlier run's";
 
 /// What weights of ours began with, as the manifest beside them says.
 fn own_initialization(weights: &Path) -> Option<String> {
-    let json = std::fs::read(weights.with_file_name(MANIFEST_FILE)).ok()?;
-    let manifest = ModelManifest::from_json(&json).ok()?;
+    let manifest = read_manifest(weights.parent()?).ok()?;
     Some(manifest.training.initialization)
 }
 

@@ -1,46 +1,44 @@
 //! An evaluation as comma-separated values: a row for every case and label.
 
 use super::evaluation::Evaluation;
-use std::borrow::Cow;
+use anyhow::Context;
+use csv::{Terminator, WriterBuilder};
 
 /// The rows, with a header; a distance that is undefined is an empty field.
 ///
+/// # Errors
+/// None but the writer's own.
+///
 /// Source: RFC 4180, so lines end in CR LF.
-pub fn csv(evaluation: &Evaluation) -> String {
+pub fn csv(evaluation: &Evaluation) -> anyhow::Result<String> {
     let has_folds = !evaluation.folds.is_empty();
-    let fold_name = if has_folds { "fold," } else { "" };
-    let mut csv = format!(
-        "case,{fold_name}label,name,dice,hd95_mm,hd_mm,assd_mm,prediction_ml,reference_ml,convention\r\n"
-    );
+    let mut writer = WriterBuilder::new()
+        .terminator(Terminator::CRLF)
+        .from_writer(Vec::new());
+    let before = ["case"].into_iter().chain(has_folds.then_some("fold"));
+    let after = "label,name,dice,hd95_mm,hd_mm,assd_mm,prediction_ml,reference_ml,convention";
+    writer.write_record(before.chain(after.split(',')))?;
     for case in &evaluation.cases {
         for (score, label) in case.labels.iter().zip(&evaluation.labels) {
             let number = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
-            let fold = case.fold.map_or_else(String::new, |f| format!("{f},"));
-            csv += &format!(
-                "{},{fold}{},{},{},{},{},{},{},{},{}\r\n",
-                quoted(&case.case),
-                score.label,
-                quoted(&label.name),
-                score.dice,
+            let mut row = vec![case.case.clone()];
+            row.extend(case.fold.map(|fold| fold.to_string()));
+            row.extend([
+                score.label.to_string(),
+                label.name.clone(),
+                score.dice.to_string(),
                 number(score.hd95_mm),
                 number(score.hd_mm),
                 number(score.assd_mm),
-                score.prediction_ml,
-                score.reference_ml,
-                evaluation.convention()
-            );
+                score.prediction_ml.to_string(),
+                score.reference_ml.to_string(),
+                evaluation.convention().to_owned(),
+            ]);
+            writer.write_record(row)?;
         }
     }
-    csv
-}
-
-/// A field, in quotes where it holds a comma, a quote or a line's end.
-fn quoted(field: &str) -> Cow<'_, str> {
-    if field.contains([',', '"', '\r', '\n']) {
-        Cow::Owned(format!("\"{}\"", field.replace('"', "\"\"")))
-    } else {
-        Cow::Borrowed(field)
-    }
+    let bytes = writer.into_inner().context("writing the table")?;
+    String::from_utf8(bytes).context("writing the table")
 }
 
 #[cfg(test)]
@@ -50,7 +48,7 @@ mod tests {
 
     #[test]
     fn names_are_quoted_and_undefined_is_empty() {
-        let csv = csv(&evaluation());
+        let csv = csv(&evaluation()).unwrap();
         let lines: Vec<&str> = csv.split("\r\n").collect();
         assert_eq!(
             lines,
@@ -73,7 +71,7 @@ mod tests {
         }
         let (cases, labels) = (evaluation.cases, evaluation.labels);
         let convention = crate::evaluate::convention::Convention::Paper;
-        let csv = csv(&Evaluation::of(cases, labels, convention).unwrap());
+        let csv = csv(&Evaluation::of(cases, labels, convention).unwrap()).unwrap();
         assert!(csv.starts_with("case,fold,label,"));
         assert!(csv.contains("\r\na,2,2,Back,1,,,,0,0,paper\r\n"), "{csv}");
     }

@@ -113,7 +113,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     let evaluation = Evaluation::of(cases, labels, convention)?;
     if let Some(path) = &args.csv {
-        write(path, &csv::csv(&evaluation))?;
+        write(path, &csv::csv(&evaluation)?)?;
     }
     if let Some(path) = &args.picture {
         write(path, &picture::draw(&evaluation)?)?;

@@ -5,7 +5,7 @@ use crate::evaluate::picture::{
     FONT, GRID, INK, MUTED, WIDTH, axis_number, ink_of, titled, write_text,
 };
 use dinomed3d_core::manifest::Label;
-use dinomed3d_core::train::checkpoint::LogRow;
+use dinomed3d_core::train::run_folder::LogRow;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};

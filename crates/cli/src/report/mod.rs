@@ -13,8 +13,8 @@ use crate::recipe_file::read_recipe;
 use crate::validation::{read_case, score_cases};
 use anyhow::Context;
 use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::checkpoint::{LogRow, RunFolder};
 use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex};
+use dinomed3d_core::train::run_folder::{RunFolder, RunState};
 use page::{DrawnCase, Page};
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,7 @@ pub fn report_run(run: &Path, data: &Path, device: &str) -> anyhow::Result<Evalu
     let scores = score_cases(&predictor, &cases, Convention::Native)?;
     let evaluation = Evaluation::of(scores, predictor.labels().to_vec(), Convention::Native)?;
     let worst = draw_worst(&predictor, &recipe, &cases, &evaluation)?;
-    write_report(run, &recipe, &state.log, &evaluation, &worst)?;
+    write_report(run, &recipe, &state, &evaluation, &worst)?;
     Ok(evaluation)
 }
 
@@ -108,18 +108,18 @@ fn draw_worst(
 pub fn write_report(
     run: &Path,
     recipe: &Recipe,
-    log: &[LogRow],
+    state: &RunState,
     evaluation: &Evaluation,
     worst: &[DrawnCase],
 ) -> anyhow::Result<()> {
-    let curves = curves::draw(log, &evaluation.labels)?;
+    let curves = curves::draw(&state.log, &evaluation.labels)?;
     let picture = picture::draw(evaluation)?;
     write(&run.join("curves.svg"), &curves)?;
     write(&run.join("validation.json"), &json(evaluation)?)?;
-    write(&run.join("validation.csv"), &csv::csv(evaluation))?;
+    write(&run.join("validation.csv"), &csv::csv(evaluation)?)?;
     let page = Page {
         recipe,
-        log,
+        state,
         evaluation,
         worst,
         curves: &curves,

@@ -7,7 +7,7 @@ use crate::statistics::Summary;
 use crate::validation::held_out;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::checkpoint::LogRow;
+use dinomed3d_core::train::run_folder::RunState;
 
 /// A case with its pictures.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Page<'a> {
     /// Of the run.
     pub recipe: &'a Recipe,
     /// Of the run.
-    pub log: &'a [LogRow],
+    pub state: &'a RunState,
     /// Of its best weights on its validation cases.
     pub evaluation: &'a Evaluation,
     /// The worst cases, the worst first.
@@ -91,7 +91,7 @@ impl Page<'_> {
             ),
         ];
         for stage in [1, 2] {
-            let rows = || self.log.iter().filter(|row| row.stage == stage);
+            let rows = || self.state.log.iter().filter(|row| row.stage == stage);
             if let Some(last) = rows().next_back() {
                 let minutes = rows().map(|row| row.seconds).sum::<f64>() / 60.0;
                 let name = if stage == 1 { "stage 1" } else { "stage 2" };
@@ -104,10 +104,14 @@ impl Page<'_> {
                 facts.push((name, text));
             }
         }
-        if let Some((epoch, dice)) = best(self.log) {
+        if let Some(best) = self.state.best(2) {
             facts.push((
                 "best epoch",
-                format!("{epoch} of stage 2, mean Dice {dice:.4} in training; its weights are scored here"),
+                format!(
+                    "{} of stage 2, mean Dice {:.4} in training; its weights are scored here",
+                    best.epoch,
+                    best.mean_dice()
+                ),
             ));
         }
         let rows: String = facts
@@ -266,19 +270,6 @@ impl Page<'_> {
     }
 }
 
-/// Epoch of stage 2 with the highest mean Dice, the last of equals, as the trainer chooses.
-fn best(log: &[LogRow]) -> Option<(usize, f64)> {
-    log.iter()
-        .filter(|row| row.stage == 2 && !row.dice.is_empty())
-        .map(|row| {
-            (
-                row.epoch,
-                row.dice.iter().sum::<f64>() / row.dice.len() as f64,
-            )
-        })
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-}
-
 /// Text inside of HTML, attributes included.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
@@ -290,7 +281,6 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::curves::tests::log;
 
     #[test]
     fn names_cannot_become_markup() {
@@ -298,14 +288,5 @@ mod tests {
             escaped("<a href=\"x\">&"),
             "&lt;a href=&quot;x&quot;&gt;&amp;"
         );
-    }
-
-    /// By hand: mean Dice of the epochs of stage 2 is 0.55, 0.65, 0.75.
-    #[test]
-    fn the_best_epoch_is_of_stage_2() {
-        let (epoch, dice) = best(&log()).unwrap();
-        assert_eq!(epoch, 3);
-        assert!((dice - 0.75).abs() < 1e-12);
-        assert_eq!(best(&log()[..2]), None);
     }
 }

@@ -4,8 +4,9 @@ use super::augment::Sampler;
 use super::dataset::Dataset;
 use super::loss::one_hot;
 use super::student::Batch;
-use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
-use burn::data::dataset::DatasetError;
+use burn::data::dataloader::batcher::Batcher;
+use burn::data::dataloader::{DataLoader, DataLoaderBuilder, DataLoaderIterator, Progress};
+use burn::data::dataset::{DatasetError, InMemDataset};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::Range;
 use std::sync::Arc;
@@ -190,65 +191,18 @@ impl DataLoaderIterator<Batch> for WindowIterator<'_> {
     }
 }
 
-/// Loads the places of all validation cases.
-#[derive(Debug)]
-pub struct CaseLoader {
-    places: Range<usize>,
+/// Loads the places of `count` validation cases, one at a time; a case itself goes to its device
+/// window by window.
+pub fn case_loader(count: usize) -> Arc<dyn DataLoader<usize>> {
+    DataLoaderBuilder::new(OneCase)
+        .batch_size(1)
+        .build(InMemDataset::new((0..count).collect()))
 }
 
-impl CaseLoader {
-    /// Of `count` cases.
-    pub fn new(count: usize) -> Self {
-        Self { places: 0..count }
-    }
-}
+struct OneCase;
 
-impl DataLoader<usize> for CaseLoader {
-    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<usize> + 'a> {
-        Box::new(CaseIterator {
-            left: self.places.clone(),
-            total: self.places.len(),
-        })
-    }
-
-    fn num_items(&self) -> usize {
-        self.places.len()
-    }
-
-    fn to_device(&self, _device: &Device) -> Arc<dyn DataLoader<usize>> {
-        // A case goes to its device window by window.
-        Arc::new(Self {
-            places: self.places.clone(),
-        })
-    }
-
-    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<usize>> {
-        let begin = self.places.start;
-        Arc::new(Self {
-            places: begin + start..begin + end,
-        })
-    }
-}
-
-struct CaseIterator {
-    left: Range<usize>,
-    total: usize,
-}
-
-impl Iterator for CaseIterator {
-    type Item = Result<usize, DatasetError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left.next().map(Ok)
-    }
-}
-
-impl DataLoaderIterator<usize> for CaseIterator {
-    fn progress(&self) -> Progress {
-        Progress::new(
-            self.total - self.left.len(),
-            self.total,
-            Some("cases".to_owned()),
-        )
+impl Batcher<usize, usize> for OneCase {
+    fn batch(&self, places: Vec<usize>, _device: &Device) -> usize {
+        places[0]
     }
 }

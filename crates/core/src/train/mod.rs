@@ -13,6 +13,7 @@ pub mod loss;
 pub mod network;
 pub mod progress;
 pub mod recipe;
+pub mod run_folder;
 pub mod schedule;
 pub mod stage;
 pub mod student;

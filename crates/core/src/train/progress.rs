@@ -1,7 +1,7 @@
 //! What a run tells while it goes.
 
 use super::TrainError;
-use super::checkpoint::LogRow;
+use super::run_folder::LogRow;
 use super::student::Stop;
 use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
 use burn::train::metric::{MetricDefinition, MetricId};

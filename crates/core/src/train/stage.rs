@@ -2,13 +2,14 @@
 
 use super::TrainError;
 use super::augment::Sampler;
-use super::batches::{CaseLoader, Wait, WindowLoader, Windows};
-use super::checkpoint::{LogRow, PartFile, RunFolder, RunState, StudentFile};
+use super::batches::{Wait, WindowLoader, Windows, case_loader};
+use super::checkpoint::{PartFile, StudentFile};
 use super::dataset::Dataset;
 use super::label_dice::LabelDice;
 use super::network::Network;
 use super::progress::{Event, Reporter};
 use super::recipe::{Recipe, StageRecipe};
+use super::run_folder::{LogRow, RunFolder, RunState};
 use super::schedule::learning_rates;
 use super::student::{Stop, Student, Task};
 use super::trainer::Parallelism;
@@ -133,11 +134,10 @@ impl Stage<'_> {
         let outcome = std::thread::scope(|scope| {
             let training = scope.spawn(|| {
                 let loader = WindowLoader::new(windows, done, &self.devices[0]);
-                let cases = CaseLoader::new(self.dataset.validation.len());
                 let mut training = SupervisedTraining::<Student<N>>::new(
                     &self.folder.0,
                     Arc::new(loader),
-                    Arc::new(cases),
+                    case_loader(self.dataset.validation.len()),
                 )
                 .with_training_strategy(self.strategy().into())
                 .with_interrupter(stop.interrupter())
@@ -186,7 +186,7 @@ impl Stage<'_> {
             training.join()
         });
         *state = std::mem::take(&mut *shared.lock().unwrap_or_else(|e| e.into_inner()));
-        if let Some(reason) = stop.reason() {
+        if let Some(reason) = stop.take_reason() {
             return Err(reason);
         }
         match outcome {

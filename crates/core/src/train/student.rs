@@ -74,8 +74,8 @@ impl Stop {
         self.interrupter.clone()
     }
 
-    /// Why the run was ended, if it was.
-    pub fn reason(&self) -> Option<TrainError> {
+    /// Why the run was ended, if it was and nobody has asked yet.
+    pub fn take_reason(&self) -> Option<TrainError> {
         self.reason.lock().unwrap_or_else(|e| e.into_inner()).take()
     }
 }

@@ -1,11 +1,11 @@
 //! A whole training run: stage 1, then stage 2.
 
 use super::TrainError;
-use super::checkpoint::{RunFolder, RunState};
 use super::dataset::Dataset;
 use super::freeze::{freeze, is_backbone};
 use super::progress::Event;
 use super::recipe::Recipe;
+use super::run_folder::{RunFolder, RunState};
 use super::stage::Stage;
 use crate::model::{DinoMed3d, SliceSegmenter};
 use crate::weights::{NamedTensors, load_into, named_tensors};
