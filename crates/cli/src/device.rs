@@ -18,6 +18,12 @@ const KINDS: &[Kind] = &[
         present: || vec![Device::flex()],
         is_shared: true,
     },
+    #[cfg(feature = "libtorch")]
+    Kind {
+        name: "libtorch",
+        present: || vec![Device::libtorch()],
+        is_shared: true,
+    },
     #[cfg(feature = "cuda")]
     Kind {
         name: "cuda",

@@ -68,7 +68,7 @@ impl ModelCard<'_> {
             (
                 "network",
                 format!(
-                    "DINO-Med3D, {} parameters: transformer of width {} with {} blocks, {}, detail stream",
+                    "DINO-Med3D, {} parameters: transformer of width {} with {} blocks, {}, {}",
                     self.num_parameters,
                     architecture.vit.embed_dim,
                     architecture.vit.depth,
@@ -76,6 +76,10 @@ impl ModelCard<'_> {
                         Adaptation::InBlock(_) => "3-D adapters",
                         Adaptation::Lora(_) => "LoRA",
                         Adaptation::None => "no 3-D adapters",
+                    },
+                    match architecture.detail.channels()[..] {
+                        [] => "no detail stream",
+                        _ => "detail stream",
                     }
                 ),
             ),

@@ -35,7 +35,13 @@ fn volume(shape: [usize; 5], device: &Device) -> Tensor<5> {
 #[test]
 fn one_slice_and_odd_sizes_give_one_score_per_voxel() {
     let device = Device::flex();
-    for config in [small(Adaptation::InBlock(Adapter3dConfig::new())), paper()] {
+    let without_detail = DetailConfig::new().with_blocks([0, 0, 0]);
+    for config in [
+        small(Adaptation::InBlock(Adapter3dConfig::new())),
+        small(Adaptation::None).with_detail(without_detail),
+        small(Adaptation::None).with_detail(with_full_size()),
+        paper(),
+    ] {
         let network = config.init(&device);
         for shape in [[1, 1, 1, 8, 8], [2, 1, 5, 24, 16], [1, 1, 3, 13, 21]] {
             let logits = network.forward(volume(shape, &device));
@@ -44,6 +50,30 @@ fn one_slice_and_odd_sizes_give_one_score_per_voxel() {
             assert!(logits.into_data().iter::<f32>().all(f32::is_finite));
         }
     }
+}
+
+fn with_full_size() -> DetailConfig {
+    DetailConfig::new()
+        .with_base_channels(8)
+        .with_full_channels(Some(8))
+}
+
+/// A trained network may be given the refinement at full size: it begins where it was.
+#[test]
+fn a_fresh_refinement_at_full_size_changes_nothing() {
+    let device = Device::flex();
+    let config = small(Adaptation::None);
+    let without = config.init(&device);
+    let with = config.with_detail(with_full_size()).init(&device);
+    let mut tensors = named_tensors(&with);
+    tensors.retain(|name, _| name.contains(".full."));
+    assert!(tensors.len() >= 8, "{:?}", tensors.keys());
+    tensors.extend(named_tensors(&without));
+    let with = load_into(with, tensors).unwrap();
+    let input = volume([1, 1, 3, 16, 24], &device);
+    with.forward(input.clone())
+        .into_data()
+        .assert_eq(&without.forward(input).into_data(), true);
 }
 
 /// Every tap of a fresh stage 2 equals the features of the transformer without adapters.

@@ -52,6 +52,13 @@ impl Pointwise {
         }
     }
 
+    /// The same with all weights zero: a map whose result is nothing until it has learnt.
+    pub fn zeroed(mut self, device: &Device) -> Self {
+        let shape = self.weight.val().dims();
+        self.weight = Initializer::Zeros.init(shape, device);
+        self
+    }
+
     /// # Shapes
     /// - `x`: `[batch, in_channel, slice, row, column]`
     /// - returns: `[batch, out_channel, slice, row, column]`

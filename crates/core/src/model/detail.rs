@@ -17,9 +17,12 @@ pub struct DetailConfig {
     pub base_channels: usize,
     /// Residual blocks at full, half and quarter size in plane. With none at full size the four
     /// pixels of every 2×2 cell become channels first: the same information, a quarter of the
-    /// work.
+    /// work. With none at all there is no stream.
     #[config(default = "[0, 1, 1]")]
     pub blocks: [usize; 3],
+    /// Channels of one more convolution of the raw volume, at full size, beside a stream that
+    /// begins at half size.
+    pub full_channels: Option<usize>,
     /// Channels that the coarsest level is projected to; none leaves it as it is.
     pub out_channels: Option<usize>,
 }
@@ -36,12 +39,18 @@ impl DetailConfig {
         self.blocks[0] == 0
     }
 
-    /// Channels of each level, finest first.
+    /// Channels of each level, finest first; empty without a stream.
     pub fn channels(&self) -> Vec<usize> {
+        if self.blocks == [0; 3] {
+            return Vec::new();
+        }
         let levels = if self.starts_at_half_size() { 2 } else { 3 };
         let mut channels: Vec<usize> = (0..levels).map(|i| self.base_channels << i).collect();
         if let (Some(out), Some(coarsest)) = (self.out_channels, channels.last_mut()) {
             *coarsest = out;
+        }
+        if let (true, Some(full)) = (self.starts_at_half_size(), self.full_channels) {
+            channels.insert(0, full);
         }
         channels
     }
@@ -119,20 +128,31 @@ pub struct DetailStream {
     /// Finest first.
     levels: Vec<Vec<ResidualBlock>>,
     project: Option<Pointwise>,
+    full: Option<FullSize>,
     starts_at_half_size: bool,
 }
 
+/// What a stream that begins at half size sees of the raw volume at full size.
+#[derive(Module, Debug)]
+pub struct FullSize {
+    conv: Conv3d,
+    norm: GroupNorm,
+}
+
 /// Feature maps of the [`DetailStream`], finest first, each half as large in plane as the one
-/// before.
+/// before; none without a stream.
 ///
 /// # Shapes
 /// each `[batch, channel, slice, row / 2^i, column / 2^i]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct DetailFeatures(pub Vec<Tensor<5>>);
 
 impl DetailConfig {
-    /// Fresh weights.
-    pub fn init(&self, device: &Device) -> DetailStream {
+    /// Fresh weights; nothing where the settings have no blocks.
+    pub fn init(&self, device: &Device) -> Option<DetailStream> {
+        if self.channels().is_empty() {
+            return None;
+        }
         let base = self.base_channels;
         let starts_at_half_size = self.starts_at_half_size();
         let blocks = &self.blocks[usize::from(starts_at_half_size)..];
@@ -151,15 +171,20 @@ impl DetailConfig {
                 blocks.collect()
             })
             .collect();
-        DetailStream {
+        let full = self.full_channels.filter(|_| starts_at_half_size);
+        Some(DetailStream {
             stem: conv3(if starts_at_half_size { 4 } else { 1 }, base, 1, device),
             stem_norm: instance_norm(base, device),
             levels,
             project: self
                 .out_channels
                 .map(|out| Pointwise::init(channels, out, true, device)),
+            full: full.map(|channels| FullSize {
+                conv: conv3(1, channels, 1, device),
+                norm: instance_norm(channels, device),
+            }),
             starts_at_half_size,
-        }
+        })
     }
 }
 
@@ -167,13 +192,16 @@ impl DetailStream {
     /// # Shapes
     /// - `volume`: `[batch, 1, slice, row, column]`, rows and columns multiples of four
     pub fn forward(&self, volume: Tensor<5>) -> DetailFeatures {
+        let mut features = Vec::with_capacity(self.levels.len() + 1);
+        if let Some(full) = &self.full {
+            features.push(relu(full.norm.forward(full.conv.forward(volume.clone()))));
+        }
         let volume = if self.starts_at_half_size {
             pixel_unshuffle(volume, 2)
         } else {
             volume
         };
         let mut x = relu(self.stem_norm.forward(self.stem.forward(volume)));
-        let mut features = Vec::with_capacity(self.levels.len());
         for level in &self.levels {
             for block in level {
                 x = block.forward(x);

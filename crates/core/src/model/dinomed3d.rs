@@ -66,7 +66,7 @@ impl DinoMed3dConfig {
 pub struct DinoMed3d {
     /// The transformer with its adapters.
     pub vit: VisionTransformer,
-    detail: DetailStream,
+    detail: Option<DetailStream>,
     decoder: Decoder,
     taps: Vec<usize>,
     patch_size: usize,
@@ -181,7 +181,9 @@ impl ForwardPass<'_> {
             let [height, width] = self.size;
             self.logits = Some(crop_in_plane(logits, height, width));
         } else if self.logits.is_none() {
-            self.detail = Some(self.model.detail.forward(self.volume.clone()));
+            let stream = self.model.detail.as_ref();
+            let features = stream.map(|stream| stream.forward(self.volume.clone()));
+            self.detail = Some(features.unwrap_or_default());
         }
     }
 
@@ -189,8 +191,8 @@ impl ForwardPass<'_> {
     pub fn witness(&self) -> Tensor<1> {
         let newest = match (&self.logits, &self.detail) {
             (Some(logits), _) => logits.clone().flatten(0, 4),
-            (None, Some(detail)) => detail.0[0].clone().flatten(0, 4),
-            (None, None) => self.tokens.values.clone().flatten(0, 2),
+            (None, Some(DetailFeatures(maps))) if !maps.is_empty() => maps[0].clone().flatten(0, 4),
+            _ => self.tokens.values.clone().flatten(0, 2),
         };
         newest.narrow(0, 0, 1)
     }

@@ -1,6 +1,6 @@
 //! The compact preset's decoder: from patch tokens back to one score per voxel and class.
 
-use super::conv::{Pointwise, conv3};
+use super::conv::{Pointwise, conv3, instance_norm};
 use super::detail::{DetailConfig, DetailFeatures};
 use super::fusion::GatedFusion;
 use super::pixel_shuffle::pixel_shuffle;
@@ -8,7 +8,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::Conv3d;
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::gelu;
+use burn::tensor::activation::{gelu, relu};
 use burn::tensor::{Device, Tensor};
 
 /// Settings of a [`LightDecoder`].
@@ -48,23 +48,63 @@ impl ConvNormGelu {
     }
 }
 
+/// A correction of the scores at full size, where borders are drawn: what the half size knows and
+/// the detail of full size, joined as the paper's refinement does. It begins as none: a network
+/// that has it and one without give the same at first.
+#[derive(Module, Debug)]
+pub struct FullRefinement {
+    to_full: Pointwise,
+    conv1: Conv3d,
+    norm1: GroupNorm,
+    conv2: Conv3d,
+    norm2: GroupNorm,
+    head: Pointwise,
+}
+
+impl FullRefinement {
+    fn init(half: usize, channels: usize, num_classes: usize, device: &Device) -> Self {
+        Self {
+            to_full: Pointwise::init(half, channels * 4, true, device),
+            conv1: conv3(2 * channels, channels, 1, device),
+            norm1: instance_norm(channels, device),
+            conv2: conv3(channels, channels, 1, device),
+            norm2: instance_norm(channels, device),
+            head: Pointwise::init(channels, num_classes, true, device).zeroed(device),
+        }
+    }
+
+    /// # Shapes
+    /// - `half`: `[batch, channel, slice, row / 2, column / 2]`
+    /// - `detail`: `[batch, channel, slice, row, column]`
+    /// - returns: what is added to the logits, `[batch, class, slice, row, column]`
+    fn forward(&self, half: Tensor<5>, detail: Tensor<5>) -> Tensor<5> {
+        let x = pixel_shuffle(self.to_full.forward(half), 2);
+        let x = Tensor::cat(vec![x, detail], 1);
+        let x = relu(self.norm1.forward(self.conv1.forward(x)));
+        let x = relu(self.norm2.forward(self.conv2.forward(x)));
+        self.head.forward(x)
+    }
+}
+
 /// Joins the taps of the transformer, climbs in plane by pixel shuffle and takes in the detail
 /// stream on the way.
 ///
-/// Every kernel is depth-preserving (padding 1, stride 1 over slices). The last step writes the
-/// scores of the voxels of a 2×2 cell from that cell's features, so no feature map of full size
-/// is ever held.
+/// Every kernel is depth-preserving (padding 1, stride 1 over slices). The scores of the voxels of
+/// a 2×2 cell are written from that cell's features; where the detail stream has a map of full
+/// size, a [`FullRefinement`] corrects them there.
 #[derive(Module, Debug)]
 pub struct LightDecoder {
     taps: Vec<Linear>,
     mix: ConvNormGelu,
     to_quarter: Pointwise,
-    detail_quarter: Pointwise,
-    fusion: GatedFusion,
+    /// As all that takes in the detail stream, absent without one.
+    detail_quarter: Option<Pointwise>,
+    fusion: Option<GatedFusion>,
     refine_quarter: ConvNormGelu,
     to_half: Pointwise,
     refine_half: ConvNormGelu,
     head: Pointwise,
+    full: Option<FullRefinement>,
     /// In-plane factor from the patch grid to quarter size.
     quarter_factor: usize,
 }
@@ -73,7 +113,8 @@ impl LightDecoderConfig {
     /// Fresh weights for tokens of width `embed_dim` from patches of `patch_size` pixels.
     ///
     /// # Panics
-    /// If the patch edge is not a multiple of four, or the detail stream begins at full size.
+    /// If the patch edge is not a multiple of four, or the detail stream has another number of maps
+    /// than none, two (half and quarter size) or three (full size before them).
     pub fn init(
         &self,
         embed_dim: usize,
@@ -89,9 +130,8 @@ impl LightDecoderConfig {
         );
         let factor = patch_size / 4;
         let cells = |factor: usize| factor * factor;
-        let [half_detail, quarter_detail] = detail.channels()[..] else {
-            panic!("the light decoder takes a detail stream of half and quarter size");
-        };
+        let detail = Levels::of(detail.channels());
+        let half_detail = detail.half.unwrap_or(0);
         let half_inputs = self.half_channels + half_detail;
         LightDecoder {
             taps: (0..4)
@@ -104,8 +144,12 @@ impl LightDecoderConfig {
                 true,
                 device,
             ),
-            detail_quarter: Pointwise::init(quarter_detail, self.quarter_channels, true, device),
-            fusion: GatedFusion::init(self.quarter_channels, device),
+            detail_quarter: detail
+                .quarter
+                .map(|channels| Pointwise::init(channels, self.quarter_channels, true, device)),
+            fusion: detail
+                .quarter
+                .map(|_| GatedFusion::init(self.quarter_channels, device)),
             refine_quarter: ConvNormGelu::init(
                 self.quarter_channels,
                 self.quarter_channels,
@@ -119,6 +163,9 @@ impl LightDecoderConfig {
             ),
             refine_half: ConvNormGelu::init(half_inputs, self.half_channels, device),
             head: Pointwise::init(self.half_channels, num_classes * cells(2), true, device),
+            full: detail.full.map(|channels| {
+                FullRefinement::init(self.half_channels, channels, num_classes, device)
+            }),
             quarter_factor: factor,
         }
     }
@@ -130,9 +177,7 @@ impl LightDecoder {
     /// - returns: logits `[batch, class, slice, row, column]` at full size
     pub fn forward(&self, taps: Vec<Tensor<5>>, detail: DetailFeatures) -> Tensor<5> {
         assert_eq!(taps.len(), self.taps.len(), "one map per tap");
-        let Ok([half, quarter]) = <[Tensor<5>; 2]>::try_from(detail.0) else {
-            panic!("the light decoder takes detail of half and quarter size");
-        };
+        let detail = Levels::of(detail.0);
         let projected = taps
             .into_iter()
             .zip(&self.taps)
@@ -141,10 +186,47 @@ impl LightDecoder {
         let grid = Tensor::cat(projected, 4).permute([0, 4, 1, 2, 3]); // [b, c, d, h, w]
         let x = self.mix.forward(grid);
         let x = pixel_shuffle(self.to_quarter.forward(x), self.quarter_factor);
-        let x = self.fusion.forward(x, self.detail_quarter.forward(quarter));
+        let x = match (&self.fusion, &self.detail_quarter, detail.quarter) {
+            (Some(fusion), Some(project), Some(quarter)) => {
+                fusion.forward(x, project.forward(quarter))
+            }
+            _ => x,
+        };
         let x = self.refine_quarter.forward(x);
         let x = pixel_shuffle(self.to_half.forward(x), 2);
-        let x = self.refine_half.forward(Tensor::cat(vec![x, half], 1));
-        pixel_shuffle(self.head.forward(x), 2)
+        let x = match detail.half {
+            Some(half) => Tensor::cat(vec![x, half], 1),
+            None => x,
+        };
+        let x = self.refine_half.forward(x);
+        let logits = pixel_shuffle(self.head.forward(x.clone()), 2);
+        match (&self.full, detail.full) {
+            (Some(refinement), Some(full)) => logits + refinement.forward(x, full),
+            _ => logits,
+        }
+    }
+}
+
+/// What the detail stream gives at each size, if it does.
+struct Levels<T> {
+    full: Option<T>,
+    half: Option<T>,
+    quarter: Option<T>,
+}
+
+impl<T> Levels<T> {
+    /// From a list that begins with the finest.
+    fn of(maps: Vec<T>) -> Self {
+        let count = maps.len();
+        assert!(
+            matches!(count, 0 | 2 | 3),
+            "the light decoder takes detail of half and quarter size, with or without full size, or none; found {count} maps"
+        );
+        let mut coarsest_first = maps.into_iter().rev();
+        Self {
+            quarter: coarsest_first.next(),
+            half: coarsest_first.next(),
+            full: coarsest_first.next(),
+        }
     }
 }

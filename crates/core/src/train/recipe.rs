@@ -283,11 +283,18 @@ fn check_network(config: &DinoMed3dConfig) -> Result<(), TrainError> {
             "0 to below 1",
         )?;
     }
+    let blocks = config.detail.blocks;
+    expect(
+        blocks == [0; 3] || !blocks[1..].contains(&0),
+        "detail.blocks",
+        format!("{blocks:?}"),
+        "at least one block at half and at quarter size, or none at all",
+    )?;
     let found = format!("detail stream of channels {:?}", config.detail.channels());
     let channels = config.detail.channels();
     match &config.decoder {
         DecoderConfig::Light(_) => expect(
-            channels.len() == 2,
+            config.detail.blocks[0] == 0,
             "detail",
             found,
             "one that begins at half size",

@@ -171,10 +171,10 @@ impl<'a> Trainer<'a> {
     fn started<M: Module>(&self, network: M) -> Result<M, TrainError> {
         let tensors = match &self.start {
             None => return Ok(network),
-            // LoRA may have been merged; a fresh one changes nothing.
+            // LoRA may have been merged, and the refinement at full size be new; fresh ones change nothing.
             Some(Start::Network(trained)) => {
                 let mut tensors = named_tensors(&network);
-                tensors.retain(|name, _| name.contains(".lora."));
+                tensors.retain(|name, _| name.contains(".lora.") || name.contains(".full."));
                 tensors.extend(trained.clone());
                 tensors
             }
