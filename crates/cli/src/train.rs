@@ -5,7 +5,7 @@ use crate::recipe_file::read_recipe;
 use crate::report::report_run;
 use crate::segment::read_manifest;
 use anyhow::{Context, bail};
-use dinomed3d_core::model::vit::VitConfig;
+use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::train::run_folder::RunFolder;
 use dinomed3d_core::train::{Dataset, Event, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::weights::decode;
@@ -23,7 +23,7 @@ pub struct Args {
     /// Settings of the run (TOML); see recipes/.
     #[arg(long, value_name = "FILE", default_value = "recipes/hippocampus.toml")]
     recipe: PathBuf,
-    /// Data set in the layout of the Medical Segmentation Decathlon.
+    /// Data set in the layout of the Medical Segmentation Decathlon or of nnU-Net v2.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Folder of the run: resolved recipe, log, checkpoint, weights.
@@ -90,7 +90,7 @@ fn own_initialization(weights: &Path) -> Option<String> {
 /// The weights of a checkpoint, and where they come from.
 fn beginning(
     path: &Path,
-    vit: &VitConfig,
+    network: &DinoMed3dConfig,
     folding: Option<Folding>,
 ) -> anyhow::Result<(Start, Source)> {
     let checkpoint = Checkpoint::open(path)?;
@@ -105,7 +105,7 @@ fn beginning(
         return Ok((Start::Network(decode(&std::fs::read(path)?)?), source));
     }
     let folding = folding.unwrap_or(Folding::Rgb);
-    let (_, tensors) = transformer(&checkpoint, vit, folding)?;
+    let (_, tensors) = transformer(&checkpoint, &network.vit, network.image_channels(), folding)?;
     Ok((Start::Transformer(tensors), source))
 }
 
@@ -207,11 +207,17 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
             .collect::<Vec<_>>()
             .join(", ")
     );
+    eprintln!("image channels: {}", dataset.channels.join(", "));
+    for (value, name) in dataset.absent_labels() {
+        eprintln!(
+            "warning: label {value} {name} occurs in no case: nothing can be learnt about it"
+        );
+    }
     let start = match &args.init {
         None => None,
         Some(path) => {
-            let vit = recipe.architecture(dataset.labels.len())?.vit;
-            let (start, source) = beginning(path, &vit, args.fold.map(Folding::from))
+            let network = recipe.architecture(dataset.labels.len(), dataset.channels.len())?;
+            let (start, source) = beginning(path, &network, args.fold.map(Folding::from))
                 .with_context(|| format!("beginning with {}", path.display()))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             recipe.initialization = match own_initialization(path) {

@@ -89,7 +89,9 @@ fn scan(shape: [usize; 3]) -> Volume {
 }
 
 fn segment(segmenter: &Segmenter, volume: &Volume) -> Result<Segmentation, InferError> {
-    pollster::block_on(segmenter.segment(volume, async |_| ControlFlow::Continue(())))
+    pollster::block_on(segmenter.segment(std::slice::from_ref(volume), async |_| {
+        ControlFlow::Continue(())
+    }))
 }
 
 /// The model's slices run along x, so 7 voxels make three windows of 4 with half an overlap: 0, 2, 3; in plane there are
@@ -98,10 +100,13 @@ fn segment(segmenter: &Segmenter, volume: &Volume) -> Result<Segmentation, Infer
 fn a_scan_larger_than_the_window_is_covered_and_progress_reaches_the_end() {
     let mut seen: Vec<Progress> = Vec::new();
     let volume = scan([20, 11, 7]);
-    let result = pollster::block_on(segmenter().segment(&volume, async |progress| {
-        seen.push(progress);
-        ControlFlow::Continue(())
-    }))
+    let result = pollster::block_on(segmenter().segment(
+        std::slice::from_ref(&volume),
+        async |progress| {
+            seen.push(progress);
+            ControlFlow::Continue(())
+        },
+    ))
     .unwrap();
     assert_eq!(result.shape, volume.shape);
     assert_eq!(result.labels.len(), volume.voxels.len());
@@ -123,7 +128,7 @@ fn a_scan_larger_than_the_window_is_covered_and_progress_reaches_the_end() {
 #[test]
 fn a_cancelled_run_stops_at_once() {
     let mut steps = 0;
-    let result = pollster::block_on(segmenter().segment(&scan([40, 40, 40]), async |_| {
+    let result = pollster::block_on(segmenter().segment(&[scan([40, 40, 40])], async |_| {
         steps += 1;
         if steps == 3 {
             ControlFlow::Break(())

@@ -288,7 +288,7 @@ fn a_run_begins_with_the_transformer_it_is_given() {
     recipe.stage1.learning_rate = 1e-12;
     recipe.stage2.learning_rate = 1e-12;
     recipe.stage2.epochs = 1;
-    let config = recipe.architecture(2).unwrap().vit;
+    let config = recipe.architecture(2, 1).unwrap().vit;
     let start: NamedTensors = transformer_shapes(&config)
         .into_iter()
         .map(|(name, shape)| {
@@ -310,7 +310,7 @@ fn a_run_begins_with_the_transformer_it_is_given() {
 #[test]
 fn a_run_begins_with_a_network() {
     let mut recipe = recipe();
-    let network = recipe.architecture(2).unwrap().init(&Device::flex());
+    let network = recipe.architecture(2, 1).unwrap().init(&Device::flex());
     let start = named_tensors(&network);
     recipe.stage2.learning_rate = 1e-12;
     recipe.stage2.epochs = 1;
@@ -332,7 +332,7 @@ fn a_run_from_a_network_goes_on_without_it() {
     recipe.stage2.epochs = 2;
     recipe.stage2.learning_rate = 1e-12;
     let dataset = load(&data, &recipe.preprocessing);
-    let start = named_tensors(&recipe.architecture(2).unwrap().init(&Device::flex()));
+    let start = named_tensors(&recipe.architecture(2, 1).unwrap().init(&Device::flex()));
     let device = [Device::flex()];
     let trainer = Trainer::new(&recipe, &dataset, &device, &folder, false)
         .unwrap()
@@ -365,7 +365,7 @@ fn a_run_from_a_network_goes_on_without_it() {
 #[test]
 fn a_merged_network_goes_on_with_fresh_lora() {
     let mut recipe = recipe();
-    let mut config = recipe.architecture(2).unwrap();
+    let mut config = recipe.architecture(2, 1).unwrap();
     config.adaptation = Adaptation::None;
     let start = named_tensors(&config.init(&Device::flex()));
     config.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2));
@@ -409,10 +409,10 @@ fn a_recipe_that_can_not_work_is_refused() {
     ];
     for (name, spoil) in networks {
         let mut recipe = recipe();
-        let mut config = recipe.architecture(2).unwrap();
+        let mut config = recipe.architecture(2, 1).unwrap();
         spoil(&mut config);
         recipe.architecture = Some(Architecture::Config(Box::new(config)));
-        let error = recipe.architecture(2).unwrap_err().to_string();
+        let error = recipe.architecture(2, 1).unwrap_err().to_string();
         assert!(error.contains(name), "{name}: {error}");
     }
 }
@@ -422,7 +422,7 @@ fn a_recipe_that_can_not_work_is_refused() {
 fn lora_learns_beside_a_frozen_transformer() {
     let mut recipe = recipe();
     recipe.freeze_backbone = true;
-    let mut config = recipe.architecture(2).unwrap();
+    let mut config = recipe.architecture(2, 1).unwrap();
     config.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2));
     recipe.architecture = Some(Architecture::Config(Box::new(config)));
     let [stage1, stage2] = run("lora", &recipe, None);
@@ -454,10 +454,10 @@ fn a_recipe_names_its_network() {
         serde_json::from_value(json).map_err(|error| error.to_string())
     };
     let paper = with("paper-s".into()).unwrap();
-    assert_eq!(paper.architecture(4).unwrap().vit.embed_dim, 384);
+    assert_eq!(paper.architecture(4, 1).unwrap().vit.embed_dim, 384);
     let error = with("paper-xs".into())
         .unwrap()
-        .architecture(4)
+        .architecture(4, 1)
         .unwrap_err();
     assert!(error.to_string().contains("paper-s"), "{error}");
     let error = with(serde_json::json!({"num_classes": 2})).unwrap_err();
@@ -465,7 +465,7 @@ fn a_recipe_names_its_network() {
     let error = with(3.into()).unwrap_err();
     assert!(error.contains("name of a preset"), "{error}");
     assert!(
-        recipe().architecture(7).is_err(),
+        recipe().architecture(7, 1).is_err(),
         "a data set of other labels"
     );
 }

@@ -40,7 +40,7 @@ pub struct Args {
     /// Folder of a cross-validation: runs fold-1 to fold-N, each of which segments the cases that it held out.
     #[arg(long, value_name = "DIR", requires = "data")]
     folds: Option<PathBuf>,
-    /// Data set in the layout of the Medical Segmentation Decathlon.
+    /// Data set in the layout of the Medical Segmentation Decathlon or of nnU-Net v2.
     #[arg(long, value_name = "DIR", requires = "network")]
     data: Option<PathBuf>,
     /// Which cases validate: every n-th in sorted order.

@@ -131,8 +131,8 @@ pub struct DetailStream {
 pub struct DetailFeatures(pub Vec<Tensor<5>>);
 
 impl DetailConfig {
-    /// Fresh weights.
-    pub fn init(&self, device: &Device) -> DetailStream {
+    /// Fresh weights for scans of `image_channels` channels.
+    pub fn init(&self, image_channels: usize, device: &Device) -> DetailStream {
         let base = self.base_channels;
         let starts_at_half_size = self.starts_at_half_size();
         let blocks = &self.blocks[usize::from(starts_at_half_size)..];
@@ -152,7 +152,12 @@ impl DetailConfig {
             })
             .collect();
         DetailStream {
-            stem: conv3(if starts_at_half_size { 4 } else { 1 }, base, 1, device),
+            stem: conv3(
+                image_channels * if starts_at_half_size { 4 } else { 1 },
+                base,
+                1,
+                device,
+            ),
             stem_norm: instance_norm(base, device),
             levels,
             project: self
@@ -165,7 +170,7 @@ impl DetailConfig {
 
 impl DetailStream {
     /// # Shapes
-    /// - `volume`: `[batch, 1, slice, row, column]`, rows and columns multiples of four
+    /// - `volume`: `[batch, channel, slice, row, column]`, rows and columns multiples of four
     pub fn forward(&self, volume: Tensor<5>) -> DetailFeatures {
         let volume = if self.starts_at_half_size {
             pixel_unshuffle(volume, 2)

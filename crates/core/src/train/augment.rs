@@ -6,10 +6,10 @@ use super::recipe::Augmentation;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// A window and its labels, both `[slice, row, column]`, flattened.
+/// A window and its labels, `[slice, row, column]`, flattened.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Normalised intensities.
+    /// Normalised intensities, `[channel, slice, row, column]`.
     pub voxels: Vec<f32>,
     /// Class of each voxel.
     pub labels: Vec<u8>,
@@ -107,14 +107,10 @@ impl Sampler {
             start as f32 - (room / 2) as f32 + symmetric(&mut rng, settings.shift_voxels).round()
         });
         let mut sample = self.resample(case, matrix, shift);
-
-        intensity::change(
-            settings,
-            &mut sample.voxels,
-            &sample.inside,
-            self.window,
-            &mut rng,
-        );
+        // Each channel is another measurement, so its intensities vary by themselves.
+        for channel in sample.voxels.chunks_exact_mut(sample.labels.len()) {
+            intensity::change(settings, channel, &sample.inside, self.window, &mut rng);
+        }
         sample
     }
 
@@ -127,8 +123,10 @@ impl Sampler {
     /// the eight neighbours. Zero and background beyond the border.
     fn resample(&self, case: &TrainingCase, matrix: [[f32; 3]; 3], shift: [f32; 3]) -> Sample {
         let num_voxels = self.window.iter().product();
+        let num_channels = case.num_channels();
+        let case_voxels = case.labels.len();
         let mut sample = Sample {
-            voxels: Vec::with_capacity(num_voxels),
+            voxels: vec![0.0; num_channels * num_voxels],
             labels: Vec::with_capacity(num_voxels),
             inside: Vec::with_capacity(num_voxels),
         };
@@ -162,7 +160,7 @@ impl Sampler {
                             + row[2] * offset[2]
                     });
                     let base = place.map(f32::floor);
-                    let mut value = 0.0;
+                    let here = sample.labels.len();
                     let mut share_inside = 0.0;
                     shares.fill(0.0);
                     for corner in 0..8 {
@@ -191,7 +189,10 @@ impl Sampler {
                         if inside {
                             let index =
                                 (at[0] as usize * height + at[1] as usize) * width + at[2] as usize;
-                            value += weight * case.voxels[index];
+                            for channel in 0..num_channels {
+                                sample.voxels[channel * num_voxels + here] +=
+                                    weight * case.voxels[channel * case_voxels + index];
+                            }
                             share_inside += weight;
                             shares[usize::from(case.labels[index])] += weight;
                         } else {
@@ -204,7 +205,6 @@ impl Sampler {
                             label = class;
                         }
                     }
-                    sample.voxels.push(value);
                     sample.labels.push(label as u8);
                     sample.inside.push(share_inside >= 0.5);
                 }
@@ -409,6 +409,34 @@ mod tests {
             (12..=30).contains(&share(1.0)),
             "about half are drawn for the rare label"
         );
+    }
+
+    /// Of two channels that are the same, geometry keeps the voxels together and intensities part.
+    #[test]
+    fn channels_share_geometry_and_not_intensities() {
+        let one = case([14, 26, 19]);
+        let mut two = one.clone();
+        two.voxels
+            .extend(one.voxels.iter().map(|value| 2.0 * value));
+        assert_eq!(two.num_channels(), 2);
+        for index in 0..10 {
+            let still = sampler(0.0).draw(&two, 0, index);
+            let (first, second) = still.voxels.split_at(still.labels.len());
+            assert!(first.iter().zip(second).all(|(a, b)| 2.0 * a == *b));
+            let single = sampler(0.0).draw(&one, 0, index);
+            assert_eq!(first, single.voxels);
+            assert_eq!(still.labels, single.labels);
+
+            let changed = sampler(1.0).draw(&two, 0, index);
+            let (first, second) = changed.voxels.split_at(changed.labels.len());
+            assert_eq!(first, sampler(1.0).draw(&one, 0, index).voxels);
+            assert!(
+                first
+                    .iter()
+                    .zip(second)
+                    .any(|(a, b)| (2.0 * a - b).abs() > 0.3)
+            );
+        }
     }
 
     #[test]

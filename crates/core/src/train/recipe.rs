@@ -187,28 +187,33 @@ impl Recipe {
         }
     }
 
-    /// The network for `num_classes` classes, background included.
+    /// The network for `num_classes` classes, background included, and scans of `image_channels` channels.
     ///
     /// # Errors
     /// [`TrainError::Recipe`] for a preset that there is not, or settings of another number of
-    /// classes.
-    pub fn architecture(&self, num_classes: usize) -> Result<DinoMed3dConfig, TrainError> {
-        match &self.architecture {
-            None => Ok(Preset::Compact.config(num_classes)),
+    /// classes or channels.
+    pub fn architecture(
+        &self,
+        num_classes: usize,
+        image_channels: usize,
+    ) -> Result<DinoMed3dConfig, TrainError> {
+        let config = match &self.architecture {
+            None => Preset::Compact.config(num_classes),
             Some(Architecture::Preset(name)) => Preset::from_name(name)
-                .map(|preset| preset.config(num_classes))
-                .map_err(|error| TrainError::Recipe(error.to_string())),
+                .map_err(|error| TrainError::Recipe(error.to_string()))?
+                .config(num_classes),
             Some(Architecture::Config(config)) if config.num_classes != num_classes => {
-                Err(TrainError::Recipe(format!(
+                return Err(TrainError::Recipe(format!(
                     "the network has {} classes, the data set {num_classes} labels",
                     config.num_classes
-                )))
+                )));
             }
             Some(Architecture::Config(config)) => {
-                check_network(config)?;
-                Ok((**config).clone())
+                check_network(config, image_channels)?;
+                return Ok((**config).clone());
             }
-        }
+        };
+        Ok(config.with_image_channels(image_channels))
     }
 }
 
@@ -247,11 +252,14 @@ impl Split {
     }
 }
 
-/// Whether the parts of a network that somebody wrote down fit each other.
-fn check_network(config: &DinoMed3dConfig) -> Result<(), TrainError> {
+/// Whether the parts of a network that somebody wrote down fit each other, and the data set's channels.
+fn check_network(config: &DinoMed3dConfig, image_channels: usize) -> Result<(), TrainError> {
     let vit = &config.vit;
-    let channels = 2 * config.num_neighbours + 1;
-    let expected = format!("{channels}, for {} neighbours", config.num_neighbours);
+    let channels = image_channels * (2 * config.num_neighbours + 1);
+    let expected = format!(
+        "{channels}, for {} neighbours and the {image_channels} channels of the data set",
+        config.num_neighbours
+    );
     expect(
         vit.in_channels == channels,
         "in_channels",
