@@ -7,10 +7,12 @@
 mod grid;
 mod normalize;
 mod resample;
+mod spacing;
 
 pub use grid::ModelGrid;
 #[cfg(feature = "train")]
 pub(crate) use resample::AxisWeights;
+pub use spacing::Spacing;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +25,12 @@ pub struct Preprocessing {
     /// Towards which side slices, rows and columns of the model grid run: `RAS` = slices to the right, rows to
     /// anterior, columns to superior.
     pub orientation: Orientation,
-    /// Edges of a model voxel in mm, `[slice, row, column]`; none keeps the scan's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Edges of a model voxel in mm, `[slice, row, column]`; none, or `"own"` in a file, keeps the scan's own.
+    #[serde(
+        default,
+        deserialize_with = "spacing::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub spacing_mm: Option<[f64; 3]>,
     /// What happens to the values.
     pub intensity: Intensity,

@@ -74,14 +74,24 @@ impl Sampler {
 
         let mut matrix = diagonal([1.0; 3]);
         if rng.random_bool(f64::from(settings.affine)) {
-            let angles: [f32; 3] =
+            let mut angles: [f32; 3] =
                 std::array::from_fn(|_| symmetric(&mut rng, settings.rotation_deg).to_radians());
             let scale = rng.random_range(settings.scale[0]..=settings.scale[1]);
-            matrix = multiply(rotation(angles), diagonal([1.0 / scale; 3]));
+            let mut scales = [1.0 / scale; 3];
+            if settings.in_plane {
+                (angles[1], angles[2], scales[0]) = (0.0, 0.0, 1.0);
+            }
+            matrix = multiply(rotation(angles), diagonal(scales));
         }
         if rng.random_bool(f64::from(settings.flip_slices)) {
             for row in &mut matrix {
                 row[0] = -row[0];
+            }
+        }
+        // Where it never happens nothing is drawn, so that earlier runs can be repeated.
+        if settings.flip_columns > 0.0 && rng.random_bool(f64::from(settings.flip_columns)) {
+            for row in &mut matrix {
+                row[2] = -row[2];
             }
         }
         // Rotations are in millimetres, indices in voxels.
@@ -104,7 +114,11 @@ impl Sampler {
                 Some(voxel) => voxel[axis].saturating_sub(self.window[axis] / 2).min(room),
                 None => rng.random_range(0..=room),
             };
-            start as f32 - (room / 2) as f32 + symmetric(&mut rng, settings.shift_voxels).round()
+            let mut shift = symmetric(&mut rng, settings.shift_voxels).round();
+            if settings.in_plane && axis == 0 {
+                shift = 0.0;
+            }
+            start as f32 - (room / 2) as f32 + shift
         });
         let mut sample = self.resample(case, matrix, shift);
         // Each channel is another measurement, so its intensities vary by themselves.
@@ -292,7 +306,9 @@ mod tests {
         Sampler::new(
             Augmentation {
                 flip_slices: 0.5,
+                flip_columns: 0.0,
                 affine: 0.5,
+                in_plane: false,
                 rotation_deg: 15.0,
                 scale: [0.85, 1.18],
                 shift_voxels: 2.0,

@@ -5,7 +5,9 @@ pub mod batches;
 pub mod checkpoint;
 pub mod clip;
 pub mod dataset;
+pub mod draft;
 pub mod ema;
+pub mod fingerprint;
 pub mod freeze;
 pub mod intensity;
 pub mod label_dice;
@@ -21,6 +23,8 @@ pub mod trainer;
 pub mod validate;
 
 pub use dataset::{Dataset, TrainingCase};
+pub use draft::RecipeDraft;
+pub use fingerprint::Fingerprint;
 pub use progress::Event;
 pub use recipe::Recipe;
 pub use trainer::{Parallelism, Start, Trainer};

@@ -6,10 +6,11 @@ use crate::model::DinoMed3dConfig;
 use crate::model::adaptation::Adaptation;
 use crate::model::decoder::DecoderConfig;
 use crate::model::presets::Preset;
-use crate::preprocess::Preprocessing;
+use crate::preprocess::{Intensity, Preprocessing, Spacing};
+use crate::volume::Orientation;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A training recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +32,7 @@ pub struct Recipe {
     /// Red, green, blue of each label after background.
     pub colors: Vec<[u8; 3]>,
     /// How a scan becomes the network's input.
+    #[serde(serialize_with = "spelled_out")]
     pub preprocessing: Preprocessing,
     /// Edge of a window, `[slice, row, column]`.
     pub window: [usize; 3],
@@ -108,6 +110,7 @@ impl Recipe {
         let a = &self.augmentation;
         for (name, chance) in [
             ("flip-slices", a.flip_slices),
+            ("flip-columns", a.flip_columns),
             ("affine", a.affine),
             ("intensity", a.intensity),
             ("gamma.chance", a.gamma.chance),
@@ -322,6 +325,26 @@ fn expect(
     )))
 }
 
+/// Also says when scans keep their own spacing: a recipe that says nothing leaves it to the data set.
+fn spelled_out<S: Serializer>(
+    preprocessing: &Preprocessing,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct SpelledOut<'a> {
+        orientation: Orientation,
+        spacing_mm: Spacing,
+        intensity: &'a Intensity,
+    }
+    SpelledOut {
+        orientation: preprocessing.orientation,
+        spacing_mm: preprocessing.spacing_mm.into(),
+        intensity: &preprocessing.intensity,
+    }
+    .serialize(serializer)
+}
+
 fn random() -> String {
     "random".into()
 }
@@ -390,10 +413,16 @@ fn is_undiminished(value: &f64) -> bool {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Augmentation {
-    /// Chance of a flip along the slices.
+    /// Chance of a flip of the order of slices.
     pub flip_slices: f32,
+    /// Chance of a flip of the order of columns: of left and right in axial and coronal slices.
+    #[serde(default)]
+    pub flip_columns: f32,
     /// Chance of rotation and scaling.
     pub affine: f32,
+    /// Whether rotation, scaling and shift stay within slices, as befits thick ones.
+    #[serde(default)]
+    pub in_plane: bool,
     /// Largest rotation about each axis, in degrees.
     pub rotation_deg: f32,
     /// Smallest and largest scale.
