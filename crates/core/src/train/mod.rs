@@ -2,6 +2,7 @@
 
 pub mod augment;
 pub mod batches;
+pub mod cache;
 pub mod checkpoint;
 pub mod clip;
 pub mod dataset;
@@ -22,6 +23,7 @@ pub mod student;
 pub mod trainer;
 pub mod validate;
 
+pub use cache::Cache;
 pub use dataset::{Dataset, TrainingCase};
 pub use draft::RecipeDraft;
 pub use fingerprint::Fingerprint;

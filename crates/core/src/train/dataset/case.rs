@@ -4,7 +4,7 @@ use super::check;
 use super::index::{CaseFiles, DatasetIndex};
 use super::{TrainingCase, ValidationCase};
 use crate::preprocess::{Prepared, PreprocessError, Preprocessing};
-use crate::volume::{LabelMap, NamedImage, NiftiImage, Volume, grid_problem, read_channels};
+use crate::volume::{Affine, LabelMap, NamedImage, NiftiImage, Volume, grid_problem, read_channels};
 use std::path::Path;
 
 /// A case as its files hold it, all on one grid.
@@ -21,6 +21,8 @@ pub struct RawCase {
 pub struct PreparedCase {
     /// The image, ready for the network.
     pub prepared: Prepared,
+    /// From the image's voxels to the world; the model grid follows from it.
+    pub affine: Affine,
     /// Label values on the file grid.
     pub reference: LabelMap,
     /// Class of each voxel of the model grid, `[slice, row, column]`.
@@ -97,6 +99,7 @@ impl RawCase {
         labels: &[(u8, String)],
     ) -> Result<PreparedCase, PreprocessError> {
         let prepared = preprocessing.apply(&self.channels)?;
+        let affine = self.channels[0].affine;
         let class_of = |value: u8| labels.iter().position(|label| label.0 == value);
         let classes = prepared
             .grid
@@ -106,6 +109,7 @@ impl RawCase {
             .collect();
         Ok(PreparedCase {
             prepared,
+            affine,
             reference: self.reference,
             classes,
         })

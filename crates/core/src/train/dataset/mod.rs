@@ -13,6 +13,7 @@ pub use case::{PreparedCase, RawCase};
 pub use index::{CaseFiles, DatasetIndex};
 
 use super::TrainError;
+use super::cache::Cache;
 use super::recipe::Split;
 use crate::preprocess::{Prepared, Preprocessing};
 use crate::volume::LabelMap;
@@ -75,18 +76,30 @@ impl Dataset {
         preprocessing: &Preprocessing,
         split: impl Into<Split>,
     ) -> Result<Self, TrainError> {
+        Self::load_with(folder, preprocessing, split, None)
+    }
+
+    /// As [`Dataset::load`], where a cache spares preparing cases again.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::load`].
+    pub fn load_with(
+        folder: &Path,
+        preprocessing: &Preprocessing,
+        split: impl Into<Split>,
+        mut cache: Option<&mut Cache>,
+    ) -> Result<Self, TrainError> {
         let split = split.into();
         split.check()?;
         let (index, mut problems) = DatasetIndex::survey(folder)?;
         let (training_files, validation_files) = index.split(split);
-        let mut prepared =
-            |files: &CaseFiles| match PreparedCase::load(files, preprocessing, &index) {
-                Ok(case) => Some(case),
-                Err(found) => {
-                    problems.extend(found);
-                    None
-                }
+        let mut prepared = |files: &CaseFiles| {
+            let case = match &mut cache {
+                Some(cache) => cache.load(files, preprocessing, &index),
+                None => PreparedCase::load(files, preprocessing, &index),
             };
+            case.map_err(|found| problems.extend(found)).ok()
+        };
         let mut training = Vec::with_capacity(training_files.len());
         for files in training_files {
             training.extend(prepared(&files).map(|case| case.into_training(files.name)));
