@@ -455,6 +455,42 @@ mod tests {
         }
     }
 
+    /// Of a case whose values say the slice, every window has one value in each of its slices.
+    #[test]
+    fn changes_in_plane_leave_voxels_in_their_slice() {
+        let mut case = case([14, 40, 30]);
+        for (index, value) in case.voxels.iter_mut().enumerate() {
+            *value = (index / (40 * 30)) as f32;
+        }
+        let mut sampler = sampler(0.0);
+        sampler.augmentation.flip_slices = 0.0;
+        sampler.augmentation.affine = 1.0;
+        sampler.augmentation.in_plane = true;
+        sampler.window = [14, 16, 16];
+        for index in 0..20 {
+            let sample = sampler.draw(&case, 0, index);
+            for (place, value) in sample.voxels.iter().enumerate() {
+                let slice = (place / (16 * 16)) as f32;
+                assert!(!sample.inside[place] || (value - slice).abs() < 1e-3, "{value} in {slice}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flip_of_columns_mirrors_each_row() {
+        let case = case([8, 16, 16]);
+        let mut sampler = sampler(0.0);
+        sampler.window = [8, 16, 16];
+        sampler.augmentation.flip_slices = 0.0;
+        sampler.augmentation.affine = 0.0;
+        sampler.augmentation.shift_voxels = 0.0;
+        sampler.augmentation.flip_columns = 1.0;
+        let sample = sampler.draw(&case, 0, 0);
+        for (found, row) in sample.labels.chunks(16).zip(case.labels.chunks(16)) {
+            assert!(found.iter().eq(row.iter().rev()), "{found:?} of {row:?}");
+        }
+    }
+
     #[test]
     fn the_centred_window_is_the_volume_itself() {
         let case = case([13, 21, 20]);

@@ -13,7 +13,7 @@ use crate::preprocess::{Intensity, Preprocessing, Spacing};
 use crate::volume::Orientation;
 use palette::palette;
 use rules::Rules;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A recipe as people write it; what is not there is settled by [`RecipeDraft::resolve`]. See [`Recipe`] for the fields.
@@ -134,12 +134,17 @@ impl fmt::Display for Choice {
     }
 }
 
+/// As a file would say it.
+fn shown(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("a setting is plain data")
+}
+
 /// Takes what is there, or settles what is not and says so.
 #[derive(Default)]
 struct Choices(Vec<Choice>);
 
 impl Choices {
-    fn settle<T: fmt::Debug>(
+    fn settle<T: Serialize>(
         &mut self,
         setting: &str,
         given: Option<T>,
@@ -147,7 +152,7 @@ impl Choices {
     ) -> T {
         given.unwrap_or_else(|| {
             let (value, reason) = choose();
-            self.note(setting, format!("{value:?}"), reason);
+            self.note(setting, shown(&value), reason);
             value
         })
     }
@@ -216,8 +221,7 @@ impl RecipeDraft {
         let intensity = match given.intensity {
             None => {
                 let (intensity, reason) = rules.intensity(&self.modality);
-                let value = format!("{intensity:?}");
-                choices.note("preprocessing.intensity", value, reason);
+                choices.note("preprocessing.intensity", shown(&intensity), reason);
                 intensity
             }
             Some(IntensityDraft::PercentileZScore {
@@ -411,4 +415,182 @@ fn augmentation(
         choices.note("augmentation", usual.join(", "), "as usual".into());
     }
     augmentation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::dataset::RawCase;
+    use crate::train::fingerprint::Survey;
+    use crate::volume::{Affine, LabelMap, Volume};
+
+    /// A recipe that says only what nobody else can.
+    fn tiny(modality: &str) -> serde_json::Value {
+        serde_json::json!({
+            "name": "box", "title": "Box", "description": "Finds boxes.", "modality": modality,
+            "data": {"source": "made", "licence": "none", "weights-licence": "none", "attribution": "none"},
+            "stage1": {"epochs": 2}, "stage2": {"epochs": 9}
+        })
+    }
+
+    fn draft(json: serde_json::Value) -> RecipeDraft {
+        serde_json::from_value(json).unwrap()
+    }
+
+    /// Cases of these shapes (x, y, z), with a labelled corner of values from 0 to 99 in a volume of `around`.
+    fn data(
+        shapes: &[[usize; 3]],
+        spacing_xyz_mm: [f64; 3],
+        around: f32,
+        label: &str,
+    ) -> Fingerprint {
+        let labels = [(0, "background".to_owned()), (1, label.to_owned())];
+        let mut survey = Survey::new(&["scan".to_owned()], &labels);
+        for &[x, y, z] in shapes {
+            let count = x * y * z;
+            let affine = Affine::from_spacing_mm(spacing_xyz_mm);
+            let shape = [z, y, x];
+            let voxels = (0..count).map(|i| if i < 100 { i as f32 } else { around });
+            survey.add(&RawCase {
+                channels: vec![Volume {
+                    voxels: voxels.collect(),
+                    shape,
+                    affine,
+                }],
+                reference: LabelMap {
+                    labels: (0..count).map(|i| u8::from(i < 100)).collect(),
+                    shape,
+                    affine,
+                },
+            });
+        }
+        survey.finish()
+    }
+
+    fn reason<'a>(choices: &'a [Choice], setting: &str) -> &'a Choice {
+        let mut found = choices.iter().filter(|choice| choice.setting == setting);
+        found.next().unwrap_or_else(|| panic!("{setting} in {choices:?}"))
+    }
+
+    #[test]
+    fn a_tiny_recipe_is_settled_by_thick_axial_ct() {
+        let shapes = [[96, 100, 20], [120, 100, 24], [96, 140, 30]];
+        let data = data(&shapes, [0.8, 0.8, 5.0], -1000.0, "tumour");
+        let (recipe, choices) = draft(tiny("CT of the chest")).resolve(|| Ok(data)).unwrap();
+        recipe.check().unwrap();
+        let preprocessing = &recipe.preprocessing;
+        assert_eq!(preprocessing.orientation.to_string(), "SPL");
+        assert_eq!(preprocessing.spacing_mm, Some([5.0, 0.8, 0.8]));
+        // Percentiles 0.5 and 99.5 of 0 … 99 are 0.495 and 98.505.
+        let Intensity::Window { center, width, mean, std } = preprocessing.intensity else {
+            panic!("{:?}", preprocessing.intensity);
+        };
+        assert_eq!((center, width, mean), (49.5, 98.0, 49.5));
+        assert!((std - 28.9).abs() < 0.15, "{std}");
+        assert!(reason(&choices, "preprocessing.intensity").reason.contains("modality"));
+        // The median has 24 × 100 × 96 voxels; 104 × 96 × 24 are within the limit.
+        assert_eq!(recipe.window, [24, 104, 96]);
+        assert_eq!((recipe.stage2.windows_per_case, recipe.stage2.batch_size), (1, 2));
+        assert_eq!((recipe.stage1.epochs, recipe.stage2.epochs), (2, 9));
+        assert_eq!(recipe.colors.len(), 1);
+        let a = &recipe.augmentation;
+        assert_eq!((a.flip_slices, a.flip_columns, a.in_plane), (0.0, 0.5, true));
+        assert_eq!(a.balanced, 0.0);
+        assert!(!recipe.freeze_backbone);
+        assert!(choices.iter().all(|choice| !choice.reason.is_empty()));
+    }
+
+    #[test]
+    fn a_tiny_recipe_is_settled_by_isotropic_mr_of_sided_labels() {
+        let data = data(&[[36, 50, 35]; 3], [1.0, 1.1, 1.0], 700.0, "Left hippocampus");
+        let (recipe, choices) = draft(tiny("T1-weighted MR")).resolve(|| Ok(data)).unwrap();
+        assert_eq!(recipe.preprocessing.orientation, Orientation::RAS);
+        assert_eq!(recipe.preprocessing.spacing_mm, Some([1.0, 1.1, 1.0]));
+        let expected = Intensity::PercentileZScore {
+            low_percent: 0.5,
+            high_percent: 99.5,
+        };
+        assert_eq!(recipe.preprocessing.intensity, expected);
+        assert_eq!(recipe.window, [36, 56, 40]);
+        // 64³ voxels hold three such windows.
+        assert_eq!(recipe.stage1.batch_size, 3);
+        let a = &recipe.augmentation;
+        assert_eq!((a.flip_slices, a.flip_columns, a.in_plane), (0.0, 0.0, false));
+        let flips = reason(&choices, "augmentation.flip-slices and flip-columns");
+        assert!(flips.reason.contains("Left hippocampus"), "{flips}");
+    }
+
+    #[test]
+    fn values_of_air_count_as_ct_where_nobody_says_so() {
+        let of = |around: f32| {
+            let data = data(&[[20, 20, 20]], [1.0; 3], around, "box");
+            draft(tiny("a scan")).resolve(|| Ok(data)).unwrap().0.preprocessing.intensity
+        };
+        assert!(matches!(of(-1000.0), Intensity::Window { .. }));
+        assert!(matches!(of(-3.0), Intensity::PercentileZScore { .. }));
+    }
+
+    /// By hand: 35 × 88 × 88 voxels, about 70 mm each, are still more than 64³; columns give way last.
+    #[test]
+    fn a_large_scan_is_seen_through_a_cube_and_rare_labels_are_sought() {
+        let data = data(&[[256, 256, 100]], [0.8, 0.8, 2.0], 0.0, "tumour");
+        let (recipe, choices) = draft(tiny("MR")).resolve(|| Ok(data)).unwrap();
+        assert_eq!(recipe.window, [35, 88, 80]);
+        assert_eq!(recipe.augmentation.balanced, 0.5);
+        assert!(reason(&choices, "augmentation.balanced").reason.contains("tumour"));
+        assert_eq!(recipe.stage2.windows_per_case, 8);
+        assert_eq!(recipe.stage2.batch_size, 2);
+    }
+
+    #[test]
+    fn the_papers_network_is_trained_as_in_the_paper() {
+        let mut json = tiny("MR");
+        json["architecture"] = "paper-s".into();
+        json["preprocessing"] = serde_json::json!({"spacingMm": "own"});
+        let data = data(&[[250, 600, 9]], [1.0, 1.0, 8.0], 0.0, "box");
+        let recipe = draft(json).resolve(|| Ok(data)).unwrap().0;
+        assert_eq!(recipe.preprocessing.spacing_mm, None);
+        assert_eq!(recipe.window, [16, 512, 256]);
+        assert_eq!((recipe.stage1.learning_rate, recipe.stage2.learning_rate), (1e-5, 1e-4));
+        assert_eq!((recipe.stage1.batch_size, recipe.freeze_backbone), (1, true));
+        assert_eq!(recipe.blending, Some(Blending::Mean));
+        let mut json = tiny("MR");
+        json["architecture"] = "paper-xl".into();
+        let data = super::tests::data(&[[25, 25, 9]], [1.0; 3], 0.0, "box");
+        assert!(draft(json).resolve(|| Ok(data)).unwrap_err().to_string().contains("paper-l"));
+    }
+
+    /// By hand: of 1000 voxels 100 are 0 … 99 and the others −1000; within 0 … 40 that is 0, and 1 … 39, and 60 times 40.
+    #[test]
+    fn a_window_without_mean_and_deviation_takes_them_from_all_voxels() {
+        let mut json = tiny("CT");
+        json["preprocessing"] = serde_json::json!({
+            "orientation": "LAS", "spacingMm": [2, 2, 2],
+            "intensity": {"kind": "window", "center": 20, "width": 40}
+        });
+        let shape = [10, 10, 10];
+        let data = data(&[shape], [1.0; 3], -1000.0, "box");
+        let (recipe, choices) = draft(json).resolve(|| Ok(data)).unwrap();
+        let Intensity::Window { center, width, mean, std } = recipe.preprocessing.intensity else {
+            panic!("{:?}", recipe.preprocessing.intensity);
+        };
+        // (780 + 60 · 40) / 1000; squares (20540 + 60 · 1600) / 1000.
+        assert_eq!((center, width, mean), (20.0, 40.0, 3.2));
+        assert!((f64::from(std) - (116.54f64 - 3.18 * 3.18).sqrt()).abs() < 0.06, "{std}");
+        reason(&choices, "preprocessing.intensity.mean");
+        assert_eq!(recipe.preprocessing.orientation.to_string(), "LAS");
+        assert_eq!(recipe.preprocessing.spacing_mm, Some([2.0; 3]));
+    }
+
+    #[test]
+    fn what_is_no_setting_is_refused() {
+        let mut json = tiny("MR");
+        json["windw"] = serde_json::json!([16, 16, 16]);
+        let error = serde_json::from_value::<RecipeDraft>(json).unwrap_err().to_string();
+        assert!(error.contains("windw"), "{error}");
+        let mut json = tiny("MR");
+        json["preprocessing"] = serde_json::json!({"spacingMm": "median"});
+        let error = serde_json::from_value::<RecipeDraft>(json).unwrap_err().to_string();
+        assert!(error.contains("median") && error.contains("own"), "{error}");
+    }
 }
