@@ -49,11 +49,20 @@ fn text(fingerprint: &Fingerprint) -> String {
     line(format_args!(
         "             along right–left, posterior–anterior, inferior–superior: smallest, median, largest"
     ));
-    line(format_args!("voxels       {}", spread(&fingerprint.shape, 0)));
-    line(format_args!("spacing, mm  {}", spread(&fingerprint.spacing_mm, 3)));
+    line(format_args!(
+        "voxels       {}",
+        spread(&fingerprint.shape, 0)
+    ));
+    line(format_args!(
+        "spacing, mm  {}",
+        spread(&fingerprint.spacing_mm, 3)
+    ));
     for channel in &fingerprint.channels {
         line(format_args!("channel {}", channel.name));
-        line(format_args!("  all voxels {}", intensities(&channel.overall)));
+        line(format_args!(
+            "  all voxels {}",
+            intensities(&channel.overall)
+        ));
         match &channel.labelled {
             Some(labelled) => line(format_args!("  labelled   {}", intensities(labelled))),
             None => line(format_args!("  labelled   none")),

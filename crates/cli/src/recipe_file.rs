@@ -108,7 +108,10 @@ mod tests {
             let open: Vec<&str> = choices.iter().map(|c| c.setting.as_str()).collect();
             let is_ct = ["aisd", "msd-pancreas", "msd-colon"].contains(&recipe.name.as_str());
             let expected: &[&str] = if is_ct {
-                &["preprocessing.intensity.mean", "preprocessing.intensity.std"]
+                &[
+                    "preprocessing.intensity.mean",
+                    "preprocessing.intensity.std",
+                ]
             } else {
                 &[]
             };
@@ -139,7 +142,9 @@ mod tests {
         let path = &recipes()[0];
         let text = std::fs::read_to_string(path).unwrap();
         let text = text.replacen("seed = 1", "sed = 1", 1);
-        let error = toml::from_str::<RecipeDraft>(&text).unwrap_err().to_string();
+        let error = toml::from_str::<RecipeDraft>(&text)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("sed") && error.contains("line"), "{error}");
     }
 }

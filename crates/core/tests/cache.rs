@@ -69,14 +69,22 @@ impl Made {
 
     fn write_image(&self, case: usize, factor: usize) {
         let file = scan(|at| ((at * 37 + case * 11) % 101 * factor) as i16);
-        std::fs::write(self.data().join(format!("image_{case}.nii.gz")), gzip(&file)).unwrap();
+        std::fs::write(
+            self.data().join(format!("image_{case}.nii.gz")),
+            gzip(&file),
+        )
+        .unwrap();
     }
 
     fn write_label(&self, case: usize, count: usize) {
         let image = NiftiImage::parse(&scan(|_| 0)).unwrap();
         let labels: Vec<u8> = (0..7 * 6 * 5).map(|at| 3 * u8::from(at < count)).collect();
         let file = image.encode_label_map(&labels, "test").unwrap();
-        std::fs::write(self.data().join(format!("label_{case}.nii.gz")), gzip(&file)).unwrap();
+        std::fs::write(
+            self.data().join(format!("label_{case}.nii.gz")),
+            gzip(&file),
+        )
+        .unwrap();
     }
 
     fn load(&self, preprocessing: &Preprocessing) -> (Dataset, Usage) {
@@ -148,7 +156,10 @@ fn the_second_time_is_the_first_bit_by_bit() {
     let mut cache = Cache::open(&made.cache()).unwrap();
     let other = Dataset::load_with(&made.data(), &settings, 4, Some(&mut cache)).unwrap();
     assert_eq!(counts(&cache.usage), (4, 0));
-    assert!(same(&other, &Dataset::load(&made.data(), &settings, 4).unwrap()));
+    assert!(same(
+        &other,
+        &Dataset::load(&made.data(), &settings, 4).unwrap()
+    ));
 }
 
 #[test]
@@ -158,7 +169,10 @@ fn what_changed_is_prepared_anew() {
     made.load(&settings);
     let is_right = |usage: Usage, dataset: Dataset, settings: &Preprocessing, expected| {
         assert_eq!(counts(&usage), expected);
-        assert!(same(&dataset, &Dataset::load(&made.data(), settings, 2).unwrap()));
+        assert!(same(
+            &dataset,
+            &Dataset::load(&made.data(), settings, 2).unwrap()
+        ));
     };
     // A label map, for training or for validation, then an image, then a setting.
     for case in [0, 1] {
@@ -178,7 +192,11 @@ fn what_changed_is_prepared_anew() {
     // A label more moves the classes.
     let path = made.data().join("dataset.json");
     let json = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, json.replace(r#""3": "box""#, r#""2": "ball", "3": "box""#)).unwrap();
+    std::fs::write(
+        &path,
+        json.replace(r#""3": "box""#, r#""2": "ball", "3": "box""#),
+    )
+    .unwrap();
     let (dataset, usage) = made.load(&settings);
     assert!(dataset.training[0].labels.contains(&2));
     is_right(usage, dataset, &settings, (0, 4));
@@ -202,7 +220,10 @@ fn a_damaged_entry_is_noticed_and_made_anew() {
         std::fs::write(&path, bytes).unwrap();
         let (dataset, usage) = made.load(&settings);
         assert_eq!(counts(&usage), (3, 1));
-        assert!(usage.notes.len() == 1 && usage.notes[0].contains("damaged"), "{usage:?}");
+        assert!(
+            usage.notes.len() == 1 && usage.notes[0].contains("damaged"),
+            "{usage:?}"
+        );
         assert!(same(&first, &dataset));
         assert_eq!(counts(&made.load(&settings).1), (4, 0));
     }
@@ -215,7 +236,12 @@ fn what_nobody_used_for_a_month_is_removed_and_nothing_else() {
     made.load(&settings);
     let age = |path: &Path| {
         let old = SystemTime::now() - KEPT - Duration::from_secs(60);
-        File::options().append(true).open(path).unwrap().set_modified(old).unwrap();
+        File::options()
+            .append(true)
+            .open(path)
+            .unwrap()
+            .set_modified(old)
+            .unwrap();
     };
     let entries = made.entries();
     let stranger = made.cache().join("notes.txt");
@@ -236,7 +262,12 @@ fn to_be_used_is_to_be_young_again() {
     made.load(&settings);
     let nearly = SystemTime::now() - (KEPT - Duration::from_secs(600));
     for path in made.entries() {
-        File::options().append(true).open(&path).unwrap().set_modified(nearly).unwrap();
+        File::options()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .set_modified(nearly)
+            .unwrap();
     }
     assert_eq!(counts(&made.load(&settings).1), (4, 0));
     for path in made.entries() {
@@ -257,6 +288,9 @@ fn problems_are_those_of_the_data_set_not_of_the_cache() {
         panic!("{result:?}");
     };
     let text = problems.join("\n");
-    assert!(text.contains("image_1") && text.contains("label_2"), "{text}");
+    assert!(
+        text.contains("image_1") && text.contains("label_2"),
+        "{text}"
+    );
     assert_eq!(counts(&cache.usage), (0, 2));
 }

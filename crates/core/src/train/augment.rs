@@ -471,7 +471,10 @@ mod tests {
             let sample = sampler.draw(&case, 0, index);
             for (place, value) in sample.voxels.iter().enumerate() {
                 let slice = (place / (16 * 16)) as f32;
-                assert!(!sample.inside[place] || (value - slice).abs() < 1e-3, "{value} in {slice}");
+                assert!(
+                    !sample.inside[place] || (value - slice).abs() < 1e-3,
+                    "{value} in {slice}"
+                );
             }
         }
     }

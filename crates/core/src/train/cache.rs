@@ -168,7 +168,10 @@ fn encode(case: &PreparedCase) -> Vec<u8> {
         shape,
         ..
     } = &case.prepared;
-    let voxel_bytes: Vec<u8> = voxels.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let voxel_bytes: Vec<u8> = voxels
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
     let affine_bytes: Vec<u8> = [&case.affine, &case.reference.affine]
         .iter()
         .flat_map(|affine| affine.0.as_flattened())
@@ -209,7 +212,10 @@ fn decode(bytes: &[u8], preprocessing: &Preprocessing) -> Result<PreparedCase, S
         if tensor.dtype() == dtype {
             Ok(tensor)
         } else {
-            Err(format!("{name} is {:?}, expected is {dtype:?}", tensor.dtype()))
+            Err(format!(
+                "{name} is {:?}, expected is {dtype:?}",
+                tensor.dtype()
+            ))
         }
     };
     let voxels = tensor("voxels", Dtype::F32)?;
@@ -236,7 +242,10 @@ fn decode(bytes: &[u8], preprocessing: &Preprocessing) -> Result<PreparedCase, S
     let values = voxels.data().as_chunks::<4>().0;
     Ok(PreparedCase {
         prepared: Prepared {
-            voxels: values.iter().map(|value| f32::from_le_bytes(*value)).collect(),
+            voxels: values
+                .iter()
+                .map(|value| f32::from_le_bytes(*value))
+                .collect(),
             num_channels,
             shape,
             grid,
@@ -260,7 +269,10 @@ fn affines_of(bytes: &[u8]) -> Result<[Affine; 2], String> {
         .map(|number| f64::from_le_bytes(*number))
         .collect();
     let [image, reference] = numbers.as_chunks::<16>().0 else {
-        return Err(format!("its affines are {} numbers, expected are 32", numbers.len()));
+        return Err(format!(
+            "its affines are {} numbers, expected are 32",
+            numbers.len()
+        ));
     };
     let affine = |numbers: &[f64; 16]| {
         Affine(std::array::from_fn(|row| {

@@ -266,10 +266,15 @@ impl Survey {
             .map(|grid| grid.shape.map(|edge| edge as f64))
             .collect();
         let spacings: Vec<[f64; 3]> = self.grids.iter().map(|grid| grid.spacing_mm).collect();
-        let num_voxels: f64 = shapes.iter().map(|shape| shape.iter().product::<f64>()).sum();
+        let num_voxels: f64 = shapes
+            .iter()
+            .map(|shape| shape.iter().product::<f64>())
+            .sum();
         let label_facts = |((value, name), sizes): ((u8, String), Vec<(usize, f64)>)| {
-            let present: Vec<(usize, f64)> =
-                sizes.into_iter().filter(|(voxels, _)| *voxels > 0).collect();
+            let present: Vec<(usize, f64)> = sizes
+                .into_iter()
+                .filter(|(voxels, _)| *voxels > 0)
+                .collect();
             let median = |size: fn(&(usize, f64)) -> f64| {
                 let mut sizes: Vec<f64> = present.iter().map(size).collect();
                 sizes.sort_unstable_by(f64::total_cmp);
@@ -302,7 +307,12 @@ impl Survey {
                     labelled: Intensities::of(inside),
                 })
                 .collect(),
-            labels: self.labels.into_iter().zip(self.sizes).map(label_facts).collect(),
+            labels: self
+                .labels
+                .into_iter()
+                .zip(self.sizes)
+                .map(label_facts)
+                .collect(),
             grids: self.grids,
         }
     }
@@ -400,7 +410,10 @@ mod tests {
         assert!((labelled.low - 0.495).abs() < 1e-9 && (labelled.high - 98.505).abs() < 1e-9);
         // Clipped to 40 … 60: 41 times 40, 19 values between, 40 times 60, mean 50 less a half of a hundredth.
         let (mean, _) = labelled.clipped(40.0, 60.0);
-        assert!((mean - (41.0 * 40.0 + (41..60).sum::<i32>() as f64 + 40.0 * 60.0) / 100.0).abs() < 1e-9);
+        assert!(
+            (mean - (41.0 * 40.0 + (41..60).sum::<i32>() as f64 + 40.0 * 60.0) / 100.0).abs()
+                < 1e-9
+        );
     }
 
     #[test]

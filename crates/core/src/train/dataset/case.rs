@@ -4,7 +4,9 @@ use super::check;
 use super::index::{CaseFiles, DatasetIndex};
 use super::{TrainingCase, ValidationCase};
 use crate::preprocess::{Prepared, PreprocessError, Preprocessing};
-use crate::volume::{Affine, LabelMap, NamedImage, NiftiImage, Volume, grid_problem, read_channels};
+use crate::volume::{
+    Affine, LabelMap, NamedImage, NiftiImage, Volume, grid_problem, read_channels,
+};
 use std::path::Path;
 
 /// A case as its files hold it, all on one grid.

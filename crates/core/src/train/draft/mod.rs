@@ -5,9 +5,7 @@ mod rules;
 
 use super::TrainError;
 use super::fingerprint::Fingerprint;
-use super::recipe::{
-    Architecture, Augmentation, DataFacts, RandomChange, Recipe, StageRecipe,
-};
+use super::recipe::{Architecture, Augmentation, DataFacts, RandomChange, Recipe, StageRecipe};
 use crate::infer::Blending;
 use crate::preprocess::{Intensity, Preprocessing, Spacing};
 use crate::volume::Orientation;
@@ -253,12 +251,9 @@ impl RecipeDraft {
                 Intensity::Window {
                     center,
                     width,
-                    mean: choices.settle("preprocessing.intensity.mean", mean, || {
-                        (found.0, reason())
-                    }),
-                    std: choices.settle("preprocessing.intensity.std", std, || {
-                        (found.1, reason())
-                    }),
+                    mean: choices
+                        .settle("preprocessing.intensity.mean", mean, || (found.0, reason())),
+                    std: choices.settle("preprocessing.intensity.std", std, || (found.1, reason())),
                 }
             }
         };
@@ -268,9 +263,7 @@ impl RecipeDraft {
             intensity,
         };
 
-        let window = choices.settle("window", self.window, || {
-            rules.window(orientation, spacing)
-        });
+        let window = choices.settle("window", self.window, || rules.window(orientation, spacing));
         let colors = self.colors.unwrap_or_else(|| {
             let count = rules.num_labels();
             let reason = "colours that stay apart for every kind of colour vision";
@@ -284,7 +277,13 @@ impl RecipeDraft {
             (orientation, spacing, window),
         );
         let mut stage = |number: usize, draft: StageDraft| {
-            stage(number, draft, &rules, &mut choices, (orientation, spacing, window))
+            stage(
+                number,
+                draft,
+                &rules,
+                &mut choices,
+                (orientation, spacing, window),
+            )
         };
         let stage1 = stage(1, self.stage1);
         let stage2 = stage(2, self.stage2);
@@ -348,9 +347,7 @@ fn stage(
         weight_decay: choices.settle(&name("weight-decay"), draft.weight_decay, || {
             (1e-2, usual())
         }),
-        warmup_steps: choices.settle(&name("warmup-steps"), draft.warmup_steps, || {
-            (30, usual())
-        }),
+        warmup_steps: choices.settle(&name("warmup-steps"), draft.warmup_steps, || (30, usual())),
         max_gradient_norm: choices.settle(
             &name("max-gradient-norm"),
             draft.max_gradient_norm,
@@ -379,7 +376,9 @@ fn augmentation(
     };
     let in_plane = match (draft.in_plane, draft.affine) {
         (None, Some(_)) => false,
-        (given, _) => choices.settle(&name("in-plane"), given, || rules.in_plane(orientation, spacing)),
+        (given, _) => choices.settle(&name("in-plane"), given, || {
+            rules.in_plane(orientation, spacing)
+        }),
     };
     let balanced = choices.settle(&name("balanced"), draft.balanced, || {
         rules.balanced(orientation, spacing, window)
@@ -469,7 +468,9 @@ mod tests {
 
     fn reason<'a>(choices: &'a [Choice], setting: &str) -> &'a Choice {
         let mut found = choices.iter().filter(|choice| choice.setting == setting);
-        found.next().unwrap_or_else(|| panic!("{setting} in {choices:?}"))
+        found
+            .next()
+            .unwrap_or_else(|| panic!("{setting} in {choices:?}"))
     }
 
     #[test]
@@ -482,19 +483,35 @@ mod tests {
         assert_eq!(preprocessing.orientation.to_string(), "SPL");
         assert_eq!(preprocessing.spacing_mm, Some([5.0, 0.8, 0.8]));
         // Percentiles 0.5 and 99.5 of 0 … 99 are 0.495 and 98.505.
-        let Intensity::Window { center, width, mean, std } = preprocessing.intensity else {
+        let Intensity::Window {
+            center,
+            width,
+            mean,
+            std,
+        } = preprocessing.intensity
+        else {
             panic!("{:?}", preprocessing.intensity);
         };
         assert_eq!((center, width, mean), (49.5, 98.0, 49.5));
         assert!((std - 28.9).abs() < 0.15, "{std}");
-        assert!(reason(&choices, "preprocessing.intensity").reason.contains("modality"));
+        assert!(
+            reason(&choices, "preprocessing.intensity")
+                .reason
+                .contains("modality")
+        );
         // The median has 24 × 100 × 96 voxels; 104 × 96 × 24 are within the limit.
         assert_eq!(recipe.window, [24, 104, 96]);
-        assert_eq!((recipe.stage2.windows_per_case, recipe.stage2.batch_size), (1, 2));
+        assert_eq!(
+            (recipe.stage2.windows_per_case, recipe.stage2.batch_size),
+            (1, 2)
+        );
         assert_eq!((recipe.stage1.epochs, recipe.stage2.epochs), (2, 9));
         assert_eq!(recipe.colors.len(), 1);
         let a = &recipe.augmentation;
-        assert_eq!((a.flip_slices, a.flip_columns, a.in_plane), (0.0, 0.5, true));
+        assert_eq!(
+            (a.flip_slices, a.flip_columns, a.in_plane),
+            (0.0, 0.5, true)
+        );
         assert_eq!(a.balanced, 0.0);
         assert!(!recipe.freeze_backbone);
         assert!(choices.iter().all(|choice| !choice.reason.is_empty()));
@@ -502,7 +519,12 @@ mod tests {
 
     #[test]
     fn a_tiny_recipe_is_settled_by_isotropic_mr_of_sided_labels() {
-        let data = data(&[[36, 50, 35]; 3], [1.0, 1.1, 1.0], 700.0, "Left hippocampus");
+        let data = data(
+            &[[36, 50, 35]; 3],
+            [1.0, 1.1, 1.0],
+            700.0,
+            "Left hippocampus",
+        );
         let (recipe, choices) = draft(tiny("T1-weighted MR")).resolve(|| Ok(data)).unwrap();
         assert_eq!(recipe.preprocessing.orientation, Orientation::RAS);
         assert_eq!(recipe.preprocessing.spacing_mm, Some([1.0, 1.1, 1.0]));
@@ -515,7 +537,10 @@ mod tests {
         // 64³ voxels hold three such windows.
         assert_eq!(recipe.stage1.batch_size, 3);
         let a = &recipe.augmentation;
-        assert_eq!((a.flip_slices, a.flip_columns, a.in_plane), (0.0, 0.0, false));
+        assert_eq!(
+            (a.flip_slices, a.flip_columns, a.in_plane),
+            (0.0, 0.0, false)
+        );
         let flips = reason(&choices, "augmentation.flip-slices and flip-columns");
         assert!(flips.reason.contains("Left hippocampus"), "{flips}");
     }
@@ -524,7 +549,12 @@ mod tests {
     fn values_of_air_count_as_ct_where_nobody_says_so() {
         let of = |around: f32| {
             let data = data(&[[20, 20, 20]], [1.0; 3], around, "box");
-            draft(tiny("a scan")).resolve(|| Ok(data)).unwrap().0.preprocessing.intensity
+            draft(tiny("a scan"))
+                .resolve(|| Ok(data))
+                .unwrap()
+                .0
+                .preprocessing
+                .intensity
         };
         assert!(matches!(of(-1000.0), Intensity::Window { .. }));
         assert!(matches!(of(-3.0), Intensity::PercentileZScore { .. }));
@@ -537,7 +567,11 @@ mod tests {
         let (recipe, choices) = draft(tiny("MR")).resolve(|| Ok(data)).unwrap();
         assert_eq!(recipe.window, [35, 88, 80]);
         assert_eq!(recipe.augmentation.balanced, 0.5);
-        assert!(reason(&choices, "augmentation.balanced").reason.contains("tumour"));
+        assert!(
+            reason(&choices, "augmentation.balanced")
+                .reason
+                .contains("tumour")
+        );
         assert_eq!(recipe.stage2.windows_per_case, 8);
         assert_eq!(recipe.stage2.batch_size, 2);
     }
@@ -551,13 +585,25 @@ mod tests {
         let recipe = draft(json).resolve(|| Ok(data)).unwrap().0;
         assert_eq!(recipe.preprocessing.spacing_mm, None);
         assert_eq!(recipe.window, [16, 512, 256]);
-        assert_eq!((recipe.stage1.learning_rate, recipe.stage2.learning_rate), (1e-5, 1e-4));
-        assert_eq!((recipe.stage1.batch_size, recipe.freeze_backbone), (1, true));
+        assert_eq!(
+            (recipe.stage1.learning_rate, recipe.stage2.learning_rate),
+            (1e-5, 1e-4)
+        );
+        assert_eq!(
+            (recipe.stage1.batch_size, recipe.freeze_backbone),
+            (1, true)
+        );
         assert_eq!(recipe.blending, Some(Blending::Mean));
         let mut json = tiny("MR");
         json["architecture"] = "paper-xl".into();
         let data = super::tests::data(&[[25, 25, 9]], [1.0; 3], 0.0, "box");
-        assert!(draft(json).resolve(|| Ok(data)).unwrap_err().to_string().contains("paper-l"));
+        assert!(
+            draft(json)
+                .resolve(|| Ok(data))
+                .unwrap_err()
+                .to_string()
+                .contains("paper-l")
+        );
     }
 
     /// By hand: of 1000 voxels 100 are 0 … 99 and the others −1000; within 0 … 40 that is 0, and 1 … 39, and 60 times 40.
@@ -571,12 +617,21 @@ mod tests {
         let shape = [10, 10, 10];
         let data = data(&[shape], [1.0; 3], -1000.0, "box");
         let (recipe, choices) = draft(json).resolve(|| Ok(data)).unwrap();
-        let Intensity::Window { center, width, mean, std } = recipe.preprocessing.intensity else {
+        let Intensity::Window {
+            center,
+            width,
+            mean,
+            std,
+        } = recipe.preprocessing.intensity
+        else {
             panic!("{:?}", recipe.preprocessing.intensity);
         };
         // (780 + 60 · 40) / 1000; squares (20540 + 60 · 1600) / 1000.
         assert_eq!((center, width, mean), (20.0, 40.0, 3.2));
-        assert!((f64::from(std) - (116.54f64 - 3.18 * 3.18).sqrt()).abs() < 0.06, "{std}");
+        assert!(
+            (f64::from(std) - (116.54f64 - 3.18 * 3.18).sqrt()).abs() < 0.06,
+            "{std}"
+        );
         reason(&choices, "preprocessing.intensity.mean");
         assert_eq!(recipe.preprocessing.orientation.to_string(), "LAS");
         assert_eq!(recipe.preprocessing.spacing_mm, Some([2.0; 3]));
@@ -586,11 +641,15 @@ mod tests {
     fn what_is_no_setting_is_refused() {
         let mut json = tiny("MR");
         json["windw"] = serde_json::json!([16, 16, 16]);
-        let error = serde_json::from_value::<RecipeDraft>(json).unwrap_err().to_string();
+        let error = serde_json::from_value::<RecipeDraft>(json)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("windw"), "{error}");
         let mut json = tiny("MR");
         json["preprocessing"] = serde_json::json!({"spacingMm": "median"});
-        let error = serde_json::from_value::<RecipeDraft>(json).unwrap_err().to_string();
+        let error = serde_json::from_value::<RecipeDraft>(json)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("median") && error.contains("own"), "{error}");
     }
 }

@@ -82,19 +82,32 @@ impl<'a> Rules<'a> {
     pub fn orientation(&self) -> (Orientation, String) {
         let median = self.data().spacing_mm.median;
         let largest = (0..3).fold(0, |best, axis| {
-            if median[axis] > median[best] { axis } else { best }
+            if median[axis] > median[best] {
+                axis
+            } else {
+                best
+            }
         });
         let others = (0..3).filter(|&axis| axis != largest);
         let next = others.map(|axis| median[axis]).fold(0.0, f64::max);
         let [x, y, z] = median.map(|mm| format!("{mm:.2}"));
-        let found = format!("the median spacing is {x}, {y} and {z} mm along {}", AXES.join(", "));
+        let found = format!(
+            "the median spacing is {x}, {y} and {z} mm along {}",
+            AXES.join(", ")
+        );
         if median[largest] < THICK * next {
-            return (Orientation::RAS, format!("sagittal; {found}, about the same"));
+            return (
+                Orientation::RAS,
+                format!("sagittal; {found}, about the same"),
+            );
         }
         // Slices as they are looked at: rows downwards, to the patient's back or feet.
         let letters = ["RAS", "AIL", "SPL"][largest];
         let orientation = letters.parse().expect("three letters of different axes");
-        (orientation, format!("slices along {}; {found}", AXES[largest]))
+        (
+            orientation,
+            format!("slices along {}; {found}", AXES[largest]),
+        )
     }
 
     pub fn spacing(&self, orientation: Orientation) -> (Spacing, String) {
@@ -161,7 +174,11 @@ impl<'a> Rules<'a> {
         of: impl Fn(&'f crate::train::fingerprint::ChannelFacts) -> Option<&'f Intensities>,
     ) -> Option<Intensities> {
         let channels = self.data().channels.iter().filter_map(of);
-        Intensities::of(channels.flat_map(|found| found.values.iter().copied()).collect())
+        Intensities::of(
+            channels
+                .flat_map(|found| found.values.iter().copied())
+                .collect(),
+        )
     }
 
     /// Median shape of the cases on the model grid, `[slice, row, column]`, rounded up.
@@ -191,15 +208,23 @@ impl<'a> Rules<'a> {
         let patch = self.network.patch;
         let median = self.median_shape(orientation, spacing);
         let [slices, rows, columns] = median;
-        let found = format!("the median scan has {slices} × {rows} × {columns} voxels on this grid");
-        let whole = [slices, rows.next_multiple_of(patch), columns.next_multiple_of(patch)];
+        let found =
+            format!("the median scan has {slices} × {rows} × {columns} voxels on this grid");
+        let whole = [
+            slices,
+            rows.next_multiple_of(patch),
+            columns.next_multiple_of(patch),
+        ];
         if self.network.is_paper {
             let window = [
                 CLIP[0],
                 whole[1].min(CLIP[1].next_multiple_of(patch)),
                 whole[2].min(CLIP[2].next_multiple_of(patch)),
             ];
-            return (window, format!("the paper's clips of {} slices; {found}", CLIP[0]));
+            return (
+                window,
+                format!("the paper's clips of {} slices; {found}", CLIP[0]),
+            );
         }
         let mm = match spacing {
             Spacing::Mm(mm) => mm,
@@ -236,7 +261,9 @@ impl<'a> Rules<'a> {
         window: [usize; 3],
     ) -> (usize, String) {
         let median = self.median_shape(orientation, spacing);
-        let count: usize = (0..3).map(|axis| median[axis].div_ceil(window[axis])).product();
+        let count: usize = (0..3)
+            .map(|axis| median[axis].div_ceil(window[axis]))
+            .product();
         let most = 8;
         let reason = format!("it takes {count} to cover the median scan; at most {most} are drawn");
         (count.clamp(1, most), reason)
@@ -248,7 +275,10 @@ impl<'a> Rules<'a> {
         }
         let voxels: usize = window.iter().product();
         let size = (MOST_VOXELS / voxels.max(1)).clamp(2, 8);
-        (size, format!("2 to 8 windows, here of {voxels} voxels each"))
+        (
+            size,
+            format!("2 to 8 windows, here of {voxels} voxels each"),
+        )
     }
 
     pub fn learning_rate(&self, stage: usize) -> f64 {
@@ -283,9 +313,18 @@ impl<'a> Rules<'a> {
             return ([0.0, 0.0], reason);
         }
         match (0..3).find(|&axis| orientation.world_axis(axis) == 0) {
-            Some(0) => ([0.5, 0.0], "slices run from left to right, and no label is sided".into()),
-            Some(2) => ([0.0, 0.5], "columns run from left to right, and no label is sided".into()),
-            _ => ([0.0, 0.0], "rows run from left to right, which no flip turns".into()),
+            Some(0) => (
+                [0.5, 0.0],
+                "slices run from left to right, and no label is sided".into(),
+            ),
+            Some(2) => (
+                [0.0, 0.5],
+                "columns run from left to right, and no label is sided".into(),
+            ),
+            _ => (
+                [0.0, 0.0],
+                "rows run from left to right, which no flip turns".into(),
+            ),
         }
     }
 
@@ -317,9 +356,16 @@ impl<'a> Rules<'a> {
             .filter(|label| label.num_cases > 0)
             .min_by(|a, b| a.share.total_cmp(&b.share));
         let seen = rarest.map_or(String::new(), |label| {
-            format!(", and label {:?} is {:.3} % of the voxels", label.name, 100.0 * label.share)
+            format!(
+                ", and label {:?} is {:.3} % of the voxels",
+                label.name,
+                100.0 * label.share
+            )
         });
-        (0.5, format!("the window is a part of the median scan{seen}"))
+        (
+            0.5,
+            format!("the window is a part of the median scan{seen}"),
+        )
     }
 }
 
