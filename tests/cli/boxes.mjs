@@ -26,9 +26,8 @@ export function makeData(folder) {
   writeFileSync(join(folder, "dataset.json"), JSON.stringify({ labels: { 0: "background", 1: "Box" }, training }));
 }
 
-/** The hippocampus recipe for boxes and a tiny network. */
-export function makeRecipe(path) {
-  const tiny = `
+/** A network so small that a test can train it. */
+const tiny = `
 [architecture]
 num_classes = 2
 num_neighbours = 1
@@ -39,6 +38,9 @@ adaptation = { in-block = { reduction = 4, kernel = [3, 3, 3] } }
 detail = { base_channels = 8, blocks = [0, 1, 1] }
 decoder = { light = { tap_channels = 8, patch_channels = 8, quarter_channels = 8, half_channels = 8 } }
 `;
+
+/** The hippocampus recipe for boxes and a tiny network. */
+export function makeRecipe(path) {
   const recipe = readFileSync(join(root, "recipes/hippocampus.toml"), "utf8")
     .replace(/^name = .*$/m, 'name = "box"')
     .replace(/^colors = .*$/m, "colors = [[200, 30, 30]]")
@@ -47,4 +49,25 @@ decoder = { light = { tap_channels = 8, patch_channels = 8, quarter_channels = 8
     .replace(/^warmup-steps = .*$/gm, "warmup-steps = 2")
     .replace(/^ema-decay = .*$/m, "ema-decay = 0.8");
   writeFileSync(path, recipe + tiny);
+}
+
+/** A recipe that leaves everything to the data. */
+export function makeShortRecipe(path) {
+  writeFileSync(
+    path,
+    `name = "box"
+title = "Box"
+description = "Finds boxes."
+modality = "boxes"
+[data]
+source = "made"
+licence = "none"
+weights-licence = "none"
+attribution = "none"
+[stage1]
+epochs = 1
+[stage2]
+epochs = 1
+${tiny}`,
+  );
 }

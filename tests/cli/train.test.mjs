@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { makeNifti, readNifti } from "../nifti.mjs";
 import { dinomed3d, root, scratch } from "../places.mjs";
-import { EDGE, makeData, makeRecipe } from "./boxes.mjs";
+import { EDGE, makeData, makeRecipe, makeShortRecipe } from "./boxes.mjs";
 
 test("a killed run is resumed, exported and segments", async (t) => {
   const folder = scratch();
@@ -15,7 +15,7 @@ test("a killed run is resumed, exported and segments", async (t) => {
   mkdirSync(data);
   makeData(data);
   makeRecipe(recipe);
-  const words = ["train", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "2", "--stage2-epochs", "12"];
+  const words = ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "2", "--stage2-epochs", "12"];
 
   // Killed as hard as can be, as soon as stage 2 has gone through two epochs.
   const child = spawn(process.env.DINOMED3D_BIN, words, { cwd: root, stdio: "ignore" });
@@ -61,8 +61,43 @@ test("every problem of a data set is named at once", () => {
   makeData(folder);
   writeFileSync(join(folder, "imagesTr/box_3.nii"), "no scan");
   writeFileSync(join(folder, "labelsTr/box_5.nii"), makeNifti([EDGE, EDGE, 8], () => 0));
-  const said = dinomed3d("train", "--data", folder, "--out", join(folder, "run"));
+  const said = dinomed3d("train", "--no-cache", "--data", folder, "--out", join(folder, "run"));
   assert.equal(said.status, 2);
   assert.match(said.stderr, /box_3\.nii/);
   assert.match(said.stderr, /box_5\.nii.*\[8, 16, 16\]/);
+});
+
+test("a short recipe is settled by the data, and prepared cases are kept", () => {
+  const folder = scratch();
+  const [data, recipe, cache, json] = ["data", "recipe.toml", "cache", "fingerprint.json"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeData(data);
+  makeShortRecipe(recipe);
+
+  const shown = dinomed3d("fingerprint", "--data", data, "--json", json);
+  assert.equal(shown.status, 0, shown.stderr);
+  assert.match(shown.stdout, /label 1 Box: in 10 of 10 cases/);
+  const facts = JSON.parse(readFileSync(json, "utf8"));
+  assert.equal(facts.numCases, 10);
+  assert.deepEqual(facts.spacingMm.median, [1, 1, 1]);
+  assert.equal(facts.channels[0].overall.values, undefined, "the sample stays inside");
+
+  const train = (run, name) => dinomed3d("train", "--cache", cache, "--recipe", name, "--data", data, "--out", join(folder, run));
+  const first = train("first", recipe);
+  assert.equal(first.status, 0, first.stderr);
+  assert.match(first.stderr, /^window = \[16,16,16\]: .+/m);
+  assert.match(first.stderr, /^preprocessing\.orientation = "RAS": .+/m);
+  assert.match(first.stderr, /prepared 10 cases: 0 from the cache, 10 new, [\d.]+ s/);
+  const settled = readFileSync(join(folder, "first/recipe.toml"), "utf8");
+  assert.match(settled, /spacingMm = \[/);
+
+  // The recipe of the run leaves nothing open and says the same.
+  const second = train("second", join(folder, "first/recipe.toml"));
+  assert.equal(second.status, 0, second.stderr);
+  assert.doesNotMatch(second.stderr, /window = /);
+  assert.match(second.stderr, /prepared 10 cases: 10 from the cache, 0 new/);
+  assert.equal(readFileSync(join(folder, "second/recipe.toml"), "utf8"), settled);
+  // Seconds differ from run to run, what was learnt does not.
+  const learnt = (run) => JSON.parse(readFileSync(join(folder, run, "state.json"), "utf8")).log.map((row) => [row.loss, row.dice]);
+  assert.deepEqual(learnt("second"), learnt("first"));
 });
