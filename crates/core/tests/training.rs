@@ -488,7 +488,7 @@ fn the_network_takes_the_channels_of_the_data_set() {
 
 /// Neither channel tells the box by itself: it is where the second is brighter than the first.
 #[test]
-fn a_run_of_two_channels_learns_and_its_weights_segment() {
+fn a_run_of_two_channels_learns() {
     let _guard = ONE_AT_A_TIME.lock();
     let (data, folder) = (scratch("channels-data"), scratch("channels"));
     write_data(&data);
