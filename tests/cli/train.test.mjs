@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { makeNifti, readNifti } from "../nifti.mjs";
 import { dinomed3d, root, scratch } from "../places.mjs";
-import { EDGE, makeData, makeRecipe, makeShortRecipe } from "./boxes.mjs";
+import { EDGE, makeData, makeRecipe, makeShortRecipe, makeTwoChannels } from "./boxes.mjs";
 
 test("a killed run is resumed, exported and segments", async (t) => {
   const folder = scratch();
@@ -54,6 +54,58 @@ test("a killed run is resumed, exported and segments", async (t) => {
   const segmented = dinomed3d("segment", join(data, "imagesTr/box_0.nii"), "-o", output, "--model", exported);
   assert.equal(segmented.status, 0, segmented.stderr);
   assert.ok(readNifti(output).voxels.includes(1));
+});
+
+test("a data set of nnU-Net with two channels trains, is exported and segments", (t) => {
+  const folder = scratch();
+  const [data, run, recipe, exported] = ["data", "run", "recipe.toml", "models/two"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeTwoChannels(data);
+  makeRecipe(recipe);
+  const words = ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "1", "--stage2-epochs", "10"];
+  const refused = dinomed3d(...words);
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /in_channels is 3, expected is 6, for 1 neighbours and the 2 channels of the data set/);
+
+  makeRecipe(recipe, 2);
+  const trained = dinomed3d(...words);
+  assert.equal(trained.status, 0, trained.stderr);
+  assert.match(trained.stderr, /image channels: T1, T2/);
+  assert.match(readFileSync(join(run, "report.html"), "utf8"), /<img [^>]*src="data:image\/png/);
+
+  const said = dinomed3d("export", run, "--data", data, "-o", exported);
+  assert.equal(said.status, 0, said.stderr);
+  const manifest = JSON.parse(readFileSync(join(exported, "manifest.json"), "utf8"));
+  assert.deepEqual(manifest.channels, ["T1", "T2"]);
+  t.diagnostic(`Dice of the tiny network on boxes of two channels: ${manifest.scores.meanDice.toFixed(3)}`);
+  assert.ok(manifest.scores.meanDice > 0.5, "it has learnt something");
+  assert.match(readFileSync(join(exported, "README.md"), "utf8"), /channels T1, T2 in this order/);
+  const evaluated = dinomed3d("evaluate", "--model", exported, "--data", data, "--json");
+  assert.ok(Math.abs(JSON.parse(evaluated.stdout).mean.dice - manifest.scores.meanDice) < 1e-9, evaluated.stderr);
+
+  const segment = (output, ...scans) => dinomed3d("segment", ...scans, "-o", join(folder, output), "--model", exported);
+  const scans = [0, 1].map((channel) => join(data, `imagesTr/box_0_000${channel}.nii`));
+  const segmented = segment("apart.nii", ...scans);
+  assert.equal(segmented.status, 0, segmented.stderr);
+  const apart = readNifti(join(folder, "apart.nii"));
+  assert.ok(apart.voxels.includes(1));
+
+  const both = scans.flatMap((scan) => readNifti(scan).voxels);
+  const joined = join(folder, "both.nii");
+  writeFileSync(joined, makeNifti([EDGE, EDGE, EDGE, 2], (x, y, z) => both[(z * EDGE + y) * EDGE + x]));
+  const together = segment("together.nii", joined);
+  assert.equal(together.status, 0, together.stderr);
+  const label = readNifti(join(folder, "together.nii"));
+  assert.deepEqual(label.shape, [EDGE, EDGE, EDGE]);
+  assert.deepEqual(label.voxels, apart.voxels, "one file of four dimensions is the same scan");
+
+  const alone = segment("alone.nii", scans[0]);
+  assert.equal(alone.status, 2);
+  assert.match(alone.stderr, /one volume is found, expected are 2 channels in this order: T1, T2/);
+  assert.ok(!existsSync(join(folder, "alone.nii")));
+  const small = join(folder, "small.nii");
+  writeFileSync(small, makeNifti([EDGE, EDGE, 8], (x) => x));
+  assert.match(segment("small.nii.gz", scans[0], small).stderr, /small\.nii: has \[8, 16, 16\] voxels.*\[16, 16, 16\]/);
 });
 
 test("every problem of a data set is named at once", () => {

@@ -22,10 +22,12 @@ pub fn score_model(
     data: &Path,
     split: Split,
 ) -> anyhow::Result<Vec<CaseScores>> {
-    let (_, cases) = DatasetIndex::read(data)?.split(split);
+    let index = DatasetIndex::read(data)?;
+    let channels = segmenter.manifest().channel_names();
+    check_order(&channels, &index.channels)?;
+    let (_, cases) = index.split(split);
     let labels = segmenter.manifest().labels[1..].iter();
     let labels: Vec<u8> = labels.map(|label| label.value).collect();
-    let channels = segmenter.manifest().channel_names();
     score_each(&cases, &channels, |case| {
         let segmentation = pollster::block_on(
             segmenter.segment(&case.channels, async |_| ControlFlow::Continue(())),
@@ -37,6 +39,25 @@ pub fn score_model(
         };
         Ok(evaluate_case(&prediction, &case.reference, &labels)?)
     })
+}
+
+/// Whether a data set has a model's channels in the model's order, as far as names tell.
+///
+/// # Errors
+/// The same names in another order: the network would take each for another.
+pub fn check_order(model: &[String], data: &[String]) -> anyhow::Result<()> {
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
+        names.sort();
+        names
+    };
+    anyhow::ensure!(
+        model == data || sorted(model) != sorted(data),
+        "the data set has the channels {}, expected is the model's order: {}",
+        data.join(", "),
+        model.join(", ")
+    );
+    Ok(())
 }
 
 /// Scores `cases` by either convention.
@@ -119,4 +140,23 @@ pub fn held_out(Split { every, fold }: Split) -> String {
         fold => format!("number {}", fold + 1),
     };
     format!("one case in {every}, in sorted order from {from}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_in_another_order_are_refused() {
+        let names = |names: [&str; 2]| names.map(str::to_owned);
+        let check = |model, data| check_order(&names(model), &names(data));
+        assert!(check(["T1", "T2"], ["T1", "T2"]).is_ok());
+        // What they are called may differ.
+        assert!(check(["T1", "T2"], ["t1w", "t2w"]).is_ok());
+        let error = check(["T1", "T2"], ["T2", "T1"]).unwrap_err().to_string();
+        assert!(
+            error.contains("T2, T1, expected is the model's order: T1, T2"),
+            "{error}"
+        );
+    }
 }

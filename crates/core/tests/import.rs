@@ -531,6 +531,14 @@ fn folded_weights_see_what_they_should() {
             features(&colour, grey.clone().narrow(0, 0, 1).repeat_dim(0, 4)),
         );
     }
+    // Of two channels that are the same scan, the sum is as large as that of one.
+    let two = config().with_in_channels(6);
+    let (_, tensors) = transformer(&checkpoint, &two, 2, Folding::Rgb).unwrap();
+    let images = stack_neighbours(volume.clone().repeat_dim(1, 2), 1, EndSlices::Repeat);
+    alike(
+        features(&vit(&two, tensors), images),
+        features(&colour, stack_neighbours(volume, 1, EndSlices::Repeat)),
+    );
     let five = config().with_in_channels(5);
     let error = transformer(&checkpoint, &five, 1, Folding::Rgb)
         .unwrap_err()

@@ -470,6 +470,68 @@ fn a_recipe_names_its_network() {
     );
 }
 
+/// A recipe that names its network takes the data set's channels; one that writes it out has to have them.
+#[test]
+fn the_network_takes_the_channels_of_the_data_set() {
+    let mut recipe = recipe();
+    let error = recipe.architecture(2, 4).unwrap_err().to_string();
+    assert!(
+        error.contains("in_channels is 3, expected is 12, for 1 neighbours and the 4 channels"),
+        "{error}"
+    );
+    for preset in [None, Some(Architecture::Preset("paper-s".into()))] {
+        recipe.architecture = preset;
+        let network = recipe.architecture(2, 4).unwrap();
+        assert_eq!((network.vit.in_channels, network.image_channels()), (12, 4));
+    }
+}
+
+/// Neither channel tells the box by itself: it is where the second is brighter than the first.
+#[test]
+fn a_run_of_two_channels_learns() {
+    let _guard = ONE_AT_A_TIME.lock();
+    let (data, folder) = (scratch("channels-data"), scratch("channels"));
+    write_data(&data);
+    for case in 0..5 {
+        let path = data.join(format!("image_{case}.nii.gz"));
+        let image = NiftiImage::parse(&std::fs::read(&path).unwrap()).unwrap();
+        let voxels: Vec<i16> = image.values().map(|value| value as i16).collect();
+        let mut file = header();
+        file[40..42].copy_from_slice(&4i16.to_le_bytes());
+        file[48..50].copy_from_slice(&2i16.to_le_bytes());
+        let ground = |place: usize| 40 * (place % 5) as i16;
+        for (place, _) in voxels.iter().enumerate() {
+            file.extend(ground(place).to_le_bytes());
+        }
+        for (place, value) in voxels.iter().enumerate() {
+            file.extend((value + ground(place)).to_le_bytes());
+        }
+        std::fs::write(path, gzip(&file)).unwrap();
+    }
+    let index = data.join("dataset.json");
+    let json = std::fs::read_to_string(&index).unwrap();
+    let json = json.replacen('{', r#"{"modality": {"0": "T1", "1": "T2"}, "#, 1);
+    std::fs::write(index, json).unwrap();
+
+    let mut recipe = recipe();
+    let config = recipe.architecture(2, 1).unwrap().with_image_channels(2);
+    recipe.architecture = Some(Architecture::Config(Box::new(config)));
+    let dataset = load(&data, &recipe.preprocessing);
+    assert_eq!(dataset.channels, ["T1", "T2"]);
+    let state = Trainer::new(&recipe, &dataset, &[Device::flex()], &folder, false)
+        .unwrap()
+        .run(|_| {})
+        .unwrap();
+    let losses: Vec<f32> = state.log.iter().map(|row| row.loss).collect();
+    assert!(losses[3] < losses[1], "stage 2 learns: {losses:?}");
+    let weights = decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();
+    assert_eq!(weights["vit.patch_embed.proj.weight"].shape, [16, 6, 8, 8]);
+    assert_eq!(weights["detail.stem.weight"].shape, [8, 8, 3, 3, 3]);
+    for folder in [data, folder] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
 #[test]
 fn every_problem_of_a_data_set_is_named_at_once() {
     let data = scratch("problems");

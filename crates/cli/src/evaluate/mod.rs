@@ -10,7 +10,7 @@ mod table;
 
 use crate::predictor::Predictor;
 use crate::segment::{load_model, read_manifest};
-use crate::validation::{score_cases, score_model};
+use crate::validation::{check_order, score_cases, score_model};
 use anyhow::{Context, bail, ensure};
 use convention::{Convention, score_as_paper};
 use dinomed3d_core::atomic_file::write_whole;
@@ -168,7 +168,9 @@ fn score_folder(
         }
         Convention::Paper => {
             let predictor = Predictor::of_model(model, device)?;
-            let (_, cases) = DatasetIndex::read(data)?.split(split);
+            let index = DatasetIndex::read(data)?;
+            check_order(predictor.channels(), &index.channels)?;
+            let (_, cases) = index.split(split);
             let cases = score_cases(&predictor, &cases, convention)?;
             Ok((cases, predictor.labels().to_vec()))
         }

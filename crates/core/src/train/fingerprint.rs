@@ -1,7 +1,7 @@
 //! What a data set is like: spacings, intensities, sizes of labels. It decides what a recipe leaves open.
 
 use super::TrainError;
-use super::dataset::{DatasetIndex, RawCase, check};
+use super::dataset::{DatasetIndex, RawCase};
 use crate::metrics::quantile;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -112,14 +112,8 @@ impl Fingerprint {
         let (index, mut problems) = DatasetIndex::survey(folder)?;
         let mut survey = Survey::new(&index.channels, &index.labels);
         for files in &index.cases {
-            match RawCase::read(files, &index.channels) {
-                Ok(case) => {
-                    let found = check::problems(files, &case, &index);
-                    if found.is_empty() {
-                        survey.add(&case);
-                    }
-                    problems.extend(found);
-                }
+            match RawCase::load(files, &index) {
+                Ok(case) => survey.add(&case),
                 Err(found) => problems.extend(found),
             }
         }

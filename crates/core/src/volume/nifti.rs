@@ -582,8 +582,8 @@ impl NiftiImage {
         self.header.endianness == Endianness::Big
     }
 
-    /// Edges of a volume, z, y, x.
-    fn grid_shape(&self) -> [usize; 3] {
+    /// Edges of each volume in the file, z, y, x.
+    pub fn grid_shape(&self) -> [usize; 3] {
         let edge = |axis: usize| self.shape.get(axis).copied().unwrap_or(1);
         [edge(2), edge(1), edge(0)]
     }

@@ -58,35 +58,52 @@ impl RawCase {
             let reference = image.label_map();
             reference.map_err(|error| format!("{name}: {error}"))
         });
-        let volumes = if problems.is_empty() {
+        if let (Ok(reference), Some(first)) = (&reference, images.first()) {
+            let problem = grid_problem(
+                (reference.shape, &reference.affine),
+                (first.image.grid_shape(), &first.image.affine()),
+            );
+            problems.extend(problem.map(|problem| {
+                format!(
+                    "{}: the label map {problem} its image, {}",
+                    files.label.display(),
+                    first.name
+                )
+            }));
+        }
+        // What is missing can't be compared with anything.
+        let volumes = if images.len() == files.images.len() {
             read_channels(&images, channels)
         } else {
-            Err(problems)
+            Err(Vec::new())
         };
         match (volumes, reference) {
-            (Ok(volumes), Ok(reference)) => {
-                let first = &volumes[0];
-                let problem = grid_problem(
-                    (reference.shape, &reference.affine),
-                    (first.shape, &first.affine),
-                );
-                match problem {
-                    None => Ok(Self {
-                        channels: volumes,
-                        reference,
-                    }),
-                    Some(problem) => Err(vec![format!(
-                        "{}: the label map {problem} its image, {}",
-                        files.label.display(),
-                        images[0].name
-                    )]),
-                }
-            }
+            (Ok(channels), Ok(reference)) if problems.is_empty() => Ok(Self {
+                channels,
+                reference,
+            }),
             (volumes, reference) => {
-                let mut problems = volumes.err().unwrap_or_default();
+                problems.extend(volumes.err().unwrap_or_default());
                 problems.extend(reference.err());
                 Err(problems)
             }
+        }
+    }
+
+    /// Reads and checks a case.
+    ///
+    /// # Errors
+    /// A sentence for each problem, naming the file.
+    pub fn load(files: &CaseFiles, index: &DatasetIndex) -> Result<Self, Vec<String>> {
+        let case = Self::read(files, &index.channels).map_err(|mut problems| {
+            problems.extend(check::problems_of_readable(files, index));
+            problems
+        })?;
+        let problems = check::problems(files, &case, index);
+        if problems.is_empty() {
+            Ok(case)
+        } else {
+            Err(problems)
         }
     }
 
@@ -128,12 +145,8 @@ impl PreparedCase {
         preprocessing: &Preprocessing,
         index: &DatasetIndex,
     ) -> Result<Self, Vec<String>> {
-        let case = RawCase::read(files, &index.channels)?;
-        let problems = check::problems(files, &case, index);
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        case.prepare(preprocessing, &index.labels)
+        RawCase::load(files, index)?
+            .prepare(preprocessing, &index.labels)
             .map_err(|error| vec![format!("{}: {error}", files.images[0].display())])
     }
 
@@ -159,7 +172,7 @@ impl PreparedCase {
 }
 
 /// Reads a file; `role` is what the case wants it for.
-fn read(path: &Path, role: &str) -> Result<NamedImage, String> {
+pub(super) fn read(path: &Path, role: &str) -> Result<NamedImage, String> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => format!("{name}: this file is missing; it is {role}"),
