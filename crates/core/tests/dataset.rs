@@ -295,6 +295,11 @@ fn an_index_that_can_not_be_used_says_why() {
             r#""2": "T2""#,
             "expected are names under the numbers from 0 on",
         ),
+        (
+            r#""numTraining""#,
+            r#""dataset": {}, "numTraining""#,
+            "it lists its files under \"dataset\", which is not supported",
+        ),
         (r#""channel_names""#, r#""names""#, "it names no channels"),
         (
             r#""background": 0"#,

@@ -63,6 +63,12 @@ pub(super) fn cases(
         }
         None => return Err("it says no file_ending, expected is \".nii.gz\" or \".nii\"".into()),
     };
+    if json.contains_key("dataset") {
+        return Err(
+            "it lists its files under \"dataset\", which is not supported: expected are the folders imagesTr and labelsTr"
+                .into(),
+        );
+    }
     let images = stems(&folder.join("imagesTr"), ending)?;
     let mut names = stems(&folder.join("labelsTr"), ending)?;
     let mut problems = Vec::new();
