@@ -97,7 +97,7 @@ test("a training begins with a transformer", () => {
   mkdirSync(data);
   makeData(data);
   makeRecipe(recipe);
-  const words = ["train", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "1", "--stage2-epochs", "1"];
+  const words = ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "1", "--stage2-epochs", "1"];
   const tiny = { width: 16, depth: 4, hidden: 32, patch: 8, registers: 1 };
   const wrong = write(folder, "wrong.safetensors", dinov3({ ...tiny, patch: 16 }));
   const refused = dinomed3d(...words, "--init", wrong);
@@ -110,7 +110,7 @@ test("a training begins with a transformer", () => {
 
   // Its stage 1 begins another training, and so does the whole network.
   for (const [name, file] of [["second", "stage1.safetensors"], ["third", "last.safetensors"]]) {
-    const again = ["train", "--recipe", recipe, "--data", data, "--out", join(folder, name), "--stage1-epochs", "1", "--stage2-epochs", "1"];
+    const again = ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", join(folder, name), "--stage1-epochs", "1", "--stage2-epochs", "1"];
     const folded = dinomed3d(...again, "--init", join(run, file), "--fold", "mean");
     assert.equal(folded.status, 2);
     assert.match(folded.stderr, /--fold is for DINOv3/);

@@ -104,7 +104,7 @@ test("a cross-validation scores every case once, by the run that did not see it;
   mkdirSync(data);
   makeData(data);
   makeRecipe(recipe);
-  const words = ["train", "--recipe", recipe, "--data", data, "--out", runs, "--stage1-epochs", "1", "--stage2-epochs", "3"];
+  const words = ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", runs, "--stage1-epochs", "1", "--stage2-epochs", "3"];
   const trained = dinomed3d(...words, "--folds", "2");
   assert.equal(trained.status, 0, trained.stderr);
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { makeNifti, readNifti } from "../nifti.mjs";
 import { dinomed3d, root, scratch } from "../places.mjs";
-import { EDGE, makeData, makeRecipe } from "./boxes.mjs";
+import { EDGE, makeData, makeRecipe, makeShortRecipe, makeTwoChannels } from "./boxes.mjs";
 
 test("a killed run is resumed, exported and segments", async (t) => {
   const folder = scratch();
@@ -15,7 +15,7 @@ test("a killed run is resumed, exported and segments", async (t) => {
   mkdirSync(data);
   makeData(data);
   makeRecipe(recipe);
-  const words = ["train", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "2", "--stage2-epochs", "12"];
+  const words = ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "2", "--stage2-epochs", "12"];
 
   // Killed as hard as can be, as soon as stage 2 has gone through two epochs.
   const child = spawn(process.env.DINOMED3D_BIN, words, { cwd: root, stdio: "ignore" });
@@ -56,13 +56,100 @@ test("a killed run is resumed, exported and segments", async (t) => {
   assert.ok(readNifti(output).voxels.includes(1));
 });
 
+test("a data set of nnU-Net with two channels trains, is exported and segments", (t) => {
+  const folder = scratch();
+  const [data, run, recipe, exported] = ["data", "run", "recipe.toml", "models/two"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeTwoChannels(data);
+  makeRecipe(recipe);
+  const words = ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "1", "--stage2-epochs", "10"];
+  const refused = dinomed3d(...words);
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /in_channels is 3, expected is 6, for 1 neighbours and the 2 channels of the data set/);
+
+  makeRecipe(recipe, 2);
+  const trained = dinomed3d(...words);
+  assert.equal(trained.status, 0, trained.stderr);
+  assert.match(trained.stderr, /image channels: T1, T2/);
+  assert.match(readFileSync(join(run, "report.html"), "utf8"), /<img [^>]*src="data:image\/png/);
+
+  const said = dinomed3d("export", run, "--data", data, "-o", exported);
+  assert.equal(said.status, 0, said.stderr);
+  const manifest = JSON.parse(readFileSync(join(exported, "manifest.json"), "utf8"));
+  assert.deepEqual(manifest.channels, ["T1", "T2"]);
+  t.diagnostic(`Dice of the tiny network on boxes of two channels: ${manifest.scores.meanDice.toFixed(3)}`);
+  assert.ok(manifest.scores.meanDice > 0.5, "it has learnt something");
+  assert.match(readFileSync(join(exported, "README.md"), "utf8"), /channels T1, T2 in this order/);
+  const evaluated = dinomed3d("evaluate", "--model", exported, "--data", data, "--json");
+  assert.ok(Math.abs(JSON.parse(evaluated.stdout).mean.dice - manifest.scores.meanDice) < 1e-9, evaluated.stderr);
+
+  const segment = (output, ...scans) => dinomed3d("segment", ...scans, "-o", join(folder, output), "--model", exported);
+  const scans = [0, 1].map((channel) => join(data, `imagesTr/box_0_000${channel}.nii`));
+  const segmented = segment("apart.nii", ...scans);
+  assert.equal(segmented.status, 0, segmented.stderr);
+  const apart = readNifti(join(folder, "apart.nii"));
+  assert.ok(apart.voxels.includes(1));
+
+  const both = scans.flatMap((scan) => readNifti(scan).voxels);
+  const joined = join(folder, "both.nii");
+  writeFileSync(joined, makeNifti([EDGE, EDGE, EDGE, 2], (x, y, z) => both[(z * EDGE + y) * EDGE + x]));
+  const together = segment("together.nii", joined);
+  assert.equal(together.status, 0, together.stderr);
+  const label = readNifti(join(folder, "together.nii"));
+  assert.deepEqual(label.shape, [EDGE, EDGE, EDGE]);
+  assert.deepEqual(label.voxels, apart.voxels, "one file of four dimensions is the same scan");
+
+  const alone = segment("alone.nii", scans[0]);
+  assert.equal(alone.status, 2);
+  assert.match(alone.stderr, /one volume is found, expected are 2 channels in this order: T1, T2/);
+  assert.ok(!existsSync(join(folder, "alone.nii")));
+  const small = join(folder, "small.nii");
+  writeFileSync(small, makeNifti([EDGE, EDGE, 8], (x) => x));
+  assert.match(segment("small.nii.gz", scans[0], small).stderr, /small\.nii: has \[8, 16, 16\] voxels.*\[16, 16, 16\]/);
+});
+
 test("every problem of a data set is named at once", () => {
   const folder = scratch();
   makeData(folder);
   writeFileSync(join(folder, "imagesTr/box_3.nii"), "no scan");
   writeFileSync(join(folder, "labelsTr/box_5.nii"), makeNifti([EDGE, EDGE, 8], () => 0));
-  const said = dinomed3d("train", "--data", folder, "--out", join(folder, "run"));
+  const said = dinomed3d("train", "--no-cache", "--data", folder, "--out", join(folder, "run"));
   assert.equal(said.status, 2);
   assert.match(said.stderr, /box_3\.nii/);
   assert.match(said.stderr, /box_5\.nii.*\[8, 16, 16\]/);
+});
+
+test("a short recipe is settled by the data, and prepared cases are kept", () => {
+  const folder = scratch();
+  const [data, recipe, cache, json] = ["data", "recipe.toml", "cache", "fingerprint.json"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeData(data);
+  makeShortRecipe(recipe);
+
+  const shown = dinomed3d("fingerprint", "--data", data, "--json", json);
+  assert.equal(shown.status, 0, shown.stderr);
+  assert.match(shown.stdout, /label 1 Box: in 10 of 10 cases/);
+  const facts = JSON.parse(readFileSync(json, "utf8"));
+  assert.equal(facts.numCases, 10);
+  assert.deepEqual(facts.spacingMm.median, [1, 1, 1]);
+  assert.equal(facts.channels[0].overall.values, undefined, "the sample stays inside");
+
+  const train = (run, name) => dinomed3d("train", "--cache", cache, "--recipe", name, "--data", data, "--out", join(folder, run));
+  const first = train("first", recipe);
+  assert.equal(first.status, 0, first.stderr);
+  assert.match(first.stderr, /^window = \[16,16,16\]: .+/m);
+  assert.match(first.stderr, /^preprocessing\.orientation = "RAS": .+/m);
+  assert.match(first.stderr, /prepared 10 cases: 0 from the cache, 10 new, [\d.]+ s/);
+  const settled = readFileSync(join(folder, "first/recipe.toml"), "utf8");
+  assert.match(settled, /spacingMm = \[/);
+
+  // The recipe of the run leaves nothing open and says the same.
+  const second = train("second", join(folder, "first/recipe.toml"));
+  assert.equal(second.status, 0, second.stderr);
+  assert.doesNotMatch(second.stderr, /window = /);
+  assert.match(second.stderr, /prepared 10 cases: 10 from the cache, 0 new/);
+  assert.equal(readFileSync(join(folder, "second/recipe.toml"), "utf8"), settled);
+  // Seconds differ from run to run, what was learnt does not.
+  const learnt = (run) => JSON.parse(readFileSync(join(folder, run, "state.json"), "utf8")).log.map((row) => [row.loss, row.dice]);
+  assert.deepEqual(learnt("second"), learnt("first"));
 });

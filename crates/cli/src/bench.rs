@@ -11,7 +11,7 @@ use std::time::Instant;
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The scan [default: the made-up sample].
+    /// The scan, of several channels in one file [default: the made-up sample].
     scan: Option<PathBuf>,
     /// Folder of the model.
     #[arg(long, value_name = "DIR", default_value = "public/models/hippocampus")]
@@ -39,15 +39,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             (format!("sample, {x} × {y} × {z} voxels"), sample::scan()?)
         }
     };
-    let volume = NiftiImage::parse(&bytes)
-        .and_then(|image| image.volume())
+    let channels = NiftiImage::parse(&bytes)
+        .and_then(|image| image.volumes())
         .with_context(|| format!("in {name}"))?;
     let begun = Instant::now();
     let segmenter = segment::load_model(&args.model, &args.device)?;
     let load_ms = begun.elapsed().as_secs_f64() * 1e3;
     let once = || -> anyhow::Result<f64> {
         let begun = Instant::now();
-        pollster::block_on(segmenter.segment(&volume, async |_| ControlFlow::Continue(())))?;
+        pollster::block_on(segmenter.segment(&channels, async |_| ControlFlow::Continue(())))?;
         Ok(begun.elapsed().as_secs_f64() * 1e3)
     };
     once()?;

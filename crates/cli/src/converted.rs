@@ -96,6 +96,7 @@ pub fn manifest(
         ),
         version: "converted".into(),
         modality: fact(|r| r.modality.clone(), "scan"),
+        channels: Vec::new(),
         labels,
         preprocessing,
         window: recipe.as_ref().map_or(WINDOW, |r| r.window),

@@ -52,7 +52,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let dataset = Dataset::load(&args.data, &recipe.preprocessing, recipe.split())?;
 
     let mut tensors = decode(&run.read(&args.run.join("best.safetensors"))?)?;
-    let mut architecture = recipe.architecture(dataset.labels.len())?;
+    let mut architecture = recipe.architecture(dataset.labels.len(), dataset.channels.len())?;
     merge_lora(&mut tensors, &mut architecture)?;
     let weights = encode(&tensors, Quantization::Q8Block64)?;
     let device = Device::flex();
@@ -79,6 +79,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         description: recipe.description.clone(),
         version: args.weights_version,
         modality: recipe.modality.clone(),
+        channels: dataset.channels.clone(),
         labels: colored(&dataset.labels, &recipe)?,
         preprocessing: recipe.preprocessing.clone(),
         window: recipe.window,

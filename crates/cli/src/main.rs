@@ -9,11 +9,13 @@ mod converted;
 mod device;
 mod evaluate;
 mod export;
+mod fingerprint;
 mod info;
 mod model_card;
 mod model_folder;
 mod phantom;
 mod predictor;
+mod prepared_cases;
 mod recipe_file;
 mod report;
 mod sample;
@@ -39,6 +41,8 @@ struct Cli {
 enum Command {
     /// Say what a NIfTI file holds.
     Info(info::Args),
+    /// Say what a data set is like: spacings, intensities, sizes of labels.
+    Fingerprint(fingerprint::Args),
     /// Segment a scan.
     Segment(segment::Args),
     /// Score label maps, a model on its validation cases, or the runs of a cross-validation.
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
     // A wrong command line ends in clap with exit code 2, as bad input does below.
     let result = match Cli::parse().command {
         Command::Info(args) => info::run(args),
+        Command::Fingerprint(args) => fingerprint::run(args),
         Command::Segment(args) => segment::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Train(args) => train::run(args),

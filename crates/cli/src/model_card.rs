@@ -63,6 +63,10 @@ impl ModelCard<'_> {
                 )
             },
         );
+        let channels = match &self.manifest.channels[..] {
+            [] | [_] => String::new(),
+            names => format!(", channels {} in this order", names.join(", ")),
+        };
         vec![
             ("version", self.manifest.version.clone()),
             (
@@ -126,7 +130,7 @@ impl ModelCard<'_> {
             (
                 "input",
                 format!(
-                    "{}; orientation {} (slice, row, column), {spacing}, windows of {depth} × {height} × {width} voxels",
+                    "{}{channels}; orientation {} (slice, row, column), {spacing}, windows of {depth} × {height} × {width} voxels",
                     self.manifest.modality, preprocessing.orientation
                 ),
             ),

@@ -10,6 +10,7 @@ use dinomed3d_core::manifest::Label;
 use dinomed3d_core::model::DinoMed3d;
 use dinomed3d_core::preprocess::{ModelGrid, Preprocessing};
 use dinomed3d_core::train::Recipe;
+use dinomed3d_core::train::dataset::DatasetIndex;
 use dinomed3d_core::volume::Volume;
 use dinomed3d_core::weights::merge::merge_lora;
 use dinomed3d_core::weights::{decode, load_into};
@@ -20,6 +21,8 @@ use std::path::Path;
 pub struct Predictor {
     /// After background.
     labels: Vec<Label>,
+    /// Names, in order.
+    channels: Vec<String>,
     preprocessing: Preprocessing,
     windowing: Windowing,
     network: DinoMed3d,
@@ -54,6 +57,7 @@ impl Predictor {
         Ok(Self {
             network: load_into(manifest.architecture.init(&device), decode(&weights)?)?,
             labels: manifest.labels[1..].to_vec(),
+            channels: manifest.channel_names(),
             windowing: Windowing {
                 window: manifest.window,
                 overlap: manifest.overlap,
@@ -64,15 +68,11 @@ impl Predictor {
         })
     }
 
-    /// The best weights of a run; `labels` are the data set's, background first.
+    /// The best weights of a run on the data set of `index`.
     ///
     /// # Errors
-    /// A run without recipe, or without weights of stage 2; labels that aren't the recipe's.
-    pub fn of_run(
-        folder: &Path,
-        labels: &[(u8, String)],
-        device_name: &str,
-    ) -> anyhow::Result<Self> {
+    /// A run without recipe, or without weights of stage 2; labels or channels that aren't the recipe's.
+    pub fn of_run(folder: &Path, index: &DatasetIndex, device_name: &str) -> anyhow::Result<Self> {
         let recipe = read_recipe(&folder.join("recipe.toml"))?;
         let path = folder.join("best.safetensors");
         if !path.exists() {
@@ -85,11 +85,12 @@ impl Predictor {
         let device = device(device_name)?;
         let in_file = || format!("in {}", path.display());
         let mut tensors = decode(&bytes).with_context(in_file)?;
-        let mut architecture = recipe.architecture(labels.len())?;
+        let mut architecture = recipe.architecture(index.labels.len(), index.channels.len())?;
         merge_lora(&mut tensors, &mut architecture).with_context(in_file)?;
         let network = load_into(architecture.init(&device), tensors).with_context(in_file)?;
         Ok(Self {
-            labels: colored(labels, &recipe)?.split_off(1),
+            labels: colored(&index.labels, &recipe)?.split_off(1),
+            channels: index.channels.clone(),
             windowing: Windowing {
                 window: recipe.window,
                 overlap: recipe.overlap,
@@ -106,12 +107,24 @@ impl Predictor {
         &self.labels
     }
 
-    /// Scores every voxel of a scan.
+    /// The channels of the scans that it takes, in order.
+    pub fn channels(&self) -> &[String] {
+        &self.channels
+    }
+
+    /// Scores every voxel of a scan, given its channels in order.
     ///
     /// # Errors
     /// A scan that cannot be prepared, a score that is not finite, a device that fails.
-    pub fn score(&self, volume: &Volume) -> anyhow::Result<Scored> {
-        let prepared = self.preprocessing.apply(volume)?;
+    pub fn score(&self, channels: &[Volume]) -> anyhow::Result<Scored> {
+        ensure!(
+            channels.len() == self.channels.len(),
+            "the scan has {} channels, expected are {}: {}",
+            channels.len(),
+            self.channels.len(),
+            self.channels.join(", ")
+        );
+        let prepared = self.preprocessing.apply(channels)?;
         let num_classes = self.labels.len() + 1;
         let scores = pollster::block_on(predict(
             num_classes,

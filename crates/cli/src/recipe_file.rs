@@ -1,15 +1,150 @@
 //! Recipes as files.
 
-use anyhow::Context;
-use dinomed3d_core::train::Recipe;
+use anyhow::{Context, anyhow};
+use dinomed3d_core::train::{Recipe, RecipeDraft};
 use std::path::Path;
 
-/// Reads a recipe (TOML).
+/// Reads a complete recipe (TOML), such as a run keeps.
+///
+/// # Errors
+/// A file that can't be read or is no recipe, or leaves things open.
+pub fn read_recipe(path: &Path) -> anyhow::Result<Recipe> {
+    let text = read(path)?;
+    toml::from_str(&text).map_err(|error| {
+        let in_file = format!("in {}", path.display());
+        if toml::from_str::<RecipeDraft>(&text).is_ok() {
+            anyhow!(error).context(format!(
+                "{in_file}: it leaves settings to the data set; expected is a complete recipe, as training writes into the folder of a run"
+            ))
+        } else {
+            anyhow!(error).context(in_file)
+        }
+    })
+}
+
+/// Reads a recipe (TOML) that may leave things open.
 ///
 /// # Errors
 /// A file that can't be read or is no recipe.
-pub fn read_recipe(path: &Path) -> anyhow::Result<Recipe> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+pub fn read_draft(path: &Path) -> anyhow::Result<RecipeDraft> {
+    toml::from_str(&read(path)?).with_context(|| format!("in {}", path.display()))
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dinomed3d_core::train::fingerprint::{
+        CaseGrid, ChannelFacts, Fingerprint, Intensities, LabelFacts, Spread3,
+    };
+    use std::path::PathBuf;
+
+    fn recipes() -> Vec<PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+        let files = std::fs::read_dir(folder).unwrap();
+        let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+        paths.sort();
+        paths
+    }
+
+    /// A made-up CT of so many labels after background.
+    fn fingerprint(num_labels: u8, channels: usize) -> Fingerprint {
+        let spread = |values: [f64; 3]| Spread3 {
+            min: values,
+            median: values,
+            max: values,
+        };
+        let intensities = Intensities::of(vec![-100.0, 20.0, 40.0, 60.0, 300.0]).unwrap();
+        Fingerprint {
+            num_cases: 1,
+            shape: spread([512.0, 512.0, 30.0]),
+            spacing_mm: spread([0.5, 0.5, 5.0]),
+            orientations: [("LPS".to_owned(), 1)].into(),
+            channels: (0..channels)
+                .map(|place| ChannelFacts {
+                    name: format!("channel {place}"),
+                    overall: intensities.clone(),
+                    labelled: Some(intensities.clone()),
+                })
+                .collect(),
+            labels: (0..=num_labels)
+                .map(|value| LabelFacts {
+                    value,
+                    name: format!("label {value}"),
+                    num_cases: 1,
+                    median_voxels: 10.0,
+                    median_ml: 0.01,
+                    share: 0.01,
+                })
+                .collect(),
+            grids: vec![CaseGrid {
+                shape: [512, 512, 30],
+                spacing_mm: [0.5, 0.5, 5.0],
+            }],
+        }
+    }
+
+    #[test]
+    fn every_recipe_yields_a_network() {
+        let paths = recipes();
+        assert!(paths.len() >= 7, "{paths:?}");
+        for path in paths {
+            let draft = read_draft(&path).unwrap();
+            let num_labels = draft.colors.as_ref().unwrap().len();
+            let channels = if draft.name == "brats" { 4 } else { 1 };
+            let data = fingerprint(num_labels as u8, channels);
+            let (recipe, choices) = draft.resolve(|| Ok(data)).unwrap();
+            recipe.check().unwrap();
+            let network = recipe.architecture(num_labels + 1, channels).unwrap();
+            assert_eq!(network.vit.in_channels, 3 * channels, "{}", path.display());
+            let patch = network.vit.patch_size;
+            assert!(recipe.window[1..].iter().all(|edge| edge % patch == 0));
+            let is_ours = recipe.name == "hippocampus";
+            assert_eq!(recipe.freeze_backbone, !is_ours);
+            // All that is left to the data are mean and deviation within a window.
+            let open: Vec<&str> = choices.iter().map(|c| c.setting.as_str()).collect();
+            let is_ct = ["aisd", "msd-pancreas", "msd-colon"].contains(&recipe.name.as_str());
+            let expected: &[&str] = if is_ct {
+                &[
+                    "preprocessing.intensity.mean",
+                    "preprocessing.intensity.std",
+                ]
+            } else {
+                &[]
+            };
+            assert_eq!(open, expected, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_resolved_recipe_is_read_back_as_it_is_and_leaves_nothing_open() {
+        for path in recipes() {
+            let draft = read_draft(&path).unwrap();
+            let data = fingerprint(draft.colors.as_ref().unwrap().len() as u8, 1);
+            let recipe = draft.resolve(|| Ok(data)).unwrap().0;
+            let text = toml::to_string_pretty(&recipe).unwrap();
+            let same: Recipe = toml::from_str(&text).unwrap();
+            assert_eq!(same.preprocessing, recipe.preprocessing, "{text}");
+            let draft: RecipeDraft = toml::from_str(&text).unwrap();
+            assert!(!draft.needs_fingerprint(), "{text}");
+            let unread = || unreachable!("nothing is left to the data");
+            let (again, choices) = draft.resolve(unread).unwrap();
+            assert_eq!(choices, []);
+            assert_eq!(toml::to_string_pretty(&again).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_setting_is_named_with_its_line() {
+        let path = &recipes()[0];
+        let text = std::fs::read_to_string(path).unwrap();
+        let text = text.replacen("seed = 1", "sed = 1", 1);
+        let error = toml::from_str::<RecipeDraft>(&text)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("sed") && error.contains("line"), "{error}");
+    }
 }

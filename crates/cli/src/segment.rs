@@ -6,7 +6,7 @@ use anyhow::Context;
 use dinomed3d_core::atomic_file::write_whole;
 use dinomed3d_core::infer::Segmenter;
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_core::volume::{NiftiImage, gzip};
+use dinomed3d_core::volume::{NamedImage, NiftiImage, gzip, read_channels};
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,10 @@ use std::path::{Path, PathBuf};
 /// Arguments of `segment`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The scan, `.nii` or `.nii.gz`.
-    scan: PathBuf,
+    /// The scan, `.nii` or `.nii.gz`; of a model of several channels a file for each, in the model's order, or one file
+    /// whose fourth dimension they are.
+    #[arg(required = true, value_name = "SCAN")]
+    scans: Vec<PathBuf>,
     /// Where the label map goes; gzipped if the name ends in `.gz`.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -60,16 +62,23 @@ pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter>
 /// # Errors
 /// A scan or model that cannot be read, or an output that cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let bytes =
-        std::fs::read(&args.scan).with_context(|| format!("reading {}", args.scan.display()))?;
-    let image = NiftiImage::parse(&bytes).with_context(|| format!("in {}", args.scan.display()))?;
-    let volume = image
-        .volume()
-        .with_context(|| format!("in {}", args.scan.display()))?;
+    let images = args
+        .scans
+        .iter()
+        .map(|path| {
+            let name = path.display().to_string();
+            let bytes = std::fs::read(path).with_context(|| format!("reading {name}"))?;
+            let image = NiftiImage::parse(&bytes).with_context(|| format!("in {name}"))?;
+            Ok(NamedImage { name, image })
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let names = read_manifest(&args.model)?.channel_names();
+    let channels =
+        read_channels(&images, &names).map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
     let segmenter = load_model(&args.model, &args.device)?;
     let shows_progress = std::io::stderr().is_terminal();
     let begun = std::time::Instant::now();
-    let segmentation = pollster::block_on(segmenter.segment(&volume, async |progress| {
+    let segmentation = pollster::block_on(segmenter.segment(&channels, async |progress| {
         if shows_progress {
             let fraction = f64::from(progress.fraction);
             let left = begun.elapsed().as_secs_f64() * (1.0 - fraction) / fraction;
@@ -84,7 +93,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         }
         ControlFlow::Continue(())
     }))
-    .with_context(|| format!("segmenting {}", args.scan.display()))?;
+    .with_context(|| format!("segmenting {}", images[0].name))?;
     if shows_progress {
         eprintln!();
     }
@@ -93,7 +102,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     let manifest = segmenter.manifest();
     let description = format!("DINO-Med3D {} {}", manifest.name, manifest.version);
-    let mut file = image.encode_label_map(&segmentation.labels, &description)?;
+    let mut file = images[0]
+        .image
+        .encode_label_map(&segmentation.labels, &description)?;
     if args.output.extension().is_some_and(|e| e == "gz") {
         file = gzip(&file);
     }
@@ -109,7 +120,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         println!(
             "{:5}  {voxels:6}  {:11.3}  {}",
             label.value,
-            voxels as f64 * volume.affine.voxel_volume_ml(),
+            voxels as f64 * channels[0].affine.voxel_volume_ml(),
             label.name
         );
     }

@@ -1,5 +1,6 @@
 //! Statistics of one quantity over cases.
 
+use dinomed3d_core::metrics::quantile;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -69,20 +70,6 @@ impl Spread {
             maximum,
         })
     }
-}
-
-/// The quantile at `fraction` of sorted values: at `fraction * (n - 1)`, linear between neighbours.
-///
-/// # Panics
-/// Without values.
-///
-/// Source: type 7 of Hyndman and Fan 1996, "Sample Quantiles in Statistical Packages", the default of numpy and R.
-pub fn quantile(sorted: &[f64], fraction: f64) -> f64 {
-    assert!(!sorted.is_empty(), "a quantile of nothing");
-    let position = fraction * (sorted.len() - 1) as f64;
-    let below = position.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64)
 }
 
 fn mean(values: &[f64]) -> f64 {

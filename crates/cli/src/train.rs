@@ -1,13 +1,14 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::devices;
-use crate::recipe_file::read_recipe;
+use crate::prepared_cases::CacheArgs;
+use crate::recipe_file::{read_draft, read_recipe};
 use crate::report::report_run;
 use crate::segment::read_manifest;
 use anyhow::{Context, bail};
-use dinomed3d_core::model::vit::VitConfig;
+use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::train::run_folder::RunFolder;
-use dinomed3d_core::train::{Dataset, Event, Parallelism, Recipe, Start, Trainer};
+use dinomed3d_core::train::{Event, Fingerprint, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::weights::decode;
 use dinomed3d_core::weights::fold::Folding;
 use dinomed3d_core::weights::import::initialize::transformer;
@@ -20,10 +21,10 @@ use std::sync::Arc;
 /// Arguments of `train`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Settings of the run (TOML); see recipes/.
+    /// Settings of the run (TOML); see recipes/. What it leaves open is settled by the data set, and said.
     #[arg(long, value_name = "FILE", default_value = "recipes/hippocampus.toml")]
     recipe: PathBuf,
-    /// Data set in the layout of the Medical Segmentation Decathlon.
+    /// Data set in the layout of the Medical Segmentation Decathlon or of nnU-Net v2.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Folder of the run: resolved recipe, log, checkpoint, weights.
@@ -61,6 +62,8 @@ pub struct Args {
     /// Seed, instead of the recipe's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
 /// What an interrupted run began with; it has to be given again if nothing of it was saved yet.
@@ -90,7 +93,7 @@ fn own_initialization(weights: &Path) -> Option<String> {
 /// The weights of a checkpoint, and where they come from.
 fn beginning(
     path: &Path,
-    vit: &VitConfig,
+    network: &DinoMed3dConfig,
     folding: Option<Folding>,
 ) -> anyhow::Result<(Start, Source)> {
     let checkpoint = Checkpoint::open(path)?;
@@ -105,7 +108,7 @@ fn beginning(
         return Ok((Start::Network(decode(&std::fs::read(path)?)?), source));
     }
     let folding = folding.unwrap_or(Folding::Rgb);
-    let (_, tensors) = transformer(&checkpoint, vit, folding)?;
+    let (_, tensors) = transformer(&checkpoint, &network.vit, network.image_channels(), folding)?;
     Ok((Start::Transformer(tensors), source))
 }
 
@@ -153,7 +156,19 @@ impl From<Fold> for Folding {
 /// # Errors
 /// A recipe, data set, device or folder that cannot be used; a loss that is not a number.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let mut recipe = read_recipe(&args.recipe)?;
+    let draft = read_draft(&args.recipe)?;
+    if draft.needs_fingerprint() {
+        eprintln!(
+            "the recipe leaves settings to the data set: looking at {}",
+            args.data.display()
+        );
+    }
+    let (mut recipe, choices) = draft
+        .resolve(|| Fingerprint::read(&args.data))
+        .with_context(|| format!("settling what {} leaves open", args.recipe.display()))?;
+    for choice in choices {
+        eprintln!("{choice}");
+    }
     if let Some(epochs) = args.stage1_epochs {
         recipe.stage1.epochs = epochs;
     }
@@ -192,11 +207,10 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
         );
     }
     eprintln!("reading {}", args.data.display());
-    let dataset = Arc::new(Dataset::load(
-        &args.data,
-        &recipe.preprocessing,
-        recipe.split(),
-    )?);
+    let dataset = Arc::new(
+        args.cache
+            .load(&args.data, &recipe.preprocessing, recipe.split())?,
+    );
     eprintln!(
         "{} training and {} validation cases; labels {}",
         dataset.training.len(),
@@ -207,11 +221,17 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
             .collect::<Vec<_>>()
             .join(", ")
     );
+    eprintln!("image channels: {}", dataset.channels.join(", "));
+    for (value, name) in dataset.absent_labels() {
+        eprintln!(
+            "warning: label {value} {name} occurs in no case: nothing can be learnt about it"
+        );
+    }
     let start = match &args.init {
         None => None,
         Some(path) => {
-            let vit = recipe.architecture(dataset.labels.len())?.vit;
-            let (start, source) = beginning(path, &vit, args.fold.map(Folding::from))
+            let network = recipe.architecture(dataset.labels.len(), dataset.channels.len())?;
+            let (start, source) = beginning(path, &network, args.fold.map(Folding::from))
                 .with_context(|| format!("beginning with {}", path.display()))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             recipe.initialization = match own_initialization(path) {

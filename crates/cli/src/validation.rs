@@ -7,9 +7,9 @@ use anyhow::Context;
 use dinomed3d_core::infer::Segmenter;
 use dinomed3d_core::manifest::{LabelScores, Scores};
 use dinomed3d_core::metrics::{LabelScore, evaluate_case};
-use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex};
+use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex, RawCase};
 use dinomed3d_core::train::recipe::Split;
-use dinomed3d_core::volume::{LabelMap, NiftiImage, Volume};
+use dinomed3d_core::volume::LabelMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -22,19 +22,42 @@ pub fn score_model(
     data: &Path,
     split: Split,
 ) -> anyhow::Result<Vec<CaseScores>> {
-    let (_, cases) = DatasetIndex::read(data)?.split(split);
+    let index = DatasetIndex::read(data)?;
+    let channels = segmenter.manifest().channel_names();
+    check_order(&channels, &index.channels)?;
+    let (_, cases) = index.split(split);
     let labels = segmenter.manifest().labels[1..].iter();
     let labels: Vec<u8> = labels.map(|label| label.value).collect();
-    score_each(&cases, |volume, reference| {
-        let segmentation =
-            pollster::block_on(segmenter.segment(volume, async |_| ControlFlow::Continue(())))?;
+    score_each(&cases, &channels, |case| {
+        let segmentation = pollster::block_on(
+            segmenter.segment(&case.channels, async |_| ControlFlow::Continue(())),
+        )?;
         let prediction = LabelMap {
             labels: segmentation.labels,
             shape: segmentation.shape,
-            affine: volume.affine,
+            affine: case.channels[0].affine,
         };
-        Ok(evaluate_case(&prediction, reference, &labels)?)
+        Ok(evaluate_case(&prediction, &case.reference, &labels)?)
     })
+}
+
+/// Whether a data set has a model's channels in the model's order, as far as names tell.
+///
+/// # Errors
+/// The same names in another order: the network would take each for another.
+pub fn check_order(model: &[String], data: &[String]) -> anyhow::Result<()> {
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
+        names.sort();
+        names
+    };
+    anyhow::ensure!(
+        model == data || sorted(model) != sorted(data),
+        "the data set has the channels {}, expected is the model's order: {}",
+        data.join(", "),
+        model.join(", ")
+    );
+    Ok(())
 }
 
 /// Scores `cases` by either convention.
@@ -48,14 +71,15 @@ pub fn score_cases(
 ) -> anyhow::Result<Vec<CaseScores>> {
     let labels = predictor.labels().iter();
     let labels: Vec<u8> = labels.map(|label| label.value).collect();
-    score_each(cases, |volume, reference| {
-        let scored = predictor.score(volume)?;
+    score_each(cases, predictor.channels(), |case| {
+        let scored = predictor.score(&case.channels)?;
+        let (first, reference) = (&case.channels[0], &case.reference);
         Ok(match convention {
             Convention::Native => {
                 let prediction = LabelMap {
                     labels: scored.on_file_grid()?,
-                    shape: volume.shape,
-                    affine: volume.affine,
+                    shape: first.shape,
+                    affine: first.affine,
                 };
                 evaluate_case(&prediction, reference, &labels)?
             }
@@ -70,37 +94,21 @@ pub fn score_cases(
 /// Scan and reference of a case.
 ///
 /// # Errors
-/// A file that cannot be read, or another shape than the scan's, by name.
-pub fn read_case(case: &CaseFiles) -> anyhow::Result<(Volume, LabelMap)> {
-    let read = |path: &Path| -> anyhow::Result<NiftiImage> {
-        let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-        NiftiImage::parse(&bytes).with_context(|| path.display().to_string())
-    };
-    let name = |path: &Path| format!("in {}", path.display());
-    let volume = read(&case.image)?.volume();
-    let volume = volume.with_context(|| name(&case.image))?;
-    let reference = read(&case.label)?.label_map();
-    let reference = reference.with_context(|| name(&case.label))?;
-    anyhow::ensure!(
-        volume.shape == reference.shape,
-        "{} has {:?} voxels (z, y, x), its image {:?}",
-        case.label.display(),
-        reference.shape,
-        volume.shape
-    );
-    Ok((volume, reference))
+/// Files that cannot be read, are not the channels of these names, or lie on different grids, by name.
+pub fn read_case(case: &CaseFiles, channels: &[String]) -> anyhow::Result<RawCase> {
+    RawCase::read(case, channels).map_err(|problems| anyhow::anyhow!(problems.join("\n")))
 }
 
 fn score_each(
     cases: &[CaseFiles],
-    mut score: impl FnMut(&Volume, &LabelMap) -> anyhow::Result<Vec<LabelScore>>,
+    channels: &[String],
+    mut score: impl FnMut(&RawCase) -> anyhow::Result<Vec<LabelScore>>,
 ) -> anyhow::Result<Vec<CaseScores>> {
     let mut scores = Vec::with_capacity(cases.len());
     for (number, case) in cases.iter().enumerate() {
         eprint!("\rscoring case {} of {}", number + 1, cases.len());
-        let (volume, reference) = read_case(case)?;
-        let labels = score(&volume, &reference)
-            .with_context(|| format!("scoring {}", case.image.display()))?;
+        let labels = score(&read_case(case, channels)?)
+            .with_context(|| format!("scoring {}", case.images[0].display()))?;
         scores.push(CaseScores::new(case.name.clone(), labels));
     }
     eprintln!();
@@ -132,4 +140,23 @@ pub fn held_out(Split { every, fold }: Split) -> String {
         fold => format!("number {}", fold + 1),
     };
     format!("one case in {every}, in sorted order from {from}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_in_another_order_are_refused() {
+        let names = |names: [&str; 2]| names.map(str::to_owned);
+        let check = |model, data| check_order(&names(model), &names(data));
+        assert!(check(["T1", "T2"], ["T1", "T2"]).is_ok());
+        // What they are called may differ.
+        assert!(check(["T1", "T2"], ["t1w", "t2w"]).is_ok());
+        let error = check(["T1", "T2"], ["T2", "T1"]).unwrap_err().to_string();
+        assert!(
+            error.contains("T2, T1, expected is the model's order: T1, T2"),
+            "{error}"
+        );
+    }
 }

@@ -25,6 +25,10 @@ pub struct ModelManifest {
     pub version: String,
     /// What kind of scan the model was trained on, such as "T1-weighted MR".
     pub modality: String,
+    /// Names of the scan's channels, in the order in which the network takes them; a model of one channel need not
+    /// name it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<String>,
     /// All labels, background (value 0) first.
     pub labels: Vec<Label>,
     /// How a scan becomes the network's input.
@@ -168,6 +172,18 @@ pub enum ManifestError {
         /// Number of classes.
         classes: usize,
     },
+    /// Channels and network disagree.
+    #[error(
+        "manifest names the channels {channels:?}, its network has {in_channels} input channels for {neighbours} neighbouring slices on either side"
+    )]
+    Channels {
+        /// Names of the channels.
+        channels: Vec<String>,
+        /// Of the patch embedding.
+        in_channels: usize,
+        /// On either side.
+        neighbours: usize,
+    },
     /// A window edge or overlap that cannot work.
     #[error(
         "window {window:?} with overlap {overlap} is not usable: edges must be positive and overlap within 0 … 0.9"
@@ -198,6 +214,15 @@ impl ModelManifest {
                 classes: manifest.architecture.num_classes,
             });
         }
+        let network = &manifest.architecture;
+        let slices = 2 * network.num_neighbours + 1;
+        if network.vit.in_channels != slices * manifest.channels.len().max(1) {
+            return Err(ManifestError::Channels {
+                in_channels: network.vit.in_channels,
+                neighbours: network.num_neighbours,
+                channels: manifest.channels,
+            });
+        }
         let Self {
             window, overlap, ..
         } = manifest;
@@ -205,5 +230,14 @@ impl ModelManifest {
             return Err(ManifestError::Window { window, overlap });
         }
         Ok(manifest)
+    }
+
+    /// Names of the channels of a scan, at least one: where the manifest names none, the kind of scan.
+    pub fn channel_names(&self) -> Vec<String> {
+        if self.channels.is_empty() {
+            vec![self.modality.clone()]
+        } else {
+            self.channels.clone()
+        }
     }
 }

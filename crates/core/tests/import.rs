@@ -450,7 +450,7 @@ fn our_own_transformer_is_taken_from_stage_1() {
     stage1.insert("head.classifier.weight".into(), filled("w", &[16, 3]));
     stage1.insert("head.classifier.bias".into(), filled("b", &[3]));
     let stage1 = checkpoint(&stage1);
-    let (identity, tensors) = transformer(&stage1, &config(), Folding::Mean).unwrap();
+    let (identity, tensors) = transformer(&stage1, &config(), 1, Folding::Mean).unwrap();
     assert_eq!(identity.source, Source::DinoMed3d);
     assert_eq!(tensors, ours);
 }
@@ -499,7 +499,7 @@ fn folded_weights_see_what_they_should() {
     let colour = vit(&config(), whole(&checkpoint).unwrap().1);
     let folded = |folding, channels| {
         let config = config().with_in_channels(channels);
-        let (_, tensors) = transformer(&checkpoint, &config, folding).unwrap();
+        let (_, tensors) = transformer(&checkpoint, &config, 1, folding).unwrap();
         vit(&config, tensors)
     };
     let volume = Tensor::<5>::random([1, 1, 4, 32, 16], Distribution::Normal(0.0, 1.0), &device);
@@ -531,8 +531,16 @@ fn folded_weights_see_what_they_should() {
             features(&colour, grey.clone().narrow(0, 0, 1).repeat_dim(0, 4)),
         );
     }
+    // Of two channels that are the same scan, the sum is as large as that of one.
+    let two = config().with_in_channels(6);
+    let (_, tensors) = transformer(&checkpoint, &two, 2, Folding::Rgb).unwrap();
+    let images = stack_neighbours(volume.clone().repeat_dim(1, 2), 1, EndSlices::Repeat);
+    alike(
+        features(&vit(&two, tensors), images),
+        features(&colour, stack_neighbours(volume, 1, EndSlices::Repeat)),
+    );
     let five = config().with_in_channels(5);
-    let error = transformer(&checkpoint, &five, Folding::Rgb)
+    let error = transformer(&checkpoint, &five, 1, Folding::Rgb)
         .unwrap_err()
         .to_string();
     assert!(

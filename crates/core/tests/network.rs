@@ -35,11 +35,10 @@ fn volume(shape: [usize; 5], device: &Device) -> Tensor<5> {
 #[test]
 fn one_slice_and_odd_sizes_give_one_score_per_voxel() {
     let device = Device::flex();
-    let without_detail = DetailConfig::new().with_blocks([0, 0, 0]);
     for config in [
         small(Adaptation::InBlock(Adapter3dConfig::new())),
-        small(Adaptation::None).with_detail(without_detail),
-        small(Adaptation::None).with_detail(with_full_size()),
+        with_detail(DetailConfig::new().with_blocks([0, 0, 0])),
+        with_detail(with_full_size()),
         paper(),
     ] {
         let network = config.init(&device);
@@ -49,6 +48,13 @@ fn one_slice_and_odd_sizes_give_one_score_per_voxel() {
             assert_eq!(logits.dims(), [batch, 3, depth, height, width]);
             assert!(logits.into_data().iter::<f32>().all(f32::is_finite));
         }
+    }
+}
+
+fn with_detail(detail: DetailConfig) -> DinoMed3dConfig {
+    DinoMed3dConfig {
+        detail,
+        ..small(Adaptation::None)
     }
 }
 
@@ -64,7 +70,7 @@ fn a_fresh_refinement_at_full_size_changes_nothing() {
     let device = Device::flex();
     let config = small(Adaptation::None);
     let without = config.init(&device);
-    let with = config.with_detail(with_full_size()).init(&device);
+    let with = with_detail(with_full_size()).init(&device);
     let mut tensors = named_tensors(&with);
     tensors.retain(|name, _| name.contains(".full."));
     assert!(tensors.len() >= 8, "{:?}", tensors.keys());

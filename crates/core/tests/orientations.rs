@@ -107,7 +107,7 @@ fn all_48_orders_give_one_model_grid_and_one_label_map_in_the_world() {
         for model in ["RAS", "PSL"] {
             for spacing_mm in [None, Some([1.0, 1.3, 3.1])] {
                 let settings = preprocessing(model, spacing_mm);
-                let expected = settings.apply(&source).unwrap();
+                let expected = settings.apply(std::slice::from_ref(&source)).unwrap();
                 let scores = scores(expected.shape, 4);
                 let labels = expected.grid.scores_to_labels(&scores, 4).unwrap();
                 let on_model = expected.grid.labels_to_model(&labels);
@@ -127,7 +127,7 @@ fn all_48_orders_give_one_model_grid_and_one_label_map_in_the_world() {
                         assert!((a - b).abs() < 1e-9);
                     }
 
-                    let found = settings.apply(&stored).unwrap();
+                    let found = settings.apply(std::slice::from_ref(&stored)).unwrap();
                     assert_eq!(found.shape, expected.shape, "{order}");
                     assert_eq!(
                         found.grid.spacing_mm(),
@@ -150,7 +150,7 @@ fn all_48_orders_give_one_model_grid_and_one_label_map_in_the_world() {
 fn label_maps_of_all_48_orders_keep_their_place() {
     let source = source(true);
     let settings = preprocessing("RAS", Some([2.0; 3]));
-    let grid = settings.apply(&source).unwrap().grid;
+    let grid = settings.apply(std::slice::from_ref(&source)).unwrap().grid;
     let scores = scores(grid.shape(), 3);
     let expected = grid.scores_to_labels(&scores, 3).unwrap();
     for order in Orientation::all() {
@@ -160,7 +160,7 @@ fn label_maps_of_all_48_orders_keep_their_place() {
             let image = NiftiImage::parse(&file).unwrap();
             let volume = image.volume().unwrap();
             assert_eq!(volume.voxels, stored.voxels);
-            let grid = settings.apply(&volume).unwrap().grid;
+            let grid = settings.apply(std::slice::from_ref(&volume)).unwrap().grid;
             let labels = grid.scores_to_labels(&scores, 3).unwrap();
             let bytes = image.encode_label_map(&labels, "labels").unwrap();
             for (from, to) in [(40, 56), (76, 108), (123, 124), (252, 328)] {
@@ -248,8 +248,8 @@ fn one_real_head_in_many_orders_is_one_head() {
         (image.volume().unwrap(), image)
     };
     let (head, _) = open("RAS");
-    let expected = settings.apply(&head).unwrap();
-    let expected_coarse = coarse.apply(&head).unwrap();
+    let expected = settings.apply(std::slice::from_ref(&head)).unwrap();
+    let expected_coarse = coarse.apply(std::slice::from_ref(&head)).unwrap();
     let scores = scores(expected_coarse.shape, 3);
     let labels = expected_coarse.grid.scores_to_labels(&scores, 3).unwrap();
     let to_head = head.affine.inverse().unwrap();
@@ -266,10 +266,10 @@ fn one_real_head_in_many_orders_is_one_head() {
             order.find(['L', 'R']).unwrap()
         );
 
-        let found = settings.apply(&volume).unwrap();
+        let found = settings.apply(std::slice::from_ref(&volume)).unwrap();
         assert_eq!(found.shape, expected.shape, "{order}");
         assert_eq!(found.voxels, expected.voxels, "{order}");
-        let found = coarse.apply(&volume).unwrap();
+        let found = coarse.apply(std::slice::from_ref(&volume)).unwrap();
         assert_eq!(found.voxels, expected_coarse.voxels, "{order}");
         let back = found.grid.scores_to_labels(&scores, 3).unwrap();
         let bytes = image.encode_label_map(&back, "").unwrap();

@@ -89,7 +89,9 @@ fn scan(shape: [usize; 3]) -> Volume {
 }
 
 fn segment(segmenter: &Segmenter, volume: &Volume) -> Result<Segmentation, InferError> {
-    pollster::block_on(segmenter.segment(volume, async |_| ControlFlow::Continue(())))
+    pollster::block_on(segmenter.segment(std::slice::from_ref(volume), async |_| {
+        ControlFlow::Continue(())
+    }))
 }
 
 /// The model's slices run along x, so 7 voxels make three windows of 4 with half an overlap: 0, 2, 3; in plane there are
@@ -98,10 +100,13 @@ fn segment(segmenter: &Segmenter, volume: &Volume) -> Result<Segmentation, Infer
 fn a_scan_larger_than_the_window_is_covered_and_progress_reaches_the_end() {
     let mut seen: Vec<Progress> = Vec::new();
     let volume = scan([20, 11, 7]);
-    let result = pollster::block_on(segmenter().segment(&volume, async |progress| {
-        seen.push(progress);
-        ControlFlow::Continue(())
-    }))
+    let result = pollster::block_on(segmenter().segment(
+        std::slice::from_ref(&volume),
+        async |progress| {
+            seen.push(progress);
+            ControlFlow::Continue(())
+        },
+    ))
     .unwrap();
     assert_eq!(result.shape, volume.shape);
     assert_eq!(result.labels.len(), volume.voxels.len());
@@ -123,7 +128,7 @@ fn a_scan_larger_than_the_window_is_covered_and_progress_reaches_the_end() {
 #[test]
 fn a_cancelled_run_stops_at_once() {
     let mut steps = 0;
-    let result = pollster::block_on(segmenter().segment(&scan([40, 40, 40]), async |_| {
+    let result = pollster::block_on(segmenter().segment(&[scan([40, 40, 40])], async |_| {
         steps += 1;
         if steps == 3 {
             ControlFlow::Break(())
@@ -141,6 +146,48 @@ fn a_scan_of_one_slice_or_one_voxel_row_is_segmented_too() {
         let result = segment(&segmenter(), &scan(shape)).unwrap();
         assert_eq!(result.labels.len(), shape.iter().product::<usize>());
     }
+}
+
+/// A model of two channels takes two, in its manifest's order; another number is refused by name.
+#[test]
+fn a_model_of_two_channels_takes_two() {
+    let (mut manifest, _) = model(|_| {});
+    manifest.channels = vec!["T1".into(), "T2".into()];
+    let error = ModelManifest::from_json(&serde_json::to_vec(&manifest).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("3 input channels"), "{error}");
+
+    manifest.architecture = architecture().with_image_channels(2);
+    let device = Device::flex();
+    let network = manifest.architecture.init(&device);
+    assert_eq!(network.image_channels(), 2);
+    manifest.check = pollster::block_on(answer(&network, CHECK_SHAPE, &device)).unwrap();
+    let weights = encode(&named_tensors(&network), Quantization::None).unwrap();
+    manifest.weights.sha256 = dinomed3d_core::infer::segmenter::hex(&Sha256::digest(&weights));
+    let manifest = ModelManifest::from_json(&serde_json::to_vec(&manifest).unwrap()).unwrap();
+    let segmenter = Segmenter::load(manifest, &weights, &device).unwrap();
+    let errors = pollster::block_on(segmenter.self_check()).unwrap();
+    assert!(errors.are_tolerable(), "{errors}");
+
+    let first = scan([20, 11, 7]);
+    let mut second = first.clone();
+    second.voxels.reverse();
+    let result = |channels: &[Volume]| {
+        let result = segmenter.segment(channels, async |_| ControlFlow::Continue(()));
+        pollster::block_on(result).map(|result| result.labels)
+    };
+    let labels = result(&[first.clone(), second.clone()]).unwrap();
+    assert_eq!(labels.len(), first.voxels.len());
+    assert_ne!(labels, result(&[second.clone(), first.clone()]).unwrap());
+    let error = result(std::slice::from_ref(&first))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("has 1 channels") && error.contains("2: T1, T2"),
+        "{error}"
+    );
+    second.shape = [11, 20, 7];
+    let error = result(&[first, second]).unwrap_err().to_string();
+    assert!(error.contains("[[20, 11, 7], [11, 20, 7]]"), "{error}");
 }
 
 /// Weights that are finite, but so large that the scores are not.

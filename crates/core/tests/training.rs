@@ -288,7 +288,7 @@ fn a_run_begins_with_the_transformer_it_is_given() {
     recipe.stage1.learning_rate = 1e-12;
     recipe.stage2.learning_rate = 1e-12;
     recipe.stage2.epochs = 1;
-    let config = recipe.architecture(2).unwrap().vit;
+    let config = recipe.architecture(2, 1).unwrap().vit;
     let start: NamedTensors = transformer_shapes(&config)
         .into_iter()
         .map(|(name, shape)| {
@@ -310,7 +310,7 @@ fn a_run_begins_with_the_transformer_it_is_given() {
 #[test]
 fn a_run_begins_with_a_network() {
     let mut recipe = recipe();
-    let network = recipe.architecture(2).unwrap().init(&Device::flex());
+    let network = recipe.architecture(2, 1).unwrap().init(&Device::flex());
     let start = named_tensors(&network);
     recipe.stage2.learning_rate = 1e-12;
     recipe.stage2.epochs = 1;
@@ -332,7 +332,7 @@ fn a_run_from_a_network_goes_on_without_it() {
     recipe.stage2.epochs = 2;
     recipe.stage2.learning_rate = 1e-12;
     let dataset = load(&data, &recipe.preprocessing);
-    let start = named_tensors(&recipe.architecture(2).unwrap().init(&Device::flex()));
+    let start = named_tensors(&recipe.architecture(2, 1).unwrap().init(&Device::flex()));
     let device = [Device::flex()];
     let trainer = Trainer::new(&recipe, &dataset, &device, &folder, false)
         .unwrap()
@@ -365,7 +365,7 @@ fn a_run_from_a_network_goes_on_without_it() {
 #[test]
 fn a_merged_network_goes_on_with_fresh_lora() {
     let mut recipe = recipe();
-    let mut config = recipe.architecture(2).unwrap();
+    let mut config = recipe.architecture(2, 1).unwrap();
     config.adaptation = Adaptation::None;
     let start = named_tensors(&config.init(&Device::flex()));
     config.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2));
@@ -409,10 +409,10 @@ fn a_recipe_that_can_not_work_is_refused() {
     ];
     for (name, spoil) in networks {
         let mut recipe = recipe();
-        let mut config = recipe.architecture(2).unwrap();
+        let mut config = recipe.architecture(2, 1).unwrap();
         spoil(&mut config);
         recipe.architecture = Some(Architecture::Config(Box::new(config)));
-        let error = recipe.architecture(2).unwrap_err().to_string();
+        let error = recipe.architecture(2, 1).unwrap_err().to_string();
         assert!(error.contains(name), "{name}: {error}");
     }
 }
@@ -422,7 +422,7 @@ fn a_recipe_that_can_not_work_is_refused() {
 fn lora_learns_beside_a_frozen_transformer() {
     let mut recipe = recipe();
     recipe.freeze_backbone = true;
-    let mut config = recipe.architecture(2).unwrap();
+    let mut config = recipe.architecture(2, 1).unwrap();
     config.adaptation = Adaptation::Lora(LoraConfig::new().with_rank(2));
     recipe.architecture = Some(Architecture::Config(Box::new(config)));
     let [stage1, stage2] = run("lora", &recipe, None);
@@ -454,10 +454,10 @@ fn a_recipe_names_its_network() {
         serde_json::from_value(json).map_err(|error| error.to_string())
     };
     let paper = with("paper-s".into()).unwrap();
-    assert_eq!(paper.architecture(4).unwrap().vit.embed_dim, 384);
+    assert_eq!(paper.architecture(4, 1).unwrap().vit.embed_dim, 384);
     let error = with("paper-xs".into())
         .unwrap()
-        .architecture(4)
+        .architecture(4, 1)
         .unwrap_err();
     assert!(error.to_string().contains("paper-s"), "{error}");
     let error = with(serde_json::json!({"num_classes": 2})).unwrap_err();
@@ -465,9 +465,71 @@ fn a_recipe_names_its_network() {
     let error = with(3.into()).unwrap_err();
     assert!(error.contains("name of a preset"), "{error}");
     assert!(
-        recipe().architecture(7).is_err(),
+        recipe().architecture(7, 1).is_err(),
         "a data set of other labels"
     );
+}
+
+/// A recipe that names its network takes the data set's channels; one that writes it out has to have them.
+#[test]
+fn the_network_takes_the_channels_of_the_data_set() {
+    let mut recipe = recipe();
+    let error = recipe.architecture(2, 4).unwrap_err().to_string();
+    assert!(
+        error.contains("in_channels is 3, expected is 12, for 1 neighbours and the 4 channels"),
+        "{error}"
+    );
+    for preset in [None, Some(Architecture::Preset("paper-s".into()))] {
+        recipe.architecture = preset;
+        let network = recipe.architecture(2, 4).unwrap();
+        assert_eq!((network.vit.in_channels, network.image_channels()), (12, 4));
+    }
+}
+
+/// Neither channel tells the box by itself: it is where the second is brighter than the first.
+#[test]
+fn a_run_of_two_channels_learns() {
+    let _guard = ONE_AT_A_TIME.lock();
+    let (data, folder) = (scratch("channels-data"), scratch("channels"));
+    write_data(&data);
+    for case in 0..5 {
+        let path = data.join(format!("image_{case}.nii.gz"));
+        let image = NiftiImage::parse(&std::fs::read(&path).unwrap()).unwrap();
+        let voxels: Vec<i16> = image.values().map(|value| value as i16).collect();
+        let mut file = header();
+        file[40..42].copy_from_slice(&4i16.to_le_bytes());
+        file[48..50].copy_from_slice(&2i16.to_le_bytes());
+        let ground = |place: usize| 40 * (place % 5) as i16;
+        for (place, _) in voxels.iter().enumerate() {
+            file.extend(ground(place).to_le_bytes());
+        }
+        for (place, value) in voxels.iter().enumerate() {
+            file.extend((value + ground(place)).to_le_bytes());
+        }
+        std::fs::write(path, gzip(&file)).unwrap();
+    }
+    let index = data.join("dataset.json");
+    let json = std::fs::read_to_string(&index).unwrap();
+    let json = json.replacen('{', r#"{"modality": {"0": "T1", "1": "T2"}, "#, 1);
+    std::fs::write(index, json).unwrap();
+
+    let mut recipe = recipe();
+    let config = recipe.architecture(2, 1).unwrap().with_image_channels(2);
+    recipe.architecture = Some(Architecture::Config(Box::new(config)));
+    let dataset = load(&data, &recipe.preprocessing);
+    assert_eq!(dataset.channels, ["T1", "T2"]);
+    let state = Trainer::new(&recipe, &dataset, &[Device::flex()], &folder, false)
+        .unwrap()
+        .run(|_| {})
+        .unwrap();
+    let losses: Vec<f32> = state.log.iter().map(|row| row.loss).collect();
+    assert!(losses[3] < losses[1], "stage 2 learns: {losses:?}");
+    let weights = decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();
+    assert_eq!(weights["vit.patch_embed.proj.weight"].shape, [16, 6, 8, 8]);
+    assert_eq!(weights["detail.stem.weight"].shape, [8, 8, 3, 3, 3]);
+    for folder in [data, folder] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub fn score_folds(
     let mut cases = Vec::with_capacity(index.cases.len());
     let mut labels = Vec::new();
     for fold in &folds {
-        let predictor = Predictor::of_run(&fold.run, &index.labels, device)?;
+        let predictor = Predictor::of_run(&fold.run, &index, device)?;
         eprintln!("fold {} of {}", fold.number, folds.len());
         let scores = score_cases(&predictor, &fold.held_out, convention)?;
         cases.extend(scores.into_iter().map(|case| CaseScores {
@@ -125,7 +125,7 @@ mod tests {
     fn cases(names: &[&str]) -> Vec<CaseFiles> {
         let case = |name: &&str| CaseFiles {
             name: (*name).to_owned(),
-            image: PathBuf::new(),
+            images: Vec::new(),
             label: PathBuf::new(),
         };
         names.iter().map(case).collect()

@@ -10,7 +10,7 @@ mod table;
 
 use crate::predictor::Predictor;
 use crate::segment::{load_model, read_manifest};
-use crate::validation::{score_cases, score_model};
+use crate::validation::{check_order, score_cases, score_model};
 use anyhow::{Context, bail, ensure};
 use convention::{Convention, score_as_paper};
 use dinomed3d_core::atomic_file::write_whole;
@@ -40,7 +40,7 @@ pub struct Args {
     /// Folder of a cross-validation: runs fold-1 to fold-N, each of which segments the cases that it held out.
     #[arg(long, value_name = "DIR", requires = "data")]
     folds: Option<PathBuf>,
-    /// Data set in the layout of the Medical Segmentation Decathlon.
+    /// Data set in the layout of the Medical Segmentation Decathlon or of nnU-Net v2.
     #[arg(long, value_name = "DIR", requires = "network")]
     data: Option<PathBuf>,
     /// Which cases validate: every n-th in sorted order.
@@ -168,7 +168,9 @@ fn score_folder(
         }
         Convention::Paper => {
             let predictor = Predictor::of_model(model, device)?;
-            let (_, cases) = DatasetIndex::read(data)?.split(split);
+            let index = DatasetIndex::read(data)?;
+            check_order(predictor.channels(), &index.channels)?;
+            let (_, cases) = index.split(split);
             let cases = score_cases(&predictor, &cases, convention)?;
             Ok((cases, predictor.labels().to_vec()))
         }

@@ -62,7 +62,7 @@ pub fn report_run(run: &Path, data: &Path, device: &str) -> anyhow::Result<Evalu
     let split = recipe.split();
     split.check()?;
     let index = DatasetIndex::read(data)?;
-    let predictor = Predictor::of_run(run, &index.labels, device)?;
+    let predictor = Predictor::of_run(run, &index, device)?;
     let (_, cases) = index.split(split);
     let scores = score_cases(&predictor, &cases, Convention::Native)?;
     let evaluation = Evaluation::of(scores, predictor.labels().to_vec(), Convention::Native)?;
@@ -71,7 +71,7 @@ pub fn report_run(run: &Path, data: &Path, device: &str) -> anyhow::Result<Evalu
     Ok(evaluation)
 }
 
-/// Segments the worst cases once more and draws them; so no label map waits in memory for being one of them.
+/// Segments the worst cases once more and draws them, of several channels the first; so no label map waits in memory for being one of them.
 fn draw_worst(
     predictor: &Predictor,
     recipe: &Recipe,
@@ -83,13 +83,14 @@ fn draw_worst(
         .map(|scores| {
             let files = cases.iter().find(|files| files.name == scores.case);
             let files = files.expect("a case that was scored");
-            let (volume, reference) = read_case(files)?;
-            let drawing = || format!("drawing {}", files.image.display());
-            let prediction = predictor.score(&volume).and_then(|s| s.on_file_grid());
+            let case = read_case(files, predictor.channels())?;
+            let drawing = || format!("drawing {}", files.images[0].display());
+            let prediction = predictor.score(&case.channels);
+            let prediction = prediction.and_then(|scored| scored.on_file_grid());
             let slices = slices::worst_slices(
-                &volume,
+                &case.channels[0],
                 &prediction.with_context(drawing)?,
-                &reference.labels,
+                &case.reference.labels,
                 &recipe.preprocessing.intensity,
             );
             Ok(DrawnCase {

@@ -82,7 +82,7 @@ pub fn worst_slices(
         spacing_mm: None,
         intensity: intensity.clone(),
     };
-    let prepared = preprocessing.apply(volume)?;
+    let prepared = preprocessing.apply(std::slice::from_ref(volume))?;
     let grid: &ModelGrid = &prepared.grid;
     let turned = Turned {
         voxels: prepared.voxels,

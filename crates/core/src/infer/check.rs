@@ -13,23 +13,26 @@ pub const CHECK_SHAPE: [usize; 3] = [4, 16, 16];
 /// Largest relative error at which a device is trusted.
 pub const TOLERANCE: f32 = 1e-3;
 
-/// The built-in input: smooth waves, the same on every machine.
+/// The built-in input: smooth waves, the same on every machine, shifted from channel to channel.
 ///
 /// # Shapes
-/// returns: `[1, 1, slice, row, column]`
-pub fn check_input(shape: [usize; 3], device: &Device) -> Tensor<5> {
+/// returns: `[1, channel, slice, row, column]`
+pub fn check_input(num_channels: usize, shape: [usize; 3], device: &Device) -> Tensor<5> {
     let [depth, height, width] = shape;
-    let mut values = Vec::with_capacity(depth * height * width);
-    for z in 0..depth {
-        for y in 0..height {
-            for x in 0..width {
-                let phase = 0.7 * z as f64 + 0.31 * y as f64 + 0.53 * x as f64;
-                values.push((phase.sin() + 0.5 * (0.17 * (x * y) as f64).cos()) as f32);
+    let mut values = Vec::with_capacity(num_channels * depth * height * width);
+    for channel in 0..num_channels {
+        for z in 0..depth {
+            for y in 0..height {
+                for x in 0..width {
+                    let phase = 0.7 * z as f64 + 0.31 * y as f64 + 0.53 * x as f64;
+                    let phase = phase + 1.1 * channel as f64;
+                    values.push((phase.sin() + 0.5 * (0.17 * (x * y) as f64).cos()) as f32);
+                }
             }
         }
     }
     Tensor::from_data(
-        TensorData::new(values, [1, 1, depth, height, width]),
+        TensorData::new(values, [1, num_channels, depth, height, width]),
         device,
     )
 }
@@ -43,7 +46,7 @@ pub async fn answer(
     shape: [usize; 3],
     device: &Device,
 ) -> Result<SelfCheck, InferError> {
-    let mut pass = model.start(check_input(shape, device));
+    let mut pass = model.start(check_input(model.image_channels(), shape, device));
     pass.step();
     let first_block = read(pass.tokens().flatten::<1>(0, 2)).await?;
     while pass.remaining() > 0 {

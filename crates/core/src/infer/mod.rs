@@ -32,6 +32,18 @@ pub enum InferError {
         /// Of so many.
         windows: usize,
     },
+    /// Another number of channels than the model was trained on.
+    #[error(
+        "the scan has {found} channels, this model expects {}: {}",
+        expected.len(),
+        expected.join(", ")
+    )]
+    Channels {
+        /// Given.
+        found: usize,
+        /// Names of those that the model takes, in order.
+        expected: Vec<String>,
+    },
     /// The scan could not be prepared, or its label map not brought back.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),

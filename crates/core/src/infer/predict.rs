@@ -16,13 +16,13 @@ pub struct Windowing {
     pub blending: Blending,
 }
 
-/// Scores every window of a prepared volume (`[slice, row, column]`) with `score` and blends the
-/// logits.
+/// Scores every window of a prepared volume (`[channel, slice, row, column]`; `shape` is that of a
+/// channel) with `score` and blends the logits.
 ///
 /// Every window has the same shape; a volume smaller than the window lies in its middle, with
 /// zeros (the mean intensity) around it. So a device compiles its programs once, and training
-/// and inference see the same borders. `score` is given a window `[1, 1, slice, row, column]`,
-/// its number from 1 and how many there are; it returns logits, flattened.
+/// and inference see the same borders. `score` is given a window `[1, channel, slice, row,
+/// column]`, its number from 1 and how many there are; it returns logits, flattened.
 ///
 /// # Shapes
 /// returns: logits `[class, slice, row, column]` of the volume, flattened
@@ -47,6 +47,13 @@ pub async fn predict(
     let margin: [usize; 3] =
         std::array::from_fn(|axis| window[axis].saturating_sub(shape[axis]) / 2);
     let windows = starts.iter().map(Vec::len).product::<usize>();
+    let channel_voxels = shape.iter().product::<usize>();
+    let num_channels = voxels.len() / channel_voxels;
+    assert_eq!(
+        voxels.len(),
+        num_channels * channel_voxels,
+        "values of whole channels of shape {shape:?}"
+    );
     let mut scores = ScoreVolume::new(shape, num_classes, window, blending);
     let mut number = 0;
     for &z in &starts[0] {
@@ -54,9 +61,13 @@ pub async fn predict(
             for &x in &starts[2] {
                 let start = [z, y, x];
                 number += 1;
-                let input = cut_window(voxels, shape, start, margin, window);
+                let input: Vec<f32> = voxels
+                    .chunks_exact(channel_voxels)
+                    .flat_map(|channel| cut_window(channel, shape, start, margin, window))
+                    .collect();
                 let [d, h, w] = window;
-                let input = Tensor::from_data(TensorData::new(input, [1, 1, d, h, w]), device);
+                let input = TensorData::new(input, [1, num_channels, d, h, w]);
+                let input = Tensor::from_data(input, device);
                 let logits = score(input, number, windows).await?;
                 if !scores.add(&logits, start, margin) {
                     return Err(InferError::NotFinite {
@@ -79,7 +90,7 @@ pub(crate) async fn read(tensor: Tensor<1>) -> Result<Vec<f32>, InferError> {
     Ok(data.iter::<f32>().collect())
 }
 
-/// The voxels of a window, zero where it hangs over the volume.
+/// A channel's voxels of a window, zero where it hangs over the volume.
 ///
 /// # Shapes
 /// returns: `[slice, row, column]` of the window, flattened

@@ -89,19 +89,27 @@ impl Segmenter {
         Ok(CheckErrors::between(&found, expected))
     }
 
-    /// Segments a scan. `progress` is awaited after every step of the network;
+    /// Segments a scan, given the channels that the manifest names, in order and on one grid. `progress` is awaited after every step of the network;
     /// [`ControlFlow::Break`] cancels.
     ///
     /// # Errors
-    /// [`InferError::Preprocess`] for a scan that cannot be prepared (empty, constant),
+    /// [`InferError::Channels`] for another number of channels, [`InferError::Preprocess`] for a
+    /// scan that cannot be prepared (empty, constant),
     /// [`InferError::Cancelled`], [`InferError::NotFinite`], [`InferError::Device`].
     pub async fn segment(
         &self,
-        volume: &Volume,
+        channels: &[Volume],
         mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Segmentation, InferError> {
         let manifest = &self.manifest;
-        let prepared = manifest.preprocessing.apply(volume)?;
+        let expected = manifest.channel_names();
+        if channels.len() != expected.len() {
+            return Err(InferError::Channels {
+                found: channels.len(),
+                expected,
+            });
+        }
+        let prepared = manifest.preprocessing.apply(channels)?;
         let mut windows = 0;
         let scores = predict(
             manifest.labels.len(),
@@ -143,7 +151,7 @@ impl Segmenter {
         }
         Ok(Segmentation {
             labels,
-            shape: volume.shape,
+            shape: channels[0].shape,
             warnings,
             windows,
         })

@@ -1,9 +1,11 @@
 //! How well a label map agrees with its reference: overlap, surface distances in mm, volumes in mL.
 
 mod dice;
+mod quantile;
 mod surface;
 
 pub use dice::dice;
+pub use quantile::quantile;
 pub use surface::SurfaceDistances;
 
 use serde::Serialize;
@@ -102,34 +104,10 @@ fn check_grids(prediction: &LabelMap, reference: &LabelMap) -> Result<(), Metric
             reference: reference.shape,
         });
     }
-    // Tools round affines differently, so corners are compared, in the world, not numbers one by one.
-    let last = reference.shape.map(|edge| edge.saturating_sub(1) as f64);
-    let apart_mm = (0..8u8)
-        .map(|corner| {
-            let at = |axis: usize| {
-                if corner >> axis & 1 == 0 {
-                    0.0
-                } else {
-                    last[2 - axis]
-                }
-            };
-            let voxel = [at(0), at(1), at(2)];
-            let (p, r) = (
-                prediction.affine.apply(voxel),
-                reference.affine.apply(voxel),
-            );
-            (0..3).map(|a| (p[a] - r[a]).powi(2)).sum::<f64>().sqrt()
-        })
-        .fold(
-            0.0,
-            |most: f64, d| if d > most || d.is_nan() { d } else { most },
-        );
-    let smallest = reference
+    let apart_mm = prediction
         .affine
-        .spacing_mm()
-        .into_iter()
-        .fold(f64::INFINITY, f64::min);
-    let allowed_mm = 0.01 * smallest;
+        .corners_apart_mm(&reference.affine, reference.shape);
+    let allowed_mm = reference.affine.tolerance_mm();
     // Not a number is not near.
     if apart_mm.is_nan() || apart_mm > allowed_mm {
         let rows = |Affine([x, y, z, _]): Affine| Box::new([x, y, z]);

@@ -148,8 +148,9 @@ pub struct FullSize {
 pub struct DetailFeatures(pub Vec<Tensor<5>>);
 
 impl DetailConfig {
-    /// Fresh weights; nothing where the settings have no blocks.
-    pub fn init(&self, device: &Device) -> Option<DetailStream> {
+    /// Fresh weights for scans of `image_channels` channels; nothing where the settings have no
+    /// blocks.
+    pub fn init(&self, image_channels: usize, device: &Device) -> Option<DetailStream> {
         if self.channels().is_empty() {
             return None;
         }
@@ -173,14 +174,19 @@ impl DetailConfig {
             .collect();
         let full = self.full_channels.filter(|_| starts_at_half_size);
         Some(DetailStream {
-            stem: conv3(if starts_at_half_size { 4 } else { 1 }, base, 1, device),
+            stem: conv3(
+                image_channels * if starts_at_half_size { 4 } else { 1 },
+                base,
+                1,
+                device,
+            ),
             stem_norm: instance_norm(base, device),
             levels,
             project: self
                 .out_channels
                 .map(|out| Pointwise::init(channels, out, true, device)),
             full: full.map(|channels| FullSize {
-                conv: conv3(1, channels, 1, device),
+                conv: conv3(image_channels, channels, 1, device),
                 norm: instance_norm(channels, device),
             }),
             starts_at_half_size,
@@ -190,7 +196,7 @@ impl DetailConfig {
 
 impl DetailStream {
     /// # Shapes
-    /// - `volume`: `[batch, 1, slice, row, column]`, rows and columns multiples of four
+    /// - `volume`: `[batch, channel, slice, row, column]`, rows and columns multiples of four
     pub fn forward(&self, volume: Tensor<5>) -> DetailFeatures {
         let mut features = Vec::with_capacity(self.levels.len() + 1);
         if let Some(full) = &self.full {

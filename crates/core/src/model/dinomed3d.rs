@@ -35,20 +35,40 @@ pub struct DinoMed3dConfig {
 }
 
 impl DinoMed3dConfig {
+    /// Channels of the scans that it takes: each brings a slice and its neighbours to the transformer.
+    pub fn image_channels(&self) -> usize {
+        self.vit.in_channels / self.channels_per_image()
+    }
+
+    /// The same network for scans of `count` channels.
+    pub fn with_image_channels(mut self, count: usize) -> Self {
+        self.vit.in_channels = count * self.channels_per_image();
+        self
+    }
+
+    fn channels_per_image(&self) -> usize {
+        2 * self.num_neighbours + 1
+    }
+
     /// Fresh weights.
     ///
     /// # Panics
-    /// If the transformer's input channels do not match the number of neighbours.
+    /// If the transformer's input channels are not those of whole scans with their neighbours.
     pub fn init(&self, device: &Device) -> DinoMed3d {
-        assert_eq!(
+        assert!(
+            self.vit.in_channels > 0
+                && self
+                    .vit
+                    .in_channels
+                    .is_multiple_of(self.channels_per_image()),
+            "{} channels of the patch embedding for {} neighbours: expected is a multiple of {}",
             self.vit.in_channels,
-            2 * self.num_neighbours + 1,
-            "channels of the patch embedding for {} neighbours",
-            self.num_neighbours
+            self.num_neighbours,
+            self.channels_per_image()
         );
         DinoMed3d {
             vit: self.vit.init(&self.adaptation, device),
-            detail: self.detail.init(device),
+            detail: self.detail.init(self.image_channels(), device),
             decoder: self
                 .decoder
                 .init(&self.vit, self.num_classes, &self.detail, device),
@@ -80,7 +100,7 @@ impl DinoMed3d {
     /// Scores of every voxel.
     ///
     /// # Shapes
-    /// - `volume`: `[batch, 1, slice, row, column]`, any size
+    /// - `volume`: `[batch, channel, slice, row, column]`, any size
     /// - returns: logits `[batch, class, slice, row, column]`
     pub fn forward(&self, volume: Tensor<5>) -> Tensor<5> {
         let mut pass = self.start(volume);
@@ -94,7 +114,7 @@ impl DinoMed3d {
     /// and be cancelled between two steps.
     ///
     /// # Shapes
-    /// - `volume`: `[batch, 1, slice, row, column]`, any size
+    /// - `volume`: `[batch, channel, slice, row, column]`, any size
     pub fn start(&self, volume: Tensor<5>) -> ForwardPass<'_> {
         let [batch, _, _, height, width] = volume.dims();
         let volume = pad_to_patches(volume, self.patch_size);
@@ -109,6 +129,11 @@ impl DinoMed3d {
             detail: None,
             logits: None,
         }
+    }
+
+    /// Channels of the scans that it takes.
+    pub fn image_channels(&self) -> usize {
+        self.vit.in_channels() / (2 * self.num_neighbours + 1)
     }
 
     /// The decoder.

@@ -68,7 +68,7 @@ impl SliceSegmenter {
     /// Segments every slice by itself.
     ///
     /// # Shapes
-    /// - `volume`: `[batch, 1, slice, row, column]`
+    /// - `volume`: `[batch, channel, slice, row, column]`
     /// - returns: logits `[batch, class, slice, row, column]`
     pub fn forward(&self, volume: Tensor<5>) -> Tensor<5> {
         let [batch, _, _, height, width] = volume.dims();

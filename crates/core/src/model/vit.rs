@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor};
 /// Settings of a [`VisionTransformer`].
 #[derive(Config, Debug)]
 pub struct VitConfig {
-    /// Channels of an image: a slice and its neighbours.
+    /// Channels of an image: a slice and its neighbours, for each channel of the scan.
     #[config(default = 3)]
     pub in_channels: usize,
     /// Edge of a square patch, in pixels.
@@ -155,6 +155,11 @@ pub struct NormedTokens {
 }
 
 impl VisionTransformer {
+    /// Channels of the images that it takes.
+    pub fn in_channels(&self) -> usize {
+        self.patch_embed.proj.weight.dims()[1]
+    }
+
     /// Embeds the slices of a batch of volumes.
     ///
     /// # Shapes

@@ -7,10 +7,12 @@
 mod grid;
 mod normalize;
 mod resample;
+mod spacing;
 
 pub use grid::ModelGrid;
 #[cfg(feature = "train")]
 pub(crate) use resample::AxisWeights;
+pub use spacing::Spacing;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +25,12 @@ pub struct Preprocessing {
     /// Towards which side slices, rows and columns of the model grid run: `RAS` = slices to the right, rows to
     /// anterior, columns to superior.
     pub orientation: Orientation,
-    /// Edges of a model voxel in mm, `[slice, row, column]`; none keeps the scan's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Edges of a model voxel in mm, `[slice, row, column]`; none, or `"own"` in a file, keeps the scan's own.
+    #[serde(
+        default,
+        deserialize_with = "spacing::read",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub spacing_mm: Option<[f64; 3]>,
     /// What happens to the values.
     pub intensity: Intensity,
@@ -63,8 +69,10 @@ pub enum Intensity {
 /// A scan on the model grid, ready for the network.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    /// Normalised values, `[slice, row, column]`.
+    /// Normalised values, `[channel, slice, row, column]`.
     pub voxels: Vec<f32>,
+    /// Channels of the scan.
+    pub num_channels: usize,
     /// Voxels along `[slice, row, column]`.
     pub shape: [usize; 3],
     /// The way back to the scan's own grid.
@@ -88,6 +96,22 @@ pub enum PreprocessError {
         expected: usize,
         /// Values given.
         got: usize,
+    },
+    /// A scan without channels, or channels of different shapes.
+    #[error(
+        "the scan's channels have the shapes (z, y, x) {shapes:?}, expected is one shape for all of them"
+    )]
+    Channels {
+        /// `[z, y, x]` of each.
+        shapes: Vec<[usize; 3]>,
+    },
+    /// Of several channels, one can't be prepared.
+    #[error("channel {number}: {source}")]
+    Channel {
+        /// From 1.
+        number: usize,
+        /// Why.
+        source: Box<PreprocessError>,
     },
     /// The affine does not say where voxels are.
     #[error(
@@ -154,14 +178,46 @@ pub enum PreprocessError {
 }
 
 impl Preprocessing {
-    /// Brings a scan onto the model grid and its values to the model's scale.
+    /// Brings the channels of a scan onto the model grid and the values of each, by itself, to the model's scale.
     ///
-    /// Voxels that are not finite count as the lowest finite value.
+    /// Voxels that are not finite count as the lowest finite value. The grid is the first channel's.
     ///
     /// # Errors
-    /// A volume that is empty, constant or nowhere finite; an unusable affine or setting.
-    pub fn apply(&self, volume: &Volume) -> Result<Prepared, PreprocessError> {
-        let grid = self.grid(volume.shape, &volume.affine)?;
+    /// A channel that is empty, constant or nowhere finite; channels of different shapes; an unusable affine or setting.
+    pub fn apply(&self, channels: &[Volume]) -> Result<Prepared, PreprocessError> {
+        let shapes = || channels.iter().map(|channel| channel.shape);
+        let Some(first) = channels
+            .first()
+            .filter(|first| shapes().all(|shape| shape == first.shape))
+        else {
+            return Err(PreprocessError::Channels {
+                shapes: shapes().collect(),
+            });
+        };
+        let grid = self.grid(first.shape, &first.affine)?;
+        let mut prepared = Prepared {
+            voxels: Vec::new(),
+            num_channels: channels.len(),
+            shape: grid.shape(),
+            grid,
+        };
+        if let [channel] = channels {
+            prepared.voxels = self.apply_to_one(channel, &prepared.grid)?;
+            return Ok(prepared);
+        }
+        for (place, channel) in channels.iter().enumerate() {
+            let voxels = self.apply_to_one(channel, &prepared.grid);
+            prepared
+                .voxels
+                .extend(voxels.map_err(|error| PreprocessError::Channel {
+                    number: place + 1,
+                    source: Box::new(error),
+                })?);
+        }
+        Ok(prepared)
+    }
+
+    fn apply_to_one(&self, volume: &Volume, grid: &ModelGrid) -> Result<Vec<f32>, PreprocessError> {
         let expected = volume.shape.iter().product();
         if volume.voxels.len() != expected {
             return Err(PreprocessError::Count {
@@ -171,11 +227,7 @@ impl Preprocessing {
         }
         let mut voxels = grid.orient(&volume.voxels);
         self.intensity.normalize(&mut voxels)?;
-        Ok(Prepared {
-            voxels: grid.resample(voxels),
-            shape: grid.shape(),
-            grid,
-        })
+        Ok(grid.resample(voxels))
     }
 
     /// The model grid of a scan of this shape (`[z, y, x]`) and affine.

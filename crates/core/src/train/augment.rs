@@ -6,10 +6,10 @@ use super::recipe::Augmentation;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// A window and its labels, both `[slice, row, column]`, flattened.
+/// A window and its labels, `[slice, row, column]`, flattened.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Normalised intensities.
+    /// Normalised intensities, `[channel, slice, row, column]`.
     pub voxels: Vec<f32>,
     /// Class of each voxel.
     pub labels: Vec<u8>,
@@ -74,14 +74,24 @@ impl Sampler {
 
         let mut matrix = diagonal([1.0; 3]);
         if rng.random_bool(f64::from(settings.affine)) {
-            let angles: [f32; 3] =
+            let mut angles: [f32; 3] =
                 std::array::from_fn(|_| symmetric(&mut rng, settings.rotation_deg).to_radians());
             let scale = rng.random_range(settings.scale[0]..=settings.scale[1]);
-            matrix = multiply(rotation(angles), diagonal([1.0 / scale; 3]));
+            let mut scales = [1.0 / scale; 3];
+            if settings.in_plane {
+                (angles[1], angles[2], scales[0]) = (0.0, 0.0, 1.0);
+            }
+            matrix = multiply(rotation(angles), diagonal(scales));
         }
         if rng.random_bool(f64::from(settings.flip_slices)) {
             for row in &mut matrix {
                 row[0] = -row[0];
+            }
+        }
+        // Where it never happens nothing is drawn, so that earlier runs can be repeated.
+        if settings.flip_columns > 0.0 && rng.random_bool(f64::from(settings.flip_columns)) {
+            for row in &mut matrix {
+                row[2] = -row[2];
             }
         }
         // Rotations are in millimetres, indices in voxels.
@@ -104,17 +114,17 @@ impl Sampler {
                 Some(voxel) => voxel[axis].saturating_sub(self.window[axis] / 2).min(room),
                 None => rng.random_range(0..=room),
             };
-            start as f32 - (room / 2) as f32 + symmetric(&mut rng, settings.shift_voxels).round()
+            let mut shift = symmetric(&mut rng, settings.shift_voxels).round();
+            if settings.in_plane && axis == 0 {
+                shift = 0.0;
+            }
+            start as f32 - (room / 2) as f32 + shift
         });
         let mut sample = self.resample(case, matrix, shift);
-
-        intensity::change(
-            settings,
-            &mut sample.voxels,
-            &sample.inside,
-            self.window,
-            &mut rng,
-        );
+        // Each channel is another measurement, so its intensities vary by themselves.
+        for channel in sample.voxels.chunks_exact_mut(sample.labels.len()) {
+            intensity::change(settings, channel, &sample.inside, self.window, &mut rng);
+        }
         sample
     }
 
@@ -127,8 +137,10 @@ impl Sampler {
     /// the eight neighbours. Zero and background beyond the border.
     fn resample(&self, case: &TrainingCase, matrix: [[f32; 3]; 3], shift: [f32; 3]) -> Sample {
         let num_voxels = self.window.iter().product();
+        let num_channels = case.num_channels();
+        let case_voxels = case.labels.len();
         let mut sample = Sample {
-            voxels: Vec::with_capacity(num_voxels),
+            voxels: vec![0.0; num_channels * num_voxels],
             labels: Vec::with_capacity(num_voxels),
             inside: Vec::with_capacity(num_voxels),
         };
@@ -162,7 +174,7 @@ impl Sampler {
                             + row[2] * offset[2]
                     });
                     let base = place.map(f32::floor);
-                    let mut value = 0.0;
+                    let here = sample.labels.len();
                     let mut share_inside = 0.0;
                     shares.fill(0.0);
                     for corner in 0..8 {
@@ -191,7 +203,10 @@ impl Sampler {
                         if inside {
                             let index =
                                 (at[0] as usize * height + at[1] as usize) * width + at[2] as usize;
-                            value += weight * case.voxels[index];
+                            for channel in 0..num_channels {
+                                sample.voxels[channel * num_voxels + here] +=
+                                    weight * case.voxels[channel * case_voxels + index];
+                            }
                             share_inside += weight;
                             shares[usize::from(case.labels[index])] += weight;
                         } else {
@@ -204,7 +219,6 @@ impl Sampler {
                             label = class;
                         }
                     }
-                    sample.voxels.push(value);
                     sample.labels.push(label as u8);
                     sample.inside.push(share_inside >= 0.5);
                 }
@@ -292,7 +306,9 @@ mod tests {
         Sampler::new(
             Augmentation {
                 flip_slices: 0.5,
+                flip_columns: 0.0,
                 affine: 0.5,
+                in_plane: false,
                 rotation_deg: 15.0,
                 scale: [0.85, 1.18],
                 shift_voxels: 2.0,
@@ -409,6 +425,78 @@ mod tests {
             (12..=30).contains(&share(1.0)),
             "about half are drawn for the rare label"
         );
+    }
+
+    /// Of two channels that are the same, geometry keeps the voxels together and intensities part.
+    #[test]
+    fn channels_share_geometry_and_not_intensities() {
+        let one = case([14, 26, 19]);
+        let mut two = one.clone();
+        two.voxels
+            .extend(one.voxels.iter().map(|value| 2.0 * value));
+        assert_eq!(two.num_channels(), 2);
+        for index in 0..10 {
+            let still = sampler(0.0).draw(&two, 0, index);
+            let (first, second) = still.voxels.split_at(still.labels.len());
+            assert!(first.iter().zip(second).all(|(a, b)| 2.0 * a == *b));
+            let single = sampler(0.0).draw(&one, 0, index);
+            assert_eq!(first, single.voxels);
+            assert_eq!(still.labels, single.labels);
+
+            let changed = sampler(1.0).draw(&two, 0, index);
+            let (first, second) = changed.voxels.split_at(changed.labels.len());
+            assert_eq!(first, sampler(1.0).draw(&one, 0, index).voxels);
+            assert!(
+                first
+                    .iter()
+                    .zip(second)
+                    .any(|(a, b)| (2.0 * a - b).abs() > 0.3)
+            );
+        }
+    }
+
+    /// Values say the slice: a voxel of a later one would show; at the border, zeros from beyond take away.
+    #[test]
+    fn changes_in_plane_leave_voxels_in_their_slice() {
+        let mut case = case([14, 40, 30]);
+        for (index, value) in case.voxels.iter_mut().enumerate() {
+            *value = (index / (40 * 30)) as f32;
+        }
+        let mut sampler = sampler(0.0);
+        sampler.augmentation.flip_slices = 0.0;
+        sampler.augmentation.affine = 1.0;
+        sampler.augmentation.in_plane = true;
+        sampler.window = [14, 16, 16];
+        for index in 0..20 {
+            let sample = sampler.draw(&case, 0, index);
+            for (place, value) in sample.voxels.iter().enumerate() {
+                let slice = (place / (16 * 16)) as f32;
+                let least = if sample.inside[place] {
+                    slice / 2.0
+                } else {
+                    0.0
+                };
+                assert!(
+                    (least - 1e-3..=slice + 1e-3).contains(value),
+                    "{value} in {slice}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_flip_of_columns_mirrors_each_row() {
+        let case = case([8, 16, 16]);
+        let mut sampler = sampler(0.0);
+        sampler.window = [8, 16, 16];
+        sampler.augmentation.flip_slices = 0.0;
+        sampler.augmentation.affine = 0.0;
+        sampler.augmentation.shift_voxels = 0.0;
+        sampler.augmentation.flip_columns = 1.0;
+        let sample = sampler.draw(&case, 0, 0);
+        for (found, row) in sample.labels.chunks(16).zip(case.labels.chunks(16)) {
+            assert!(found.iter().eq(row.iter().rev()), "{found:?} of {row:?}");
+        }
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 pub mod augment;
 pub mod batches;
+pub mod cache;
 pub mod checkpoint;
 pub mod clip;
 pub mod dataset;
+pub mod draft;
 pub mod ema;
+pub mod fingerprint;
 pub mod freeze;
 pub mod intensity;
 pub mod label_dice;
@@ -20,7 +23,10 @@ pub mod student;
 pub mod trainer;
 pub mod validate;
 
+pub use cache::Cache;
 pub use dataset::{Dataset, TrainingCase};
+pub use draft::RecipeDraft;
+pub use fingerprint::Fingerprint;
 pub use progress::Event;
 pub use recipe::Recipe;
 pub use trainer::{Parallelism, Start, Trainer};

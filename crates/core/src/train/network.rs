@@ -9,7 +9,7 @@ pub trait Network: Module + ModuleDisplay + Sync + 'static {
     /// Scores of every voxel.
     ///
     /// # Shapes
-    /// - `volume`: `[batch, 1, slice, row, column]`
+    /// - `volume`: `[batch, channel, slice, row, column]`
     /// - returns: logits `[batch, class, slice, row, column]`
     fn logits(&self, volume: Tensor<5>) -> Tensor<5>;
 }

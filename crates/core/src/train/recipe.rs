@@ -6,10 +6,11 @@ use crate::model::DinoMed3dConfig;
 use crate::model::adaptation::Adaptation;
 use crate::model::decoder::DecoderConfig;
 use crate::model::presets::Preset;
-use crate::preprocess::Preprocessing;
+use crate::preprocess::{Intensity, Preprocessing, Spacing};
+use crate::volume::Orientation;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A training recipe.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +32,7 @@ pub struct Recipe {
     /// Red, green, blue of each label after background.
     pub colors: Vec<[u8; 3]>,
     /// How a scan becomes the network's input.
+    #[serde(serialize_with = "spelled_out")]
     pub preprocessing: Preprocessing,
     /// Edge of a window, `[slice, row, column]`.
     pub window: [usize; 3],
@@ -108,6 +110,7 @@ impl Recipe {
         let a = &self.augmentation;
         for (name, chance) in [
             ("flip-slices", a.flip_slices),
+            ("flip-columns", a.flip_columns),
             ("affine", a.affine),
             ("intensity", a.intensity),
             ("gamma.chance", a.gamma.chance),
@@ -187,28 +190,33 @@ impl Recipe {
         }
     }
 
-    /// The network for `num_classes` classes, background included.
+    /// The network for `num_classes` classes, background included, and scans of `image_channels` channels.
     ///
     /// # Errors
     /// [`TrainError::Recipe`] for a preset that there is not, or settings of another number of
-    /// classes.
-    pub fn architecture(&self, num_classes: usize) -> Result<DinoMed3dConfig, TrainError> {
-        match &self.architecture {
-            None => Ok(Preset::Compact.config(num_classes)),
+    /// classes or channels.
+    pub fn architecture(
+        &self,
+        num_classes: usize,
+        image_channels: usize,
+    ) -> Result<DinoMed3dConfig, TrainError> {
+        let config = match &self.architecture {
+            None => Preset::Compact.config(num_classes),
             Some(Architecture::Preset(name)) => Preset::from_name(name)
-                .map(|preset| preset.config(num_classes))
-                .map_err(|error| TrainError::Recipe(error.to_string())),
+                .map_err(|error| TrainError::Recipe(error.to_string()))?
+                .config(num_classes),
             Some(Architecture::Config(config)) if config.num_classes != num_classes => {
-                Err(TrainError::Recipe(format!(
+                return Err(TrainError::Recipe(format!(
                     "the network has {} classes, the data set {num_classes} labels",
                     config.num_classes
-                )))
+                )));
             }
             Some(Architecture::Config(config)) => {
-                check_network(config)?;
-                Ok((**config).clone())
+                check_network(config, image_channels)?;
+                return Ok((**config).clone());
             }
-        }
+        };
+        Ok(config.with_image_channels(image_channels))
     }
 }
 
@@ -247,11 +255,14 @@ impl Split {
     }
 }
 
-/// Whether the parts of a network that somebody wrote down fit each other.
-fn check_network(config: &DinoMed3dConfig) -> Result<(), TrainError> {
+/// Whether the parts of a network that somebody wrote down fit each other, and the data set's channels.
+fn check_network(config: &DinoMed3dConfig, image_channels: usize) -> Result<(), TrainError> {
     let vit = &config.vit;
-    let channels = 2 * config.num_neighbours + 1;
-    let expected = format!("{channels}, for {} neighbours", config.num_neighbours);
+    let channels = image_channels * (2 * config.num_neighbours + 1);
+    let expected = format!(
+        "{channels}, for {} neighbours and the {image_channels} channels of the data set",
+        config.num_neighbours
+    );
     expect(
         vit.in_channels == channels,
         "in_channels",
@@ -319,6 +330,26 @@ fn expect(
     Err(TrainError::Recipe(format!(
         "the recipe's {name} is {found}, expected is {expected}"
     )))
+}
+
+/// Also says when scans keep their own spacing: a recipe that says nothing leaves it to the data set.
+fn spelled_out<S: Serializer>(
+    preprocessing: &Preprocessing,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct SpelledOut<'a> {
+        orientation: Orientation,
+        spacing_mm: Spacing,
+        intensity: &'a Intensity,
+    }
+    SpelledOut {
+        orientation: preprocessing.orientation,
+        spacing_mm: preprocessing.spacing_mm.into(),
+        intensity: &preprocessing.intensity,
+    }
+    .serialize(serializer)
 }
 
 fn random() -> String {
@@ -389,10 +420,16 @@ fn is_undiminished(value: &f64) -> bool {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Augmentation {
-    /// Chance of a flip along the slices.
+    /// Chance of a flip of the order of slices.
     pub flip_slices: f32,
+    /// Chance of a flip of the order of columns: of left and right in axial and coronal slices.
+    #[serde(default)]
+    pub flip_columns: f32,
     /// Chance of rotation and scaling.
     pub affine: f32,
+    /// Whether rotation, scaling and shift stay within slices, as befits thick ones.
+    #[serde(default)]
+    pub in_plane: bool,
     /// Largest rotation about each axis, in degrees.
     pub rotation_deg: f32,
     /// Smallest and largest scale.

@@ -113,7 +113,9 @@ impl<'a> Trainer<'a> {
     /// Any [`TrainError`]; what was saved before stays usable.
     pub fn run(&self, mut report: impl FnMut(Event)) -> Result<RunState, TrainError> {
         let mut state = self.folder.state()?.unwrap_or_default();
-        let architecture = self.recipe.architecture(self.dataset.labels.len())?;
+        let architecture = self
+            .recipe
+            .architecture(self.dataset.labels.len(), self.dataset.channels.len())?;
         let device = &self.devices[0];
         let stage = |number, settings| Stage {
             number,

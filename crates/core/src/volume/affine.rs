@@ -72,6 +72,36 @@ impl Affine {
         determinant(&self.linear()).abs() / 1000.0
     }
 
+    /// Largest distance in mm between the same corner voxel of two grids of one shape (`[z, y, x]`).
+    ///
+    /// Tools round affines differently, so corners are compared, in the world, not numbers one by one. Not finite where
+    /// an affine is not.
+    pub fn corners_apart_mm(&self, other: &Self, shape: [usize; 3]) -> f64 {
+        let last = shape.map(|edge| edge.saturating_sub(1) as f64);
+        (0..8u8)
+            .map(|corner| {
+                let at = |axis: usize| {
+                    if corner >> axis & 1 == 0 {
+                        0.0
+                    } else {
+                        last[2 - axis]
+                    }
+                };
+                let voxel = [at(0), at(1), at(2)];
+                let (a, b) = (self.apply(voxel), other.apply(voxel));
+                (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt()
+            })
+            .fold(
+                0.0,
+                |most: f64, d| if d > most || d.is_nan() { d } else { most },
+            )
+    }
+
+    /// How far corners of two grids may be apart that count as one: a hundredth of the shortest edge of a voxel.
+    pub fn tolerance_mm(&self) -> f64 {
+        0.01 * self.spacing_mm().into_iter().fold(f64::INFINITY, f64::min)
+    }
+
     /// Whether every number is finite and no axis or plane is flattened.
     pub fn is_invertible(&self) -> bool {
         self.inverse().is_some()

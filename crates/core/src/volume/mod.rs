@@ -1,12 +1,14 @@
 //! Volumes and label maps in space: NIfTI in and out, affines and axis orders.
 
 mod affine;
+mod channels;
 mod gzip;
 mod label_map;
 mod nifti;
 mod orientation;
 
 pub use affine::Affine;
+pub use channels::{NamedImage, grid_problem, read_channels};
 pub use gzip::gzip;
 pub use label_map::LabelMap;
 pub use nifti::{NiftiError, NiftiImage};

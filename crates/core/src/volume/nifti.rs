@@ -19,6 +19,7 @@ const MAX_TRAILING_BYTES: u64 = 1 << 20;
 ///
 /// Source: nifti1.h.
 mod field {
+    pub const DIM: usize = 40;
     pub const INTENT_CODE: usize = 68;
     pub const DATATYPE: usize = 70;
     pub const BITPIX: usize = 72;
@@ -153,6 +154,14 @@ pub enum NiftiError {
     /// Several volumes where one is expected.
     #[error("shape is {shape:?}: one three-dimensional volume is expected")]
     NotOneVolume {
+        /// x, y, z, t, …
+        shape: Vec<usize>,
+    },
+    /// More than one volume for each place along the fourth axis.
+    #[error(
+        "shape is {shape:?}: three dimensions are expected, or four of which the last is the channel"
+    )]
+    NotChannels {
         /// x, y, z, t, …
         shape: Vec<usize>,
     },
@@ -419,6 +428,48 @@ impl NiftiImage {
         })
     }
 
+    /// The volumes of this file: one of three dimensions, or of four one for each place along the last axis.
+    ///
+    /// # Errors
+    /// [`NiftiError::NotChannels`] for more dimensions, [`NiftiError::Affine`] if voxels have no place in space.
+    pub fn volumes(&self) -> Result<Vec<Volume>, NiftiError> {
+        if self.shape.iter().skip(4).any(|&n| n != 1) {
+            return Err(NiftiError::NotChannels {
+                shape: self.shape.clone(),
+            });
+        }
+        let shape = self.grid_shape();
+        let affine = self.usable_affine()?;
+        let count = shape.iter().product::<usize>();
+        let mut values = self.values().map(|v| v as f32);
+        (0..self.shape.get(3).copied().unwrap_or(1))
+            .map(|_| {
+                let mut voxels = Vec::new();
+                voxels
+                    .try_reserve_exact(count)
+                    .map_err(|_| NiftiError::OutOfMemory {
+                        bytes: (count * size_of::<f32>()) as u64,
+                    })?;
+                voxels.extend(values.by_ref().take(count));
+                Ok(Volume {
+                    voxels,
+                    shape,
+                    affine,
+                })
+            })
+            .collect()
+    }
+
+    /// Edges of a voxel in mm, x, y, z, where the file says how its voxels lie: lengths of the sform's columns, otherwise
+    /// pixdim as it stands, unmended.
+    pub fn stated_spacing_mm(&self) -> [f64; 3] {
+        if self.header.sform_code > 0 {
+            self.affine().spacing_mm()
+        } else {
+            [1, 2, 3].map(|i| f64::from(self.header.pixdim[i]))
+        }
+    }
+
     /// The one volume of this file as labels.
     ///
     /// # Errors
@@ -458,13 +509,19 @@ impl NiftiImage {
     /// `labels` is `[z, y, x]`, one for each voxel of the scan.
     ///
     /// # Errors
-    /// [`NiftiError::LabelCount`] for another number of labels, [`NiftiError::NotOneVolume`] for a file of several volumes.
+    /// [`NiftiError::LabelCount`] for another number of labels, [`NiftiError::NotChannels`] for a file of more than four
+    /// dimensions.
     pub fn encode_label_map(
         &self,
         labels: &[u8],
         description: &str,
     ) -> Result<Vec<u8>, NiftiError> {
-        let expected = self.shape_zyx()?.iter().product();
+        if self.shape.iter().skip(4).any(|&n| n != 1) {
+            return Err(NiftiError::NotChannels {
+                shape: self.shape.clone(),
+            });
+        }
+        let expected = self.grid_shape().iter().product();
         if labels.len() != expected {
             return Err(NiftiError::LabelCount {
                 expected,
@@ -494,6 +551,13 @@ impl NiftiImage {
             }
         };
         let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+        if self.shape.get(3).is_some_and(|&channels| channels != 1) {
+            // One label map for all channels.
+            put(field::DIM, &short(3));
+            for axis in 4..8 {
+                put(field::DIM + 2 * axis, &short(1));
+            }
+        }
         put(field::INTENT_CODE, &short(INTENT_LABEL));
         put(field::DATATYPE, &short(2));
         put(field::BITPIX, &short(8));
@@ -518,19 +582,22 @@ impl NiftiImage {
         self.header.endianness == Endianness::Big
     }
 
-    /// Edges of the one volume, z, y, x.
-    fn shape_zyx(&self) -> Result<[usize; 3], NiftiError> {
+    /// Edges of each volume in the file, z, y, x.
+    pub fn grid_shape(&self) -> [usize; 3] {
         let edge = |axis: usize| self.shape.get(axis).copied().unwrap_or(1);
+        [edge(2), edge(1), edge(0)]
+    }
+
+    fn one_volume(&self) -> Result<([usize; 3], Affine), NiftiError> {
         if self.shape.iter().skip(3).any(|&n| n != 1) {
             return Err(NiftiError::NotOneVolume {
                 shape: self.shape.clone(),
             });
         }
-        Ok([edge(2), edge(1), edge(0)])
+        Ok((self.grid_shape(), self.usable_affine()?))
     }
 
-    fn one_volume(&self) -> Result<([usize; 3], Affine), NiftiError> {
-        let shape = self.shape_zyx()?;
+    fn usable_affine(&self) -> Result<Affine, NiftiError> {
         let (affine, source_field) = self.affine_and_source();
         if !affine.is_invertible() {
             let [x, y, z, _] = affine.0;
@@ -539,7 +606,7 @@ impl NiftiImage {
                 rows: [x, y, z],
             });
         }
-        Ok((shape, affine))
+        Ok(affine)
     }
 
     fn reserve_voxels<T>(&self) -> Result<Vec<T>, NiftiError> {
@@ -1000,6 +1067,26 @@ mod tests {
         assert!(
             matches!(image.volume(), Err(NiftiError::NotOneVolume { shape }) if shape == [3, 2, 1, 2])
         );
+        let volumes = image.volumes().unwrap();
+        let firsts: Vec<f32> = volumes.iter().map(|volume| volume.voxels[0]).collect();
+        assert_eq!(
+            firsts,
+            [
+                image.values().next().unwrap() as f32,
+                image.values().nth(6).unwrap() as f32
+            ]
+        );
+        assert!(
+            volumes
+                .iter()
+                .all(|volume| volume.shape == [1, 2, 3] && volume.voxels.len() == 6)
+        );
+
+        // Its label map has three dimensions.
+        let labels = image.encode_label_map(&[1; 6], "test").unwrap();
+        let labels = NiftiImage::parse(&labels).unwrap();
+        assert_eq!(labels.shape(), [3, 2, 1]);
+        assert_eq!(labels.label_map().unwrap().labels, [1; 6]);
 
         let mut slice = file(false);
         slice[40..42].copy_from_slice(&2i16.to_le_bytes());

@@ -82,3 +82,40 @@ impl Folding {
         })
     }
 }
+
+/// Patch weights of one channel for a scan of several: the same for each, divided by their number, so that the sum over
+/// channels of one scale keeps its size.
+///
+/// # Shapes
+/// - `weight`: `[embed_dim, slice, patch, patch]`
+/// - returns: `[embed_dim, channel * slice, patch, patch]`, the slices of each channel together
+pub fn spread(mut weight: NamedTensor, image_channels: usize) -> NamedTensor {
+    let row = weight.values.len() / weight.shape[0];
+    let share = 1.0 / image_channels as f32;
+    weight.values = weight
+        .values
+        .chunks_exact(row)
+        .flat_map(|row| std::iter::repeat_n(row, image_channels).flatten())
+        .map(|value| value * share)
+        .collect();
+    weight.shape[1] *= image_channels;
+    weight
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand: two rows of two slices become four channels of half the weight.
+    #[test]
+    fn channels_share_the_weights_of_one() {
+        let weight = NamedTensor {
+            shape: vec![2, 2, 1, 1],
+            values: vec![1.0, 2.0, 3.0, 4.0],
+        };
+        assert_eq!(spread(weight.clone(), 1).values, weight.values);
+        let spread = spread(weight, 2);
+        assert_eq!(spread.shape, [2, 4, 1, 1]);
+        assert_eq!(spread.values, [0.5, 1.0, 0.5, 1.0, 1.5, 2.0, 1.5, 2.0]);
+    }
+}

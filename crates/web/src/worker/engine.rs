@@ -162,6 +162,17 @@ impl Engine {
             .map_err(|problem| Trouble::new(problem, FETCH))?;
         let manifest = ModelManifest::from_json(&manifest)
             .map_err(|error| Trouble::new(format!("The model can't be used: {error}."), DAMAGED))?;
+        let channels = manifest.channel_names();
+        if channels.len() > 1 {
+            return Err(Trouble::new(
+                format!(
+                    "This model takes {} scans at once ({}); the page takes one.",
+                    channels.len(),
+                    channels.join(", ")
+                ),
+                "Use `dinomed3d segment` on the command line, or choose another model.",
+            ));
+        }
         let total = manifest.weights.bytes;
         let weights = download(
             &format!("{base}{}", manifest.weights.file),
@@ -264,7 +275,7 @@ impl Engine {
 
         let mut last_ms = f64::NEG_INFINITY;
         let segmented = segmenter
-            .segment(&volume, async |progress: Progress| {
+            .segment(std::slice::from_ref(&volume), async |progress: Progress| {
                 let now = scope::now_ms();
                 if now - last_ms >= PROGRESS_EVERY_MS {
                     last_ms = now;

@@ -5,7 +5,7 @@ use super::mapping::{Scope, import};
 use super::{Checkpoint, ImportError};
 use crate::model::adaptation::Adaptation;
 use crate::model::vit::VitConfig;
-use crate::weights::fold::Folding;
+use crate::weights::fold::{Folding, spread};
 use crate::weights::{NamedTensors, parameter_shapes};
 use burn::tensor::Device;
 use std::collections::BTreeMap;
@@ -23,13 +23,15 @@ pub fn transformer_shapes(config: &VitConfig) -> BTreeMap<String, Vec<usize>> {
 
 /// Takes the transformer that `config` describes from a checkpoint of DINOv3, of the authors'
 /// stage 1 or of ours. Patch weights of DINOv3, which sees colour images, are folded into the
-/// channels of a slice; those of the others see slices already.
+/// channels of a slice, the same for each of the scan's `image_channels`; those of the others see
+/// slices already.
 ///
 /// # Errors
 /// Any [`ImportError`]; stage 2 of the authors is refused, since LoRA may be part of it.
 pub fn transformer(
     checkpoint: &Checkpoint,
     config: &VitConfig,
+    image_channels: usize,
     folding: Folding,
 ) -> Result<(Identity, NamedTensors), ImportError> {
     let identity = Identity::of(checkpoint)?;
@@ -43,7 +45,8 @@ pub fn transformer(
     }
     let mut tensors = import(checkpoint, &identity, &wanted, Scope::Transformer)?.tensors;
     if sees_colours && let Some(weight) = tensors.get_mut(PATCH_WEIGHT) {
-        *weight = folding.fold(weight, config.in_channels)?;
+        let slices = config.in_channels / image_channels;
+        *weight = spread(folding.fold(weight, slices)?, image_channels);
     }
     Ok((identity, tensors))
 }

@@ -1,0 +1,257 @@
+//! What `dataset.json` says: labels, channels, and the files of each case.
+
+use super::super::TrainError;
+use super::super::recipe::Split;
+use super::{decathlon, nnunet};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// The files of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseFiles {
+    /// File name without its endings.
+    pub name: String,
+    /// The scan: a file for each channel, or one file that holds them all.
+    pub images: Vec<PathBuf>,
+    /// Its label map.
+    pub label: PathBuf,
+}
+
+/// What `dataset.json` says, in either layout.
+#[derive(Clone, Debug)]
+pub struct DatasetIndex {
+    /// Value and name of each label, in order of value.
+    pub labels: Vec<(u8, String)>,
+    /// Names of the channels of every image, in order.
+    pub channels: Vec<String>,
+    /// Cases in order of name.
+    pub cases: Vec<CaseFiles>,
+}
+
+/// Cases of a layout, and what is wrong with their files as far as names tell.
+pub(super) type Cases = (Vec<CaseFiles>, Vec<String>);
+
+impl DatasetIndex {
+    /// Reads `dataset.json` of `folder`.
+    ///
+    /// # Errors
+    /// [`TrainError::File`], or [`TrainError::Data`] for what is not a data set.
+    pub fn read(folder: &Path) -> Result<Self, TrainError> {
+        let (index, problems) = Self::survey(folder)?;
+        if problems.is_empty() {
+            Ok(index)
+        } else {
+            Err(TrainError::Data(problems))
+        }
+    }
+
+    /// Reads `dataset.json` of `folder`, with problems of single files beside it, so that those of the files' contents
+    /// can be told together with them.
+    ///
+    /// # Errors
+    /// [`TrainError::File`], or [`TrainError::Data`] where there is no telling what the data set is.
+    pub fn survey(folder: &Path) -> Result<(Self, Vec<String>), TrainError> {
+        let path = folder.join("dataset.json");
+        let bytes = std::fs::read(&path).map_err(|source| TrainError::File {
+            path: path.clone(),
+            source,
+        })?;
+        let in_file = |problem: String| format!("{}: {problem}", path.display());
+        let fatal = |problem: String| TrainError::Data(vec![in_file(problem)]);
+        let json: Map<String, Value> = serde_json::from_slice(&bytes)
+            .map_err(|error| fatal(format!("not the index of a data set: {error}")))?;
+        let layout = Layout::of(&json).map_err(fatal)?;
+        let (labels, channels) = match layout {
+            Layout::Decathlon => (decathlon::labels(&json), decathlon::channels(&json)),
+            Layout::NnUnet => (nnunet::labels(&json), nnunet::channels(&json)),
+        };
+        let mut problems = Vec::new();
+        let labels = labels.unwrap_or_else(|found| {
+            problems.extend(found);
+            Vec::new()
+        });
+        let channels = channels.unwrap_or_else(|found| {
+            problems.push(found);
+            Vec::new()
+        });
+        if problems.is_empty() {
+            problems.extend(check_labels(&labels));
+        }
+        let cases = match layout {
+            Layout::Decathlon => decathlon::cases(&json, folder),
+            Layout::NnUnet => nnunet::cases(&json, folder, &channels),
+        };
+        let (mut cases, file_problems) = match cases {
+            Ok(cases) if problems.is_empty() => cases,
+            // Without labels and channels nothing can be said of the files.
+            Ok(_) => {
+                return Err(TrainError::Data(
+                    problems.into_iter().map(in_file).collect(),
+                ));
+            }
+            Err(problem) => {
+                problems.push(problem);
+                return Err(TrainError::Data(
+                    problems.into_iter().map(in_file).collect(),
+                ));
+            }
+        };
+        cases.sort_by(|a, b| a.name.cmp(&b.name));
+        if cases.is_empty() {
+            return Err(fatal("no training cases".into()));
+        }
+        let mut problems: Vec<String> = file_problems;
+        for pair in cases.windows(2) {
+            if pair[0].name == pair[1].name {
+                problems.push(in_file(format!("two cases are called {}", pair[0].name)));
+            }
+        }
+        let index = Self {
+            labels,
+            channels,
+            cases,
+        };
+        Ok((index, problems))
+    }
+
+    /// Splits the cases into those that train and those that validate; a number holds out the first of so many folds.
+    pub fn split(&self, split: impl Into<Split>) -> (Vec<CaseFiles>, Vec<CaseFiles>) {
+        let split = split.into();
+        let mut training = Vec::new();
+        let mut validation = Vec::new();
+        for (index, case) in self.cases.iter().enumerate() {
+            if split.validates(index) {
+                validation.push(case.clone());
+            } else {
+                training.push(case.clone());
+            }
+        }
+        (training, validation)
+    }
+}
+
+/// How files lie in a data set's folder, and what `dataset.json` calls things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// Labels from value to name, a list of pairs of files.
+    Decathlon,
+    /// Labels from name to value, files found by their names.
+    NnUnet,
+}
+
+impl Layout {
+    /// Labels tell: of the Decathlon their values are the keys, of nnU-Net v2 their names.
+    fn of(json: &Map<String, Value>) -> Result<Self, String> {
+        let expected = r#"expected is "labels": {"0": "background", …} (Medical Segmentation Decathlon) or {"background": 0, …} (nnU-Net v2)"#;
+        let labels = match json.get("labels") {
+            Some(Value::Object(labels)) if !labels.is_empty() => labels,
+            Some(other) => return Err(format!("its labels are {other}, {expected}")),
+            None => return Err(format!("it names no labels, {expected}")),
+        };
+        if labels.values().all(Value::is_string) {
+            Ok(Self::Decathlon)
+        } else if labels
+            .values()
+            .all(|value| value.is_number() || value.is_array())
+        {
+            Ok(Self::NnUnet)
+        } else {
+            let labels = Value::Object(labels.clone());
+            Err(format!("its labels are {labels}, {expected}"))
+        }
+    }
+}
+
+fn check_labels(labels: &[(u8, String)]) -> Option<String> {
+    let has_background = labels.first().is_some_and(|label| label.0 == 0);
+    if !has_background || labels.len() < 2 {
+        return Some(format!(
+            "expected label 0 (background) and at least one more, found {labels:?}"
+        ));
+    }
+    let twice = labels.windows(2).find(|pair| pair[0].0 == pair[1].0)?;
+    let [(value, one), (_, other)] = twice else {
+        return None;
+    };
+    Some(format!("labels {one:?} and {other:?} are both {value}"))
+}
+
+/// Names under the keys "0", "1", …, in this order.
+pub(super) fn numbered_names(key: &str, json: &Value) -> Result<Vec<String>, String> {
+    let problem = || {
+        format!(
+            r#"its {key} is {json}, expected are names under the numbers from 0 on, such as {{"0": "T1", "1": "T2"}}"#
+        )
+    };
+    let names = json.as_object().ok_or_else(problem)?;
+    if names.is_empty() {
+        return Err(problem());
+    }
+    (0..names.len())
+        .map(|number| {
+            let name = names.get(&number.to_string()).and_then(Value::as_str);
+            name.map(str::to_owned).ok_or_else(problem)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folds_hold_out_every_case_exactly_once() {
+        let case = |number: usize| CaseFiles {
+            name: format!("case_{number}"),
+            images: Vec::new(),
+            label: PathBuf::new(),
+        };
+        let index = DatasetIndex {
+            labels: Vec::new(),
+            channels: Vec::new(),
+            cases: (0..7).map(case).collect(),
+        };
+        let names = |cases: &[CaseFiles]| -> Vec<String> {
+            cases.iter().map(|case| case.name.clone()).collect()
+        };
+        let mut held_out = Vec::new();
+        for fold in 0..3 {
+            let (training, validation) = index.split(Split { every: 3, fold });
+            assert_eq!(training.len() + validation.len(), 7);
+            held_out.extend(names(&validation));
+        }
+        assert_eq!(held_out[..3], ["case_0", "case_3", "case_6"]);
+        held_out.sort();
+        assert_eq!(held_out, names(&index.cases));
+        assert_eq!(names(&index.split(3).1), ["case_0", "case_3", "case_6"]);
+    }
+
+    #[test]
+    fn a_fold_that_there_is_not_is_named() {
+        let error = |every, fold| Split { every, fold }.check().unwrap_err().to_string();
+        assert_eq!(
+            error(5, 5),
+            "the recipe's validation-fold is 5, expected is below validation-every, 5"
+        );
+        assert!(error(1, 0).contains("validation-every is 1"));
+        assert!(Split { every: 5, fold: 4 }.check().is_ok());
+    }
+
+    #[test]
+    fn the_labels_tell_the_layout() {
+        let layout = |labels: Value| {
+            let json = serde_json::json!({ "labels": labels });
+            Layout::of(json.as_object().unwrap())
+        };
+        let json = serde_json::json!({"0": "background", "1": "tumour"});
+        assert_eq!(layout(json), Ok(Layout::Decathlon));
+        let json = serde_json::json!({"background": 0, "tumour": 1});
+        assert_eq!(layout(json), Ok(Layout::NnUnet));
+        let error = layout(serde_json::json!({"0": "background", "tumour": 1})).unwrap_err();
+        assert!(
+            error.contains("Decathlon") && error.contains("nnU-Net"),
+            "{error}"
+        );
+        assert!(layout(serde_json::json!(["background"])).is_err());
+    }
+}

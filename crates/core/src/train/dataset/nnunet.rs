@@ -1,0 +1,150 @@
+//! The layout of nnU-Net v2: files are found by their names, `CASE_0000.nii.gz` and so on for the channels.
+//!
+//! Source: nnU-Net's documentation, "nnU-Net dataset format".
+
+use super::index::{CaseFiles, Cases, numbered_names};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Digits of a channel's number.
+const DIGITS: usize = 4;
+
+/// Value and name of each label, in order of value.
+pub(super) fn labels(json: &Map<String, Value>) -> Result<Vec<(u8, String)>, Vec<String>> {
+    let mut labels = Vec::new();
+    let mut problems = Vec::new();
+    for (name, value) in json["labels"].as_object().into_iter().flatten() {
+        let number = value.as_u64().and_then(|value| u8::try_from(value).ok());
+        match number {
+            Some(value) if name == "ignore" => problems.push(format!(
+                "label \"ignore\" ({value}) asks for voxels to be left out, which is not supported: train on labels that say of each voxel what it is"
+            )),
+            Some(value) => labels.push((value, name.clone())),
+            None if value.is_array() => problems.push(format!(
+                "label {name:?} is a region, {value}, which is not supported: each label is expected to be one number, and regions are their unions"
+            )),
+            None => problems.push(format!(
+                "label {name:?} is {value}, expected is a whole number from 0 to 255"
+            )),
+        }
+    }
+    labels.sort();
+    if problems.is_empty() {
+        Ok(labels)
+    } else {
+        Err(problems)
+    }
+}
+
+/// Names of the channels.
+pub(super) fn channels(json: &Map<String, Value>) -> Result<Vec<String>, String> {
+    match json.get("channel_names") {
+        None => Err(r#"it names no channels, expected is "channel_names": {"0": "T1", …}"#.into()),
+        Some(names) => numbered_names("channel_names", names),
+    }
+}
+
+/// The cases of which there is an image or a label map; that the other is there, reading them will tell.
+pub(super) fn cases(
+    json: &Map<String, Value>,
+    folder: &Path,
+    channels: &[String],
+) -> Result<Cases, String> {
+    let ending = match json
+        .get("file_ending")
+        .map(|ending| (ending, ending.as_str()))
+    {
+        Some((_, Some(ending @ (".nii" | ".nii.gz")))) => ending,
+        Some((other, _)) => {
+            return Err(format!(
+                "its file_ending is {other}, expected is \".nii.gz\" or \".nii\": only NIfTI files are read"
+            ));
+        }
+        None => return Err("it says no file_ending, expected is \".nii.gz\" or \".nii\"".into()),
+    };
+    if json.contains_key("dataset") {
+        return Err(
+            "it lists its files under \"dataset\", which is not supported: expected are the folders imagesTr and labelsTr"
+                .into(),
+        );
+    }
+    let images = stems(&folder.join("imagesTr"), ending)?;
+    let mut names = stems(&folder.join("labelsTr"), ending)?;
+    let mut problems = Vec::new();
+    for image in images {
+        let path = folder.join("imagesTr").join(format!("{image}{ending}"));
+        match split_stem(&image) {
+            None => problems.push(format!(
+                "{}: its name ends in no channel, expected is CASE_0000{ending}",
+                path.display()
+            )),
+            Some((_, channel)) if channel >= channels.len() => problems.push(format!(
+                "{}: dataset.json names no channel {channel}, but {}: {}",
+                path.display(),
+                channels.len(),
+                channels.join(", ")
+            )),
+            Some((case, _)) => {
+                names.insert(case.to_owned());
+            }
+        }
+    }
+    let cases: Vec<CaseFiles> = names
+        .into_iter()
+        .map(|name| CaseFiles {
+            images: (0..channels.len())
+                .map(|channel| format!("{name}_{channel:0DIGITS$}{ending}"))
+                .map(|file| folder.join("imagesTr").join(file))
+                .collect(),
+            label: folder.join("labelsTr").join(format!("{name}{ending}")),
+            name,
+        })
+        .collect();
+    if let Some(expected) = json.get("numTraining")
+        && expected.as_u64() != Some(cases.len() as u64)
+    {
+        problems.push(format!(
+            "{}: its numTraining is {expected}, but there are files of {} cases",
+            folder.join("dataset.json").display(),
+            cases.len()
+        ));
+    }
+    Ok((cases, problems))
+}
+
+/// Names without ending of the files of a folder; hidden ones are passed over.
+fn stems(folder: &Path, ending: &str) -> Result<BTreeSet<String>, String> {
+    let reading = |error: std::io::Error| format!("reading {}: {error}", folder.display());
+    let mut stems = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).map_err(reading)? {
+        let name = entry.map_err(reading)?.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(ending));
+        if let Some(stem) = stem.filter(|stem| !stem.starts_with('.')) {
+            stems.insert(stem.to_owned());
+        }
+    }
+    Ok(stems)
+}
+
+/// Name of the case and number of the channel.
+fn split_stem(stem: &str) -> Option<(&str, usize)> {
+    let (case, channel) = stem.rsplit_once('_')?;
+    let is_number = channel.len() == DIGITS && channel.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && !case.is_empty())
+        .then(|| channel.parse().ok().map(|channel| (case, channel)))
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_image_ends_in_its_channel() {
+        assert_eq!(split_stem("la_003_0001"), Some(("la_003", 1)));
+        assert_eq!(split_stem("la_003"), None);
+        assert_eq!(split_stem("_0000"), None);
+        assert_eq!(split_stem("la_+001"), None);
+    }
+}

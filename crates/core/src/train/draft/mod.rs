@@ -1,0 +1,655 @@
+//! A recipe that leaves things open, and how they are settled: by what the data set is like, or as is usual.
+
+mod palette;
+mod rules;
+
+use super::TrainError;
+use super::fingerprint::Fingerprint;
+use super::recipe::{Architecture, Augmentation, DataFacts, RandomChange, Recipe, StageRecipe};
+use crate::infer::Blending;
+use crate::preprocess::{Intensity, Preprocessing, Spacing};
+use crate::volume::Orientation;
+use palette::palette;
+use rules::Rules;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A recipe as people write it; what is not there is settled by [`RecipeDraft::resolve`]. See [`Recipe`] for the fields.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "they are those of a recipe")]
+pub struct RecipeDraft {
+    pub name: String,
+    pub title: String,
+    pub description: String,
+    pub modality: String,
+    #[serde(default)]
+    pub limits: Vec<String>,
+    pub data: DataFacts,
+    pub colors: Option<Vec<[u8; 3]>>,
+    #[serde(default)]
+    pub preprocessing: PreprocessingDraft,
+    pub window: Option<[usize; 3]>,
+    pub overlap: Option<f32>,
+    pub blending: Option<Blending>,
+    pub seed: Option<u64>,
+    pub validation_every: Option<usize>,
+    pub validation_fold: Option<usize>,
+    pub ema_decay: Option<f32>,
+    pub stage1: StageDraft,
+    pub stage2: StageDraft,
+    pub freeze_backbone: Option<bool>,
+    pub initialization: Option<String>,
+    #[serde(default)]
+    pub augmentation: AugmentationDraft,
+    pub architecture: Option<Architecture>,
+}
+
+/// See [`Preprocessing`]; a spacing that is not there is settled by the data, `"own"` keeps that of each scan.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[allow(missing_docs, reason = "they are those of the preprocessing")]
+pub struct PreprocessingDraft {
+    pub orientation: Option<Orientation>,
+    pub spacing_mm: Option<Spacing>,
+    pub intensity: Option<IntensityDraft>,
+}
+
+/// See [`Intensity`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+#[allow(missing_docs, reason = "they are those of an intensity")]
+pub enum IntensityDraft {
+    /// Complete as it is.
+    PercentileZScore { low_percent: f64, high_percent: f64 },
+    /// Mean and deviation of all voxels within the window, where they are not there.
+    Window {
+        center: f32,
+        width: f32,
+        mean: Option<f32>,
+        std: Option<f32>,
+    },
+}
+
+/// See [`StageRecipe`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "they are those of a stage")]
+pub struct StageDraft {
+    pub epochs: usize,
+    pub windows_per_case: Option<usize>,
+    pub batch_size: Option<usize>,
+    pub accumulation: Option<usize>,
+    pub learning_rate: Option<f64>,
+    pub layer_decay: Option<f64>,
+    pub weight_decay: Option<f32>,
+    pub warmup_steps: Option<usize>,
+    pub max_gradient_norm: Option<f32>,
+    pub early_stopping: Option<usize>,
+}
+
+/// See [`Augmentation`].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "they are those of an augmentation")]
+pub struct AugmentationDraft {
+    pub flip_slices: Option<f32>,
+    pub flip_columns: Option<f32>,
+    pub affine: Option<f32>,
+    pub in_plane: Option<bool>,
+    pub rotation_deg: Option<f32>,
+    pub scale: Option<[f32; 2]>,
+    pub shift_voxels: Option<f32>,
+    pub intensity: Option<f32>,
+    pub contrast: Option<f32>,
+    pub brightness: Option<f32>,
+    pub noise: Option<f32>,
+    pub gamma: Option<RandomChange>,
+    pub bias_field: Option<RandomChange>,
+    pub low_resolution: Option<RandomChange>,
+    pub balanced: Option<f32>,
+}
+
+/// Something that a recipe left open, and how it was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Name of the setting.
+    pub setting: String,
+    /// What it became.
+    pub value: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}: {}", self.setting, self.value, self.reason)
+    }
+}
+
+/// As a file would say it.
+fn shown(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("a setting is plain data")
+}
+
+/// Takes what is there, or settles what is not and says so.
+#[derive(Default)]
+struct Choices(Vec<Choice>);
+
+impl Choices {
+    fn settle<T: Serialize>(
+        &mut self,
+        setting: &str,
+        given: Option<T>,
+        choose: impl FnOnce() -> (T, String),
+    ) -> T {
+        given.unwrap_or_else(|| {
+            let (value, reason) = choose();
+            self.note(setting, shown(&value), reason);
+            value
+        })
+    }
+
+    fn note(&mut self, setting: &str, value: String, reason: String) {
+        self.0.push(Choice {
+            setting: setting.to_owned(),
+            value,
+            reason,
+        });
+    }
+}
+
+impl RecipeDraft {
+    /// Whether something is left to what the data set is like.
+    pub fn needs_fingerprint(&self) -> bool {
+        let stage_is_open = |stage: &StageDraft| stage.windows_per_case.is_none();
+        let PreprocessingDraft {
+            orientation,
+            spacing_mm,
+            intensity,
+        } = &self.preprocessing;
+        let intensity_is_open = match intensity {
+            None => true,
+            Some(IntensityDraft::PercentileZScore { .. }) => false,
+            Some(IntensityDraft::Window { mean, std, .. }) => mean.is_none() || std.is_none(),
+        };
+        let a = &self.augmentation;
+        orientation.is_none()
+            || spacing_mm.is_none()
+            || intensity_is_open
+            || self.window.is_none()
+            || self.colors.is_none()
+            || stage_is_open(&self.stage1)
+            || stage_is_open(&self.stage2)
+            || a.balanced.is_none()
+            || (a.flip_slices.is_none() && a.flip_columns.is_none())
+            || (a.in_plane.is_none() && a.affine.is_none())
+    }
+
+    /// Settles what is open, and says how and why. What is there stays as it is.
+    ///
+    /// `fingerprint` is only asked where something depends on it: to make one takes reading every case.
+    ///
+    /// # Errors
+    /// What `fingerprint` says; [`TrainError::Recipe`] for a preset that there is not.
+    pub fn resolve(
+        self,
+        fingerprint: impl FnOnce() -> Result<Fingerprint, TrainError>,
+    ) -> Result<(Recipe, Vec<Choice>), TrainError> {
+        let fingerprint = if self.needs_fingerprint() {
+            Some(fingerprint()?)
+        } else {
+            None
+        };
+        let rules = Rules::new(self.architecture.as_ref(), fingerprint.as_ref())?;
+        let mut choices = Choices::default();
+
+        let given = self.preprocessing;
+        let orientation = choices.settle("preprocessing.orientation", given.orientation, || {
+            rules.orientation()
+        });
+        let spacing = choices.settle("preprocessing.spacingMm", given.spacing_mm, || {
+            rules.spacing(orientation)
+        });
+        let intensity = match given.intensity {
+            None => {
+                let (intensity, reason) = rules.intensity(&self.modality);
+                choices.note("preprocessing.intensity", shown(&intensity), reason);
+                intensity
+            }
+            Some(IntensityDraft::PercentileZScore {
+                low_percent,
+                high_percent,
+            }) => Intensity::PercentileZScore {
+                low_percent,
+                high_percent,
+            },
+            Some(IntensityDraft::Window {
+                center,
+                width,
+                mean: Some(mean),
+                std: Some(std),
+            }) => Intensity::Window {
+                center,
+                width,
+                mean,
+                std,
+            },
+            Some(IntensityDraft::Window {
+                center,
+                width,
+                mean,
+                std,
+            }) => {
+                let found = rules.within(center, width);
+                let reason = || "of the voxels of all cases, clipped to the window".to_owned();
+                Intensity::Window {
+                    center,
+                    width,
+                    mean: choices
+                        .settle("preprocessing.intensity.mean", mean, || (found.0, reason())),
+                    std: choices.settle("preprocessing.intensity.std", std, || (found.1, reason())),
+                }
+            }
+        };
+        let preprocessing = Preprocessing {
+            orientation,
+            spacing_mm: spacing.into(),
+            intensity,
+        };
+
+        let window = choices.settle("window", self.window, || rules.window(orientation, spacing));
+        let colors = self.colors.unwrap_or_else(|| {
+            let count = rules.num_labels();
+            let reason = "colours that stay apart for every kind of colour vision";
+            choices.note("colors", format!("{count} of them"), reason.into());
+            palette(count)
+        });
+        let augmentation = augmentation(
+            self.augmentation,
+            &rules,
+            &mut choices,
+            (orientation, spacing, window),
+        );
+        let mut stage = |number: usize, draft: StageDraft| {
+            stage(
+                number,
+                draft,
+                &rules,
+                &mut choices,
+                (orientation, spacing, window),
+            )
+        };
+        let stage1 = stage(1, self.stage1);
+        let stage2 = stage(2, self.stage2);
+        let usual = |value| (value, "as usual".to_owned());
+        let recipe = Recipe {
+            name: self.name,
+            title: self.title,
+            description: self.description,
+            modality: self.modality,
+            limits: self.limits,
+            data: self.data,
+            colors,
+            preprocessing,
+            window,
+            overlap: choices.settle("overlap", self.overlap, || usual(0.5)),
+            blending: self.blending.or_else(|| rules.blending()),
+            seed: self.seed.unwrap_or(1),
+            validation_every: choices.settle("validation-every", self.validation_every, || {
+                (5, "every fifth case in sorted order validates".into())
+            }),
+            validation_fold: self.validation_fold.unwrap_or(0),
+            ema_decay: choices.settle("ema-decay", self.ema_decay, || usual(0.99)),
+            stage1,
+            stage2,
+            freeze_backbone: choices.settle("freeze-backbone", self.freeze_backbone, || {
+                rules.freeze_backbone()
+            }),
+            initialization: self.initialization.unwrap_or_else(|| "random".into()),
+            augmentation,
+            architecture: self.architecture,
+        };
+        Ok((recipe, choices.0))
+    }
+}
+
+/// Orientation, spacing and window that the rest goes by.
+type Input = (Orientation, Spacing, [usize; 3]);
+
+fn stage(
+    number: usize,
+    draft: StageDraft,
+    rules: &Rules,
+    choices: &mut Choices,
+    (orientation, spacing, window): Input,
+) -> StageRecipe {
+    let name = |setting: &str| format!("stage{number}.{setting}");
+    let usual = || "usual for this network".to_owned();
+    StageRecipe {
+        epochs: draft.epochs,
+        windows_per_case: choices.settle(&name("windows-per-case"), draft.windows_per_case, || {
+            rules.windows_per_case(orientation, spacing, window)
+        }),
+        batch_size: choices.settle(&name("batch-size"), draft.batch_size, || {
+            rules.batch_size(window)
+        }),
+        accumulation: draft.accumulation.unwrap_or(1),
+        learning_rate: choices.settle(&name("learning-rate"), draft.learning_rate, || {
+            (rules.learning_rate(number), usual())
+        }),
+        layer_decay: draft.layer_decay.unwrap_or(1.0),
+        weight_decay: choices.settle(&name("weight-decay"), draft.weight_decay, || {
+            (1e-2, usual())
+        }),
+        warmup_steps: choices.settle(&name("warmup-steps"), draft.warmup_steps, || (30, usual())),
+        max_gradient_norm: choices.settle(
+            &name("max-gradient-norm"),
+            draft.max_gradient_norm,
+            || (1.0, usual()),
+        ),
+        early_stopping: draft.early_stopping,
+    }
+}
+
+fn augmentation(
+    draft: AugmentationDraft,
+    rules: &Rules,
+    choices: &mut Choices,
+    (orientation, spacing, window): Input,
+) -> Augmentation {
+    let name = |setting: &str| format!("augmentation.{setting}");
+    // Who says one of the flips has thought of flips.
+    let (flip_slices, flip_columns) = match (draft.flip_slices, draft.flip_columns) {
+        (None, None) => {
+            let (flips, reason) = rules.flips(orientation);
+            let value = format!("{} and {}", flips[0], flips[1]);
+            choices.note(&name("flip-slices and flip-columns"), value, reason);
+            (flips[0], flips[1])
+        }
+        (slices, columns) => (slices.unwrap_or(0.0), columns.unwrap_or(0.0)),
+    };
+    let in_plane = match (draft.in_plane, draft.affine) {
+        (None, Some(_)) => false,
+        (given, _) => choices.settle(&name("in-plane"), given, || {
+            rules.in_plane(orientation, spacing)
+        }),
+    };
+    let balanced = choices.settle(&name("balanced"), draft.balanced, || {
+        rules.balanced(orientation, spacing, window)
+    });
+    let mut usual = Vec::new();
+    let mut or = |setting: &str, given: Option<f32>, value: f32| {
+        given.unwrap_or_else(|| {
+            usual.push(format!("{setting} {value}"));
+            value
+        })
+    };
+    let augmentation = Augmentation {
+        flip_slices,
+        flip_columns,
+        affine: or("affine", draft.affine, 0.5),
+        in_plane,
+        rotation_deg: or("rotation-deg", draft.rotation_deg, 15.0),
+        scale: draft.scale.unwrap_or([0.85, 1.18]),
+        shift_voxels: or("shift-voxels", draft.shift_voxels, 2.0),
+        intensity: or("intensity", draft.intensity, 0.5),
+        contrast: or("contrast", draft.contrast, 0.2),
+        brightness: or("brightness", draft.brightness, 0.2),
+        noise: or("noise", draft.noise, 0.15),
+        gamma: draft.gamma.unwrap_or_default(),
+        bias_field: draft.bias_field.unwrap_or_default(),
+        low_resolution: draft.low_resolution.unwrap_or_default(),
+        balanced,
+    };
+    if draft.scale.is_none() {
+        usual.push("scale 0.85 to 1.18".into());
+    }
+    if !usual.is_empty() {
+        choices.note("augmentation", usual.join(", "), "as usual".into());
+    }
+    augmentation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::dataset::RawCase;
+    use crate::train::fingerprint::Survey;
+    use crate::volume::{Affine, LabelMap, Volume};
+
+    /// A recipe that says only what nobody else can.
+    fn tiny(modality: &str) -> serde_json::Value {
+        serde_json::json!({
+            "name": "box", "title": "Box", "description": "Finds boxes.", "modality": modality,
+            "data": {"source": "made", "licence": "none", "weights-licence": "none", "attribution": "none"},
+            "stage1": {"epochs": 2}, "stage2": {"epochs": 9}
+        })
+    }
+
+    fn draft(json: serde_json::Value) -> RecipeDraft {
+        serde_json::from_value(json).unwrap()
+    }
+
+    /// Cases of these shapes (x, y, z), with a labelled corner of values from 0 to 99 in a volume of `around`.
+    fn data(
+        shapes: &[[usize; 3]],
+        spacing_xyz_mm: [f64; 3],
+        around: f32,
+        label: &str,
+    ) -> Fingerprint {
+        let labels = [(0, "background".to_owned()), (1, label.to_owned())];
+        let mut survey = Survey::new(&["scan".to_owned()], &labels);
+        for &[x, y, z] in shapes {
+            let count = x * y * z;
+            let affine = Affine::from_spacing_mm(spacing_xyz_mm);
+            let shape = [z, y, x];
+            let voxels = (0..count).map(|i| if i < 100 { i as f32 } else { around });
+            survey.add(&RawCase {
+                channels: vec![Volume {
+                    voxels: voxels.collect(),
+                    shape,
+                    affine,
+                }],
+                reference: LabelMap {
+                    labels: (0..count).map(|i| u8::from(i < 100)).collect(),
+                    shape,
+                    affine,
+                },
+            });
+        }
+        survey.finish()
+    }
+
+    fn reason<'a>(choices: &'a [Choice], setting: &str) -> &'a Choice {
+        let mut found = choices.iter().filter(|choice| choice.setting == setting);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("{setting} in {choices:?}"))
+    }
+
+    #[test]
+    fn a_tiny_recipe_is_settled_by_thick_axial_ct() {
+        let shapes = [[96, 100, 20], [120, 100, 24], [96, 140, 30]];
+        let data = data(&shapes, [0.8, 0.8, 5.0], -1000.0, "tumour");
+        let (recipe, choices) = draft(tiny("CT of the chest")).resolve(|| Ok(data)).unwrap();
+        recipe.check().unwrap();
+        let preprocessing = &recipe.preprocessing;
+        assert_eq!(preprocessing.orientation.to_string(), "SPL");
+        assert_eq!(preprocessing.spacing_mm, Some([5.0, 0.8, 0.8]));
+        // Percentiles 0.5 and 99.5 of 0 … 99, three times each, are 0 and 99.
+        let Intensity::Window {
+            center,
+            width,
+            mean,
+            std,
+        } = preprocessing.intensity
+        else {
+            panic!("{:?}", preprocessing.intensity);
+        };
+        assert_eq!((center, width, mean), (49.5, 99.0, 49.5));
+        assert!((std - 28.9).abs() < 0.15, "{std}");
+        assert!(
+            reason(&choices, "preprocessing.intensity")
+                .reason
+                .contains("modality")
+        );
+        // The median has 24 × 100 × 96 voxels; 104 × 96 × 24 are within the limit.
+        assert_eq!(recipe.window, [24, 104, 96]);
+        assert_eq!(
+            (recipe.stage2.windows_per_case, recipe.stage2.batch_size),
+            (1, 2)
+        );
+        assert_eq!((recipe.stage1.epochs, recipe.stage2.epochs), (2, 9));
+        assert_eq!(recipe.colors.len(), 1);
+        let a = &recipe.augmentation;
+        assert_eq!(
+            (a.flip_slices, a.flip_columns, a.in_plane),
+            (0.0, 0.5, true)
+        );
+        assert_eq!(a.balanced, 0.0);
+        assert!(!recipe.freeze_backbone);
+        assert!(choices.iter().all(|choice| !choice.reason.is_empty()));
+    }
+
+    #[test]
+    fn a_tiny_recipe_is_settled_by_isotropic_mr_of_sided_labels() {
+        let data = data(
+            &[[36, 50, 35]; 3],
+            [1.0, 1.1, 1.0],
+            700.0,
+            "Left hippocampus",
+        );
+        let (recipe, choices) = draft(tiny("T1-weighted MR")).resolve(|| Ok(data)).unwrap();
+        assert_eq!(recipe.preprocessing.orientation, Orientation::RAS);
+        assert_eq!(recipe.preprocessing.spacing_mm, Some([1.0, 1.1, 1.0]));
+        let expected = Intensity::PercentileZScore {
+            low_percent: 0.5,
+            high_percent: 99.5,
+        };
+        assert_eq!(recipe.preprocessing.intensity, expected);
+        assert_eq!(recipe.window, [36, 56, 40]);
+        // 64³ voxels hold three such windows.
+        assert_eq!(recipe.stage1.batch_size, 3);
+        let a = &recipe.augmentation;
+        assert_eq!(
+            (a.flip_slices, a.flip_columns, a.in_plane),
+            (0.0, 0.0, false)
+        );
+        let flips = reason(&choices, "augmentation.flip-slices and flip-columns");
+        assert!(flips.reason.contains("Left hippocampus"), "{flips}");
+    }
+
+    #[test]
+    fn values_of_air_count_as_ct_where_nobody_says_so() {
+        let of = |around: f32| {
+            let data = data(&[[20, 20, 20]], [1.0; 3], around, "box");
+            draft(tiny("a scan"))
+                .resolve(|| Ok(data))
+                .unwrap()
+                .0
+                .preprocessing
+                .intensity
+        };
+        assert!(matches!(of(-1000.0), Intensity::Window { .. }));
+        assert!(matches!(of(-3.0), Intensity::PercentileZScore { .. }));
+    }
+
+    /// By hand: 35 × 88 × 88 voxels, about 70 mm each, are still more than 64³; columns give way last.
+    #[test]
+    fn a_large_scan_is_seen_through_a_cube_and_rare_labels_are_sought() {
+        let data = data(&[[256, 256, 100]], [0.8, 0.8, 2.0], 0.0, "tumour");
+        let (recipe, choices) = draft(tiny("MR")).resolve(|| Ok(data)).unwrap();
+        assert_eq!(recipe.window, [35, 88, 80]);
+        assert_eq!(recipe.augmentation.balanced, 0.5);
+        assert!(
+            reason(&choices, "augmentation.balanced")
+                .reason
+                .contains("tumour")
+        );
+        assert_eq!(recipe.stage2.windows_per_case, 8);
+        assert_eq!(recipe.stage2.batch_size, 2);
+    }
+
+    #[test]
+    fn the_papers_network_is_trained_as_in_the_paper() {
+        let mut json = tiny("MR");
+        json["architecture"] = "paper-s".into();
+        json["preprocessing"] = serde_json::json!({"spacingMm": "own"});
+        let data = data(&[[250, 600, 9]], [1.0, 1.0, 8.0], 0.0, "box");
+        let recipe = draft(json).resolve(|| Ok(data)).unwrap().0;
+        assert_eq!(recipe.preprocessing.spacing_mm, None);
+        assert_eq!(recipe.window, [16, 512, 256]);
+        assert_eq!(
+            (recipe.stage1.learning_rate, recipe.stage2.learning_rate),
+            (1e-5, 1e-4)
+        );
+        assert_eq!(
+            (recipe.stage1.batch_size, recipe.freeze_backbone),
+            (1, true)
+        );
+        assert_eq!(recipe.blending, Some(Blending::Mean));
+        let mut json = tiny("MR");
+        json["architecture"] = "paper-xl".into();
+        let data = super::tests::data(&[[25, 25, 9]], [1.0; 3], 0.0, "box");
+        assert!(
+            draft(json)
+                .resolve(|| Ok(data))
+                .unwrap_err()
+                .to_string()
+                .contains("paper-l")
+        );
+    }
+
+    /// By hand: of 1000 voxels 100 are 0 … 99 and the others −1000; within 0 … 40 that is 0, and 1 … 39, and 60 times 40.
+    #[test]
+    fn a_window_without_mean_and_deviation_takes_them_from_all_voxels() {
+        let mut json = tiny("CT");
+        json["preprocessing"] = serde_json::json!({
+            "orientation": "LAS", "spacingMm": [2, 2, 2],
+            "intensity": {"kind": "window", "center": 20, "width": 40}
+        });
+        let shape = [10, 10, 10];
+        let data = data(&[shape], [1.0; 3], -1000.0, "box");
+        let (recipe, choices) = draft(json).resolve(|| Ok(data)).unwrap();
+        let Intensity::Window {
+            center,
+            width,
+            mean,
+            std,
+        } = recipe.preprocessing.intensity
+        else {
+            panic!("{:?}", recipe.preprocessing.intensity);
+        };
+        // (780 + 60 · 40) / 1000; squares (20540 + 60 · 1600) / 1000.
+        assert_eq!((center, width, mean), (20.0, 40.0, 3.2));
+        assert!(
+            (f64::from(std) - (116.54f64 - 3.18 * 3.18).sqrt()).abs() < 0.06,
+            "{std}"
+        );
+        reason(&choices, "preprocessing.intensity.mean");
+        assert_eq!(recipe.preprocessing.orientation.to_string(), "LAS");
+        assert_eq!(recipe.preprocessing.spacing_mm, Some([2.0; 3]));
+    }
+
+    #[test]
+    fn what_is_no_setting_is_refused() {
+        let mut json = tiny("MR");
+        json["windw"] = serde_json::json!([16, 16, 16]);
+        let error = serde_json::from_value::<RecipeDraft>(json)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("windw"), "{error}");
+        let mut json = tiny("MR");
+        json["preprocessing"] = serde_json::json!({"spacingMm": "median"});
+        let error = serde_json::from_value::<RecipeDraft>(json)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("median") && error.contains("own"), "{error}");
+    }
+}

@@ -1,0 +1,47 @@
+//! Colours of labels that stay apart for every kind of colour vision.
+
+/// Without black, and from the most to the least telling on a grey scan.
+///
+/// Source: Okabe and Ito 2008, "Color Universal Design".
+const OKABE_ITO: [[u8; 3]; 7] = [
+    [86, 180, 233],
+    [230, 159, 0],
+    [0, 158, 115],
+    [240, 228, 66],
+    [204, 121, 167],
+    [213, 94, 0],
+    [0, 114, 178],
+];
+
+/// As many colours: seven that stay apart, then the same darker, lighter and darkest, then from the beginning.
+pub fn palette(count: usize) -> Vec<[u8; 3]> {
+    let shade = |color: [u8; 3], towards: f32, by: f32| {
+        color.map(|part| (f32::from(part) * (1.0 - by) + towards * by) as u8)
+    };
+    (0..count)
+        .map(|place| {
+            let color = OKABE_ITO[place % OKABE_ITO.len()];
+            match place / OKABE_ITO.len() % 4 {
+                0 => color,
+                1 => shade(color, 0.0, 0.45),
+                2 => shade(color, 255.0, 0.5),
+                _ => shade(color, 0.0, 0.7),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn twenty_eight_colours_differ_and_the_first_are_the_palette_itself() {
+        let colors = palette(28);
+        assert_eq!(colors[..7], OKABE_ITO);
+        assert_eq!(colors.iter().collect::<HashSet<_>>().len(), 28);
+        assert_eq!(palette(300).len(), 300);
+        assert!(palette(0).is_empty());
+    }
+}

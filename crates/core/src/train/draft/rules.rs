@@ -1,0 +1,381 @@
+//! How each open setting of a recipe is settled. Every answer comes with its reason.
+
+use crate::infer::Blending;
+use crate::metrics::quantile;
+use crate::model::DinoMed3dConfig;
+use crate::model::decoder::DecoderConfig;
+use crate::model::presets::Preset;
+use crate::preprocess::{Intensity, Spacing};
+use crate::train::TrainError;
+use crate::train::fingerprint::{Fingerprint, Intensities};
+use crate::train::recipe::Architecture;
+use crate::volume::Orientation;
+
+/// The body's axes, in the order of a fingerprint.
+const AXES: [&str; 3] = ["right–left", "posterior–anterior", "inferior–superior"];
+/// From how many times the next spacing on the largest counts as that of slices.
+const THICK: f64 = 1.2;
+/// From how many times a slice's own pixels on slices count as too thick to turn in.
+const VERY_THICK: f64 = 2.0;
+/// Most voxels of a window of the compact network: a cube of 64, which a computer without a graphics card can train.
+const MOST_VOXELS: usize = 64 * 64 * 64;
+/// Slices and largest edge of the paper's clips.
+const CLIP: [usize; 3] = [16, 512, 512];
+/// Values that no MR has and CT has in every breath of air.
+const AIR: f64 = -200.0;
+/// Values beyond those of CT.
+const METAL: f64 = 4000.0;
+
+/// What rules go by.
+pub struct Rules<'a> {
+    network: Network,
+    fingerprint: Option<&'a Fingerprint>,
+}
+
+/// What of a network decides how it is trained.
+#[derive(Clone, Copy)]
+struct Network {
+    patch: usize,
+    /// The paper's, for pretrained transformers and graphics cards, or the compact one.
+    is_paper: bool,
+}
+
+impl Network {
+    fn of(config: &DinoMed3dConfig) -> Self {
+        Self {
+            patch: config.vit.patch_size,
+            is_paper: matches!(config.decoder, DecoderConfig::UperNet(_)),
+        }
+    }
+}
+
+impl<'a> Rules<'a> {
+    /// Rules for a network, and a data set where anything depends on it.
+    pub fn new(
+        architecture: Option<&Architecture>,
+        fingerprint: Option<&'a Fingerprint>,
+    ) -> Result<Self, TrainError> {
+        // Neither patches nor decoder depend on the number of classes.
+        let network = match architecture {
+            None => Network::of(&Preset::Compact.config(2)),
+            Some(Architecture::Preset(name)) => Preset::from_name(name)
+                .map(|preset| Network::of(&preset.config(2)))
+                .map_err(|error| TrainError::Recipe(error.to_string()))?,
+            Some(Architecture::Config(config)) => Network::of(config),
+        };
+        Ok(Self {
+            network,
+            fingerprint,
+        })
+    }
+
+    fn data(&self) -> &Fingerprint {
+        self.fingerprint
+            .expect("a draft that needs a fingerprint asks for one")
+    }
+
+    /// Labels after background.
+    pub fn num_labels(&self) -> usize {
+        self.data().labels.len() - 1
+    }
+
+    pub fn orientation(&self) -> (Orientation, String) {
+        let median = self.data().spacing_mm.median;
+        let largest = (0..3).fold(0, |best, axis| {
+            if median[axis] > median[best] {
+                axis
+            } else {
+                best
+            }
+        });
+        let others = (0..3).filter(|&axis| axis != largest);
+        let next = others.map(|axis| median[axis]).fold(0.0, f64::max);
+        let [x, y, z] = median.map(|mm| format!("{mm:.2}"));
+        let found = format!(
+            "the median spacing is {x}, {y} and {z} mm along {}",
+            AXES.join(", ")
+        );
+        if median[largest] < THICK * next {
+            return (
+                Orientation::RAS,
+                format!("sagittal; {found}, about the same"),
+            );
+        }
+        // Slices as they are looked at: rows downwards, to the patient's back or feet.
+        let letters = ["RAS", "AIL", "SPL"][largest];
+        let orientation = letters.parse().expect("three letters of different axes");
+        (
+            orientation,
+            format!("slices along {}; {found}", AXES[largest]),
+        )
+    }
+
+    pub fn spacing(&self, orientation: Orientation) -> (Spacing, String) {
+        let median = self.data().spacing_mm.median;
+        // A tenth of a micrometre: more digits say nothing.
+        let mm = [0, 1, 2].map(|axis| (median[orientation.world_axis(axis)] * 1e4).round() / 1e4);
+        (Spacing::Mm(mm), "the median of all cases".into())
+    }
+
+    pub fn intensity(&self, modality: &str) -> (Intensity, String) {
+        let data = self.data();
+        let percentiles = Intensity::PercentileZScore {
+            low_percent: 0.5,
+            high_percent: 99.5,
+        };
+        let names = data.channels.iter().map(|channel| channel.name.as_str());
+        let said = names.chain([modality]).any(says_ct);
+        let looks_so = data
+            .channels
+            .iter()
+            .all(|channel| channel.overall.low < AIR && channel.overall.high < METAL);
+        if !said && !looks_so {
+            let reason = "neither the modality nor the values say CT";
+            return (percentiles, reason.into());
+        }
+        let Some(labelled) = self.pooled(|channel| channel.labelled.as_ref()) else {
+            return (percentiles, "CT, but no voxel is labelled".into());
+        };
+        if labelled.high <= labelled.low {
+            return (percentiles, "CT, but all labelled voxels are alike".into());
+        }
+        let (mean, std) = labelled.clipped(labelled.low, labelled.high);
+        let why = if said {
+            "the modality says CT"
+        } else {
+            "the values look like Hounsfield units"
+        };
+        let window = Intensity::Window {
+            center: tenth((labelled.low + labelled.high) / 2.0),
+            width: tenth(labelled.high - labelled.low),
+            mean: tenth(mean),
+            std: tenth(std).max(0.1),
+        };
+        let reason = format!(
+            "{why}; percentiles 0.5 and 99.5 of the labelled voxels are {:.0} and {:.0}",
+            labelled.low, labelled.high
+        );
+        (window, reason)
+    }
+
+    /// Mean and standard deviation of all voxels, clipped to a window.
+    pub fn within(&self, center: f32, width: f32) -> (f32, f32) {
+        let (center, half) = (f64::from(center), f64::from(width) / 2.0);
+        let (mean, std) = self
+            .pooled(|channel| Some(&channel.overall))
+            .expect("a case has voxels")
+            .clipped(center - half, center + half);
+        (tenth(mean), tenth(std).max(0.1))
+    }
+
+    /// Intensities of all channels together: they share their settings.
+    fn pooled<'f>(
+        &'f self,
+        of: impl Fn(&'f crate::train::fingerprint::ChannelFacts) -> Option<&'f Intensities>,
+    ) -> Option<Intensities> {
+        let channels = self.data().channels.iter().filter_map(of);
+        Intensities::of(
+            channels
+                .flat_map(|found| found.values.iter().copied())
+                .collect(),
+        )
+    }
+
+    /// Median shape of the cases on the model grid, `[slice, row, column]`, rounded up.
+    fn median_shape(&self, orientation: Orientation, spacing: Spacing) -> [usize; 3] {
+        std::array::from_fn(|axis| {
+            let world = orientation.world_axis(axis);
+            let mut edges: Vec<f64> = self
+                .data()
+                .grids
+                .iter()
+                .map(|grid| {
+                    let edge = grid.shape[world] as f64;
+                    match spacing {
+                        Spacing::Own => edge,
+                        Spacing::Mm(mm) => {
+                            (edge * grid.spacing_mm[world] / mm[axis]).round().max(1.0)
+                        }
+                    }
+                })
+                .collect();
+            edges.sort_unstable_by(f64::total_cmp);
+            quantile(&edges, 0.5).ceil() as usize
+        })
+    }
+
+    pub fn window(&self, orientation: Orientation, spacing: Spacing) -> ([usize; 3], String) {
+        let patch = self.network.patch;
+        let median = self.median_shape(orientation, spacing);
+        let [slices, rows, columns] = median;
+        let found =
+            format!("the median scan has {slices} × {rows} × {columns} voxels on this grid");
+        let whole = [
+            slices,
+            rows.next_multiple_of(patch),
+            columns.next_multiple_of(patch),
+        ];
+        if self.network.is_paper {
+            let window = [
+                CLIP[0],
+                whole[1].min(CLIP[1].next_multiple_of(patch)),
+                whole[2].min(CLIP[2].next_multiple_of(patch)),
+            ];
+            return (
+                window,
+                format!("the paper's clips of {} slices; {found}", CLIP[0]),
+            );
+        }
+        let mm = match spacing {
+            Spacing::Mm(mm) => mm,
+            Spacing::Own => {
+                let median = self.data().spacing_mm.median;
+                [0, 1, 2].map(|axis| median[orientation.world_axis(axis)])
+            }
+        };
+        let steps = [1, patch, patch];
+        let mut window = whole;
+        // The longest edge gives way, so that the window becomes a cube in space.
+        while window.iter().product::<usize>() > MOST_VOXELS {
+            let shrinkable = (0..3).filter(|&axis| window[axis] > steps[axis]);
+            let Some(longest) = shrinkable.max_by(|&a, &b| {
+                let edge = |axis: usize| window[axis] as f64 * mm[axis];
+                edge(a).total_cmp(&edge(b))
+            }) else {
+                break;
+            };
+            window[longest] -= steps[longest];
+        }
+        let how = if window == whole {
+            format!("rounded up to patches of {patch}")
+        } else {
+            format!("cut to {MOST_VOXELS} voxels in patches of {patch}")
+        };
+        (window, format!("{found}, {how}"))
+    }
+
+    pub fn windows_per_case(
+        &self,
+        orientation: Orientation,
+        spacing: Spacing,
+        window: [usize; 3],
+    ) -> (usize, String) {
+        let median = self.median_shape(orientation, spacing);
+        let count: usize = (0..3)
+            .map(|axis| median[axis].div_ceil(window[axis]))
+            .product();
+        let most = 8;
+        let reason = format!("it takes {count} to cover the median scan; at most {most} are drawn");
+        (count.clamp(1, most), reason)
+    }
+
+    pub fn batch_size(&self, window: [usize; 3]) -> (usize, String) {
+        if self.network.is_paper {
+            return (1, "as in the paper, for windows of 512 × 512".into());
+        }
+        let voxels: usize = window.iter().product();
+        let size = (MOST_VOXELS / voxels.max(1)).clamp(2, 8);
+        (
+            size,
+            format!("2 to 8 windows, here of {voxels} voxels each"),
+        )
+    }
+
+    pub fn learning_rate(&self, stage: usize) -> f64 {
+        match (self.network.is_paper, stage) {
+            (true, 1) => 1e-5,
+            (true, _) => 1e-4,
+            (false, _) => 1e-3,
+        }
+    }
+
+    pub fn freeze_backbone(&self) -> (bool, String) {
+        let reason = if self.network.is_paper {
+            "as in the paper, on top of pretrained weights"
+        } else {
+            "weights that begin at random have nothing that freezing would protect"
+        };
+        (self.network.is_paper, reason.into())
+    }
+
+    pub fn blending(&self) -> Option<Blending> {
+        self.network.is_paper.then_some(Blending::Mean)
+    }
+
+    /// Chances of a flip of slices and of columns.
+    pub fn flips(&self, orientation: Orientation) -> ([f32; 2], String) {
+        let sided = self.data().labels.iter().find(|label| {
+            let mut words = label.name.split(|c: char| !c.is_alphanumeric());
+            words.any(|word| ["left", "right"].contains(&word.to_lowercase().as_str()))
+        });
+        if let Some(label) = sided {
+            let reason = format!("label {:?} is of one side only", label.name);
+            return ([0.0, 0.0], reason);
+        }
+        match (0..3).find(|&axis| orientation.world_axis(axis) == 0) {
+            Some(0) => (
+                [0.5, 0.0],
+                "slices run from left to right, and no label is sided".into(),
+            ),
+            Some(2) => (
+                [0.0, 0.5],
+                "columns run from left to right, and no label is sided".into(),
+            ),
+            _ => (
+                [0.0, 0.0],
+                "rows run from left to right, which no flip turns".into(),
+            ),
+        }
+    }
+
+    pub fn in_plane(&self, orientation: Orientation, spacing: Spacing) -> (bool, String) {
+        let mm = match spacing {
+            Spacing::Mm(mm) => mm,
+            Spacing::Own => {
+                let median = self.data().spacing_mm.median;
+                [0, 1, 2].map(|axis| median[orientation.world_axis(axis)])
+            }
+        };
+        let times = mm[0] / mm[1].min(mm[2]);
+        let reason = format!("slices are {times:.1} times as thick as their voxels are wide");
+        (times > VERY_THICK, reason)
+    }
+
+    pub fn balanced(
+        &self,
+        orientation: Orientation,
+        spacing: Spacing,
+        window: [usize; 3],
+    ) -> (f32, String) {
+        let median = self.median_shape(orientation, spacing);
+        if (0..3).all(|axis| window[axis] >= median[axis]) {
+            return (0.0, "the window covers the median scan".into());
+        }
+        let rarest = self.data().labels[1..]
+            .iter()
+            .filter(|label| label.num_cases > 0)
+            .min_by(|a, b| a.share.total_cmp(&b.share));
+        let seen = rarest.map_or(String::new(), |label| {
+            format!(
+                ", and label {:?} is {:.3} % of the voxels",
+                label.name,
+                100.0 * label.share
+            )
+        });
+        (
+            0.5,
+            format!("the window is a part of the median scan{seen}"),
+        )
+    }
+}
+
+/// Whether a word of it says CT in Hounsfield units.
+fn says_ct(text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| ["CT", "NCCT", "CTA", "CECT"].contains(&word.to_uppercase().as_str()))
+}
+
+/// Hounsfield units to a tenth: more digits say nothing.
+fn tenth(value: f64) -> f32 {
+    ((value * 10.0).round() / 10.0) as f32
+}
