@@ -1,7 +1,7 @@
 //! Labelled volumes: which files a data set has, whether they can be used, and all of them ready to train on.
 //!
-//! [`index`] reads `dataset.json` in the layout of the Medical Segmentation Decathlon ([`decathlon`]) or of nnU-Net v2
-//! ([`nnunet`]); [`case`] reads the files of a case, [`check`] looks at what they hold.
+//! [`index`] reads `dataset.json` in the layout of the Medical Segmentation Decathlon (`decathlon.rs`) or of nnU-Net v2
+//! (`nnunet.rs`); [`case`] reads the files of a case, [`check`] looks at what they hold.
 
 pub mod case;
 pub mod check;
