@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 mod bench;
+mod compare;
 mod convert;
 mod converted;
 mod device;
@@ -51,6 +52,8 @@ enum Command {
     Train(train::Args),
     /// Write what a person should see of a training run: curves, scores, the worst cases drawn.
     Report(report::Args),
+    /// Lay runs of several recipes side by side: a table of their validation Dice.
+    Compare(compare::Args),
     /// Take over a checkpoint of DINOv3 or of the authors' code.
     Convert(convert::Args),
     /// Put the result of a training run into a model folder, eight bits, scored.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Train(args) => train::run(args),
         Command::Report(args) => report::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Export(args) => export::run(args),
         Command::Sample(args) => sample::run(args),

@@ -1,8 +1,12 @@
 //! Recipes as files.
+//!
+//! A recipe may begin with `base = "other.toml"`, a path from its own folder: it then says only what
+//! differs. A table's keys take the place of those of the same table in the base.
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use dinomed3d_core::train::{Recipe, RecipeDraft};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
 
 /// Reads a complete recipe (TOML), such as a run keeps.
 ///
@@ -30,8 +34,54 @@ pub fn read_draft(path: &Path) -> anyhow::Result<RecipeDraft> {
     toml::from_str(&read(path)?).with_context(|| format!("in {}", path.display()))
 }
 
+/// The text of a recipe with everything that it takes from others.
 fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    // Without a base the text stays as it is, so that an error can point into it.
+    match text.parse::<Table>() {
+        Ok(table) if table.contains_key("base") => {
+            let whole = with_base(table, path, &mut vec![path.to_owned()])?;
+            Ok(toml::to_string(&whole)?)
+        }
+        _ => Ok(text),
+    }
+}
+
+/// `seen` are the files on the way here.
+fn with_base(mut table: Table, path: &Path, seen: &mut Vec<PathBuf>) -> anyhow::Result<Table> {
+    let base = match table.remove("base") {
+        None => return Ok(table),
+        Some(Value::String(base)) => path.with_file_name(base),
+        Some(other) => bail!(
+            "in {}: base is {other}, expected is the name of a recipe's file",
+            path.display()
+        ),
+    };
+    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if seen.iter().any(|earlier| whole(earlier) == whole(&base)) {
+        bail!(
+            "in {}: base leads back to {}",
+            path.display(),
+            base.display()
+        );
+    }
+    seen.push(base.clone());
+    let text = std::fs::read_to_string(&base)
+        .with_context(|| format!("reading {}, the base of {}", base.display(), path.display()))?;
+    let earlier: Table = text
+        .parse()
+        .with_context(|| format!("in {}", base.display()))?;
+    let mut result = with_base(earlier, &base, seen)?;
+    for (key, value) in table {
+        match (result.get_mut(&key), value) {
+            (Some(Value::Table(earlier)), Value::Table(value)) => earlier.extend(value),
+            (_, value) => {
+                result.insert(key, value);
+            }
+        }
+    }
+    Ok(result)
 }
 
 #[cfg(test)]
@@ -44,8 +94,12 @@ mod tests {
 
     fn recipes() -> Vec<PathBuf> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
-        let files = std::fs::read_dir(folder).unwrap();
-        let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+        let files = |folder: &Path| std::fs::read_dir(folder).unwrap();
+        let mut paths: Vec<PathBuf> = files(&folder)
+            .chain(files(&folder.join("ablations")))
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
+            .collect();
         paths.sort();
         paths
     }
@@ -146,5 +200,42 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("sed") && error.contains("line"), "{error}");
+    }
+
+    #[test]
+    fn a_recipe_says_only_what_differs_from_its_base() {
+        let folder = std::env::temp_dir().join(format!("recipes-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("deeper")).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+        write(
+            "a.toml",
+            "seed = 1\nname = 'a'\n[stage2]\nepochs = 5\nbatch-size = 2\n[stage1]\nepochs = 1\n",
+        );
+        write(
+            "b.toml",
+            "base = 'a.toml'\nseed = 2\n[stage2]\nepochs = 7\n",
+        );
+        write("deeper/c.toml", "base = '../b.toml'\nname = 'c'\n");
+        let found: Table = read(&folder.join("deeper/c.toml"))
+            .unwrap()
+            .parse()
+            .unwrap();
+        let expected: Table =
+            "seed = 2\nname = 'c'\n[stage2]\nepochs = 7\nbatch-size = 2\n[stage1]\nepochs = 1\n"
+                .parse()
+                .unwrap();
+        assert_eq!(found, expected);
+
+        write("x.toml", "base = 'deeper/../y.toml'");
+        write("y.toml", "base = 'x.toml'");
+        let circle = read(&folder.join("x.toml")).unwrap_err().to_string();
+        assert!(circle.contains("leads back to"), "{circle}");
+        write("z.toml", "base = 'nowhere.toml'");
+        let missing = format!("{:#}", read(&folder.join("z.toml")).unwrap_err());
+        assert!(
+            missing.contains("nowhere.toml") && missing.contains("z.toml"),
+            "{missing}"
+        );
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -32,7 +32,7 @@ struct Xtask {
 enum Task {
     /// Installs every tool the other commands use, as far as it is missing.
     Setup,
-    /// Builds the native program and the site (into dist/), or the trainer for graphics cards.
+    /// Builds the native program and the site (into dist/), or the trainer for more devices.
     Build {
         /// The native program with CUDA, for NVIDIA cards.
         #[arg(long)]
@@ -40,6 +40,9 @@ enum Task {
         /// The native program with Vulkan, for cards of any maker.
         #[arg(long)]
         vulkan: bool,
+        /// The native program with LibTorch, whose processor kernels are faster than ours.
+        #[arg(long)]
+        libtorch: bool,
     },
     /// Builds what has changed and serves the site on this computer only.
     Serve {
@@ -74,11 +77,23 @@ fn run(task: Task) -> Result<ExitCode> {
                 places.tools.display()
             );
         }
-        Task::Build { cuda, vulkan } if cuda || vulkan => {
-            let program = native::build_for_cards(&places, cuda, vulkan)?;
-            println!("the trainer is {}", program.display());
+        Task::Build {
+            cuda,
+            vulkan,
+            libtorch,
+        } => {
+            let wanted = [(cuda, "cuda"), (vulkan, "vulkan"), (libtorch, "libtorch")];
+            let features: Vec<&str> = wanted
+                .into_iter()
+                .filter_map(|(wanted, name)| wanted.then_some(name))
+                .collect();
+            if features.is_empty() {
+                site::build(&places)?;
+            } else {
+                let program = native::build_for_devices(&places, &features)?;
+                println!("the trainer is {}", program.display());
+            }
         }
-        Task::Build { .. } => site::build(&places)?,
         Task::Serve { port, no_build } => {
             if !no_build {
                 site::build(&places)?;

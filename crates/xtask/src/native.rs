@@ -32,16 +32,13 @@ pub fn build(places: &Places) -> Result<PathBuf> {
     Ok(places.native_program())
 }
 
-/// Builds the native program for graphics cards and returns its path. It has a target directory of
-/// its own, or Burn would be compiled again for every other command.
+/// Builds the native program with more devices than the processor and returns its path. It has a
+/// target directory of its own, or Burn would be compiled again for every other command.
 ///
 /// # Errors
-/// When it does not compile; Burn's build script for CUDA fetches a compiler from the network.
-pub fn build_for_cards(places: &Places, cuda: bool, vulkan: bool) -> Result<PathBuf> {
-    let features: Vec<&str> = [(cuda, "cuda"), (vulkan, "vulkan")]
-        .into_iter()
-        .filter_map(|(wanted, name)| wanted.then_some(name))
-        .collect();
+/// When it does not compile; Burn's build script for CUDA fetches a compiler from the network, that
+/// of LibTorch the library.
+pub fn build_for_devices(places: &Places, features: &[&str]) -> Result<PathBuf> {
     let target = places.target.join("cards");
     let mut command = cargo(places);
     command
@@ -55,10 +52,11 @@ pub fn build_for_cards(places: &Places, cuda: bool, vulkan: bool) -> Result<Path
         ])
         .arg(features.join(","));
     run(
-        "building the native program for graphics cards (ten minutes and more, the first time)",
+        "building the native program for more devices (ten minutes and more, the first time)",
         &mut command,
         "if tracel-llvm-bundler failed: it downloads LLVM, Burn's compiler of CUDA kernels, from its project's releases on GitHub, \
-         which this computer did not reach; build where it can, or use `cargo xtask build --vulkan`, which needs no download",
+         which this computer did not reach; build where it can, or use `cargo xtask build --vulkan`, which needs no download. \
+         If torch-sys failed: it downloads LibTorch 2.9 from PyTorch's site; LIBTORCH_USE_PYTORCH=1 takes that of an installed PyTorch 2.9",
     )?;
     Ok(target.join("release").join("dinomed3d"))
 }

@@ -1,0 +1,130 @@
+//! `dinomed3d compare`: runs side by side.
+
+use crate::recipe_file::read_recipe;
+use anyhow::{Context, bail};
+use dinomed3d_core::train::Recipe;
+use dinomed3d_core::train::recipe::StageRecipe;
+use dinomed3d_core::train::run_folder::{LogRow, RunFolder};
+use dinomed3d_core::weights::decode;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `compare`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folders of runs that are done. Runs of one recipe's name that differ in their seed make one row.
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+}
+
+/// What a run says of itself.
+struct Run {
+    recipe: Recipe,
+    parameters: usize,
+    /// Its last epoch: the best one would be chosen by the cases that score it.
+    last: LogRow,
+    /// Windows that it learnt from, of both stages.
+    windows: usize,
+    seconds: f64,
+}
+
+impl Run {
+    fn read(folder: &Path) -> anyhow::Result<Self> {
+        let recipe = read_recipe(&folder.join("recipe.toml"))?;
+        let state = RunFolder(folder.to_owned())
+            .state()?
+            .with_context(|| format!("{} holds no run", folder.display()))?;
+        if state.stages_done < 2 {
+            bail!(
+                "the run in {} is not done; go on with --resume",
+                folder.display()
+            );
+        }
+        let of_stage = |stage| state.log.iter().rev().find(move |row| row.stage == stage);
+        let steps = |stage, batch: usize| of_stage(stage).map_or(0, |row| row.steps * batch);
+        let last = of_stage(2)
+            .with_context(|| format!("the run in {} has no epoch of stage 2", folder.display()))?;
+        let batch =
+            |stage: &dinomed3d_core::train::StageRecipe| stage.batch_size * stage.accumulation;
+        Ok(Self {
+            parameters: weights.values().map(|tensor| tensor.values.len()).sum(),
+            windows: steps(1, batch(&recipe.stage1)) + steps(2, batch(&recipe.stage2)),
+            seconds: state.log.iter().map(|row| row.seconds).sum(),
+            last: last.clone(),
+            recipe,
+        })
+    }
+}
+
+/// Mean, smallest and largest.
+fn spread(values: impl Iterator<Item = f64> + Clone) -> String {
+    let count = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / count;
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    let high = values.fold(f64::NEG_INFINITY, f64::max);
+    format!("{mean:.4} ({low:.4} to {high:.4})")
+}
+
+/// Prints a table in Markdown, a row for each recipe, the best first.
+///
+/// # Errors
+/// A folder without a run that is done; runs that were scored on different cases.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let runs = args
+        .runs
+        .iter()
+        .map(|folder| Run::read(folder))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let split = runs[0].recipe.split();
+    for (run, folder) in runs.iter().zip(&args.runs) {
+        if run.recipe.split() != split {
+            bail!(
+                "{} was scored on other cases ({:?}) than {} ({split:?}); expected is one split",
+                folder.display(),
+                run.recipe.split(),
+                args.runs[0].display(),
+            );
+        }
+    }
+    let mut rows: Vec<(&str, Vec<&Run>)> = Vec::new();
+    for run in &runs {
+        match rows.iter_mut().find(|(name, _)| *name == run.recipe.name) {
+            Some((_, same)) => same.push(run),
+            None => rows.push((&run.recipe.name, vec![run])),
+        }
+    }
+    let mean = |runs: &[&Run]| {
+        runs.iter().map(|run| run.last.mean_dice()).sum::<f64>() / runs.len() as f64
+    };
+    rows.sort_by(|a, b| mean(&b.1).total_cmp(&mean(&a.1)));
+    println!(
+        "| network | parameters | windows | seeds | Dice of the last epoch (lowest to highest) | s a run |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for (_, runs) in rows {
+        let seeds: Vec<String> = runs.iter().map(|run| run.recipe.seed.to_string()).collect();
+        println!(
+            "| {} | {:.2} M | {} | {} | {} | {:.0} |",
+            runs[0].recipe.title,
+            runs[0].parameters as f64 / 1e6,
+            runs[0].windows,
+            seeds.join(", "),
+            spread(runs.iter().map(|run| run.last.mean_dice())),
+            runs.iter().map(|run| run.seconds).sum::<f64>() / runs.len() as f64,
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand.
+    #[test]
+    fn a_spread_names_its_ends() {
+        assert_eq!(
+            spread([0.8, 0.9, 0.85].into_iter()),
+            "0.8500 (0.8000 to 0.9000)"
+        );
+    }
+}
