@@ -43,8 +43,12 @@ impl Run {
         let steps = |stage, batch: usize| of_stage(stage).map_or(0, |row| row.steps * batch);
         let last = of_stage(2)
             .with_context(|| format!("the run in {} has no epoch of stage 2", folder.display()))?;
-        let batch =
-            |stage: &dinomed3d_core::train::StageRecipe| stage.batch_size * stage.accumulation;
+        let path = folder.join("last.safetensors");
+        let weights = std::fs::read(&path)
+            .map_err(anyhow::Error::from)
+            .and_then(|bytes| Ok(decode(&bytes)?))
+            .with_context(|| format!("the weights {}", path.display()))?;
+        let batch = |stage: &StageRecipe| stage.batch_size * stage.accumulation;
         Ok(Self {
             parameters: weights.values().map(|tensor| tensor.values.len()).sum(),
             windows: steps(1, batch(&recipe.stage1)) + steps(2, batch(&recipe.stage2)),
