@@ -140,7 +140,7 @@ impl DinoMed3dConfig {
             num_classes,
             vit,
             Adaptation::InBlock(Adapter3dConfig::new()),
-            DetailConfig::new(),
+            DetailConfig::new().with_full_channels(Some(16)),
             DecoderConfig::Light(LightDecoderConfig::new()),
         )
     }
