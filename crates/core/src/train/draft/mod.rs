@@ -546,6 +546,50 @@ mod tests {
     }
 
     #[test]
+    fn a_side_is_seen_however_a_label_spells_it() {
+        let is_flipped = |label: &str| {
+            let data = data(&[[36, 50, 35]; 3], [1.0; 3], 700.0, label);
+            let recipe = draft(tiny("MR")).resolve(|| Ok(data)).unwrap().0;
+            recipe.augmentation.flip_slices > 0.0
+        };
+        let sided = [
+            "Left hippocampus",
+            "leftHippocampus",
+            "LHippocampus",
+            "hippocampusLeft",
+            "kidney_left",
+            "LEFT-LUNG",
+            "lung_L",
+            "R kidney",
+            "hippocampus.r",
+            "lh-cortex",
+            "LH",
+            "RHCortex",
+            "ctx2rh",
+            "left2",
+            "ren dex.",
+            "ren_sin",
+        ];
+        for label in sided {
+            assert!(!is_flipped(label), "{label}");
+        }
+        for label in [
+            "tumour",
+            "Anterior",
+            "brightSpot",
+            "cleft",
+            "rim",
+            "LV",
+            "sinus",
+            "liver",
+            "1",
+            "",
+        ] {
+            assert!(is_flipped(label), "{label}");
+        }
+    }
+
+    #[test]
     fn values_of_air_count_as_ct_where_nobody_says_so() {
         let of = |around: f32| {
             let data = data(&[[20, 20, 20]], [1.0; 3], around, "box");

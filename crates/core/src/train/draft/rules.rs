@@ -26,6 +26,10 @@ const AIR: f64 = -200.0;
 /// Values beyond those of CT.
 const METAL: f64 = 4000.0;
 
+/// Words of labels that are of one side. A letter may mean something else, as the R of a wave: not to flip is the
+/// cheaper error, for a flip teaches that right is left.
+const SIDED: [&str; 8] = ["left", "right", "l", "r", "lh", "rh", "sin", "dex"];
+
 /// What rules go by.
 pub struct Rules<'a> {
     network: Network,
@@ -305,8 +309,8 @@ impl<'a> Rules<'a> {
     /// Chances of a flip of slices and of columns.
     pub fn flips(&self, orientation: Orientation) -> ([f32; 2], String) {
         let sided = self.data().labels.iter().find(|label| {
-            let mut words = label.name.split(|c: char| !c.is_alphanumeric());
-            words.any(|word| ["left", "right"].contains(&word.to_lowercase().as_str()))
+            let words = words(&label.name);
+            words.iter().any(|word| SIDED.contains(&word.as_str()))
         });
         if let Some(label) = sided {
             let reason = format!("label {:?} is of one side only", label.name);
@@ -367,6 +371,30 @@ impl<'a> Rules<'a> {
             format!("the window is a part of the median scan{seen}"),
         )
     }
+}
+
+/// The words of a label's name in lower case: letters together, and of `camelCase` each part.
+fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (at, &letter) in letters.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| letters[at]);
+        let after = letters.get(at + 1);
+        let begins = letter.is_uppercase()
+            && (before.is_some_and(char::is_lowercase)
+                // As the second letter of LHippocampus.
+                || (before.is_some_and(char::is_uppercase)
+                    && after.is_some_and(|after| after.is_lowercase())));
+        if begins || !letter.is_alphabetic() {
+            words.push(String::new());
+        }
+        if letter.is_alphabetic() {
+            let word = words.last_mut().expect("at least one");
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// Whether a word of it says CT in Hounsfield units.
