@@ -5,9 +5,12 @@ mod rules;
 
 use super::TrainError;
 use super::fingerprint::Fingerprint;
-use super::recipe::{Architecture, Augmentation, DataFacts, RandomChange, Recipe, StageRecipe};
+use super::recipe::{
+    Architecture, Augmentation, DataFacts, RandomChange, Recipe, StageRecipe, check_patch_size,
+    check_window, expect,
+};
 use crate::infer::Blending;
-use crate::preprocess::{Intensity, Preprocessing, Spacing};
+use crate::preprocess::{Intensity, PreprocessError, Preprocessing, Spacing};
 use crate::volume::Orientation;
 use palette::palette;
 use rules::Rules;
@@ -191,16 +194,65 @@ impl RecipeDraft {
             || (a.in_plane.is_none() && a.affine.is_none())
     }
 
+    /// Whether what others are settled by can work; the rest is for [`Recipe::check`].
+    fn check(&self) -> Result<(), TrainError> {
+        if let Some(window) = self.window {
+            check_window(window)?;
+        }
+        if let Some(Architecture::Config(config)) = &self.architecture {
+            check_patch_size(config.vit.patch_size)?;
+        }
+        let given = &self.preprocessing;
+        if let Some(Spacing::Mm(mm)) = given.spacing_mm {
+            let is_right = mm.iter().all(|edge| edge.is_finite() && *edge > 0.0);
+            let expected = "three finite numbers above 0";
+            let found = format!("{mm:?}");
+            expect(is_right, "preprocessing.spacingMm", found, expected)?;
+        }
+        let intensity = match given.intensity {
+            None => return Ok(()),
+            Some(IntensityDraft::PercentileZScore {
+                low_percent,
+                high_percent,
+            }) => Intensity::PercentileZScore {
+                low_percent,
+                high_percent,
+            },
+            // What is open will be right.
+            Some(IntensityDraft::Window {
+                center,
+                width,
+                mean,
+                std,
+            }) => Intensity::Window {
+                center,
+                width,
+                mean: mean.unwrap_or(0.0),
+                std: std.unwrap_or(1.0),
+            },
+        };
+        match intensity.check() {
+            Err(PreprocessError::Setting {
+                setting,
+                found,
+                expected,
+            }) => expect(false, &format!("preprocessing.{setting}"), found, expected),
+            other => other.map_err(|error| TrainError::Recipe(error.to_string())),
+        }
+    }
+
     /// Settles what is open, and says how and why. What is there stays as it is.
     ///
     /// `fingerprint` is only asked where something depends on it: to make one takes reading every case.
     ///
     /// # Errors
-    /// What `fingerprint` says; [`TrainError::Recipe`] for a preset that there is not.
+    /// What `fingerprint` says; [`TrainError::Recipe`] for a preset that there is not, and for a setting that can't
+    /// work where others are settled by it.
     pub fn resolve(
         self,
         fingerprint: impl FnOnce() -> Result<Fingerprint, TrainError>,
     ) -> Result<(Recipe, Vec<Choice>), TrainError> {
+        self.check()?;
         let fingerprint = if self.needs_fingerprint() {
             Some(fingerprint()?)
         } else {
@@ -679,6 +731,79 @@ mod tests {
         reason(&choices, "preprocessing.intensity.mean");
         assert_eq!(recipe.preprocessing.orientation.to_string(), "LAS");
         assert_eq!(recipe.preprocessing.spacing_mm, Some([2.0; 3]));
+    }
+
+    #[test]
+    fn numbers_that_can_not_work_are_named_before_anything_is_settled_by_them() {
+        let error = |draft: RecipeDraft| {
+            let unread = || unreachable!("no case has to be read to say so");
+            draft.resolve(unread).unwrap_err().to_string()
+        };
+        let cases: [(&str, fn(&mut RecipeDraft)); 8] = [
+            (
+                "the recipe's window is [16, 0, 16], expected is three positive edges",
+                |d| {
+                    d.window = Some([16, 0, 16]);
+                },
+            ),
+            (
+                "the recipe's preprocessing.spacingMm is [1.0, 0.0, 1.0], expected",
+                |d| {
+                    d.preprocessing.spacing_mm = Some(Spacing::Mm([1.0, 0.0, 1.0]));
+                },
+            ),
+            ("preprocessing.spacingMm is [NaN, 1.0, 1.0]", |d| {
+                d.preprocessing.spacing_mm = Some(Spacing::Mm([f64::NAN, 1.0, 1.0]));
+            }),
+            (
+                "preprocessing.intensity.width is -40, expected is a finite number above 0",
+                |d| {
+                    d.preprocessing.intensity = Some(open_window(40.0, -40.0));
+                },
+            ),
+            ("preprocessing.intensity.width is NaN", |d| {
+                d.preprocessing.intensity = Some(open_window(40.0, f32::NAN));
+            }),
+            (
+                "preprocessing.intensity.center and mean is inf and 0",
+                |d| {
+                    d.preprocessing.intensity = Some(open_window(f32::INFINITY, 40.0));
+                },
+            ),
+            (
+                "preprocessing.intensity.lowPercent to highPercent is 99 to 1",
+                |d| {
+                    d.preprocessing.intensity = Some(IntensityDraft::PercentileZScore {
+                        low_percent: 99.0,
+                        high_percent: 1.0,
+                    });
+                },
+            ),
+            (
+                "the recipe's patch_size is 0, expected is a multiple of 4",
+                |d| {
+                    let mut config = crate::model::presets::Preset::Compact.config(2);
+                    config.vit.patch_size = 0;
+                    d.architecture = Some(Architecture::Config(Box::new(config)));
+                },
+            ),
+        ];
+        for (expected, spoil) in cases {
+            let mut draft = draft(tiny("CT"));
+            spoil(&mut draft);
+            let found = error(draft);
+            assert!(found.contains(expected), "{found}");
+        }
+    }
+
+    /// A window whose mean and deviation are left to the data.
+    fn open_window(center: f32, width: f32) -> IntensityDraft {
+        IntensityDraft::Window {
+            center,
+            width,
+            mean: None,
+            std: None,
+        }
     }
 
     #[test]
