@@ -656,6 +656,27 @@ mod tests {
         assert!(matches!(of(-3.0), Intensity::PercentileZScore { .. }));
     }
 
+    /// The channels of a scan share their settings, so one of CT does not make the others CT.
+    #[test]
+    fn several_channels_are_ct_only_if_each_is() {
+        let is_window = |modality: &str, names: [&str; 2], around: [f32; 2]| {
+            let mut facts = data(&[[20, 20, 20]], [1.0; 3], around[0], "box");
+            facts
+                .channels
+                .extend(data(&[[20, 20, 20]], [1.0; 3], around[1], "box").channels);
+            for (channel, name) in facts.channels.iter_mut().zip(names) {
+                channel.name = name.to_owned();
+            }
+            let recipe = draft(tiny(modality)).resolve(|| Ok(facts)).unwrap().0;
+            matches!(recipe.preprocessing.intensity, Intensity::Window { .. })
+        };
+        assert!(!is_window("PET/CT", ["CT", "PET"], [-1000.0, 3.0]));
+        assert!(!is_window("CT and PET", ["a", "b"], [3.0, 3.0]));
+        assert!(is_window("two phases", ["CT", "CTA"], [3.0, 3.0]));
+        assert!(is_window("two phases", ["CT", "late"], [3.0, -1000.0]));
+        assert!(is_window("two phases", ["early", "late"], [-1000.0; 2]));
+    }
+
     /// By hand: 35 × 88 × 88 voxels, about 70 mm each, are still more than 64³; columns give way last.
     #[test]
     fn a_large_scan_is_seen_through_a_cube_and_rare_labels_are_sought() {

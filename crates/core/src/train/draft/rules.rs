@@ -7,7 +7,7 @@ use crate::model::decoder::DecoderConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Spacing};
 use crate::train::TrainError;
-use crate::train::fingerprint::{Fingerprint, Intensities};
+use crate::train::fingerprint::{ChannelFacts, Fingerprint, Intensities};
 use crate::train::recipe::Architecture;
 use crate::volume::Orientation;
 
@@ -127,15 +127,27 @@ impl<'a> Rules<'a> {
             low_percent: 0.5,
             high_percent: 99.5,
         };
-        let names = data.channels.iter().map(|channel| channel.name.as_str());
-        let said = names.chain([modality]).any(says_ct);
-        let looks_so = data
+        // Of several channels, such as PET and CT, a modality does not say which one it means.
+        let is_only = data.channels.len() == 1;
+        let says_so =
+            |channel: &ChannelFacts| says_ct(&channel.name) || (is_only && says_ct(modality));
+        let looks_so =
+            |channel: &ChannelFacts| channel.overall.low < AIR && channel.overall.high < METAL;
+        // The channels share one window.
+        let other = data
             .channels
             .iter()
-            .all(|channel| channel.overall.low < AIR && channel.overall.high < METAL);
-        if !said && !looks_so {
-            let reason = "neither the modality nor the values say CT";
-            return (percentiles, reason.into());
+            .find(|&channel| !says_so(channel) && !looks_so(channel));
+        if let Some(channel) = other {
+            let reason = if is_only {
+                "neither the modality nor the values say CT".to_owned()
+            } else {
+                format!(
+                    "neither its name nor its values say that channel {:?} is CT",
+                    channel.name
+                )
+            };
+            return (percentiles, reason);
         }
         let Some(labelled) = self.pooled(|channel| channel.labelled.as_ref()) else {
             return (percentiles, "CT, but no voxel is labelled".into());
@@ -144,7 +156,7 @@ impl<'a> Rules<'a> {
             return (percentiles, "CT, but all labelled voxels are alike".into());
         }
         let (mean, std) = labelled.clipped(labelled.low, labelled.high);
-        let why = if said {
+        let why = if data.channels.iter().all(says_so) {
             "the modality says CT"
         } else {
             "the values look like Hounsfield units"
@@ -175,7 +187,7 @@ impl<'a> Rules<'a> {
     /// Intensities of all channels together: they share their settings.
     fn pooled<'f>(
         &'f self,
-        of: impl Fn(&'f crate::train::fingerprint::ChannelFacts) -> Option<&'f Intensities>,
+        of: impl Fn(&'f ChannelFacts) -> Option<&'f Intensities>,
     ) -> Option<Intensities> {
         let channels = self.data().channels.iter().filter_map(of);
         Intensities::of(
