@@ -472,7 +472,7 @@ fn augmentation(
 mod tests {
     use super::*;
     use crate::train::dataset::RawCase;
-    use crate::train::fingerprint::Survey;
+    use crate::train::fingerprint::{Intensities, Survey};
     use crate::volume::{Affine, LabelMap, Volume};
 
     /// A recipe that says only what nobody else can.
@@ -545,7 +545,8 @@ mod tests {
             panic!("{:?}", preprocessing.intensity);
         };
         assert_eq!((center, width, mean), (49.5, 99.0, 49.5));
-        assert!((std - 28.9).abs() < 0.15, "{std}");
+        // Of 0 … 99, √((100² − 1) / 12) = 28.866.
+        assert_eq!(std, 28.87);
         assert!(
             reason(&choices, "preprocessing.intensity")
                 .reason
@@ -656,6 +657,61 @@ mod tests {
         assert!(matches!(of(-3.0), Intensity::PercentileZScore { .. }));
     }
 
+    /// By hand: of 0 … 99 as above, a thousandth as much and shifted.
+    #[test]
+    fn a_window_is_as_exact_in_any_unit() {
+        let facts = || data(&[[20, 20, 20]], [1.0; 3], -1000.0, "box");
+        let scaled = |facts: Fingerprint, factor: f64, shift: f64| {
+            let mut facts = facts;
+            for channel in &mut facts.channels {
+                let of = |values: &Intensities| {
+                    let values = values.values.iter().map(|value| value * factor + shift);
+                    Intensities::of(values.collect()).unwrap()
+                };
+                channel.overall = of(&channel.overall);
+                channel.labelled = channel.labelled.as_ref().map(of);
+            }
+            let recipe = draft(tiny("CT")).resolve(|| Ok(facts)).unwrap().0;
+            let Intensity::Window {
+                center,
+                width,
+                mean,
+                std,
+            } = recipe.preprocessing.intensity
+            else {
+                panic!("{:?}", recipe.preprocessing.intensity);
+            };
+            [center, width, mean, std]
+        };
+        // Percentiles 0.5 and 99.5 of 0 … 99 are 0.495 and 98.505, and the ends are clipped to them.
+        let [center, width, mean, std] = scaled(facts(), 1.0, 0.0);
+        assert_eq!([center, width, mean], [49.5, 98.01, 49.5]);
+        assert!((std - 28.85).abs() < 0.02, "{std}");
+        let small = scaled(facts(), 1e-3, 0.0);
+        assert_eq!(small[..3], [0.0495, 0.09801, 0.0495]);
+        assert!((small[3] / std - 1e-3).abs() < 1e-6, "{small:?}");
+        let shifted = scaled(facts(), 1e-3, 7.0);
+        assert_eq!(shifted[..2], [7.0495, 0.09801]);
+        let large = scaled(facts(), 1e4, 0.0);
+        assert_eq!(large[..3], [495_000.0, 980_100.0, 495_000.0]);
+    }
+
+    /// What all but never varies is divided by a thousandth of the window, not by almost nothing.
+    #[test]
+    fn a_deviation_is_never_next_to_nothing() {
+        let mut facts = data(&[[20, 20, 20]], [1.0; 3], 5.0, "box");
+        facts.channels[0].overall = Intensities::of(vec![0.5; 100]).unwrap();
+        let mut json = tiny("CT");
+        json["preprocessing"] = serde_json::json!({
+            "intensity": {"kind": "window", "center": 0.5, "width": 0.2}
+        });
+        let recipe = draft(json).resolve(|| Ok(facts)).unwrap().0;
+        let Intensity::Window { mean, std, .. } = recipe.preprocessing.intensity else {
+            panic!("{:?}", recipe.preprocessing.intensity);
+        };
+        assert_eq!((mean, std), (0.5, 0.0002));
+    }
+
     /// The channels of a scan share their settings, so one of CT does not make the others CT.
     #[test]
     fn several_channels_are_ct_only_if_each_is() {
@@ -744,9 +800,9 @@ mod tests {
             panic!("{:?}", recipe.preprocessing.intensity);
         };
         // (780 + 60 · 40) / 1000; squares (20540 + 60 · 1600) / 1000.
-        assert_eq!((center, width, mean), (20.0, 40.0, 3.2));
+        assert_eq!((center, width, mean), (20.0, 40.0, 3.18));
         assert!(
-            (f64::from(std) - (116.54f64 - 3.18 * 3.18).sqrt()).abs() < 0.06,
+            (f64::from(std) - (116.54f64 - 3.18 * 3.18).sqrt()).abs() < 0.006,
             "{std}"
         );
         reason(&choices, "preprocessing.intensity.mean");

@@ -161,27 +161,30 @@ impl<'a> Rules<'a> {
         } else {
             "the values look like Hounsfield units"
         };
+        let width = labelled.high - labelled.low;
         let window = Intensity::Window {
-            center: tenth((labelled.low + labelled.high) / 2.0),
-            width: tenth(labelled.high - labelled.low),
-            mean: tenth(mean),
-            std: tenth(std).max(0.1),
+            center: rounded((labelled.low + labelled.high) / 2.0, width),
+            width: rounded(width, width),
+            mean: rounded(mean, width),
+            std: deviation(std, width),
         };
         let reason = format!(
-            "{why}; percentiles 0.5 and 99.5 of the labelled voxels are {:.0} and {:.0}",
-            labelled.low, labelled.high
+            "{why}; percentiles 0.5 and 99.5 of the labelled voxels are {} and {}",
+            rounded(labelled.low, width),
+            rounded(labelled.high, width)
         );
         (window, reason)
     }
 
     /// Mean and standard deviation of all voxels, clipped to a window.
     pub fn within(&self, center: f32, width: f32) -> (f32, f32) {
-        let (center, half) = (f64::from(center), f64::from(width) / 2.0);
+        let (center, width) = (f64::from(center), f64::from(width));
+        let half = width / 2.0;
         let (mean, std) = self
             .pooled(|channel| Some(&channel.overall))
             .expect("a case has voxels")
             .clipped(center - half, center + half);
-        (tenth(mean), tenth(std).max(0.1))
+        (rounded(mean, width), deviation(std, width))
     }
 
     /// Intensities of all channels together: they share their settings.
@@ -415,7 +418,19 @@ fn says_ct(text: &str) -> bool {
     words.any(|word| ["CT", "NCCT", "CTA", "CECT"].contains(&word.to_uppercase().as_str()))
 }
 
-/// Hounsfield units to a tenth: more digits say nothing.
-fn tenth(value: f64) -> f32 {
-    ((value * 10.0).round() / 10.0) as f32
+/// To four digits of a window's width, in whatever unit the values are: more say nothing.
+fn rounded(value: f64, width: f64) -> f32 {
+    let digits = 3 - width.log10().floor() as i32;
+    // A power of ten and not of a tenth, so that what is left is the number nearest to a short one.
+    let step = 10f64.powi(digits.abs());
+    if digits < 0 {
+        ((value / step).round() * step) as f32
+    } else {
+        ((value * step).round() / step) as f32
+    }
+}
+
+/// A standard deviation to divide by: of values that are all but alike, a thousandth of the window.
+fn deviation(std: f64, width: f64) -> f32 {
+    rounded(std.max(width / 1000.0), width)
 }
