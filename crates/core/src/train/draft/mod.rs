@@ -12,10 +12,11 @@ use super::recipe::{
 use crate::infer::Blending;
 use crate::preprocess::{Intensity, PreprocessError, Preprocessing, Spacing};
 use crate::volume::Orientation;
-use palette::palette;
 use rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+pub use palette::palette;
 
 /// A recipe as people write it; what is not there is settled by [`RecipeDraft::resolve`]. See [`Recipe`] for the fields.
 #[derive(Clone, Debug, Deserialize)]

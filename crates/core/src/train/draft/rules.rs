@@ -115,9 +115,9 @@ impl<'a> Rules<'a> {
     }
 
     pub fn spacing(&self, orientation: Orientation) -> (Spacing, String) {
-        let median = self.data().spacing_mm.median;
+        let median = self.edges_mm(orientation, Spacing::Own);
         // A tenth of a micrometre: more digits say nothing.
-        let mm = [0, 1, 2].map(|axis| (median[orientation.world_axis(axis)] * 1e4).round() / 1e4);
+        let mm = median.map(|edge| (edge * 1e4).round() / 1e4);
         (Spacing::Mm(mm), "the median of all cases".into())
     }
 
@@ -200,6 +200,17 @@ impl<'a> Rules<'a> {
         )
     }
 
+    /// Edges of a voxel of the model grid, `[slice, row, column]`; the median where scans keep their own.
+    fn edges_mm(&self, orientation: Orientation, spacing: Spacing) -> [f64; 3] {
+        match spacing {
+            Spacing::Mm(mm) => mm,
+            Spacing::Own => {
+                let median = self.data().spacing_mm.median;
+                [0, 1, 2].map(|axis| median[orientation.world_axis(axis)])
+            }
+        }
+    }
+
     /// Median shape of the cases on the model grid, `[slice, row, column]`, rounded up.
     fn median_shape(&self, orientation: Orientation, spacing: Spacing) -> [usize; 3] {
         std::array::from_fn(|axis| {
@@ -245,13 +256,7 @@ impl<'a> Rules<'a> {
                 format!("the paper's clips of {} slices; {found}", CLIP[0]),
             );
         }
-        let mm = match spacing {
-            Spacing::Mm(mm) => mm,
-            Spacing::Own => {
-                let median = self.data().spacing_mm.median;
-                [0, 1, 2].map(|axis| median[orientation.world_axis(axis)])
-            }
-        };
+        let mm = self.edges_mm(orientation, spacing);
         let steps = [1, patch, patch];
         let mut window = whole;
         // The longest edge gives way, so that the window becomes a cube in space.
@@ -348,13 +353,7 @@ impl<'a> Rules<'a> {
     }
 
     pub fn in_plane(&self, orientation: Orientation, spacing: Spacing) -> (bool, String) {
-        let mm = match spacing {
-            Spacing::Mm(mm) => mm,
-            Spacing::Own => {
-                let median = self.data().spacing_mm.median;
-                [0, 1, 2].map(|axis| median[orientation.world_axis(axis)])
-            }
-        };
+        let mm = self.edges_mm(orientation, spacing);
         let times = mm[0] / mm[1].min(mm[2]);
         let reason = format!("slices are {times:.1} times as thick as their voxels are wide");
         (times > VERY_THICK, reason)
