@@ -289,6 +289,15 @@ fn check_network(config: &DinoMed3dConfig, image_channels: usize) -> Result<(), 
         format!("{blocks:?}"),
         "at least one block at half and at quarter size, or none at all",
     )?;
+    if let Some(full) = config.detail.full_channels {
+        let begins_at_half = blocks[0] == 0 && blocks != [0; 3];
+        expect(
+            full > 0 && begins_at_half,
+            "detail.full_channels",
+            format!("{full}, beside blocks {blocks:?}"),
+            "above 0 beside a stream that begins at half size, such as [0, 1, 1], or not given",
+        )?;
+    }
     let found = format!("detail stream of channels {:?}", config.detail.channels());
     let channels = config.detail.channels();
     match &config.decoder {
