@@ -88,6 +88,19 @@ fn check_beginning(recipe: &Recipe, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What a person should know who freezes a transformer that no other training has taught. It is not refused: to see what
+/// freezing costs, one does it on purpose.
+fn frozen_at_random(recipe: &Recipe) -> Option<&'static str> {
+    if !recipe.freeze_backbone || recipe.initialization != "random" {
+        return None;
+    }
+    Some(if recipe.stage1.epochs == 0 {
+        "the transformer begins with random weights and will stay so, frozen without a stage 1; give --init, or set freeze-backbone = false"
+    } else {
+        "the transformer begins with random weights and will be frozen after stage 1; give --init, or set freeze-backbone = false"
+    })
+}
+
 /// Between what the first of several runs began with and the weights of the last.
 const GONE_ON: &str = ", gone on from an earlier run's";
 
@@ -297,6 +310,9 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
             Some(start)
         }
     };
+    if let Some(warning) = frozen_at_random(&recipe) {
+        eprintln!("warning: {warning}");
+    }
     let mut trainer = Trainer::new(&recipe, &dataset, &devices, out, args.resume)?
         .with_parallelism(args.parallel.into());
     if let Some(start) = start {
@@ -453,6 +469,23 @@ mod tests {
         // Without --resume it is a new run, which Trainer::new refuses to put here.
         assert_ne!(recipe(&["--recipe", &hippocampus()]).window, begun.window);
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_transformer_that_is_frozen_at_random_is_warned_of() {
+        let folder = scratch("frozen");
+        let mut recipe = begun(&folder);
+        std::fs::remove_dir_all(folder).unwrap();
+        recipe.freeze_backbone = false;
+        recipe.initialization = "random".into();
+        assert_eq!(frozen_at_random(&recipe), None);
+        recipe.freeze_backbone = true;
+        recipe.stage1.epochs = 2;
+        assert!(frozen_at_random(&recipe).unwrap().contains("after stage 1"));
+        recipe.stage1.epochs = 0;
+        assert!(frozen_at_random(&recipe).unwrap().contains("stay so"));
+        recipe.initialization = "DINOv3, official (vits16.safetensors)".into();
+        assert_eq!(frozen_at_random(&recipe), None);
     }
 
     #[test]
