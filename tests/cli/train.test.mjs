@@ -152,4 +152,19 @@ test("a short recipe is settled by the data, and prepared cases are kept", () =>
   // Seconds differ from run to run, what was learnt does not.
   const learnt = (run) => JSON.parse(readFileSync(join(folder, run, "state.json"), "utf8")).log.map((row) => [row.loss, row.dice]);
   assert.deepEqual(learnt("second"), learnt("first"));
+
+  // The data set grows, and would settle the recipe otherwise; a run that goes on keeps its own.
+  const index = JSON.parse(readFileSync(join(data, "dataset.json"), "utf8"));
+  for (let number = 10; number < 24; number++) {
+    const file = `box_${number}.nii`;
+    writeFileSync(join(data, "imagesTr", file), makeNifti([24, 24, 24], (x, y, z) => (x * y + 3 * z) % 301));
+    writeFileSync(join(data, "labelsTr", file), makeNifti([24, 24, 24], (x) => Number(x < 5)));
+    index.training.push({ image: `./imagesTr/${file}`, label: `./labelsTr/${file}` });
+  }
+  writeFileSync(join(data, "dataset.json"), JSON.stringify(index));
+  const resumed = dinomed3d("train", "--no-cache", "--recipe", recipe, "--data", data, "--out", join(folder, "first"), "--resume");
+  assert.equal(resumed.status, 0, resumed.stderr);
+  assert.match(resumed.stderr, /the run goes on by its own recipe, .*first\/recipe\.toml; --recipe is for new runs/);
+  assert.doesNotMatch(resumed.stderr, /window = /);
+  assert.equal(readFileSync(join(folder, "first/recipe.toml"), "utf8"), settled);
 });

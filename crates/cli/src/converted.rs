@@ -7,18 +7,8 @@ use dinomed3d_core::manifest::{
 use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::preprocess::{Intensity, Preprocessing};
 use dinomed3d_core::train::Recipe;
+use dinomed3d_core::train::draft::palette;
 use std::path::Path;
-
-/// Colours that stay apart for every kind of colour vision (Okabe and Ito 2008).
-const COLORS: [[u8; 3]; 7] = [
-    [86, 180, 233],
-    [230, 159, 0],
-    [0, 158, 115],
-    [240, 228, 66],
-    [0, 114, 178],
-    [213, 94, 0],
-    [204, 121, 167],
-];
 
 /// What the release reports: windows of sixteen slices, slices of 224 or 512.
 const WINDOW: [usize; 3] = [16, 224, 224];
@@ -50,9 +40,10 @@ pub fn manifest(
         Some(name) => name.clone(),
         None => format!("label {}", index + 1),
     };
+    let usual = palette(foreground);
     let color = |index: usize| {
         let from_recipe = recipe.as_ref().and_then(|r| r.colors.get(index).copied());
-        from_recipe.unwrap_or(COLORS[index % COLORS.len()])
+        from_recipe.unwrap_or(usual[index])
     };
     let background = Label {
         value: 0,

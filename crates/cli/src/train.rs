@@ -7,6 +7,7 @@ use crate::report::report_run;
 use crate::segment::read_manifest;
 use anyhow::{Context, bail};
 use dinomed3d_core::model::DinoMed3dConfig;
+use dinomed3d_core::train::recipe::Split;
 use dinomed3d_core::train::run_folder::RunFolder;
 use dinomed3d_core::train::{Event, Fingerprint, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::weights::decode;
@@ -46,7 +47,7 @@ pub struct Args {
     /// For DINOv3 only; rgb when not said.
     #[arg(long, value_name = "HOW", requires = "init")]
     fold: Option<Fold>,
-    /// Go on after the last whole epoch of an earlier run in the same folder.
+    /// Go on after the last whole epoch of an earlier run in the same folder, by that run's own recipe.
     #[arg(long)]
     resume: bool,
     /// Cross-validation: one run for each of N parts of the cases, held out in turn, in the folders
@@ -66,9 +67,15 @@ pub struct Args {
     cache: CacheArgs,
 }
 
-/// What an interrupted run began with; it has to be given again if nothing of it was saved yet.
-fn earlier_initialization(folder: &Path) -> anyhow::Result<String> {
-    let recipe = read_recipe(&folder.join("recipe.toml"))?;
+impl Args {
+    /// Whether there is a run in `out` to go on with; of a cross-validation the later ones may not have begun.
+    fn resumes(&self, out: &Path) -> bool {
+        self.resume && out.join("recipe.toml").exists()
+    }
+}
+
+/// Whether a run that goes on knows what it began with: it has to be given again if nothing of it was saved yet.
+fn check_beginning(recipe: &Recipe, folder: &Path) -> anyhow::Result<()> {
     let has_begun = RunFolder(folder.to_owned())
         .state()?
         .is_some_and(|state| !state.log.is_empty());
@@ -78,7 +85,20 @@ fn earlier_initialization(folder: &Path) -> anyhow::Result<String> {
             recipe.initialization
         );
     }
-    Ok(recipe.initialization)
+    Ok(())
+}
+
+/// What a person should know who freezes a transformer that no other training has taught. It is not refused: to see what
+/// freezing costs, one does it on purpose.
+fn frozen_at_random(recipe: &Recipe) -> Option<&'static str> {
+    if !recipe.freeze_backbone || recipe.initialization != "random" {
+        return None;
+    }
+    Some(if recipe.stage1.epochs == 0 {
+        "the transformer begins with random weights and will stay so, frozen without a stage 1; give --init, or set freeze-backbone = false"
+    } else {
+        "the transformer begins with random weights and will be frozen after stage 1; give --init, or set freeze-backbone = false"
+    })
 }
 
 /// Between what the first of several runs began with and the weights of the last.
@@ -156,19 +176,59 @@ impl From<Fold> for Folding {
 /// # Errors
 /// A recipe, data set, device or folder that cannot be used; a loss that is not a number.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let draft = read_draft(&args.recipe)?;
-    if draft.needs_fingerprint() {
+    let mut settled = None;
+    let Some(folds) = args.folds else {
+        let recipe = recipe_of(&args, &args.out, None, &mut settled)?;
+        return train(&args, recipe, &args.out);
+    };
+    for fold in 0..folds {
+        let out = args.out.join(format!("fold-{}", fold + 1));
+        eprintln!("fold {} of {folds}", fold + 1);
+        let split = Split { every: folds, fold };
+        let recipe = recipe_of(&args, &out, Some(split), &mut settled)?;
+        train(&args, recipe, &out)?;
+    }
+    Ok(())
+}
+
+/// The recipe of the run in `out`, with what the command line names: the run's own where it goes on, for the data set
+/// may have changed since, and the weights have not. `settled` is that of new runs, which is made once.
+fn recipe_of(
+    args: &Args,
+    out: &Path,
+    split: Option<Split>,
+    settled: &mut Option<Recipe>,
+) -> anyhow::Result<Recipe> {
+    let path = out.join("recipe.toml");
+    let mut recipe = if args.resumes(out) {
+        let recipe = read_recipe(&path)?;
+        if let Some(expected) = split
+            && recipe.split() != expected
+        {
+            let part = |split: Split| format!("part {} of {}", split.fold + 1, split.every);
+            bail!(
+                "the run in {} holds out {}, expected is {}; go on with the same --folds",
+                out.display(),
+                part(recipe.split()),
+                part(expected)
+            );
+        }
         eprintln!(
-            "the recipe leaves settings to the data set: looking at {}",
-            args.data.display()
+            "the run goes on by its own recipe, {}; --recipe is for new runs",
+            path.display()
         );
-    }
-    let (mut recipe, choices) = draft
-        .resolve(|| Fingerprint::read(&args.data))
-        .with_context(|| format!("settling what {} leaves open", args.recipe.display()))?;
-    for choice in choices {
-        eprintln!("{choice}");
-    }
+        recipe
+    } else {
+        let mut recipe = match settled {
+            Some(recipe) => recipe.clone(),
+            None => settled.insert(new_recipe(args)?).clone(),
+        };
+        if let Some(Split { every, fold }) = split {
+            recipe.validation_every = every;
+            recipe.validation_fold = fold;
+        }
+        recipe
+    };
     if let Some(epochs) = args.stage1_epochs {
         recipe.stage1.epochs = epochs;
     }
@@ -179,26 +239,31 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         recipe.seed = seed;
     }
     recipe.check()?;
-    let Some(folds) = args.folds else {
-        return train(&args, recipe, &args.out);
-    };
-    for fold in 0..folds {
-        let out = args.out.join(format!("fold-{}", fold + 1));
-        eprintln!("fold {} of {folds}", fold + 1);
-        let mut recipe = recipe.clone();
-        recipe.validation_every = folds;
-        recipe.validation_fold = fold;
-        train(&args, recipe, &out)?;
+    Ok(recipe)
+}
+
+/// What --recipe says, and the data set where it says nothing.
+fn new_recipe(args: &Args) -> anyhow::Result<Recipe> {
+    let draft = read_draft(&args.recipe)?;
+    if draft.needs_fingerprint() {
+        eprintln!(
+            "the recipe leaves settings to the data set: looking at {}",
+            args.data.display()
+        );
     }
-    Ok(())
+    let (recipe, choices) = draft
+        .resolve(|| Fingerprint::read(&args.data))
+        .with_context(|| format!("settling what {} leaves open", args.recipe.display()))?;
+    for choice in choices {
+        eprintln!("{choice}");
+    }
+    Ok(recipe)
 }
 
 /// One run, into `out`.
 fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
-    // Of a cross-validation the later runs may not have begun.
-    let is_resumed = args.resume && out.join("recipe.toml").exists();
-    if is_resumed && args.init.is_none() {
-        recipe.initialization = earlier_initialization(out)?;
+    if args.resumes(out) && args.init.is_none() {
+        check_beginning(&recipe, out)?;
     }
     let devices = devices(&args.device)?;
     if matches!(args.parallel, Parallel::Distributed) && args.device.contains("cpu") {
@@ -245,6 +310,9 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
             Some(start)
         }
     };
+    if let Some(warning) = frozen_at_random(&recipe) {
+        eprintln!("warning: {warning}");
+    }
     let mut trainer = Trainer::new(&recipe, &dataset, &devices, out, args.resume)?
         .with_parallelism(args.parallel.into());
     if let Some(start) = start {
@@ -308,4 +376,147 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
     )?;
     println!("report in {}", out.join("report.html").display());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(words: &[&str]) -> Args {
+        let begin = ["train", "--data", "there-is-none", "--out", "none"];
+        Line::parse_from(begin.iter().chain(words)).args
+    }
+
+    fn hippocampus() -> String {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../recipes/hippocampus.toml")
+            .display()
+            .to_string()
+    }
+
+    fn scratch(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("dinomed3d-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// The folder of a run that began with another window and seed, as an older version wrote it: balanced and in-plane
+    /// were no settings yet, and no spacing was the scan's own.
+    fn begun(folder: &Path) -> Recipe {
+        let old: String = std::fs::read_to_string(hippocampus())
+            .unwrap()
+            .lines()
+            .filter(|line| {
+                !["spacingMm", "balanced", "in-plane"]
+                    .iter()
+                    .any(|key| line.starts_with(key))
+            })
+            .map(|line| match line.split(' ').next() {
+                Some("window") => "window = [8, 8, 8]\n".to_owned(),
+                Some("seed") => "seed = 77\n".to_owned(),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("recipe.toml"), &old).unwrap();
+        toml::from_str(&old).unwrap()
+    }
+
+    fn text(recipe: &Recipe) -> String {
+        toml::to_string(recipe).unwrap()
+    }
+
+    /// Neither the data set, which is not even there, nor another recipe has a say.
+    #[test]
+    fn a_run_goes_on_by_its_own_recipe() {
+        let folder = scratch("own-recipe");
+        let begun = begun(&folder);
+        assert_eq!(begun.preprocessing.spacing_mm, None);
+        assert_eq!(begun.augmentation.balanced, 0.0);
+        let recipe = |words: &[&str]| recipe_of(&args(words), &folder, None, &mut None).unwrap();
+        for words in [
+            &["--resume"][..],
+            &["--resume", "--recipe", &hippocampus()],
+            &["--resume", "--recipe", "no-such-recipe.toml"],
+        ] {
+            assert_eq!(text(&recipe(words)), text(&begun));
+        }
+        // What the command line names counts, as at the beginning.
+        let named = recipe(&[
+            "--resume",
+            "--stage1-epochs",
+            "3",
+            "--stage2-epochs",
+            "91",
+            "--seed",
+            "5",
+        ]);
+        let mut expected = begun.clone();
+        (
+            expected.stage1.epochs,
+            expected.stage2.epochs,
+            expected.seed,
+        ) = (3, 91, 5);
+        assert_eq!(text(&named), text(&expected));
+        // Without --resume it is a new run, which Trainer::new refuses to put here.
+        assert_ne!(recipe(&["--recipe", &hippocampus()]).window, begun.window);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_transformer_that_is_frozen_at_random_is_warned_of() {
+        let folder = scratch("frozen");
+        let mut recipe = begun(&folder);
+        std::fs::remove_dir_all(folder).unwrap();
+        recipe.freeze_backbone = false;
+        recipe.initialization = "random".into();
+        assert_eq!(frozen_at_random(&recipe), None);
+        recipe.freeze_backbone = true;
+        recipe.stage1.epochs = 2;
+        assert!(frozen_at_random(&recipe).unwrap().contains("after stage 1"));
+        recipe.stage1.epochs = 0;
+        assert!(frozen_at_random(&recipe).unwrap().contains("stay so"));
+        recipe.initialization = "DINOv3, official (vits16.safetensors)".into();
+        assert_eq!(frozen_at_random(&recipe), None);
+    }
+
+    #[test]
+    fn every_fold_goes_on_by_its_own_recipe_and_the_others_share_one() {
+        let folder = scratch("own-folds");
+        let first = folder.join("fold-1");
+        let begun = begun(&first);
+        let split = |every, fold| Some(Split { every, fold });
+        let args = args(&["--resume", "--recipe", &hippocampus()]);
+        let mut settled = None;
+        let own = recipe_of(
+            &args,
+            &first,
+            split(begun.validation_every, 0),
+            &mut settled,
+        )
+        .unwrap();
+        assert_eq!(text(&own), text(&begun));
+        assert!(settled.is_none(), "nothing has to be settled for it");
+        let second = recipe_of(&args, &folder.join("fold-2"), split(4, 1), &mut settled).unwrap();
+        assert_ne!(second.window, begun.window);
+        assert_eq!(second.split(), Split { every: 4, fold: 1 });
+        assert_eq!(settled.unwrap().window, second.window);
+        // A fold of another number of parts is another experiment.
+        let error = recipe_of(&args, &first, split(9, 0), &mut None).unwrap_err();
+        let error = error.to_string();
+        let found = format!("part 1 of {}", begun.validation_every);
+        assert!(
+            error.contains(&found) && error.contains("part 1 of 9"),
+            "{error}"
+        );
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

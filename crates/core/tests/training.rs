@@ -401,11 +401,20 @@ fn a_recipe_that_can_not_work_is_refused() {
         assert!(error.contains(name), "{name}: {error}");
     }
     type SpoilNetwork = fn(&mut DinoMed3dConfig);
-    let networks: [(&str, SpoilNetwork); 4] = [
+    let networks: [(&str, SpoilNetwork); 7] = [
         ("in_channels", |c| c.num_neighbours = 2),
         ("num_heads", |c| c.vit.num_heads = 3),
         ("depth", |c| c.vit.depth = 0),
         ("detail", |c| c.detail.blocks = [1, 1, 1]),
+        ("detail.full_channels is 0", |c| {
+            c.detail.full_channels = Some(0);
+        }),
+        ("detail.full_channels is 8", |c| {
+            (c.detail.full_channels, c.detail.blocks) = (Some(8), [0; 3]);
+        }),
+        ("detail.full_channels is 8", |c| {
+            (c.detail.full_channels, c.detail.blocks) = (Some(8), [1, 1, 1]);
+        }),
     ];
     for (name, spoil) in networks {
         let mut recipe = recipe();
@@ -415,6 +424,11 @@ fn a_recipe_that_can_not_work_is_refused() {
         let error = recipe.architecture(2, 1).unwrap_err().to_string();
         assert!(error.contains(name), "{name}: {error}");
     }
+    let mut recipe = recipe();
+    let mut config = recipe.architecture(2, 1).unwrap();
+    config.detail.full_channels = Some(8);
+    recipe.architecture = Some(Architecture::Config(Box::new(config)));
+    assert!(recipe.architecture(2, 1).is_ok());
 }
 
 /// A frozen transformer is as stage 1 left it, and what adapts it has learnt.

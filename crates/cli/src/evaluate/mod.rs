@@ -18,6 +18,7 @@ use dinomed3d_core::manifest::Label;
 use dinomed3d_core::metrics::evaluate_case;
 use dinomed3d_core::preprocess::Preprocessing;
 use dinomed3d_core::train::dataset::DatasetIndex;
+use dinomed3d_core::train::draft::palette;
 use dinomed3d_core::train::recipe::Split;
 use evaluation::{CaseScores, Evaluation};
 use pairs::{labels_present, pair, read_label_map};
@@ -234,21 +235,11 @@ fn score_files(
 }
 
 /// A label of which only the value is known.
-///
-/// Source of the colours: Okabe and Ito 2008, "Color Universal Design", which most people can tell apart.
 fn unnamed(value: u8) -> Label {
-    const COLORS: [[u8; 3]; 7] = [
-        [86, 180, 233],
-        [230, 159, 0],
-        [0, 158, 115],
-        [204, 121, 167],
-        [0, 114, 178],
-        [213, 94, 0],
-        [240, 228, 66],
-    ];
+    let mut colors = palette(usize::from(value.max(1)));
     Label {
         value,
         name: format!("label {value}"),
-        color: COLORS[usize::from(value.saturating_sub(1)) % COLORS.len()],
+        color: colors.pop().expect("a colour at least"),
     }
 }

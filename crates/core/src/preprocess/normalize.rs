@@ -59,7 +59,11 @@ impl Intensity {
         Ok(())
     }
 
-    fn check(&self) -> Result<(), PreprocessError> {
+    /// Whether its settings can be used.
+    ///
+    /// # Errors
+    /// [`PreprocessError::Setting`], which names the first one that can't.
+    pub(crate) fn check(&self) -> Result<(), PreprocessError> {
         let wrong = |setting, found: String, expected| {
             Err(PreprocessError::Setting {
                 setting,

@@ -5,6 +5,7 @@
 
 use super::dataset::{CaseFiles, DatasetIndex, PreparedCase};
 use crate::atomic_file::write_whole;
+use crate::infer::segmenter::hex;
 use crate::preprocess::{Prepared, Preprocessing};
 use crate::volume::{Affine, LabelMap};
 use safetensors::SafeTensors;
@@ -154,10 +155,6 @@ fn key(
         digest.update(content.finalize());
     }
     Ok(hex(&digest.finalize()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An entry: a safetensors file, and the SHA-256 of it at the end.

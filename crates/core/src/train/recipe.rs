@@ -137,13 +137,7 @@ impl Recipe {
         ] {
             expect(limit.is_finite() && limit >= 0.0, name, limit, "0 or more")?;
         }
-        let window = format!("{:?}", self.window);
-        expect(
-            !self.window.contains(&0),
-            "window",
-            window,
-            "three positive edges",
-        )?;
+        check_window(self.window)?;
         expect(
             (0.0..=0.9).contains(&self.overlap),
             "overlap",
@@ -278,13 +272,7 @@ fn check_network(config: &DinoMed3dConfig, image_channels: usize) -> Result<(), 
         heads,
         "heads whose width is a multiple of 4",
     )?;
-    let patch = vit.patch_size;
-    expect(
-        patch > 0 && patch.is_multiple_of(4),
-        "patch_size",
-        patch,
-        "a multiple of 4",
-    )?;
+    check_patch_size(vit.patch_size)?;
     if let Adaptation::Lora(lora) = &config.adaptation {
         expect(lora.rank > 0, "rank", lora.rank, "1 or more")?;
         expect(
@@ -301,6 +289,15 @@ fn check_network(config: &DinoMed3dConfig, image_channels: usize) -> Result<(), 
         format!("{blocks:?}"),
         "at least one block at half and at quarter size, or none at all",
     )?;
+    if let Some(full) = config.detail.full_channels {
+        let begins_at_half = blocks[0] == 0 && blocks != [0; 3];
+        expect(
+            full > 0 && begins_at_half,
+            "detail.full_channels",
+            format!("{full}, beside blocks {blocks:?}"),
+            "above 0 beside a stream that begins at half size, such as [0, 1, 1], or not given",
+        )?;
+    }
     let found = format!("detail stream of channels {:?}", config.detail.channels());
     let channels = config.detail.channels();
     match &config.decoder {
@@ -318,7 +315,18 @@ fn check_network(config: &DinoMed3dConfig, image_channels: usize) -> Result<(), 
     }
 }
 
-fn expect(
+pub(super) fn check_window(window: [usize; 3]) -> Result<(), TrainError> {
+    let found = format!("{window:?}");
+    let is_right = !window.contains(&0);
+    expect(is_right, "window", found, "three positive edges")
+}
+
+pub(super) fn check_patch_size(patch: usize) -> Result<(), TrainError> {
+    let is_right = patch > 0 && patch.is_multiple_of(4);
+    expect(is_right, "patch_size", patch, "a multiple of 4")
+}
+
+pub(super) fn expect(
     holds: bool,
     name: &str,
     found: impl std::fmt::Display,

@@ -24,10 +24,15 @@ pub(super) fn labels(json: &Map<String, Value>) -> Result<Vec<(u8, String)>, Vec
     }
 }
 
-/// Names of the modalities; one, where the file does not say.
+/// Names of the modalities, under their numbers, as a list, or of one alone; one, where the file does not say.
 pub(super) fn channels(json: &Map<String, Value>) -> Result<Vec<String>, String> {
     match json.get("modality") {
         None => Ok(vec!["scan".into()]),
+        Some(Value::String(name)) => Ok(vec![name.clone()]),
+        Some(Value::Array(names)) if !names.is_empty() && names.iter().all(Value::is_string) => {
+            let names = names.iter().filter_map(Value::as_str);
+            Ok(names.map(str::to_owned).collect())
+        }
         Some(names) => numbered_names("modality", names),
     }
 }
@@ -61,4 +66,31 @@ fn case_name(path: &str) -> String {
     file.trim_end_matches(".gz")
         .trim_end_matches(".nii")
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modalities_are_numbered_listed_or_one() {
+        let channels = |modality: Value| {
+            let json = serde_json::json!({ "modality": modality });
+            channels(json.as_object().unwrap())
+        };
+        let numbered = serde_json::json!({"0": "FLAIR", "1": "T1w"});
+        assert_eq!(channels(numbered).unwrap(), ["FLAIR", "T1w"]);
+        let listed = serde_json::json!(["FLAIR", "T1w"]);
+        assert_eq!(channels(listed).unwrap(), ["FLAIR", "T1w"]);
+        assert_eq!(channels("CT".into()).unwrap(), ["CT"]);
+        assert_eq!(super::channels(&Map::new()).unwrap(), ["scan"]);
+        for wrong in [
+            serde_json::json!([]),
+            serde_json::json!(["CT", 1]),
+            serde_json::json!(1),
+        ] {
+            let error = channels(wrong.clone()).unwrap_err();
+            assert!(error.contains(&wrong.to_string()), "{error}");
+        }
+    }
 }

@@ -5,14 +5,18 @@ mod rules;
 
 use super::TrainError;
 use super::fingerprint::Fingerprint;
-use super::recipe::{Architecture, Augmentation, DataFacts, RandomChange, Recipe, StageRecipe};
+use super::recipe::{
+    Architecture, Augmentation, DataFacts, RandomChange, Recipe, StageRecipe, check_patch_size,
+    check_window, expect,
+};
 use crate::infer::Blending;
-use crate::preprocess::{Intensity, Preprocessing, Spacing};
+use crate::preprocess::{Intensity, PreprocessError, Preprocessing, Spacing};
 use crate::volume::Orientation;
-use palette::palette;
 use rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+pub use palette::palette;
 
 /// A recipe as people write it; what is not there is settled by [`RecipeDraft::resolve`]. See [`Recipe`] for the fields.
 #[derive(Clone, Debug, Deserialize)]
@@ -191,16 +195,65 @@ impl RecipeDraft {
             || (a.in_plane.is_none() && a.affine.is_none())
     }
 
+    /// Whether what others are settled by can work; the rest is for [`Recipe::check`].
+    fn check(&self) -> Result<(), TrainError> {
+        if let Some(window) = self.window {
+            check_window(window)?;
+        }
+        if let Some(Architecture::Config(config)) = &self.architecture {
+            check_patch_size(config.vit.patch_size)?;
+        }
+        let given = &self.preprocessing;
+        if let Some(Spacing::Mm(mm)) = given.spacing_mm {
+            let is_right = mm.iter().all(|edge| edge.is_finite() && *edge > 0.0);
+            let expected = "three finite numbers above 0";
+            let found = format!("{mm:?}");
+            expect(is_right, "preprocessing.spacingMm", found, expected)?;
+        }
+        let intensity = match given.intensity {
+            None => return Ok(()),
+            Some(IntensityDraft::PercentileZScore {
+                low_percent,
+                high_percent,
+            }) => Intensity::PercentileZScore {
+                low_percent,
+                high_percent,
+            },
+            // What is open will be right.
+            Some(IntensityDraft::Window {
+                center,
+                width,
+                mean,
+                std,
+            }) => Intensity::Window {
+                center,
+                width,
+                mean: mean.unwrap_or(0.0),
+                std: std.unwrap_or(1.0),
+            },
+        };
+        match intensity.check() {
+            Err(PreprocessError::Setting {
+                setting,
+                found,
+                expected,
+            }) => expect(false, &format!("preprocessing.{setting}"), found, expected),
+            other => other.map_err(|error| TrainError::Recipe(error.to_string())),
+        }
+    }
+
     /// Settles what is open, and says how and why. What is there stays as it is.
     ///
     /// `fingerprint` is only asked where something depends on it: to make one takes reading every case.
     ///
     /// # Errors
-    /// What `fingerprint` says; [`TrainError::Recipe`] for a preset that there is not.
+    /// What `fingerprint` says; [`TrainError::Recipe`] for a preset that there is not, and for a setting that can't
+    /// work where others are settled by it.
     pub fn resolve(
         self,
         fingerprint: impl FnOnce() -> Result<Fingerprint, TrainError>,
     ) -> Result<(Recipe, Vec<Choice>), TrainError> {
+        self.check()?;
         let fingerprint = if self.needs_fingerprint() {
             Some(fingerprint()?)
         } else {
@@ -420,7 +473,7 @@ fn augmentation(
 mod tests {
     use super::*;
     use crate::train::dataset::RawCase;
-    use crate::train::fingerprint::Survey;
+    use crate::train::fingerprint::{Intensities, Survey};
     use crate::volume::{Affine, LabelMap, Volume};
 
     /// A recipe that says only what nobody else can.
@@ -493,7 +546,8 @@ mod tests {
             panic!("{:?}", preprocessing.intensity);
         };
         assert_eq!((center, width, mean), (49.5, 99.0, 49.5));
-        assert!((std - 28.9).abs() < 0.15, "{std}");
+        // Of 0 … 99, √((100² − 1) / 12) = 28.866.
+        assert_eq!(std, 28.87);
         assert!(
             reason(&choices, "preprocessing.intensity")
                 .reason
@@ -546,6 +600,50 @@ mod tests {
     }
 
     #[test]
+    fn a_side_is_seen_however_a_label_spells_it() {
+        let is_flipped = |label: &str| {
+            let data = data(&[[36, 50, 35]; 3], [1.0; 3], 700.0, label);
+            let recipe = draft(tiny("MR")).resolve(|| Ok(data)).unwrap().0;
+            recipe.augmentation.flip_slices > 0.0
+        };
+        let sided = [
+            "Left hippocampus",
+            "leftHippocampus",
+            "LHippocampus",
+            "hippocampusLeft",
+            "kidney_left",
+            "LEFT-LUNG",
+            "lung_L",
+            "R kidney",
+            "hippocampus.r",
+            "lh-cortex",
+            "LH",
+            "RHCortex",
+            "ctx2rh",
+            "left2",
+            "ren dex.",
+            "ren_sin",
+        ];
+        for label in sided {
+            assert!(!is_flipped(label), "{label}");
+        }
+        for label in [
+            "tumour",
+            "Anterior",
+            "brightSpot",
+            "cleft",
+            "rim",
+            "LV",
+            "sinus",
+            "liver",
+            "1",
+            "",
+        ] {
+            assert!(is_flipped(label), "{label}");
+        }
+    }
+
+    #[test]
     fn values_of_air_count_as_ct_where_nobody_says_so() {
         let of = |around: f32| {
             let data = data(&[[20, 20, 20]], [1.0; 3], around, "box");
@@ -558,6 +656,82 @@ mod tests {
         };
         assert!(matches!(of(-1000.0), Intensity::Window { .. }));
         assert!(matches!(of(-3.0), Intensity::PercentileZScore { .. }));
+    }
+
+    /// By hand: of 0 … 99 as above, a thousandth as much and shifted.
+    #[test]
+    fn a_window_is_as_exact_in_any_unit() {
+        let facts = || data(&[[20, 20, 20]], [1.0; 3], -1000.0, "box");
+        let scaled = |facts: Fingerprint, factor: f64, shift: f64| {
+            let mut facts = facts;
+            for channel in &mut facts.channels {
+                let of = |values: &Intensities| {
+                    let values = values.values.iter().map(|value| value * factor + shift);
+                    Intensities::of(values.collect()).unwrap()
+                };
+                channel.overall = of(&channel.overall);
+                channel.labelled = channel.labelled.as_ref().map(of);
+            }
+            let recipe = draft(tiny("CT")).resolve(|| Ok(facts)).unwrap().0;
+            let Intensity::Window {
+                center,
+                width,
+                mean,
+                std,
+            } = recipe.preprocessing.intensity
+            else {
+                panic!("{:?}", recipe.preprocessing.intensity);
+            };
+            [center, width, mean, std]
+        };
+        // Percentiles 0.5 and 99.5 of 0 … 99 are 0.495 and 98.505, and the ends are clipped to them.
+        let [center, width, mean, std] = scaled(facts(), 1.0, 0.0);
+        assert_eq!([center, width, mean], [49.5, 98.01, 49.5]);
+        assert!((std - 28.85).abs() < 0.02, "{std}");
+        let small = scaled(facts(), 1e-3, 0.0);
+        assert_eq!(small[..3], [0.0495, 0.09801, 0.0495]);
+        assert!((small[3] / std - 1e-3).abs() < 1e-6, "{small:?}");
+        let shifted = scaled(facts(), 1e-3, 7.0);
+        assert_eq!(shifted[..2], [7.0495, 0.09801]);
+        let large = scaled(facts(), 1e4, 0.0);
+        assert_eq!(large[..3], [495_000.0, 980_100.0, 495_000.0]);
+    }
+
+    /// What all but never varies is divided by a thousandth of the window, not by almost nothing.
+    #[test]
+    fn a_deviation_is_never_next_to_nothing() {
+        let mut facts = data(&[[20, 20, 20]], [1.0; 3], 5.0, "box");
+        facts.channels[0].overall = Intensities::of(vec![0.5; 100]).unwrap();
+        let mut json = tiny("CT");
+        json["preprocessing"] = serde_json::json!({
+            "intensity": {"kind": "window", "center": 0.5, "width": 0.2}
+        });
+        let recipe = draft(json).resolve(|| Ok(facts)).unwrap().0;
+        let Intensity::Window { mean, std, .. } = recipe.preprocessing.intensity else {
+            panic!("{:?}", recipe.preprocessing.intensity);
+        };
+        assert_eq!((mean, std), (0.5, 0.0002));
+    }
+
+    /// The channels of a scan share their settings, so one of CT does not make the others CT.
+    #[test]
+    fn several_channels_are_ct_only_if_each_is() {
+        let is_window = |modality: &str, names: [&str; 2], around: [f32; 2]| {
+            let mut facts = data(&[[20, 20, 20]], [1.0; 3], around[0], "box");
+            facts
+                .channels
+                .extend(data(&[[20, 20, 20]], [1.0; 3], around[1], "box").channels);
+            for (channel, name) in facts.channels.iter_mut().zip(names) {
+                channel.name = name.to_owned();
+            }
+            let recipe = draft(tiny(modality)).resolve(|| Ok(facts)).unwrap().0;
+            matches!(recipe.preprocessing.intensity, Intensity::Window { .. })
+        };
+        assert!(!is_window("PET/CT", ["CT", "PET"], [-1000.0, 3.0]));
+        assert!(!is_window("CT and PET", ["a", "b"], [3.0, 3.0]));
+        assert!(is_window("two phases", ["CT", "CTA"], [3.0, 3.0]));
+        assert!(is_window("two phases", ["CT", "late"], [3.0, -1000.0]));
+        assert!(is_window("two phases", ["early", "late"], [-1000.0; 2]));
     }
 
     /// By hand: 35 × 88 × 88 voxels, about 70 mm each, are still more than 64³; columns give way last.
@@ -627,14 +801,87 @@ mod tests {
             panic!("{:?}", recipe.preprocessing.intensity);
         };
         // (780 + 60 · 40) / 1000; squares (20540 + 60 · 1600) / 1000.
-        assert_eq!((center, width, mean), (20.0, 40.0, 3.2));
+        assert_eq!((center, width, mean), (20.0, 40.0, 3.18));
         assert!(
-            (f64::from(std) - (116.54f64 - 3.18 * 3.18).sqrt()).abs() < 0.06,
+            (f64::from(std) - (116.54f64 - 3.18 * 3.18).sqrt()).abs() < 0.006,
             "{std}"
         );
         reason(&choices, "preprocessing.intensity.mean");
         assert_eq!(recipe.preprocessing.orientation.to_string(), "LAS");
         assert_eq!(recipe.preprocessing.spacing_mm, Some([2.0; 3]));
+    }
+
+    #[test]
+    fn numbers_that_can_not_work_are_named_before_anything_is_settled_by_them() {
+        let error = |draft: RecipeDraft| {
+            let unread = || unreachable!("no case has to be read to say so");
+            draft.resolve(unread).unwrap_err().to_string()
+        };
+        let cases: [(&str, fn(&mut RecipeDraft)); 8] = [
+            (
+                "the recipe's window is [16, 0, 16], expected is three positive edges",
+                |d| {
+                    d.window = Some([16, 0, 16]);
+                },
+            ),
+            (
+                "the recipe's preprocessing.spacingMm is [1.0, 0.0, 1.0], expected",
+                |d| {
+                    d.preprocessing.spacing_mm = Some(Spacing::Mm([1.0, 0.0, 1.0]));
+                },
+            ),
+            ("preprocessing.spacingMm is [NaN, 1.0, 1.0]", |d| {
+                d.preprocessing.spacing_mm = Some(Spacing::Mm([f64::NAN, 1.0, 1.0]));
+            }),
+            (
+                "preprocessing.intensity.width is -40, expected is a finite number above 0",
+                |d| {
+                    d.preprocessing.intensity = Some(open_window(40.0, -40.0));
+                },
+            ),
+            ("preprocessing.intensity.width is NaN", |d| {
+                d.preprocessing.intensity = Some(open_window(40.0, f32::NAN));
+            }),
+            (
+                "preprocessing.intensity.center and mean is inf and 0",
+                |d| {
+                    d.preprocessing.intensity = Some(open_window(f32::INFINITY, 40.0));
+                },
+            ),
+            (
+                "preprocessing.intensity.lowPercent to highPercent is 99 to 1",
+                |d| {
+                    d.preprocessing.intensity = Some(IntensityDraft::PercentileZScore {
+                        low_percent: 99.0,
+                        high_percent: 1.0,
+                    });
+                },
+            ),
+            (
+                "the recipe's patch_size is 0, expected is a multiple of 4",
+                |d| {
+                    let mut config = crate::model::presets::Preset::Compact.config(2);
+                    config.vit.patch_size = 0;
+                    d.architecture = Some(Architecture::Config(Box::new(config)));
+                },
+            ),
+        ];
+        for (expected, spoil) in cases {
+            let mut draft = draft(tiny("CT"));
+            spoil(&mut draft);
+            let found = error(draft);
+            assert!(found.contains(expected), "{found}");
+        }
+    }
+
+    /// A window whose mean and deviation are left to the data.
+    fn open_window(center: f32, width: f32) -> IntensityDraft {
+        IntensityDraft::Window {
+            center,
+            width,
+            mean: None,
+            std: None,
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::model::decoder::DecoderConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Spacing};
 use crate::train::TrainError;
-use crate::train::fingerprint::{Fingerprint, Intensities};
+use crate::train::fingerprint::{ChannelFacts, Fingerprint, Intensities};
 use crate::train::recipe::Architecture;
 use crate::volume::Orientation;
 
@@ -25,6 +25,10 @@ const CLIP: [usize; 3] = [16, 512, 512];
 const AIR: f64 = -200.0;
 /// Values beyond those of CT.
 const METAL: f64 = 4000.0;
+
+/// Words of labels that are of one side. A letter may mean something else, as the R of a wave: not to flip is the
+/// cheaper error, for a flip teaches that right is left.
+const SIDED: [&str; 8] = ["left", "right", "l", "r", "lh", "rh", "sin", "dex"];
 
 /// What rules go by.
 pub struct Rules<'a> {
@@ -111,9 +115,9 @@ impl<'a> Rules<'a> {
     }
 
     pub fn spacing(&self, orientation: Orientation) -> (Spacing, String) {
-        let median = self.data().spacing_mm.median;
+        let median = self.edges_mm(orientation, Spacing::Own);
         // A tenth of a micrometre: more digits say nothing.
-        let mm = [0, 1, 2].map(|axis| (median[orientation.world_axis(axis)] * 1e4).round() / 1e4);
+        let mm = median.map(|edge| (edge * 1e4).round() / 1e4);
         (Spacing::Mm(mm), "the median of all cases".into())
     }
 
@@ -123,15 +127,27 @@ impl<'a> Rules<'a> {
             low_percent: 0.5,
             high_percent: 99.5,
         };
-        let names = data.channels.iter().map(|channel| channel.name.as_str());
-        let said = names.chain([modality]).any(says_ct);
-        let looks_so = data
+        // Of several channels, such as PET and CT, a modality does not say which one it means.
+        let is_only = data.channels.len() == 1;
+        let says_so =
+            |channel: &ChannelFacts| says_ct(&channel.name) || (is_only && says_ct(modality));
+        let looks_so =
+            |channel: &ChannelFacts| channel.overall.low < AIR && channel.overall.high < METAL;
+        // The channels share one window.
+        let other = data
             .channels
             .iter()
-            .all(|channel| channel.overall.low < AIR && channel.overall.high < METAL);
-        if !said && !looks_so {
-            let reason = "neither the modality nor the values say CT";
-            return (percentiles, reason.into());
+            .find(|&channel| !says_so(channel) && !looks_so(channel));
+        if let Some(channel) = other {
+            let reason = if is_only {
+                "neither the modality nor the values say CT".to_owned()
+            } else {
+                format!(
+                    "neither its name nor its values say that channel {:?} is CT",
+                    channel.name
+                )
+            };
+            return (percentiles, reason);
         }
         let Some(labelled) = self.pooled(|channel| channel.labelled.as_ref()) else {
             return (percentiles, "CT, but no voxel is labelled".into());
@@ -140,38 +156,41 @@ impl<'a> Rules<'a> {
             return (percentiles, "CT, but all labelled voxels are alike".into());
         }
         let (mean, std) = labelled.clipped(labelled.low, labelled.high);
-        let why = if said {
+        let why = if data.channels.iter().all(says_so) {
             "the modality says CT"
         } else {
             "the values look like Hounsfield units"
         };
+        let width = labelled.high - labelled.low;
         let window = Intensity::Window {
-            center: tenth((labelled.low + labelled.high) / 2.0),
-            width: tenth(labelled.high - labelled.low),
-            mean: tenth(mean),
-            std: tenth(std).max(0.1),
+            center: rounded((labelled.low + labelled.high) / 2.0, width),
+            width: rounded(width, width),
+            mean: rounded(mean, width),
+            std: deviation(std, width),
         };
         let reason = format!(
-            "{why}; percentiles 0.5 and 99.5 of the labelled voxels are {:.0} and {:.0}",
-            labelled.low, labelled.high
+            "{why}; percentiles 0.5 and 99.5 of the labelled voxels are {} and {}",
+            rounded(labelled.low, width),
+            rounded(labelled.high, width)
         );
         (window, reason)
     }
 
     /// Mean and standard deviation of all voxels, clipped to a window.
     pub fn within(&self, center: f32, width: f32) -> (f32, f32) {
-        let (center, half) = (f64::from(center), f64::from(width) / 2.0);
+        let (center, width) = (f64::from(center), f64::from(width));
+        let half = width / 2.0;
         let (mean, std) = self
             .pooled(|channel| Some(&channel.overall))
             .expect("a case has voxels")
             .clipped(center - half, center + half);
-        (tenth(mean), tenth(std).max(0.1))
+        (rounded(mean, width), deviation(std, width))
     }
 
     /// Intensities of all channels together: they share their settings.
     fn pooled<'f>(
         &'f self,
-        of: impl Fn(&'f crate::train::fingerprint::ChannelFacts) -> Option<&'f Intensities>,
+        of: impl Fn(&'f ChannelFacts) -> Option<&'f Intensities>,
     ) -> Option<Intensities> {
         let channels = self.data().channels.iter().filter_map(of);
         Intensities::of(
@@ -179,6 +198,17 @@ impl<'a> Rules<'a> {
                 .flat_map(|found| found.values.iter().copied())
                 .collect(),
         )
+    }
+
+    /// Edges of a voxel of the model grid, `[slice, row, column]`; the median where scans keep their own.
+    fn edges_mm(&self, orientation: Orientation, spacing: Spacing) -> [f64; 3] {
+        match spacing {
+            Spacing::Mm(mm) => mm,
+            Spacing::Own => {
+                let median = self.data().spacing_mm.median;
+                [0, 1, 2].map(|axis| median[orientation.world_axis(axis)])
+            }
+        }
     }
 
     /// Median shape of the cases on the model grid, `[slice, row, column]`, rounded up.
@@ -226,13 +256,7 @@ impl<'a> Rules<'a> {
                 format!("the paper's clips of {} slices; {found}", CLIP[0]),
             );
         }
-        let mm = match spacing {
-            Spacing::Mm(mm) => mm,
-            Spacing::Own => {
-                let median = self.data().spacing_mm.median;
-                [0, 1, 2].map(|axis| median[orientation.world_axis(axis)])
-            }
-        };
+        let mm = self.edges_mm(orientation, spacing);
         let steps = [1, patch, patch];
         let mut window = whole;
         // The longest edge gives way, so that the window becomes a cube in space.
@@ -305,8 +329,8 @@ impl<'a> Rules<'a> {
     /// Chances of a flip of slices and of columns.
     pub fn flips(&self, orientation: Orientation) -> ([f32; 2], String) {
         let sided = self.data().labels.iter().find(|label| {
-            let mut words = label.name.split(|c: char| !c.is_alphanumeric());
-            words.any(|word| ["left", "right"].contains(&word.to_lowercase().as_str()))
+            let words = words(&label.name);
+            words.iter().any(|word| SIDED.contains(&word.as_str()))
         });
         if let Some(label) = sided {
             let reason = format!("label {:?} is of one side only", label.name);
@@ -329,13 +353,7 @@ impl<'a> Rules<'a> {
     }
 
     pub fn in_plane(&self, orientation: Orientation, spacing: Spacing) -> (bool, String) {
-        let mm = match spacing {
-            Spacing::Mm(mm) => mm,
-            Spacing::Own => {
-                let median = self.data().spacing_mm.median;
-                [0, 1, 2].map(|axis| median[orientation.world_axis(axis)])
-            }
-        };
+        let mm = self.edges_mm(orientation, spacing);
         let times = mm[0] / mm[1].min(mm[2]);
         let reason = format!("slices are {times:.1} times as thick as their voxels are wide");
         (times > VERY_THICK, reason)
@@ -369,13 +387,49 @@ impl<'a> Rules<'a> {
     }
 }
 
+/// The words of a label's name in lower case: letters together, and of `camelCase` each part.
+fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (at, &letter) in letters.iter().enumerate() {
+        let before = at.checked_sub(1).map(|at| letters[at]);
+        let after = letters.get(at + 1);
+        let begins = letter.is_uppercase()
+            && (before.is_some_and(char::is_lowercase)
+                // As the second letter of LHippocampus.
+                || (before.is_some_and(char::is_uppercase)
+                    && after.is_some_and(|after| after.is_lowercase())));
+        if begins || !letter.is_alphabetic() {
+            words.push(String::new());
+        }
+        if letter.is_alphabetic() {
+            let word = words.last_mut().expect("at least one");
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
 /// Whether a word of it says CT in Hounsfield units.
 fn says_ct(text: &str) -> bool {
     let mut words = text.split(|c: char| !c.is_alphanumeric());
     words.any(|word| ["CT", "NCCT", "CTA", "CECT"].contains(&word.to_uppercase().as_str()))
 }
 
-/// Hounsfield units to a tenth: more digits say nothing.
-fn tenth(value: f64) -> f32 {
-    ((value * 10.0).round() / 10.0) as f32
+/// To four digits of a window's width, in whatever unit the values are: more say nothing.
+fn rounded(value: f64, width: f64) -> f32 {
+    let digits = 3 - width.log10().floor() as i32;
+    // A power of ten and not of a tenth, so that what is left is the number nearest to a short one.
+    let step = 10f64.powi(digits.abs());
+    if digits < 0 {
+        ((value / step).round() * step) as f32
+    } else {
+        ((value * step).round() / step) as f32
+    }
+}
+
+/// A standard deviation to divide by: of values that are all but alike, a thousandth of the window.
+fn deviation(std: f64, width: f64) -> f32 {
+    rounded(std.max(width / 1000.0), width)
 }
