@@ -664,13 +664,13 @@ mod tests {
         let facts = || data(&[[20, 20, 20]], [1.0; 3], -1000.0, "box");
         let scaled = |facts: Fingerprint, factor: f64, shift: f64| {
             let mut facts = facts;
+            let of = |values: &Intensities| {
+                let values = values.values.iter().map(|value| value * factor + shift);
+                Intensities::of(values.collect()).unwrap()
+            };
             for channel in &mut facts.channels {
-                let of = |values: &Intensities| {
-                    let values = values.values.iter().map(|value| value * factor + shift);
-                    Intensities::of(values.collect()).unwrap()
-                };
                 channel.overall = of(&channel.overall);
-                channel.labelled = channel.labelled.as_ref().map(of);
+                channel.labelled = channel.labelled.as_ref().map(&of);
             }
             let recipe = draft(tiny("CT")).resolve(|| Ok(facts)).unwrap().0;
             let Intensity::Window {
@@ -817,7 +817,8 @@ mod tests {
             let unread = || unreachable!("no case has to be read to say so");
             draft.resolve(unread).unwrap_err().to_string()
         };
-        let cases: [(&str, fn(&mut RecipeDraft)); 8] = [
+        type Change = fn(&mut RecipeDraft);
+        let cases: [(&str, Change); 8] = [
             (
                 "the recipe's window is [16, 0, 16], expected is three positive edges",
                 |d| {
