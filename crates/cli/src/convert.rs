@@ -342,11 +342,12 @@ mod tests {
         );
         assert!(complete_recipe(&recipes.join("hippocampus.toml")).is_ok());
 
-        // With both it is complete; what else is missing is not about them.
+        // With both it is complete; what else is wrong is not about them.
         let text = std::fs::read_to_string(recipes.join("aisd.toml")).unwrap();
+        let whole = "kind = \"window\", mean = 30, std = 20";
+        let text = text.replacen("kind = \"window\"", whole, 1);
         let path = std::env::temp_dir().join(format!("aisd-{}.toml", std::process::id()));
-        let with = |addition: &str| text.replacen("kind = \"window\"", addition, 1);
-        std::fs::write(&path, with("kind = \"window\", mean = 30, std = 20")).unwrap();
+        std::fs::write(&path, &text).unwrap();
         let found = complete_recipe(&path);
         assert!(found.is_ok(), "{found:?}");
         std::fs::write(&path, text.replacen("seed", "sed", 1)).unwrap();

@@ -18,6 +18,10 @@ use std::time::{Duration, SystemTime};
 
 /// Version of an entry and of what preparing means: to be raised when either changes.
 const FORMAT: u32 = 1;
+/// SHA-256 of the entry of a made-up case. To be changed together with [`FORMAT`], never alone: entries of before are
+/// used as long as the version is theirs.
+#[cfg(test)]
+const FORMAT_SHA256: &str = "3b6ae96974e381250bbb64d133e4226e5e317ac0704372760f607272b656a8a9";
 /// Ending of an entry's name.
 const ENDING: &str = "case";
 /// Length of the checksum at an entry's end.
@@ -107,16 +111,30 @@ impl Cache {
         }
         let case = PreparedCase::load(files, preprocessing, index)?;
         self.usage.new += 1;
-        if self.is_writable
-            && let Err(error) = write_whole(&path, &encode(&case))
-        {
+        if self.is_writable {
+            // The key comes from one reading of the files and the case from another.
+            let again = self::key(files, preprocessing, index).ok();
+            self.keep(&files.name, &case, &key, again.as_deref());
+        }
+        Ok(case)
+    }
+
+    /// Puts a case there, if its files were the same before and after it was prepared.
+    fn keep(&mut self, name: &str, case: &PreparedCase, key: &str, again: Option<&str>) {
+        if again != Some(key) {
+            self.usage.notes.push(format!(
+                "the files of case {name} changed while they were read; it is used as it was read, and not kept"
+            ));
+            return;
+        }
+        let path = self.folder.join(format!("{key}.{ENDING}"));
+        if let Err(error) = write_whole(&path, &encode(case)) {
             self.is_writable = false;
             self.usage.notes.push(format!(
                 "{}: {error}; going on without keeping prepared cases",
                 path.display()
             ));
         }
-        Ok(case)
     }
 }
 
@@ -277,4 +295,67 @@ fn affines_of(bytes: &[u8]) -> Result<[Affine; 2], String> {
         }))
     };
     Ok([affine(image), affine(reference)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dataset::RawCase;
+    use super::*;
+    use crate::volume::Volume;
+
+    /// Turned, resampled and of two channels and three classes.
+    fn case() -> PreparedCase {
+        let shape = [5, 6, 7];
+        let affine = Affine::from_spacing_mm([0.7, 0.9, 2.1]);
+        let count = 5 * 6 * 7;
+        let volume = |factor: usize| Volume {
+            voxels: (0..count).map(|at| (at * factor % 101) as f32).collect(),
+            shape,
+            affine,
+        };
+        let settings = serde_json::json!({
+            "orientation": "SPL", "spacingMm": [1.3, 0.8, 1.1],
+            "intensity": {"kind": "percentile-z-score", "lowPercent": 0.5, "highPercent": 99.5}
+        });
+        let preprocessing: Preprocessing = serde_json::from_value(settings).unwrap();
+        let raw = RawCase {
+            channels: vec![volume(37), volume(53)],
+            reference: LabelMap {
+                labels: (0..count).map(|at| (at / 50 % 3) as u8).collect(),
+                shape,
+                affine,
+            },
+        };
+        let labels = [(0, "background"), (1, "box"), (2, "ball")];
+        let labels = labels.map(|(value, name)| (value, name.to_owned()));
+        raw.prepare(&preprocessing, &labels).unwrap()
+    }
+
+    /// Fails when an entry, or what preparing gives, has changed: raise FORMAT, and put the new sum beside it.
+    #[test]
+    fn what_is_kept_is_of_this_format() {
+        let sum = hex(&Sha256::digest(encode(&case())));
+        assert_eq!(
+            sum, FORMAT_SHA256,
+            "prepared cases are others than those of format {FORMAT}"
+        );
+    }
+
+    #[test]
+    fn a_case_whose_files_changed_meanwhile_is_not_kept() {
+        let folder = std::env::temp_dir().join(format!("dinomed3d-keep-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let mut cache = Cache::open(&folder).unwrap();
+        let num_entries = || std::fs::read_dir(&folder).unwrap().count();
+        for again in [Some("another"), None] {
+            cache.keep("case_1", &case(), "one", again);
+            let note = cache.usage.notes.pop().unwrap();
+            assert!(note.contains("case_1 changed"), "{note}");
+            assert_eq!(num_entries(), 0);
+        }
+        cache.keep("case_1", &case(), "one", Some("one"));
+        assert_eq!(cache.usage.notes, Vec::<String>::new());
+        assert_eq!(num_entries(), 1);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }
