@@ -168,3 +168,37 @@ test("a short recipe is settled by the data, and prepared cases are kept", () =>
   assert.doesNotMatch(resumed.stderr, /window = /);
   assert.equal(readFileSync(join(folder, "first/recipe.toml"), "utf8"), settled);
 });
+
+test("runs of two recipes are laid side by side", () => {
+  const folder = scratch();
+  const [data, recipe, other] = ["data", "recipe.toml", "other.toml"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeData(data);
+  makeRecipe(recipe);
+  writeFileSync(
+    other,
+    'base = "recipe.toml"\nname = "without"\ntitle = "without detail"\n\n[architecture]\ndetail = { base_channels = 8, blocks = [0, 0, 0] }\n',
+  );
+  const epochs = ["--stage1-epochs", "1", "--stage2-epochs", "2"];
+  const train = (recipe, name, ...words) => {
+    const run = join(folder, name);
+    const trained = dinomed3d("train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, ...epochs, ...words);
+    assert.equal(trained.status, 0, trained.stderr);
+    const rows = JSON.parse(readFileSync(join(run, "state.json"), "utf8")).log;
+    return { run, dice: rows.at(-1).dice[0].toFixed(4) };
+  };
+  const first = train(recipe, "first", "--seed", "1");
+  const second = train(recipe, "second", "--seed", "2");
+  const third = train(other, "third", "--seed", "1");
+  const compared = dinomed3d("compare", first.run, second.run, third.run);
+  assert.equal(compared.status, 0, compared.stderr);
+  const rows = compared.stdout.trim().split("\n").slice(2);
+  assert.equal(rows.length, 2, compared.stdout);
+  const [low, high] = [first.dice, second.dice].sort();
+  assert.ok(rows.some((row) => row.includes("| 1, 2 |") && row.includes(`(${low} to ${high})`)), compared.stdout);
+  assert.ok(rows.some((row) => row.startsWith("| without detail |") && row.includes(`| ${third.dice} `)), compared.stdout);
+
+  const empty = dinomed3d("compare", first.run, folder);
+  assert.equal(empty.status, 2);
+  assert.match(empty.stderr, /recipe\.toml|holds no run/);
+});
