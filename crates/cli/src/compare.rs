@@ -3,15 +3,15 @@
 use crate::recipe_file::read_recipe;
 use anyhow::{Context, bail};
 use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::recipe::StageRecipe;
 use dinomed3d_core::train::run_folder::{LogRow, RunFolder};
 use dinomed3d_core::weights::decode;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `compare`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folders of runs that are done. Runs of one recipe's name that differ in their seed make one row.
+    /// Folders of runs that are done. Runs whose recipes differ in nothing but the seed make one row.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
 }
@@ -22,8 +22,8 @@ struct Run {
     parameters: usize,
     /// Its last epoch: the best one would be chosen by the cases that score it.
     last: LogRow,
-    /// Windows that it learnt from, of both stages.
-    windows: usize,
+    /// Of each stage.
+    steps: [usize; 2],
     seconds: f64,
 }
 
@@ -40,7 +40,7 @@ impl Run {
             );
         }
         let of_stage = |stage| state.log.iter().rev().find(move |row| row.stage == stage);
-        let steps = |stage, batch: usize| of_stage(stage).map_or(0, |row| row.steps * batch);
+        let steps = |stage| of_stage(stage).map_or(0, |row| row.steps);
         let last = of_stage(2)
             .with_context(|| format!("the run in {} has no epoch of stage 2", folder.display()))?;
         let path = folder.join("last.safetensors");
@@ -48,14 +48,20 @@ impl Run {
             .map_err(anyhow::Error::from)
             .and_then(|bytes| Ok(decode(&bytes)?))
             .with_context(|| format!("the weights {}", path.display()))?;
-        let batch = |stage: &StageRecipe| stage.batch_size * stage.accumulation;
         Ok(Self {
             parameters: weights.values().map(|tensor| tensor.values.len()).sum(),
-            windows: steps(1, batch(&recipe.stage1)) + steps(2, batch(&recipe.stage2)),
+            steps: [steps(1), steps(2)],
             seconds: state.log.iter().map(|row| row.seconds).sum(),
             last: last.clone(),
             recipe,
         })
+    }
+
+    /// All that it was told beside its seed.
+    fn experiment(&self) -> anyhow::Result<String> {
+        let mut recipe = self.recipe.clone();
+        recipe.seed = 0;
+        Ok(toml::to_string(&recipe)?)
     }
 }
 
@@ -89,28 +95,26 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             );
         }
     }
-    let mut rows: Vec<(&str, Vec<&Run>)> = Vec::new();
+    let mut rows: BTreeMap<String, Vec<&Run>> = BTreeMap::new();
     for run in &runs {
-        match rows.iter_mut().find(|(name, _)| *name == run.recipe.name) {
-            Some((_, same)) => same.push(run),
-            None => rows.push((&run.recipe.name, vec![run])),
-        }
+        rows.entry(run.experiment()?).or_default().push(run);
     }
+    let mut rows: Vec<Vec<&Run>> = rows.into_values().collect();
     let mean = |runs: &[&Run]| {
         runs.iter().map(|run| run.last.mean_dice()).sum::<f64>() / runs.len() as f64
     };
-    rows.sort_by(|a, b| mean(&b.1).total_cmp(&mean(&a.1)));
+    rows.sort_by(|a, b| mean(b).total_cmp(&mean(a)));
     println!(
-        "| network | parameters | windows | seeds | Dice of the last epoch (lowest to highest) | s a run |"
+        "| network | parameters | steps of stage 1 and 2 | seeds | Dice of the last epoch (lowest to highest) | s a run |"
     );
     println!("|---|---|---|---|---|---|");
-    for (_, runs) in rows {
+    for runs in rows {
+        let [first, second] = runs[0].steps;
         let seeds: Vec<String> = runs.iter().map(|run| run.recipe.seed.to_string()).collect();
         println!(
-            "| {} | {:.2} M | {} | {} | {} | {:.0} |",
+            "| {} | {:.2} M | {first} + {second} | {} | {} | {:.0} |",
             runs[0].recipe.title,
             runs[0].parameters as f64 / 1e6,
-            runs[0].windows,
             seeds.join(", "),
             spread(runs.iter().map(|run| run.last.mean_dice())),
             runs.iter().map(|run| run.seconds).sum::<f64>() / runs.len() as f64,

@@ -21,6 +21,10 @@ const KINDS: &[Kind] = &[
     #[cfg(feature = "libtorch")]
     Kind {
         name: "libtorch",
+        #[allow(
+            deprecated,
+            reason = "it goes when Burn drops it; till then it is faster"
+        )]
         present: || vec![Device::libtorch()],
         is_shared: true,
     },

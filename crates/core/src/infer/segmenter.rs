@@ -89,8 +89,8 @@ impl Segmenter {
         Ok(CheckErrors::between(&found, expected))
     }
 
-    /// Segments a scan, given the channels that the manifest names, in order and on one grid. `progress` is awaited after every step of the network;
-    /// [`ControlFlow::Break`] cancels.
+    /// Segments a scan, given the channels that the manifest names, in order and on one grid.
+    /// `progress` is awaited after every step of the network; [`ControlFlow::Break`] cancels.
     ///
     /// # Errors
     /// [`InferError::Channels`] for another number of channels, [`InferError::Preprocess`] for a

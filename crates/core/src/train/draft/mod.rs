@@ -285,28 +285,20 @@ impl RecipeDraft {
             Some(IntensityDraft::Window {
                 center,
                 width,
-                mean: Some(mean),
-                std: Some(std),
-            }) => Intensity::Window {
-                center,
-                width,
-                mean,
-                std,
-            },
-            Some(IntensityDraft::Window {
-                center,
-                width,
                 mean,
                 std,
             }) => {
-                let found = rules.within(center, width);
-                let reason = || "of the voxels of all cases, clipped to the window".to_owned();
+                let mut settle = |setting: &str, given, place: usize| {
+                    choices.settle(&format!("preprocessing.intensity.{setting}"), given, || {
+                        let reason = "of the voxels of all cases, clipped to the window";
+                        (rules.within(center, width)[place], reason.to_owned())
+                    })
+                };
                 Intensity::Window {
                     center,
                     width,
-                    mean: choices
-                        .settle("preprocessing.intensity.mean", mean, || (found.0, reason())),
-                    std: choices.settle("preprocessing.intensity.std", std, || (found.1, reason())),
+                    mean: settle("mean", mean, 0),
+                    std: settle("std", std, 1),
                 }
             }
         };

@@ -177,14 +177,14 @@ impl<'a> Rules<'a> {
     }
 
     /// Mean and standard deviation of all voxels, clipped to a window.
-    pub fn within(&self, center: f32, width: f32) -> (f32, f32) {
+    pub fn within(&self, center: f32, width: f32) -> [f32; 2] {
         let (center, width) = (f64::from(center), f64::from(width));
         let half = width / 2.0;
         let (mean, std) = self
             .pooled(|channel| Some(&channel.overall))
             .expect("a case has voxels")
             .clipped(center - half, center + half);
-        (rounded(mean, width), deviation(std, width))
+        [rounded(mean, width), deviation(std, width)]
     }
 
     /// Intensities of all channels together: they share their settings.
