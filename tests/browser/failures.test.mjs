@@ -152,3 +152,21 @@ test("a site without its models is answered, and can be asked again", async (t) 
   await visitor.at("restart").click();
   await visitor.waitForModel();
 });
+
+test("a model of several channels is refused by name of what it takes", async (t) => {
+  const visitor = await openPage(await openBrowser(t), {
+    query: "?backend=cpu",
+    prepare: (page) =>
+      page.context().route("**/manifest.json", async (route) => {
+        const manifest = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
+        manifest.channels = ["T1", "FLAIR"];
+        manifest.architecture.vit.in_channels *= 2;
+        await route.fulfill({ json: manifest });
+      }),
+  });
+  assert.match(await visitor.waitForError(), /takes 2 scans at once \(T1, FLAIR\); the page takes one.*dinomed3d segment/s);
+  assert.ok(!visitor.requests.some((request) => request.url().endsWith("weights.safetensors")), "its weights are not asked for");
+  // The page lives: a scan can be looked at.
+  await visitor.choose(sample);
+  await visitor.waitForScan("sample.nii.gz");
+});

@@ -1,5 +1,6 @@
 //! `cargo bench -p dinomed3d-cli --bench train_step`: one training step of the compact preset on
-//! two windows of the hippocampus recipe, on the CPU.
+//! two windows of the hippocampus recipe, on the CPU; with `--features libtorch` on PyTorch's library.
+//! `pytorch_step.py` beside it takes the same step in PyTorch itself.
 
 #[path = "shared/memory.rs"]
 mod memory;
@@ -16,8 +17,19 @@ const BATCH: usize = 2;
 const WINDOW: [usize; 3] = [40, 64, 48];
 const STEPS: usize = 8;
 
+#[cfg(not(feature = "libtorch"))]
+fn processor() -> Device {
+    Device::flex()
+}
+
+#[cfg(feature = "libtorch")]
+#[allow(deprecated, reason = "as in the program's list of devices")]
+fn processor() -> Device {
+    Device::libtorch()
+}
+
 fn main() {
-    let device = Device::flex().autodiff();
+    let device = processor().autodiff();
     let mut network = Preset::Compact.config(3).init(&device);
     let mut optimizer: ModuleOptimizer = AdamWConfig::new().init();
     let [depth, height, width] = WINDOW;

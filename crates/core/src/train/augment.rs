@@ -1,6 +1,7 @@
 //! Random windows of training volumes.
 
 use super::dataset::TrainingCase;
+use super::elastic::Deformation;
 use super::intensity;
 use super::recipe::Augmentation;
 use rand::rngs::StdRng;
@@ -120,7 +121,16 @@ impl Sampler {
             }
             start as f32 - (room / 2) as f32 + shift
         });
-        let mut sample = self.resample(case, matrix, shift);
+        let elastic = settings.elastic;
+        let deformation = (elastic.chance > 0.0 && rng.random_bool(f64::from(elastic.chance)))
+            .then(|| {
+                let mut limit = spacing.map(|mm| elastic.limit / mm);
+                if settings.in_plane {
+                    limit[0] = 0.0;
+                }
+                Deformation::draw(self.window, limit, &mut rng).displacements()
+            });
+        let mut sample = self.resample(case, matrix, shift, deformation.as_deref());
         // Each channel is another measurement, so its intensities vary by themselves.
         for channel in sample.voxels.chunks_exact_mut(sample.labels.len()) {
             intensity::change(settings, channel, &sample.inside, self.window, &mut rng);
@@ -130,12 +140,19 @@ impl Sampler {
 
     /// The window as it stands, without any change.
     pub fn centred(&self, case: &TrainingCase) -> Sample {
-        self.resample(case, diagonal([1.0; 3]), [0.0; 3])
+        self.resample(case, diagonal([1.0; 3]), [0.0; 3], None)
     }
 
     /// Trilinear resampling around the middle of the volume; labels by the largest share of
-    /// the eight neighbours. Zero and background beyond the border.
-    fn resample(&self, case: &TrainingCase, matrix: [[f32; 3]; 3], shift: [f32; 3]) -> Sample {
+    /// the eight neighbours. Zero and background beyond the border. `displacements`, in voxels of
+    /// the window, come before the matrix.
+    fn resample(
+        &self,
+        case: &TrainingCase,
+        matrix: [[f32; 3]; 3],
+        shift: [f32; 3],
+        displacements: Option<&[[f32; 3]]>,
+    ) -> Sample {
         let num_voxels = self.window.iter().product();
         let num_channels = case.num_channels();
         let case_voxels = case.labels.len();
@@ -161,9 +178,11 @@ impl Sampler {
         for z in 0..self.window[0] {
             for y in 0..self.window[1] {
                 for x in 0..self.window[2] {
-                    let offset = [z, y, x];
+                    let here = sample.labels.len();
+                    let voxel = [z, y, x];
                     let offset: [f32; 3] = std::array::from_fn(|axis| {
-                        offset[axis] as f32 - (self.window[axis] as f32 - 1.0) / 2.0
+                        let moved = displacements.map_or(0.0, |all| all[here][axis]);
+                        voxel[axis] as f32 - (self.window[axis] as f32 - 1.0) / 2.0 + moved
                     });
                     let place: [f32; 3] = std::array::from_fn(|axis| {
                         let row = matrix[axis];
@@ -174,7 +193,6 @@ impl Sampler {
                             + row[2] * offset[2]
                     });
                     let base = place.map(f32::floor);
-                    let here = sample.labels.len();
                     let mut share_inside = 0.0;
                     shares.fill(0.0);
                     for corner in 0..8 {
@@ -312,6 +330,7 @@ mod tests {
                 rotation_deg: 15.0,
                 scale: [0.85, 1.18],
                 shift_voxels: 2.0,
+                elastic: RandomChange::default(),
                 intensity,
                 contrast: 0.2,
                 brightness: 0.2,
@@ -330,7 +349,11 @@ mod tests {
     #[test]
     fn labels_stay_where_the_image_is() {
         let case = case([14, 26, 19]);
-        let sampler = sampler(0.0);
+        let mut sampler = sampler(0.0);
+        sampler.augmentation.elastic = RandomChange {
+            chance: 0.5,
+            limit: 2.0,
+        };
         for index in 0..40 {
             let sample = sampler.draw(&case, 0, index);
             let mut wrong = 0;
@@ -465,6 +488,10 @@ mod tests {
         let mut sampler = sampler(0.0);
         sampler.augmentation.flip_slices = 0.0;
         sampler.augmentation.affine = 1.0;
+        sampler.augmentation.elastic = RandomChange {
+            chance: 1.0,
+            limit: 3.0,
+        };
         sampler.augmentation.in_plane = true;
         sampler.window = [14, 16, 16];
         for index in 0..20 {

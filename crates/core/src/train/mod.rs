@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod clip;
 pub mod dataset;
 pub mod draft;
+pub mod elastic;
 pub mod ema;
 pub mod fingerprint;
 pub mod freeze;

@@ -112,6 +112,7 @@ impl Recipe {
             ("flip-slices", a.flip_slices),
             ("flip-columns", a.flip_columns),
             ("affine", a.affine),
+            ("elastic.chance", a.elastic.chance),
             ("intensity", a.intensity),
             ("gamma.chance", a.gamma.chance),
             ("bias-field.chance", a.bias_field.chance),
@@ -129,6 +130,7 @@ impl Recipe {
             "two positive numbers, the smaller first",
         )?;
         for (name, limit) in [
+            ("elastic.limit", a.elastic.limit),
             ("gamma.limit", a.gamma.limit),
             ("bias-field.limit", a.bias_field.limit),
             ("low-resolution.limit", a.low_resolution.limit),
@@ -435,7 +437,7 @@ pub struct Augmentation {
     pub flip_columns: f32,
     /// Chance of rotation and scaling.
     pub affine: f32,
-    /// Whether rotation, scaling and shift stay within slices, as befits thick ones.
+    /// Whether rotation, scaling, shift and displacement stay within slices, as befits thick ones.
     #[serde(default)]
     pub in_plane: bool,
     /// Largest rotation about each axis, in degrees.
@@ -444,6 +446,10 @@ pub struct Augmentation {
     pub scale: [f32; 2],
     /// Largest shift along each axis, in voxels.
     pub shift_voxels: f32,
+    /// A smooth displacement of every voxel, by up to limit millimetres along each axis and never
+    /// so far that tissue would fold; in plane only where the other changes are.
+    #[serde(default)]
+    pub elastic: RandomChange,
     /// Chance of a change of intensities.
     pub intensity: f32,
     /// Largest relative change of contrast.
