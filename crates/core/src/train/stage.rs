@@ -24,7 +24,7 @@ use burn::train::metric::{LearningRateMetric, LossMetric};
 use burn::train::{
     EarlyStoppingStrategy, ExecutionStrategy, Learner, MultiDeviceOptim, SupervisedTraining,
 };
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -40,6 +40,10 @@ pub(super) struct Stage<'a> {
     pub parallelism: Parallelism,
     /// Blocks of the transformer.
     pub depth: usize,
+    /// Who listens.
+    pub events: Sender<Event>,
+    /// How it is ended early.
+    pub stop: Stop,
 }
 
 /// What is counted over a stage.
@@ -71,13 +75,12 @@ impl Stage<'_> {
         network: N,
         average: N,
         state: &mut RunState,
-        report: &mut dyn FnMut(Event),
     ) -> Result<(), TrainError> {
         let count = self.count();
         let done = self.folder.last_checkpoint(self.number, state).unwrap_or(0);
         state.rewind(self.number, done);
         let total_steps = count.steps_per_epoch * self.settings.epochs;
-        let stop = Stop::default();
+        let stop = &self.stop;
         let task = Arc::new(Task {
             dataset: self.dataset.clone(),
             windowing: Windowing {
@@ -97,7 +100,6 @@ impl Stage<'_> {
             .init();
         let rates = learning_rates(self.settings, self.depth, total_steps)?;
         let shared = Arc::new(Mutex::new(std::mem::take(state)));
-        let (events, told) = channel();
         let wait = Wait::default();
         let windows = Arc::new(Windows {
             dataset: self.dataset.clone(),
@@ -121,78 +123,66 @@ impl Stage<'_> {
             state: shared.clone(),
             wait,
             stop: stop.clone(),
-            events: events.clone(),
+            events: self.events.clone(),
             begun: Instant::now(),
         };
         let reporter = Reporter::new(
             self.number,
             done * count.batches_per_epoch,
             self.settings.epochs * count.batches_per_epoch,
-            events,
+            self.events.clone(),
             stop.clone(),
         );
-        let outcome = std::thread::scope(|scope| {
-            let training = scope.spawn(|| {
-                let loader = WindowLoader::new(windows, done, &self.devices[0]);
-                let mut training = SupervisedTraining::<Student<N>>::new(
-                    &self.folder.0,
-                    Arc::new(loader),
-                    case_loader(self.dataset.validation.len()),
-                )
-                .with_training_strategy(self.strategy().into())
-                .with_interrupter(stop.interrupter())
-                .with_application_logger(None)
-                .with_metric_logger(InMemoryMetricLogger::default())
-                .renderer(Box::new(reporter))
-                .metric_train_numeric(LossMetric::new())
-                .metric_train_numeric(LearningRateMetric::new())
-                .with_custom_checkpointers(
-                    StudentFile {
-                        template: student.clone(),
-                        folder: self.folder.clone(),
-                        stage: self.number,
-                        state: shared.clone(),
-                    },
-                    PartFile::optimizer(self.folder, self.number),
-                    PartFile::scheduler(self.folder, self.number),
-                )
-                .num_epochs(self.settings.epochs);
-                for place in 0..self.dataset.labels.len() - 1 {
-                    training = training.metric_valid_numeric(LabelDice::new(place));
-                }
-                if self.settings.accumulation > 1 {
-                    training = training.grads_accumulation(self.settings.accumulation);
-                }
-                if let Some(epochs) = self.settings.early_stopping {
-                    training = training.early_stopping(Patience {
-                        stage: self.number,
-                        epochs,
-                        state: shared.clone(),
-                    });
-                }
-                if done > 0 {
-                    training = training.checkpoint(done);
-                }
-                let result = training
-                    .with_checkpointing_strategy(book)
-                    .launch(Learner::new(student, optimizer, rates));
-                result.error.map(|error| error.to_string())
+        let loader = WindowLoader::new(windows, done, &self.devices[0]);
+        let mut training = SupervisedTraining::<Student<N>>::new(
+            &self.folder.0,
+            Arc::new(loader),
+            case_loader(self.dataset.validation.len()),
+        )
+        .with_training_strategy(self.strategy().into())
+        .with_interrupter(stop.interrupter())
+        .with_application_logger(None)
+        .with_metric_logger(InMemoryMetricLogger::default())
+        .renderer(Box::new(reporter))
+        .metric_train_numeric(LossMetric::new())
+        .metric_train_numeric(LearningRateMetric::new())
+        .with_custom_checkpointers(
+            StudentFile {
+                template: student.clone(),
+                folder: self.folder.clone(),
+                stage: self.number,
+                state: shared.clone(),
+            },
+            PartFile::optimizer(self.folder, self.number),
+            PartFile::scheduler(self.folder, self.number),
+        )
+        .num_epochs(self.settings.epochs);
+        for place in 0..self.dataset.labels.len() - 1 {
+            training = training.metric_valid_numeric(LabelDice::new(place));
+        }
+        if self.settings.accumulation > 1 {
+            training = training.grads_accumulation(self.settings.accumulation);
+        }
+        if let Some(epochs) = self.settings.early_stopping {
+            training = training.early_stopping(Patience {
+                stage: self.number,
+                epochs,
+                state: shared.clone(),
             });
-            let guard = StopOnPanic(&stop);
-            for event in told {
-                report(event);
-            }
-            std::mem::forget(guard);
-            training.join()
-        });
+        }
+        if done > 0 {
+            training = training.checkpoint(done);
+        }
+        let result = training
+            .with_checkpointing_strategy(book)
+            .launch(Learner::new(student, optimizer, rates));
         *state = std::mem::take(&mut *shared.lock().unwrap_or_else(|e| e.into_inner()));
         if let Some(reason) = stop.take_reason() {
             return Err(reason);
         }
-        match outcome {
-            Ok(None) => Ok(()),
-            Ok(Some(reason)) => Err(TrainError::Learner(reason)),
-            Err(panic) => Err(TrainError::Learner(panic_message(&*panic))),
+        match result.error {
+            None => Ok(()),
+            Some(error) => Err(TrainError::Learner(error.to_string())),
         }
     }
 
@@ -218,15 +208,6 @@ impl Stage<'_> {
                 ExecutionStrategy::ddp(devices, config)
             }
         }
-    }
-}
-
-/// Stops the training when whoever listens to it fails.
-struct StopOnPanic<'a>(&'a Stop);
-
-impl Drop for StopOnPanic<'_> {
-    fn drop(&mut self) {
-        self.0.interrupter().stop(None);
     }
 }
 
@@ -306,12 +287,4 @@ impl EarlyStoppingStrategy for Patience {
         rows.find(|row| row.mean_dice() >= best)
             .is_some_and(|row| epoch - row.epoch >= self.epochs)
     }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    panic
-        .downcast_ref::<String>()
-        .cloned()
-        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-        .unwrap_or_else(|| "the training stopped without a reason".into())
 }

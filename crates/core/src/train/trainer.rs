@@ -7,12 +7,14 @@ use super::progress::Event;
 use super::recipe::Recipe;
 use super::run_folder::{RunFolder, RunState};
 use super::stage::Stage;
+use super::student::Stop;
 use crate::model::{DinoMed3d, SliceSegmenter};
 use crate::weights::{NamedTensors, load_into, named_tensors};
 use burn::module::Module;
 use burn::tensor::Device;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
 /// Runs a recipe.
 #[derive(Debug)]
@@ -112,6 +114,27 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// Any [`TrainError`]; what was saved before stays usable.
     pub fn run(&self, mut report: impl FnMut(Event)) -> Result<RunState, TrainError> {
+        let (events, told) = channel();
+        let stop = Stop::default();
+        let outcome = std::thread::scope(|scope| {
+            // One thread computes from the first weight to the last: LibTorch keeps a team of threads
+            // for every thread that calls it, and with more teams than processors they sleep and
+            // wake at every operation, which took a third of a step.
+            let training = scope.spawn(|| self.train(events, &stop));
+            let guard = StopOnPanic(&stop);
+            for event in told {
+                report(event);
+            }
+            std::mem::forget(guard);
+            training.join()
+        });
+        outcome.unwrap_or_else(|panic| {
+            let reason = stop.take_reason();
+            Err(reason.unwrap_or_else(|| TrainError::Learner(panic_message(&*panic))))
+        })
+    }
+
+    fn train(&self, events: Sender<Event>, stop: &Stop) -> Result<RunState, TrainError> {
         let mut state = self.folder.state()?.unwrap_or_default();
         let architecture = self
             .recipe
@@ -126,6 +149,8 @@ impl<'a> Trainer<'a> {
             devices: &self.devices,
             parallelism: self.parallelism,
             depth: architecture.vit.depth,
+            events: events.clone(),
+            stop: stop.clone(),
         };
         for device in &self.devices {
             device.clone().inner().seed(self.recipe.seed);
@@ -139,7 +164,7 @@ impl<'a> Trainer<'a> {
                 let average = copy(&network, fresh_stage1())?;
                 // Parameters that were loaded don't train by themselves.
                 let network = freeze(network, |_| false);
-                stage(1, &self.recipe.stage1).run(network, average, &mut state, &mut report)?;
+                stage(1, &self.recipe.stage1).run(network, average, &mut state)?;
             }
             state.stages_done = 1;
             if self.has_stage1() {
@@ -161,7 +186,7 @@ impl<'a> Trainer<'a> {
             let average = copy(&network, architecture.init(device))?;
             let frozen = self.recipe.freeze_backbone;
             let network = freeze(network, |name| frozen && is_backbone(name));
-            stage(2, &self.recipe.stage2).run(network, average, &mut state, &mut report)?;
+            stage(2, &self.recipe.stage2).run(network, average, &mut state)?;
             state.stages_done = 2;
             self.folder.write_state(&state, &self.dataset.labels)?;
             self.folder.remove_checkpoints(2);
@@ -193,4 +218,21 @@ impl<'a> Trainer<'a> {
 /// `other` with the weights of `network`.
 fn copy<M: Module>(network: &M, other: M) -> Result<M, TrainError> {
     Ok(load_into(other, named_tensors(network))?)
+}
+
+/// Stops the training when whoever listens to it fails.
+struct StopOnPanic<'a>(&'a Stop);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        self.0.interrupter().stop(None);
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "the training stopped without a reason".into())
 }
