@@ -225,7 +225,8 @@ struct StopOnPanic<'a>(&'a Stop);
 
 impl Drop for StopOnPanic<'_> {
     fn drop(&mut self) {
-        self.0.interrupter().stop(None);
+        let reason = "whoever listened to the training failed";
+        self.0.because(TrainError::Learner(reason.into()));
     }
 }
 
