@@ -1,6 +1,6 @@
 //! `cargo bench -p dinomed3d-cli --bench train_step`: one training step of the compact preset on
 //! two windows of the hippocampus recipe, on the CPU; with `--features libtorch` on PyTorch's library.
-//! `pytorch_step.py` beside it takes the same step in PyTorch itself.
+//! `pytorch_step.py` beside it takes the same step in PyTorch itself, and clips and averages besides.
 
 #[path = "shared/memory.rs"]
 mod memory;

@@ -119,7 +119,7 @@ impl<'a> Trainer<'a> {
         let outcome = std::thread::scope(|scope| {
             // One thread computes from the first weight to the last: LibTorch keeps a team of threads
             // for every thread that calls it, and with more teams than processors they sleep and
-            // wake at every operation, which took a third of a step.
+            // wake at every operation, which took two fifths of a step.
             let training = scope.spawn(|| self.train(events, &stop));
             let guard = StopOnPanic(&stop);
             for event in told {
