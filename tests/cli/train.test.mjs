@@ -54,6 +54,35 @@ test("a killed run is resumed, exported and segments", async (t) => {
   const segmented = dinomed3d("segment", join(data, "imagesTr/box_0.nii"), "-o", output, "--model", exported);
   assert.equal(segmented.status, 0, segmented.stderr);
   assert.ok(readNifti(output).voxels.includes(1));
+
+  // Two runs that go on from these weights, and their mean.
+  const next = [1, 2].map((seed) => {
+    const out = join(folder, `next-${seed}`);
+    const init = ["--init", join(exported, "weights.safetensors"), "--seed", String(seed)];
+    const epochs = ["--stage1-epochs", "0", "--stage2-epochs", "2"];
+    const trained = dinomed3d("train", "--no-cache", "--recipe", recipe, "--data", data, "--out", out, ...epochs, ...init);
+    assert.equal(trained.status, 0, trained.stderr);
+    return out;
+  });
+  const mean = join(folder, "models/mean");
+  const exportMean = (other) => dinomed3d("export", next[0], "--average-with", other, "--data", data, "-o", mean);
+  const apart = exportMean(run);
+  assert.equal(apart.status, 2);
+  assert.match(apart.stderr, /began with random, gone on from an earlier run's weights\.safetensors and random;/);
+  assert.ok(!existsSync(mean));
+  const averaged = exportMean(next[1]);
+  assert.equal(averaged.status, 0, averaged.stderr);
+  const { training, scores } = JSON.parse(readFileSync(join(mean, "manifest.json"), "utf8"));
+  assert.deepEqual([training.seed, ...training.averagedWith.map((run) => run.seed)], [1, 2]);
+  const stepsOfBest = (out) => {
+    const rows = JSON.parse(readFileSync(join(out, "state.json"), "utf8")).log;
+    return rows.reduce((best, row) => (row.dice[0] >= best.dice[0] ? row : best)).steps;
+  };
+  assert.deepEqual(training.steps, [0, stepsOfBest(next[0])]);
+  assert.deepEqual(training.averagedWith[0].steps, [0, stepsOfBest(next[1])]);
+  t.diagnostic(`Dice of the mean of two: ${scores.meanDice.toFixed(3)}`);
+  assert.ok(scores.meanDice > 0.5, "the mean is a network that works");
+  assert.match(readFileSync(join(mean, "README.md"), "utf8"), /the weights are the mean with those of .*seed 2/);
 });
 
 test("a data set of nnU-Net with two channels trains, is exported and segments", (t) => {

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// Arguments of `compare`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Folders of runs that are done. Runs whose recipes differ in nothing but the seed make one row.
+    /// Folders of runs that are done. Runs whose recipes differ in nothing but the seed, description, limits and colours
+    /// make one row.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
 }
@@ -57,12 +58,21 @@ impl Run {
         })
     }
 
-    /// All that it was told beside its seed.
     fn experiment(&self) -> anyhow::Result<String> {
-        let mut recipe = self.recipe.clone();
-        recipe.seed = 0;
-        Ok(toml::to_string(&recipe)?)
+        experiment(&self.recipe)
     }
+}
+
+/// All that a run was told beside its seed and what is only for people; its title names it.
+fn experiment(recipe: &Recipe) -> anyhow::Result<String> {
+    let recipe = Recipe {
+        seed: 0,
+        description: String::new(),
+        limits: Vec::new(),
+        colors: Vec::new(),
+        ..recipe.clone()
+    };
+    Ok(toml::to_string(&recipe)?)
 }
 
 /// Mean, smallest and largest.
@@ -126,6 +136,24 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seeds_and_words_make_no_other_experiment() {
+        let recipe = || {
+            let path = Path::new(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../recipes/hippocampus.toml"
+            ));
+            read_recipe(path).unwrap()
+        };
+        let (mut worded, mut other) = (recipe(), recipe());
+        worded.seed = 2;
+        worded.limits.push("One more.".into());
+        other.window[0] += 8;
+        let [plain, worded, other] = [recipe(), worded, other].map(|r| experiment(&r).unwrap());
+        assert_eq!(plain, worded);
+        assert_ne!(plain, other);
+    }
 
     /// By hand.
     #[test]

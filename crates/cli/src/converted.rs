@@ -1,8 +1,8 @@
 //! The manifest of a converted checkpoint.
 
-use dinomed3d_core::infer::Blending;
+use dinomed3d_core::infer::{Blending, Postprocessing};
 use dinomed3d_core::manifest::{
-    FORMAT, Label, ModelManifest, SelfCheck, TrainingFacts, WeightsFile,
+    FORMAT, Label, ModelManifest, RunFacts, SelfCheck, TrainingFacts, WeightsFile,
 };
 use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::preprocess::{Intensity, Preprocessing};
@@ -95,6 +95,7 @@ pub fn manifest(
         blending: recipe
             .as_ref()
             .map_or(Blending::Mean, |r| r.blending.unwrap_or(Blending::Mean)),
+        postprocessing: Postprocessing::None,
         extent_mm: None,
         architecture,
         weights,
@@ -110,8 +111,11 @@ pub fn manifest(
             initialization: format!("converted from {source}"),
             num_training: 0,
             num_validation: 0,
-            steps: [0, 0],
-            seed: 0,
+            run: RunFacts {
+                steps: [0, 0],
+                seed: 0,
+            },
+            averaged_with: Vec::new(),
         },
         scores: None,
     })

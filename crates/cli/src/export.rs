@@ -4,21 +4,18 @@ use crate::evaluate::convention::Convention;
 use crate::evaluate::evaluation::Evaluation;
 use crate::model_card::ModelCard;
 use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
-use crate::predictor::colored;
+use crate::predictor::{Predictor, colored};
 use crate::recipe_file::read_recipe;
-use crate::validation::{score_model, summarize};
-use anyhow::Context;
+use crate::trained_weights::TrainedWeights;
+use crate::validation::{score_postprocessings, summarize};
 use burn::tensor::Device;
-use dinomed3d_core::infer::Segmenter;
+use dinomed3d_core::infer::Postprocessing;
 use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
 use dinomed3d_core::infer::segmenter::hex;
-use dinomed3d_core::manifest::{
-    ExtentRange, FORMAT, ModelManifest, Scores, TrainingFacts, WeightsFile,
-};
-use dinomed3d_core::train::run_folder::RunFolder;
+use dinomed3d_core::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
+use dinomed3d_core::train::dataset::DatasetIndex;
 use dinomed3d_core::train::{Dataset, Recipe};
 use dinomed3d_core::weights::file::Quantization;
-use dinomed3d_core::weights::merge::merge_lora;
 use dinomed3d_core::weights::{decode, encode, load_into};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -34,10 +31,17 @@ pub struct Args {
     /// The data set of the run; the exported weights are scored on its validation cases.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// Another run that began with the same weights, by --init; the mean of both is exported. May be given several times.
+    #[arg(long, value_name = "RUN")]
+    average_with: Vec<PathBuf>,
     /// Version of the weights.
     #[arg(long, default_value = "0.1.0")]
     weights_version: String,
 }
+
+/// What an export chooses from; the first of equals.
+const POSTPROCESSINGS: [Postprocessing; 2] =
+    [Postprocessing::None, Postprocessing::LargestComponent];
 
 /// Exports.
 ///
@@ -45,22 +49,24 @@ pub struct Args {
 /// A run or data set that cannot be read, or a folder that cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let recipe = read_recipe(&args.run.join("recipe.toml"))?;
-    let run = RunFolder(args.run.clone());
-    let state = run
-        .state()?
-        .with_context(|| format!("{} holds no training run", args.run.display()))?;
     let dataset = Dataset::load(&args.data, &recipe.preprocessing, recipe.split())?;
-
-    let mut tensors = decode(&run.read(&args.run.join("best.safetensors"))?)?;
-    let mut architecture = recipe.architecture(dataset.labels.len(), dataset.channels.len())?;
-    merge_lora(&mut tensors, &mut architecture)?;
+    let (num_labels, num_channels) = (dataset.labels.len(), dataset.channels.len());
+    let TrainedWeights {
+        tensors,
+        architecture,
+        run,
+        averaged_with,
+    } = TrainedWeights::read(
+        &args.run,
+        &args.average_with,
+        &recipe,
+        num_labels,
+        num_channels,
+    )?;
     let weights = encode(&tensors, Quantization::Q8Block64)?;
     let device = Device::flex();
-    let model = load_into(architecture.init(&device), decode(&weights)?)?;
-    let steps = |stage: usize| {
-        let rows = state.log.iter().filter(|row| row.stage == stage);
-        rows.map(|row| row.steps).max().unwrap_or(0)
-    };
+    let load = |tensors| load_into(architecture.init(&device), tensors);
+    let model = load(decode(&weights)?)?;
     let mut extent = ExtentRange {
         min: [f64::INFINITY; 3],
         max: [0.0; 3],
@@ -85,8 +91,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         window: recipe.window,
         overlap: recipe.overlap,
         blending: recipe.blending.unwrap_or_default(),
+        postprocessing: Postprocessing::None,
         extent_mm: Some(extent),
-        architecture,
+        architecture: architecture.clone(),
         weights: WeightsFile {
             file: WEIGHTS_FILE.into(),
             bytes: weights.len() as u64,
@@ -102,33 +109,40 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             initialization: recipe.initialization.clone(),
             num_training: dataset.training.len(),
             num_validation: dataset.validation.len(),
-            steps: [steps(1), steps(2)],
-            seed: recipe.seed,
+            run,
+            averaged_with,
         },
         scores: None,
     };
-    // The scores are those of the file that is shipped, eight bits and all.
-    let score = |manifest: &ModelManifest, weights: &[u8]| -> anyhow::Result<Scores> {
-        let segmenter = Segmenter::load(manifest.clone(), weights, &device)?;
-        let cases = score_model(&segmenter, &args.data, recipe.split())?;
-        let evaluation = Evaluation::of(cases, manifest.labels[1..].to_vec(), Convention::Native)?;
-        Ok(summarize(&evaluation, recipe.split()))
+    let (_, cases) = DatasetIndex::read(&args.data)?.split(recipe.split());
+    let evaluate = |network| -> anyhow::Result<[Evaluation; 2]> {
+        let predictor = Predictor::new(&manifest, network, device.clone());
+        let scores = score_postprocessings(&predictor, &cases, POSTPROCESSINGS)?;
+        let [none, largest] = scores.map(|scores| {
+            Evaluation::of(scores, manifest.labels[1..].to_vec(), Convention::Native)
+        });
+        Ok([none?, largest?])
     };
-    let scores = score(&manifest, &weights)?;
-    let exact = encode(&tensors, Quantization::None)?;
-    let mut unquantized = manifest.clone();
-    unquantized.weights.sha256 = hex(&Sha256::digest(&exact));
-    let unquantized_dice = score(&unquantized, &exact)?.mean_dice;
+    // The scores are those of the file that is shipped, eight bits and all.
+    let evaluations = evaluate(model)?;
+    let exact = evaluate(load(tensors.clone())?)?;
+    let dice = [0, 1].map(|index: usize| evaluations[index].mean.dice);
+    let chosen = usize::from(dice[1] > dice[0]);
+    let scores = summarize(&evaluations[chosen], recipe.split());
+    let unquantized_dice = exact[chosen].mean.dice;
     println!(
-        "mean Dice {:.4} over {} cases, {unquantized_dice:.4} before quantisation",
-        scores.mean_dice, scores.num_cases
+        "mean Dice {:.4} over {} cases, {unquantized_dice:.4} before quantisation; postprocessing: {} ({:.4} with none, \
+         {:.4} with the largest part alone)",
+        scores.mean_dice, scores.num_cases, POSTPROCESSINGS[chosen], dice[0], dice[1]
     );
+    manifest.postprocessing = POSTPROCESSINGS[chosen];
     manifest.scores = Some(scores.clone());
 
     let card = ModelCard {
         manifest: &manifest,
         scores: &scores,
         unquantized_dice,
+        other_postprocessing: (POSTPROCESSINGS[1 - chosen], dice[1 - chosen]),
         num_parameters: tensors.values().map(|t| t.values.len()).sum(),
         limits: &recipe.limits,
     };

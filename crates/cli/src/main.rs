@@ -23,6 +23,7 @@ mod sample;
 mod segment;
 mod statistics;
 mod train;
+mod trained_weights;
 mod validation;
 
 /// Said wherever a person sees a result.

@@ -1,6 +1,7 @@
 //! The model card: what a person must know before using a model.
 
-use dinomed3d_core::manifest::{ModelManifest, Scores};
+use dinomed3d_core::infer::Postprocessing;
+use dinomed3d_core::manifest::{ModelManifest, RunFacts, Scores, TrainingFacts};
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::weights::file::Quantization;
 use std::fmt;
@@ -13,6 +14,8 @@ pub struct ModelCard<'a> {
     pub scores: &'a Scores,
     /// Mean Dice of the same weights before quantisation.
     pub unquantized_dice: f64,
+    /// The postprocessing that was not chosen, and the mean Dice with it.
+    pub other_postprocessing: (Postprocessing, f64),
     /// Numbers in the weights.
     pub num_parameters: usize,
     /// Sentences about what the model can't do.
@@ -104,13 +107,7 @@ impl ModelCard<'_> {
                     other => other.to_owned(),
                 },
             ),
-            (
-                "steps",
-                format!(
-                    "stage 1 (proxy task) {}, stage 2 {}, seed {}",
-                    training.steps[0], training.steps[1], training.seed
-                ),
-            ),
+            ("steps", steps(training)),
             ("data", training.data.clone()),
             ("licence of the data", training.data_licence.clone()),
             (
@@ -127,6 +124,13 @@ impl ModelCard<'_> {
                     training.num_training, training.num_validation
                 ),
             ),
+            ("postprocessing", {
+                let (other, dice) = self.other_postprocessing;
+                format!(
+                    "{}, as that serves the validation cases better or as well; mean Dice of the other choice ({other}): {dice:.4}",
+                    self.manifest.postprocessing
+                )
+            }),
             (
                 "input",
                 format!(
@@ -188,5 +192,25 @@ impl ModelCard<'_> {
             )?;
         }
         writeln!(f)
+    }
+}
+
+/// Of which runs the weights are.
+fn steps(training: &TrainingFacts) -> String {
+    let of = |RunFacts { steps, seed }: &RunFacts| {
+        format!(
+            "stage 1 (proxy task) {}, stage 2 {}, seed {seed}",
+            steps[0], steps[1]
+        )
+    };
+    let others: Vec<String> = training.averaged_with.iter().map(of).collect();
+    if others.is_empty() {
+        of(&training.run)
+    } else {
+        format!(
+            "{}; the weights are the mean with those of {}",
+            of(&training.run),
+            others.join(" and of ")
+        )
     }
 }

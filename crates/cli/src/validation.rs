@@ -4,42 +4,12 @@ use crate::evaluate::convention::{Convention, score_as_paper};
 use crate::evaluate::evaluation::{CaseScores, Evaluation};
 use crate::predictor::Predictor;
 use anyhow::Context;
-use dinomed3d_core::infer::Segmenter;
+use dinomed3d_core::infer::{Postprocessing, Scored};
 use dinomed3d_core::manifest::{LabelScores, Scores};
-use dinomed3d_core::metrics::{LabelScore, evaluate_case};
-use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex, RawCase};
+use dinomed3d_core::metrics::{LabelScore, MetricsError, evaluate_case};
+use dinomed3d_core::train::dataset::{CaseFiles, RawCase};
 use dinomed3d_core::train::recipe::Split;
 use dinomed3d_core::volume::LabelMap;
-use std::ops::ControlFlow;
-use std::path::Path;
-
-/// Segments every validation case as a user would, from its file, and compares on its own grid.
-///
-/// # Errors
-/// A file that cannot be read or segmented, by name.
-pub fn score_model(
-    segmenter: &Segmenter,
-    data: &Path,
-    split: Split,
-) -> anyhow::Result<Vec<CaseScores>> {
-    let index = DatasetIndex::read(data)?;
-    let channels = segmenter.manifest().channel_names();
-    check_order(&channels, &index.channels)?;
-    let (_, cases) = index.split(split);
-    let labels = segmenter.manifest().labels[1..].iter();
-    let labels: Vec<u8> = labels.map(|label| label.value).collect();
-    score_each(&cases, &channels, |case| {
-        let segmentation = pollster::block_on(
-            segmenter.segment(&case.channels, async |_| ControlFlow::Continue(())),
-        )?;
-        let prediction = LabelMap {
-            labels: segmentation.labels,
-            shape: segmentation.shape,
-            affine: case.channels[0].affine,
-        };
-        Ok(evaluate_case(&prediction, &case.reference, &labels)?)
-    })
-}
 
 /// Whether a data set has a model's channels in the model's order, as far as names tell.
 ///
@@ -69,26 +39,63 @@ pub fn score_cases(
     cases: &[CaseFiles],
     convention: Convention,
 ) -> anyhow::Result<Vec<CaseScores>> {
-    let labels = predictor.labels().iter();
-    let labels: Vec<u8> = labels.map(|label| label.value).collect();
-    score_each(cases, predictor.channels(), |case| {
-        let scored = predictor.score(&case.channels)?;
-        let (first, reference) = (&case.channels[0], &case.reference);
-        Ok(match convention {
-            Convention::Native => {
-                let prediction = LabelMap {
-                    labels: scored.on_file_grid()?,
-                    shape: first.shape,
-                    affine: first.affine,
-                };
-                evaluate_case(&prediction, reference, &labels)?
-            }
+    let labels = values(predictor);
+    let mut scores = Vec::with_capacity(cases.len());
+    predict_each(predictor, cases, |name, case, scored| {
+        let labels = match convention {
+            Convention::Native => compare(scored.on_file_grid()?.labels, case, &labels)?,
             Convention::Paper => {
-                let wanted = scored.grid.labels_to_model(&reference.labels);
-                score_as_paper(scored.on_model_grid(), wanted, &scored.grid, &labels)?
+                let wanted = scored.grid.labels_to_model(&case.reference.labels);
+                score_as_paper(scored.on_model_grid().labels, wanted, &scored.grid, &labels)?
             }
-        })
-    })
+        };
+        scores.push(CaseScores::new(name, labels));
+        Ok(())
+    })?;
+    Ok(scores)
+}
+
+/// Scores `cases` on their own grid once for each of `postprocessings`, which a predictor without one is given.
+///
+/// # Errors
+/// A file that cannot be read or segmented, by name.
+pub fn score_postprocessings<const N: usize>(
+    predictor: &Predictor,
+    cases: &[CaseFiles],
+    postprocessings: [Postprocessing; N],
+) -> anyhow::Result<[Vec<CaseScores>; N]> {
+    let labels = values(predictor);
+    let mut scores = [const { Vec::new() }; N];
+    predict_each(predictor, cases, |name, case, scored| {
+        let prediction = scored.on_file_grid()?.labels;
+        for (postprocessing, scores) in postprocessings.into_iter().zip(&mut scores) {
+            let mut prediction = prediction.clone();
+            postprocessing.apply(&mut prediction, case.channels[0].shape);
+            let labels = compare(prediction, case, &labels)?;
+            scores.push(CaseScores::new(name.clone(), labels));
+        }
+        Ok(())
+    })?;
+    Ok(scores)
+}
+
+fn values(predictor: &Predictor) -> Vec<u8> {
+    let labels = predictor.labels().iter();
+    labels.map(|label| label.value).collect()
+}
+
+/// A label map of a case's own grid against its reference.
+fn compare(
+    prediction: Vec<u8>,
+    case: &RawCase,
+    labels: &[u8],
+) -> Result<Vec<LabelScore>, MetricsError> {
+    let prediction = LabelMap {
+        labels: prediction,
+        shape: case.channels[0].shape,
+        affine: case.channels[0].affine,
+    };
+    evaluate_case(&prediction, &case.reference, labels)
 }
 
 /// Scan and reference of a case.
@@ -99,20 +106,21 @@ pub fn read_case(case: &CaseFiles, channels: &[String]) -> anyhow::Result<RawCas
     RawCase::read(case, channels).map_err(|problems| anyhow::anyhow!(problems.join("\n")))
 }
 
-fn score_each(
+fn predict_each(
+    predictor: &Predictor,
     cases: &[CaseFiles],
-    channels: &[String],
-    mut score: impl FnMut(&RawCase) -> anyhow::Result<Vec<LabelScore>>,
-) -> anyhow::Result<Vec<CaseScores>> {
-    let mut scores = Vec::with_capacity(cases.len());
-    for (number, case) in cases.iter().enumerate() {
+    mut score: impl FnMut(String, &RawCase, &Scored) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for (number, files) in cases.iter().enumerate() {
         eprint!("\rscoring case {} of {}", number + 1, cases.len());
-        let labels = score(&read_case(case, channels)?)
-            .with_context(|| format!("scoring {}", case.images[0].display()))?;
-        scores.push(CaseScores::new(case.name.clone(), labels));
+        let case = read_case(files, predictor.channels())?;
+        predictor
+            .score(&case.channels)
+            .and_then(|scored| score(files.name.clone(), &case, &scored))
+            .with_context(|| format!("scoring {}", files.images[0].display()))?;
     }
     eprintln!();
-    Ok(scores)
+    Ok(())
 }
 
 /// What the manifest says of a model's scores.

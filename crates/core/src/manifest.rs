@@ -1,6 +1,6 @@
 //! The manifest beside a weights file: everything one must know to use a model.
 
-use crate::infer::Blending;
+use crate::infer::{Blending, Pipeline, Postprocessing, Windowing};
 use crate::model::DinoMed3dConfig;
 use crate::preprocess::Preprocessing;
 use crate::weights::file::Quantization;
@@ -40,6 +40,9 @@ pub struct ModelManifest {
     /// How windows are laid and joined.
     #[serde(default)]
     pub blending: Blending,
+    /// What is done to a label map after the network.
+    #[serde(default)]
+    pub postprocessing: Postprocessing,
     /// Extent of the training scans, `[slice, row, column]` in mm; a scan far outside is
     /// warned about.
     pub extent_mm: Option<ExtentRange>,
@@ -119,9 +122,20 @@ pub struct TrainingFacts {
     pub num_training: usize,
     /// Validation cases.
     pub num_validation: usize,
-    /// Optimiser steps of stage 1 and stage 2.
+    /// The run of the weights.
+    #[serde(flatten)]
+    pub run: RunFacts,
+    /// Other runs whose weights these are the mean with; they began with the same ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub averaged_with: Vec<RunFacts>,
+}
+
+/// What of a run is in its weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// Optimiser steps of stage 1, and of stage 2 up to the epoch of the weights.
     pub steps: [usize; 2],
-    /// Seed of the run.
+    /// Its seed.
     pub seed: u64,
 }
 
@@ -230,6 +244,21 @@ impl ModelManifest {
             return Err(ManifestError::Window { window, overlap });
         }
         Ok(manifest)
+    }
+
+    /// The way of a scan to the network and back.
+    pub fn pipeline(&self) -> Pipeline {
+        Pipeline {
+            channels: self.channel_names(),
+            preprocessing: self.preprocessing.clone(),
+            windowing: Windowing {
+                window: self.window,
+                overlap: self.overlap,
+                blending: self.blending,
+            },
+            values: self.labels.iter().map(|label| label.value).collect(),
+            postprocessing: self.postprocessing,
+        }
     }
 
     /// Names of the channels of a scan, at least one: where the manifest names none, the kind of scan.

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
-use dinomed3d_core::infer::{InferError, ModelError, Progress, Segmentation, Segmenter};
+use dinomed3d_core::infer::{
+    InferError, ModelError, Postprocessing, Progress, Segmentation, Segmenter,
+};
 use dinomed3d_core::manifest::{ExtentRange, ModelManifest};
 use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::model::adaptation::Adaptation;
@@ -123,6 +125,45 @@ fn a_scan_larger_than_the_window_is_covered_and_progress_reaches_the_end() {
             .all(|pair| pair[0].fraction < pair[1].fraction)
     );
     assert_eq!(seen.last().unwrap().fraction, 1.0);
+}
+
+/// A network of random weights scatters its labels once background weighs enough, so that much is taken away.
+#[test]
+fn strays_go_where_the_manifest_says_so_and_a_person_is_told_of_many() {
+    let volume = scan([20, 11, 7]);
+    let load = |background: f32, postprocessing: Postprocessing| {
+        let (mut manifest, weights) = model(|tensors| {
+            let bias = &mut tensors.get_mut("decoder.head.bias").unwrap().values;
+            let of_class = bias.len() / 3;
+            for value in &mut bias[..of_class] {
+                *value += background;
+            }
+        });
+        manifest.postprocessing = postprocessing;
+        Segmenter::load(manifest, &weights, &Device::flex()).unwrap()
+    };
+    let largest = Postprocessing::LargestComponent;
+    let (background, scattered, expected, removed) = (1..60)
+        .find_map(|step| {
+            let background = 0.05 * step as f32;
+            let plain = segment(&load(background, Postprocessing::None), &volume).unwrap();
+            let mut expected = plain.labels.clone();
+            let removed = largest.apply(&mut expected, volume.shape);
+            let kept = expected.iter().filter(|label| **label != 0).count();
+            (removed > kept / 10).then_some((background, plain, expected, removed))
+        })
+        .expect("a background that leaves scattered labels");
+
+    let result = segment(&load(background, largest), &volume).unwrap();
+    assert_eq!(result.labels, expected);
+    let kept = expected.iter().filter(|label| **label != 0).count();
+    let told = format!("{kept} voxels; others of {removed} voxels");
+    let tells = |result: &Segmentation, words: &str| {
+        let mut warnings = result.warnings.iter();
+        warnings.any(|text| text.contains(words))
+    };
+    assert!(tells(&result, &told), "{told}: {:?}", result.warnings);
+    assert!(!tells(&scattered, "connected"));
 }
 
 #[test]

@@ -9,8 +9,8 @@ pub mod picture;
 mod table;
 
 use crate::predictor::Predictor;
-use crate::segment::{load_model, read_manifest};
-use crate::validation::{check_order, score_cases, score_model};
+use crate::segment::read_manifest;
+use crate::validation::{check_order, score_cases};
 use anyhow::{Context, bail, ensure};
 use convention::{Convention, score_as_paper};
 use dinomed3d_core::atomic_file::write_whole;
@@ -161,21 +161,12 @@ fn score_folder(
         split.fold,
         split.every
     );
-    match convention {
-        Convention::Native => {
-            let segmenter = load_model(model, device)?;
-            let cases = score_model(&segmenter, data, split)?;
-            Ok((cases, segmenter.manifest().labels[1..].to_vec()))
-        }
-        Convention::Paper => {
-            let predictor = Predictor::of_model(model, device)?;
-            let index = DatasetIndex::read(data)?;
-            check_order(predictor.channels(), &index.channels)?;
-            let (_, cases) = index.split(split);
-            let cases = score_cases(&predictor, &cases, convention)?;
-            Ok((cases, predictor.labels().to_vec()))
-        }
-    }
+    let predictor = Predictor::of_model(model, device)?;
+    let index = DatasetIndex::read(data)?;
+    check_order(predictor.channels(), &index.channels)?;
+    let (_, cases) = index.split(split);
+    let cases = score_cases(&predictor, &cases, convention)?;
+    Ok((cases, predictor.labels().to_vec()))
 }
 
 /// How label maps are resized, if they are.

@@ -85,11 +85,10 @@ fn draw_worst(
             let files = files.expect("a case that was scored");
             let case = read_case(files, predictor.channels())?;
             let drawing = || format!("drawing {}", files.images[0].display());
-            let prediction = predictor.score(&case.channels);
-            let prediction = prediction.and_then(|scored| scored.on_file_grid());
+            let scored = predictor.score(&case.channels).with_context(drawing)?;
             let slices = slices::worst_slices(
                 &case.channels[0],
-                &prediction.with_context(drawing)?,
+                &scored.on_file_grid()?.labels,
                 &case.reference.labels,
                 &recipe.preprocessing.intensity,
             );

@@ -3,10 +3,14 @@
 pub mod blend;
 pub mod check;
 pub mod features;
+pub mod pipeline;
+pub mod postprocess;
 pub mod predict;
 pub mod segmenter;
 pub mod windows;
 
+pub use pipeline::{Labelled, Pipeline, Scored};
+pub use postprocess::Postprocessing;
 pub use predict::{Windowing, predict};
 pub use segmenter::{Progress, Segmentation, Segmenter};
 pub use windows::Blending;

@@ -1,10 +1,12 @@
 //! A loaded model, ready to segment.
 
 use super::check::{CheckErrors, answer};
-use super::predict::{Windowing, predict, read};
+use super::pipeline::{Labelled, Pipeline};
+use super::predict::read;
 use super::{InferError, ModelError};
 use crate::manifest::ModelManifest;
 use crate::model::DinoMed3d;
+use crate::preprocess::ModelGrid;
 use crate::volume::Volume;
 use crate::weights::{WeightsError, decode, load_into};
 use burn::tensor::{Device, Tensor};
@@ -15,6 +17,7 @@ use std::ops::ControlFlow;
 #[derive(Debug)]
 pub struct Segmenter {
     manifest: ModelManifest,
+    pipeline: Pipeline,
     model: DinoMed3d,
     device: Device,
 }
@@ -45,6 +48,8 @@ pub struct Segmentation {
 
 /// Extents outside the training range by more than this factor are warned about.
 const EXTENT_SLACK: f64 = 1.25;
+/// Removed voxels, as a share of those kept, above which a person is told.
+const NOTEWORTHY_REMOVAL: f64 = 0.05;
 
 impl Segmenter {
     /// Loads a model onto `device` after checking that the weights are the manifest's.
@@ -68,6 +73,7 @@ impl Segmenter {
         let model = manifest.architecture.init(device);
         let model = load_into(model, decode(weights)?)?;
         Ok(Self {
+            pipeline: manifest.pipeline(),
             manifest,
             model,
             device: device.clone(),
@@ -77,6 +83,11 @@ impl Segmenter {
     /// The model's manifest.
     pub fn manifest(&self) -> &ModelManifest {
         &self.manifest
+    }
+
+    /// Its network alone.
+    pub fn into_network(self) -> DinoMed3d {
+        self.model
     }
 
     /// How far this device's answer to the built-in input is from the manifest's.
@@ -101,52 +112,37 @@ impl Segmenter {
         channels: &[Volume],
         mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Segmentation, InferError> {
-        let manifest = &self.manifest;
-        let expected = manifest.channel_names();
-        if channels.len() != expected.len() {
-            return Err(InferError::Channels {
-                found: channels.len(),
-                expected,
-            });
-        }
-        let prepared = manifest.preprocessing.apply(channels)?;
         let mut windows = 0;
-        let scores = predict(
-            manifest.labels.len(),
-            &prepared.voxels,
-            prepared.shape,
-            Windowing {
-                window: manifest.window,
-                overlap: manifest.overlap,
-                blending: manifest.blending,
-            },
-            &self.device,
-            async |input, window, of| {
-                windows = of;
-                self.score(input, async |done| {
-                    progress(Progress {
-                        fraction: ((window - 1) as f32 + done) / of as f32,
-                        window,
-                        windows: of,
-                    })
-                    .await
+        let score_window = async |input, window, of| {
+            windows = of;
+            self.score(input, async |done| {
+                progress(Progress {
+                    fraction: ((window - 1) as f32 + done) / of as f32,
+                    window,
+                    windows: of,
                 })
                 .await
-            },
-        )
-        .await?;
-        let classes = prepared
-            .grid
-            .scores_to_labels(&scores, manifest.labels.len())?;
-        let labels: Vec<u8> = classes
-            .into_iter()
-            .map(|class| manifest.labels[usize::from(class)].value)
-            .collect();
-        let mut warnings = self.extent_warnings(&prepared);
-        if labels.iter().all(|label| *label == 0) {
+            })
+            .await
+        };
+        let scored = self
+            .pipeline
+            .score(channels, &self.device, score_window)
+            .await?;
+        let Labelled { labels, removed } = scored.on_file_grid()?;
+        let mut warnings = self.extent_warnings(&scored.grid);
+        let kept = labels.iter().filter(|label| **label != 0).count();
+        if kept == 0 {
             warnings.push(format!(
                 "No voxel was given a label. This model expects {} of the region it was trained on.",
-                manifest.modality
+                self.manifest.modality
+            ));
+        }
+        if removed as f64 > NOTEWORTHY_REMOVAL * kept as f64 {
+            warnings.push(format!(
+                "Only the largest connected part was kept, {kept} voxels; others of {removed} voxels together were \
+                 taken away, as this model does with strays. That many speak of more than one structure in the scan, \
+                 or of a wrong answer."
             ));
         }
         Ok(Segmentation {
@@ -178,13 +174,12 @@ impl Segmenter {
         read(pass.logits().flatten::<1>(0, 4)).await
     }
 
-    fn extent_warnings(&self, prepared: &crate::preprocess::Prepared) -> Vec<String> {
+    fn extent_warnings(&self, grid: &ModelGrid) -> Vec<String> {
         let Some(range) = self.manifest.extent_mm else {
             return Vec::new();
         };
-        let spacing = prepared.grid.spacing_mm();
-        let extent: [f64; 3] =
-            std::array::from_fn(|axis| prepared.shape[axis] as f64 * spacing[axis]);
+        let (shape, spacing) = (grid.shape(), grid.spacing_mm());
+        let extent: [f64; 3] = std::array::from_fn(|axis| shape[axis] as f64 * spacing[axis]);
         let outside = (0..3).any(|axis| {
             extent[axis] > EXTENT_SLACK * range.max[axis]
                 || extent[axis] < range.min[axis] / EXTENT_SLACK

@@ -1,6 +1,7 @@
 //! Weights: named tensors, their quantisation and the file that carries them; other people's
 //! checkpoints.
 
+pub mod average;
 pub mod file;
 pub mod fold;
 #[cfg(feature = "import")]

@@ -1,0 +1,168 @@
+//! All of a model but its network: from a scan to windows, and from their logits to a label map.
+
+use super::InferError;
+use super::postprocess::Postprocessing;
+use super::predict::{Windowing, predict};
+use crate::preprocess::{ModelGrid, Preprocessing};
+use crate::volume::Volume;
+use burn::tensor::{Device, Tensor};
+
+/// How a scan comes to a network and its answer back.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Names of the scan's channels, in order.
+    pub channels: Vec<String>,
+    /// How a scan becomes the network's input.
+    pub preprocessing: Preprocessing,
+    /// How that is cut into windows.
+    pub windowing: Windowing,
+    /// Value of each class in a label map, background first.
+    pub values: Vec<u8>,
+    /// What is done to a label map in the end.
+    pub postprocessing: Postprocessing,
+}
+
+/// What a network says of a scan.
+#[derive(Clone, Debug)]
+pub struct Scored {
+    /// Logits `[class, slice, row, column]` on the model grid, flattened.
+    scores: Vec<f32>,
+    /// The way back to the scan's grid.
+    pub grid: ModelGrid,
+    /// Of the scan, `[z, y, x]`.
+    shape: [usize; 3],
+    values: Vec<u8>,
+    postprocessing: Postprocessing,
+}
+
+/// A label map and what was done to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labelled {
+    /// One label per voxel.
+    pub labels: Vec<u8>,
+    /// Voxels whose label the postprocessing took away.
+    pub removed: usize,
+}
+
+impl Pipeline {
+    /// Scores every voxel of a scan, given its channels in order and on one grid; `score` is that of
+    /// [`predict`].
+    ///
+    /// # Errors
+    /// [`InferError::Channels`] for another number of channels, [`InferError::Preprocess`] for a scan that cannot be
+    /// prepared (empty, constant), and those of [`predict`].
+    pub async fn score(
+        &self,
+        channels: &[Volume],
+        device: &Device,
+        score: impl AsyncFnMut(Tensor<5>, usize, usize) -> Result<Vec<f32>, InferError>,
+    ) -> Result<Scored, InferError> {
+        if channels.len() != self.channels.len() {
+            return Err(InferError::Channels {
+                found: channels.len(),
+                expected: self.channels.clone(),
+            });
+        }
+        let prepared = self.preprocessing.apply(channels)?;
+        let scores = predict(
+            self.values.len(),
+            &prepared.voxels,
+            prepared.shape,
+            self.windowing,
+            device,
+            score,
+        )
+        .await?;
+        Ok(Scored {
+            scores,
+            grid: prepared.grid,
+            shape: channels[0].shape,
+            values: self.values.clone(),
+            postprocessing: self.postprocessing,
+        })
+    }
+}
+
+impl Scored {
+    /// On the scan's own grid, `[z, y, x]`.
+    ///
+    /// # Errors
+    /// [`InferError::Preprocess`] for a score that is not finite.
+    pub fn on_file_grid(&self) -> Result<Labelled, InferError> {
+        let classes = self
+            .grid
+            .scores_to_labels(&self.scores, self.values.len())?;
+        Ok(self.labelled(classes, self.shape))
+    }
+
+    /// On the model grid, `[slice, row, column]`: the class with the highest score, the lower one of equals.
+    pub fn on_model_grid(&self) -> Labelled {
+        let voxels = self.scores.len() / self.values.len();
+        let best_class = |voxel: usize| {
+            let score = |class: usize| self.scores[class * voxels + voxel];
+            let best = (1..self.values.len()).fold(0, |best, class| {
+                if score(class) > score(best) {
+                    class
+                } else {
+                    best
+                }
+            });
+            best as u8
+        };
+        let classes = (0..voxels).map(best_class).collect();
+        self.labelled(classes, self.grid.shape())
+    }
+
+    fn labelled(&self, classes: Vec<u8>, shape: [usize; 3]) -> Labelled {
+        let mut labels = classes;
+        for class in &mut labels {
+            *class = self.values[usize::from(*class)];
+        }
+        let removed = self.postprocessing.apply(&mut labels, shape);
+        Labelled { labels, removed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::volume::Affine;
+
+    /// Scores of three voxels along x, of classes of values 0, 4 and 7.
+    fn scored(scores: [[f32; 3]; 3], postprocessing: Postprocessing) -> Scored {
+        let preprocessing: Preprocessing = serde_json::from_str(
+            r#"{"orientation": "SAR",
+                "intensity": {"kind": "percentile-z-score", "lowPercent": 0, "highPercent": 100}}"#,
+        )
+        .unwrap();
+        let affine = Affine::from_spacing_mm([1.0; 3]);
+        Scored {
+            scores: scores.concat(),
+            grid: preprocessing.grid([1, 1, 3], &affine).unwrap(),
+            shape: [1, 1, 3],
+            values: vec![0, 4, 7],
+            postprocessing,
+        }
+    }
+
+    /// By hand; the first voxel's highest score is shared.
+    #[test]
+    fn the_highest_score_wins_and_the_lower_class_of_equals() {
+        let scores = [[0.0, 0.1, 0.5], [2.0, 0.2, 0.1], [2.0, 0.3, 0.1]];
+        let scored = scored(scores, Postprocessing::None);
+        assert_eq!(scored.on_model_grid().labels, [4, 7, 0]);
+        assert_eq!(scored.on_file_grid().unwrap().labels, [4, 7, 0]);
+    }
+
+    #[test]
+    fn both_grids_are_postprocessed() {
+        let scores = [[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 2.0]];
+        let scored = scored(scores, Postprocessing::LargestComponent);
+        let expected = Labelled {
+            labels: vec![4, 0, 0],
+            removed: 1,
+        };
+        assert_eq!(scored.on_model_grid(), expected);
+        assert_eq!(scored.on_file_grid().unwrap(), expected);
+    }
+}

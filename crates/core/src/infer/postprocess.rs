@@ -1,0 +1,167 @@
+//! What is done to a label map after the network.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A correction of label maps, decided when a model is exported by what it does to the validation cases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Postprocessing {
+    /// The network's answer stands.
+    #[default]
+    None,
+    /// Of all foreground together only the largest connected part is kept; voxels are connected by a face, an edge or
+    /// a corner.
+    ///
+    /// Source: nnU-Net (Isensee et al. 2021), which decides on it in the same way.
+    LargestComponent,
+}
+
+impl Postprocessing {
+    /// Corrects a label map in place; background is 0.
+    ///
+    /// # Shapes
+    /// `labels` is of `shape`, row-major; returns the number of voxels whose label was taken away.
+    ///
+    /// # Panics
+    /// If `labels` is not of that shape.
+    pub fn apply(self, labels: &mut [u8], shape: [usize; 3]) -> usize {
+        assert_eq!(
+            labels.len(),
+            shape.iter().product::<usize>(),
+            "labels of shape {shape:?}"
+        );
+        match self {
+            Self::None => 0,
+            Self::LargestComponent => keep_largest_component(labels, shape),
+        }
+    }
+}
+
+/// For people, in half a sentence.
+impl fmt::Display for Postprocessing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::LargestComponent => "only the largest connected part of all labels is kept",
+        })
+    }
+}
+
+/// Of several largest the first is kept. Takes one byte per voxel beside `labels`.
+fn keep_largest_component(labels: &mut [u8], shape: [usize; 3]) -> usize {
+    let mut is_visited = vec![false; labels.len()];
+    let mut sizes_and_starts = Vec::new();
+    for start in 0..labels.len() {
+        if labels[start] != 0 && !is_visited[start] {
+            let size = visit_component(labels, shape, start, &mut is_visited);
+            sizes_and_starts.push((size, start));
+        }
+    }
+    if sizes_and_starts.len() < 2 {
+        return 0;
+    }
+    let first_of_largest = |best: (usize, usize), next: &(usize, usize)| {
+        if next.0 > best.0 { *next } else { best }
+    };
+    let (kept, start) = sizes_and_starts.iter().fold((0, 0), first_of_largest);
+    is_visited.fill(false);
+    visit_component(labels, shape, start, &mut is_visited);
+    for (label, is_kept) in labels.iter_mut().zip(is_visited) {
+        if !is_kept {
+            *label = 0;
+        }
+    }
+    let all: usize = sizes_and_starts.iter().map(|(size, _)| size).sum();
+    all - kept
+}
+
+/// Marks the foreground that is connected with `start`; returns its number of voxels.
+fn visit_component(
+    labels: &[u8],
+    [depth, height, width]: [usize; 3],
+    start: usize,
+    is_visited: &mut [bool],
+) -> usize {
+    let around = |at: usize, edge: usize| at.saturating_sub(1)..(at + 2).min(edge);
+    let mut size = 0;
+    let mut waiting = vec![start];
+    is_visited[start] = true;
+    while let Some(at) = waiting.pop() {
+        size += 1;
+        let [z, y, x] = [at / (height * width), at / width % height, at % width];
+        for z in around(z, depth) {
+            for y in around(y, height) {
+                for x in around(x, width) {
+                    let neighbour = (z * height + y) * width + x;
+                    if labels[neighbour] != 0 && !is_visited[neighbour] {
+                        is_visited[neighbour] = true;
+                        waiting.push(neighbour);
+                    }
+                }
+            }
+        }
+    }
+    size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By hand, two slices of 2 × 5: four voxels of two labels that touch by a corner of the next slice, and a
+    /// stray one two columns away.
+    #[test]
+    fn what_hangs_together_stays_and_strays_go() {
+        let mut labels = [
+            [1, 1, 0, 0, 2], //
+            [0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 0],
+            [0, 0, 2, 0, 0],
+        ]
+        .concat();
+        let removed = Postprocessing::LargestComponent.apply(&mut labels, [2, 2, 5]);
+        let expected = [
+            [1, 1, 0, 0, 0], //
+            [0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 0],
+            [0, 0, 2, 0, 0],
+        ]
+        .concat();
+        assert_eq!((labels, removed), (expected, 1));
+    }
+
+    /// The end of a row is no neighbour of the next one's begin, though the next in memory.
+    #[test]
+    fn rows_do_not_hang_together_by_their_ends() {
+        let mut labels = [
+            [0, 0, 0, 1], //
+            [0, 0, 0, 1],
+            [1, 0, 0, 0],
+        ]
+        .concat();
+        let removed = Postprocessing::LargestComponent.apply(&mut labels, [1, 3, 4]);
+        let expected = [
+            [0, 0, 0, 1], //
+            [0, 0, 0, 1],
+            [0, 0, 0, 0],
+        ]
+        .concat();
+        assert_eq!((labels, removed), (expected, 1));
+    }
+
+    #[test]
+    fn the_first_of_equals_stays_and_nothing_is_no_error() {
+        let mut labels = vec![3, 0, 4];
+        let removed = Postprocessing::LargestComponent.apply(&mut labels, [1, 1, 3]);
+        assert_eq!((labels, removed), (vec![3, 0, 0], 1));
+
+        let mut empty = vec![0; 8];
+        let removed = Postprocessing::LargestComponent.apply(&mut empty, [2, 2, 2]);
+        assert_eq!((empty, removed), (vec![0; 8], 0));
+
+        let mut untouched = vec![3, 0, 4];
+        let removed = Postprocessing::None.apply(&mut untouched, [1, 1, 3]);
+        assert_eq!((untouched, removed), (vec![3, 0, 4], 0));
+    }
+}
