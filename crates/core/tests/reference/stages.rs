@@ -165,6 +165,7 @@ fn reference_sliding_window() {
             .as_f64()
             .unwrap() as f32,
         blending: Blending::Mean,
+        mirroring: false,
     };
     let found = pollster::block_on(predict(
         reference.number("stage2", "num_classes"),
