@@ -29,7 +29,7 @@ impl TrainedWeights {
     ///
     /// # Errors
     /// A folder without weights of stage 2; runs that began with random weights or with others than the first, whose
-    /// mean would be no network; other networks.
+    /// mean would be no network; that kept other cases for validation; that prepare scans in another way; other networks.
     pub fn read(
         folder: &Path,
         others: &[PathBuf],
@@ -43,7 +43,7 @@ impl TrainedWeights {
         let (mut networks, mut averaged_with) = (vec![tensors], Vec::new());
         for other in others {
             let theirs = read_recipe(&other.join("recipe.toml"))?;
-            check_beginning(recipe, &theirs)
+            check_kinship(recipe, &theirs)
                 .with_context(|| format!("averaging with {}", other.display()))?;
             let (tensors, facts) = best_of(other, &theirs, &mut network(&theirs)?)?;
             networks.push(tensors);
@@ -58,12 +58,25 @@ impl TrainedWeights {
     }
 }
 
-/// Networks that began apart lie apart: between them is none that works.
-fn check_beginning(ours: &Recipe, theirs: &Recipe) -> anyhow::Result<()> {
-    let (ours, theirs) = (&ours.initialization, &theirs.initialization);
+/// Networks that began apart lie apart: between them is none that works. And one that was trained on our validation
+/// cases would be scored on what it has seen.
+fn check_kinship(ours: &Recipe, theirs: &Recipe) -> anyhow::Result<()> {
+    let (our_start, their_start) = (&ours.initialization, &theirs.initialization);
     ensure!(
-        ours != "random" && ours == theirs,
-        "the runs began with {ours} and {theirs}; expected are runs that began with the same weights, given by --init"
+        our_start != "random" && our_start == their_start,
+        "the runs began with {our_start} and {their_start}; expected are runs that began with the same weights, given by --init"
+    );
+    ensure!(
+        ours.split() == theirs.split(),
+        "the runs kept other cases for validation: {:?} and {:?}",
+        ours.split(),
+        theirs.split()
+    );
+    ensure!(
+        ours.preprocessing == theirs.preprocessing,
+        "the runs prepare scans differently: {:?} and {:?}",
+        ours.preprocessing,
+        theirs.preprocessing
     );
     Ok(())
 }
