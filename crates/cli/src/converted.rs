@@ -95,7 +95,6 @@ pub fn manifest(
         blending: recipe
             .as_ref()
             .map_or(Blending::Mean, |r| r.blending.unwrap_or(Blending::Mean)),
-        mirroring: false,
         postprocessing: Postprocessing::None,
         extent_mm: None,
         architecture,

@@ -91,7 +91,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         window: recipe.window,
         overlap: recipe.overlap,
         blending: recipe.blending.unwrap_or_default(),
-        mirroring: recipe.mirroring,
         postprocessing: Postprocessing::None,
         extent_mm: Some(extent),
         architecture: architecture.clone(),

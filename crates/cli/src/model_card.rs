@@ -134,14 +134,8 @@ impl ModelCard<'_> {
             (
                 "input",
                 format!(
-                    "{}{channels}; orientation {} (slice, row, column), {spacing}, windows of {depth} × {height} × {width} voxels{}",
-                    self.manifest.modality,
-                    preprocessing.orientation,
-                    if self.manifest.mirroring {
-                        ", each scored a second time with its slices in reverse"
-                    } else {
-                        ""
-                    }
+                    "{}{channels}; orientation {} (slice, row, column), {spacing}, windows of {depth} × {height} × {width} voxels",
+                    self.manifest.modality, preprocessing.orientation
                 ),
             ),
         ]

@@ -75,7 +75,6 @@ impl Predictor {
                     window: recipe.window,
                     overlap: recipe.overlap,
                     blending: recipe.blending.unwrap_or_default(),
-                    mirroring: recipe.mirroring,
                 },
                 preprocessing: recipe.preprocessing,
                 values: index.labels.iter().map(|(value, _)| *value).collect(),

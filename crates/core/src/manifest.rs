@@ -40,9 +40,6 @@ pub struct ModelManifest {
     /// How windows are laid and joined.
     #[serde(default)]
     pub blending: Blending,
-    /// Whether each window is also scored with its slices in reverse, which takes twice the time.
-    #[serde(default)]
-    pub mirroring: bool,
     /// What is done to a label map after the network.
     #[serde(default)]
     pub postprocessing: Postprocessing,
@@ -258,7 +255,6 @@ impl ModelManifest {
                 window: self.window,
                 overlap: self.overlap,
                 blending: self.blending,
-                mirroring: self.mirroring,
             },
             values: self.labels.iter().map(|label| label.value).collect(),
             postprocessing: self.postprocessing,

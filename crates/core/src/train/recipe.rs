@@ -41,10 +41,6 @@ pub struct Recipe {
     /// How windows are laid and joined; smoothly when absent.
     #[serde(default)]
     pub blending: Option<Blending>,
-    /// Whether the exported model scores each window also with its slices in reverse, and averages; twice the time.
-    /// Validation during training does not.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub mirroring: bool,
     /// Seed of weights, order and augmentation.
     pub seed: u64,
     /// Every n-th case in sorted order validates.
@@ -144,12 +140,6 @@ impl Recipe {
             expect(limit.is_finite() && limit >= 0.0, name, limit, "0 or more")?;
         }
         check_window(self.window)?;
-        expect(
-            !self.mirroring || a.flip_slices > 0.0,
-            "augmentation.flip-slices",
-            a.flip_slices,
-            "above 0 with mirroring, or the network never sees slices in reverse before",
-        )?;
         expect(
             (0.0..=0.9).contains(&self.overlap),
             "overlap",

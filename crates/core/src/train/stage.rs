@@ -87,7 +87,6 @@ impl Stage<'_> {
                 window: self.recipe.window,
                 overlap: self.recipe.overlap,
                 blending: self.recipe.blending.unwrap_or_default(),
-                mirroring: false,
             },
             ema_decay: self.recipe.ema_decay,
             max_gradient_norm: self.settings.max_gradient_norm,

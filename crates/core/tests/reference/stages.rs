@@ -165,7 +165,6 @@ fn reference_sliding_window() {
             .as_f64()
             .unwrap() as f32,
         blending: Blending::Mean,
-        mirroring: false,
     };
     let found = pollster::block_on(predict(
         reference.number("stage2", "num_classes"),

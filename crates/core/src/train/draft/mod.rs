@@ -36,8 +36,6 @@ pub struct RecipeDraft {
     pub window: Option<[usize; 3]>,
     pub overlap: Option<f32>,
     pub blending: Option<Blending>,
-    #[serde(default)]
-    pub mirroring: bool,
     pub seed: Option<u64>,
     pub validation_every: Option<usize>,
     pub validation_fold: Option<usize>,
@@ -348,7 +346,6 @@ impl RecipeDraft {
             window,
             overlap: choices.settle("overlap", self.overlap, || usual(0.5)),
             blending: self.blending.or_else(|| rules.blending()),
-            mirroring: self.mirroring,
             seed: self.seed.unwrap_or(1),
             validation_every: choices.settle("validation-every", self.validation_every, || {
                 (5, "every fifth case in sorted order validates".into())
