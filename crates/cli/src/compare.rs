@@ -57,10 +57,6 @@ impl Run {
             recipe,
         })
     }
-
-    fn experiment(&self) -> anyhow::Result<String> {
-        experiment(&self.recipe)
-    }
 }
 
 /// All that a run was told beside its seed and what is only for people; its title names it.
@@ -107,7 +103,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     let mut rows: BTreeMap<String, Vec<&Run>> = BTreeMap::new();
     for run in &runs {
-        rows.entry(run.experiment()?).or_default().push(run);
+        rows.entry(experiment(&run.recipe)?).or_default().push(run);
     }
     let mut rows: Vec<Vec<&Run>> = rows.into_values().collect();
     let mean = |runs: &[&Run]| {

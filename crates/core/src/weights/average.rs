@@ -4,8 +4,8 @@ use super::{NamedTensors, WeightsError};
 
 /// The mean of each value over several networks of one shape; summed in double precision.
 ///
-/// It is a network of its own, of the cost of one, and where the trainings began with the same weights often
-/// a better one than each.
+/// It is a network of its own, of the cost of one; whether it is a better one than each must be measured, and of
+/// trainings that did not begin with the same weights it is none that works.
 ///
 /// Source: Wortsman et al. 2022, "Model soups", arXiv:2203.05482 (there the uniform soup).
 ///
