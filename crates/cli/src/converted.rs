@@ -95,7 +95,7 @@ pub fn manifest(
         blending: recipe
             .as_ref()
             .map_or(Blending::Mean, |r| r.blending.unwrap_or(Blending::Mean)),
-        postprocessing: Postprocessing::None,
+        postprocessing: Postprocessing::default(),
         extent_mm: None,
         architecture,
         weights,

@@ -9,9 +9,9 @@ use crate::recipe_file::read_recipe;
 use crate::trained_weights::TrainedWeights;
 use crate::validation::{score_postprocessings, summarize};
 use burn::tensor::Device;
-use dinomed3d_core::infer::Postprocessing;
 use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
 use dinomed3d_core::infer::segmenter::hex;
+use dinomed3d_core::infer::{Correction, Postprocessing};
 use dinomed3d_core::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
 use dinomed3d_core::train::dataset::DatasetIndex;
 use dinomed3d_core::train::{Dataset, Recipe};
@@ -38,10 +38,6 @@ pub struct Args {
     #[arg(long, default_value = "0.1.0")]
     weights_version: String,
 }
-
-/// What an export chooses from; the first of equals.
-const POSTPROCESSINGS: [Postprocessing; 2] =
-    [Postprocessing::None, Postprocessing::LargestComponent];
 
 /// Exports.
 ///
@@ -91,7 +87,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         window: recipe.window,
         overlap: recipe.overlap,
         blending: recipe.blending.unwrap_or_default(),
-        postprocessing: Postprocessing::None,
+        postprocessing: Postprocessing::default(),
         extent_mm: Some(extent),
         architecture: architecture.clone(),
         weights: WeightsFile {
@@ -115,34 +111,39 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         scores: None,
     };
     let (_, cases) = DatasetIndex::read(&args.data)?.split(recipe.split());
-    let evaluate = |network| -> anyhow::Result<[Evaluation; 2]> {
+    let postprocessings = candidates(&recipe, &dataset.labels)?;
+    let evaluate = |network| -> anyhow::Result<Vec<Evaluation>> {
         let predictor = Predictor::new(&manifest, network, device.clone());
-        let scores = score_postprocessings(&predictor, &cases, POSTPROCESSINGS)?;
-        let [none, largest] = scores.map(|scores| {
-            Evaluation::of(scores, manifest.labels[1..].to_vec(), Convention::Native)
-        });
-        Ok([none?, largest?])
+        score_postprocessings(&predictor, &cases, &postprocessings)?
+            .into_iter()
+            .map(|scores| Evaluation::of(scores, manifest.labels[1..].to_vec(), Convention::Native))
+            .collect()
     };
     // The scores are those of the file that is shipped, eight bits and all.
     let evaluations = evaluate(model)?;
     let exact = evaluate(load(tensors.clone())?)?;
-    let dice = [0, 1].map(|index: usize| evaluations[index].mean.dice);
-    let chosen = usize::from(dice[1] > dice[0]);
+    let dice: Vec<f64> = evaluations.iter().map(|all| all.mean.dice).collect();
+    let better = |best, next| if dice[next] > dice[best] { next } else { best };
+    let chosen = (1..dice.len()).fold(0, better);
     let scores = summarize(&evaluations[chosen], recipe.split());
     let unquantized_dice = exact[chosen].mean.dice;
+    let tried: Vec<(Postprocessing, f64)> = postprocessings.into_iter().zip(dice).collect();
     println!(
-        "mean Dice {:.4} over {} cases, {unquantized_dice:.4} before quantisation; postprocessing: {} ({:.4} with none, \
-         {:.4} with the largest part alone)",
-        scores.mean_dice, scores.num_cases, POSTPROCESSINGS[chosen], dice[0], dice[1]
+        "mean Dice {:.4} over {} cases, {unquantized_dice:.4} before quantisation",
+        scores.mean_dice, scores.num_cases
     );
-    manifest.postprocessing = POSTPROCESSINGS[chosen];
+    for (index, (postprocessing, dice)) in tried.iter().enumerate() {
+        let mark = if index == chosen { ", chosen" } else { "" };
+        println!("postprocessing: {postprocessing}: {dice:.4}{mark}");
+    }
+    manifest.postprocessing = tried[chosen].0.clone();
     manifest.scores = Some(scores.clone());
 
     let card = ModelCard {
         manifest: &manifest,
         scores: &scores,
         unquantized_dice,
-        other_postprocessing: (POSTPROCESSINGS[1 - chosen], dice[1 - chosen]),
+        postprocessings: &tried,
         num_parameters: tensors.values().map(|t| t.values.len()).sum(),
         limits: &recipe.limits,
     };
@@ -153,6 +154,18 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     folder.list()
 }
 
+/// What is chosen from, the first of equals: nothing, and each correction alone and together with the others.
+fn candidates(recipe: &Recipe, labels: &[(u8, String)]) -> anyhow::Result<Vec<Postprocessing>> {
+    let largest = vec![Correction::LargestComponent];
+    let mut candidates = vec![vec![], largest];
+    if let Some(cut) = recipe.plane_cut(labels)? {
+        for simpler in candidates.clone() {
+            candidates.push([simpler, vec![Correction::PlaneCut(cut)]].concat());
+        }
+    }
+    Ok(candidates.into_iter().map(Postprocessing).collect())
+}
+
 /// The recipe's licence of the weights, and whose else holds.
 fn weights_licence(recipe: &Recipe) -> String {
     let licence = &recipe.data.weights_licence;
@@ -161,5 +174,31 @@ fn weights_licence(recipe: &Recipe) -> String {
         other => format!(
             "{licence}; they began with {other}, whose licence holds too (that of DINOv3 asks for a copy of it)"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe_file::read_draft;
+    use std::path::Path;
+
+    #[test]
+    fn corrections_are_tried_alone_and_together() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/hippocampus.toml");
+        let draft = read_draft(&path).unwrap();
+        let (mut recipe, _) = draft
+            .resolve(|| unreachable!("it leaves nothing to the data"))
+            .unwrap();
+        let labels = [(0, "background"), (1, "Anterior"), (2, "Posterior")];
+        let labels = labels.map(|(value, name)| (value, name.to_owned()));
+        let written =
+            |recipe: &Recipe| serde_json::to_value(candidates(recipe, &labels).unwrap()).unwrap();
+        let largest = "largest-component";
+        let cut = serde_json::json!({"plane-cut": {"labels": [2, 1], "towards": "A"}});
+        let expected = serde_json::json!([[], [largest], [cut], [largest, cut]]);
+        assert_eq!(written(&recipe), expected);
+        recipe.plane_cut = None;
+        assert_eq!(written(&recipe), serde_json::json!([[], [largest]]));
     }
 }

@@ -14,8 +14,8 @@ pub struct ModelCard<'a> {
     pub scores: &'a Scores,
     /// Mean Dice of the same weights before quantisation.
     pub unquantized_dice: f64,
-    /// The postprocessing that was not chosen, and the mean Dice with it.
-    pub other_postprocessing: (Postprocessing, f64),
+    /// Every postprocessing that was tried, and the mean Dice with it.
+    pub postprocessings: &'a [(Postprocessing, f64)],
     /// Numbers in the weights.
     pub num_parameters: usize,
     /// Sentences about what the model can't do.
@@ -124,13 +124,7 @@ impl ModelCard<'_> {
                     training.num_training, training.num_validation
                 ),
             ),
-            ("postprocessing", {
-                let (other, dice) = self.other_postprocessing;
-                format!(
-                    "{}, as that serves the validation cases better or as well; mean Dice of the other choice ({other}): {dice:.4}",
-                    self.manifest.postprocessing
-                )
-            }),
+            ("postprocessing", self.postprocessing()),
             (
                 "input",
                 format!(
@@ -139,6 +133,21 @@ impl ModelCard<'_> {
                 ),
             ),
         ]
+    }
+
+    /// The chosen one and what the others would have made.
+    fn postprocessing(&self) -> String {
+        let chosen = &self.manifest.postprocessing;
+        let others: Vec<String> = self
+            .postprocessings
+            .iter()
+            .filter(|(other, _)| other != chosen)
+            .map(|(other, dice)| format!("{dice:.4} with {other}"))
+            .collect();
+        format!(
+            "{chosen}; chosen by the mean Dice of the validation cases, which is {}",
+            others.join("; ")
+        )
     }
 
     fn write_scores(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

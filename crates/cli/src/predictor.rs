@@ -79,7 +79,7 @@ impl Predictor {
                 preprocessing: recipe.preprocessing,
                 values: index.labels.iter().map(|(value, _)| *value).collect(),
                 // Decided at export; a run is judged by what its network says.
-                postprocessing: Postprocessing::None,
+                postprocessing: Postprocessing::default(),
             },
             network,
             device,

@@ -59,18 +59,20 @@ pub fn score_cases(
 ///
 /// # Errors
 /// A file that cannot be read or segmented, by name.
-pub fn score_postprocessings<const N: usize>(
+pub fn score_postprocessings(
     predictor: &Predictor,
     cases: &[CaseFiles],
-    postprocessings: [Postprocessing; N],
-) -> anyhow::Result<[Vec<CaseScores>; N]> {
+    postprocessings: &[Postprocessing],
+) -> anyhow::Result<Vec<Vec<CaseScores>>> {
     let labels = values(predictor);
-    let mut scores = [const { Vec::new() }; N];
+    let mut scores = vec![Vec::new(); postprocessings.len()];
     predict_each(predictor, cases, |name, case, scored| {
-        let prediction = scored.on_file_grid()?.labels;
-        for (postprocessing, scores) in postprocessings.into_iter().zip(&mut scores) {
-            let mut prediction = prediction.clone();
-            postprocessing.apply(&mut prediction, case.channels[0].shape);
+        let raw = scored.on_file_grid()?;
+        for (postprocessing, scores) in postprocessings.iter().zip(&mut scores) {
+            let mut prediction = raw.labels.clone();
+            let scan = &case.channels[0];
+            let orientation = scan.affine.orientation().reversed();
+            postprocessing.apply(&mut prediction, scan.shape, orientation);
             let labels = compare(prediction, case, &labels)?;
             scores.push(CaseScores::new(name.clone(), labels));
         }

@@ -257,7 +257,7 @@ impl ModelManifest {
                 blending: self.blending,
             },
             values: self.labels.iter().map(|label| label.value).collect(),
-            postprocessing: self.postprocessing,
+            postprocessing: self.postprocessing.clone(),
         }
     }
 

@@ -1,19 +1,20 @@
 //! From a scan to its label map with a small network: windows, progress, cancelling, and arithmetic gone wrong.
 
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 use burn::tensor::Device;
 use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
 use dinomed3d_core::infer::{
-    InferError, ModelError, Postprocessing, Progress, Segmentation, Segmenter,
+    Correction, InferError, ModelError, PlaneCut, Postprocessing, Progress, Segmentation, Segmenter,
 };
 use dinomed3d_core::manifest::{ExtentRange, ModelManifest};
-use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::decoder::DecoderConfig;
 use dinomed3d_core::model::detail::DetailConfig;
 use dinomed3d_core::model::light_decoder::LightDecoderConfig;
 use dinomed3d_core::model::vit::VitConfig;
+use dinomed3d_core::model::{DinoMed3d, DinoMed3dConfig};
 use dinomed3d_core::volume::{Affine, Volume};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::{NamedTensors, encode, load_into, named_tensors};
@@ -39,11 +40,23 @@ fn architecture() -> DinoMed3dConfig {
     )
 }
 
+/// The same for the same settings and seed.
+fn random_network(architecture: &DinoMed3dConfig, seed: u64) -> DinoMed3d {
+    // Random numbers are one stream for all threads: two networks made at once would draw from each other's.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    let device = Device::flex();
+    device.seed(seed);
+    let network = architecture.init(&device);
+    // Weights are drawn when they are first asked for.
+    named_tensors(&network);
+    network
+}
+
 /// A model of random weights, changed by `change`.
 fn model(change: impl Fn(&mut NamedTensors)) -> (ModelManifest, Vec<u8>) {
     let device = Device::flex();
-    device.seed(11);
-    let network = architecture().init(&device);
+    let network = random_network(&architecture(), 11);
     let check = pollster::block_on(answer(&network, CHECK_SHAPE, &device)).unwrap();
     let mut tensors = named_tensors(&network);
     change(&mut tensors);
@@ -142,19 +155,21 @@ fn strays_go_where_the_manifest_says_so_and_a_person_is_told_of_many() {
         manifest.postprocessing = postprocessing;
         Segmenter::load(manifest, &weights, &Device::flex()).unwrap()
     };
-    let largest = Postprocessing::LargestComponent;
+    let largest = Postprocessing(vec![Correction::LargestComponent]);
     let (background, scattered, expected, removed) = (1..60)
         .find_map(|step| {
             let background = 0.05 * step as f32;
-            let plain = segment(&load(background, Postprocessing::None), &volume).unwrap();
+            let plain = segment(&load(background, Postprocessing::default()), &volume).unwrap();
             let mut expected = plain.labels.clone();
-            let removed = largest.apply(&mut expected, volume.shape);
+            let orientation = volume.affine.orientation().reversed();
+            let changes = largest.apply(&mut expected, volume.shape, orientation);
+            let removed = changes.removed;
             let kept = expected.iter().filter(|label| **label != 0).count();
             (removed > kept / 10).then_some((background, plain, expected, removed))
         })
         .expect("a background that leaves scattered labels");
 
-    let result = segment(&load(background, largest), &volume).unwrap();
+    let result = segment(&load(background, largest.clone()), &volume).unwrap();
     assert_eq!(result.labels, expected);
     let kept = expected.iter().filter(|label| **label != 0).count();
     let told = format!("{kept} voxels; others of {removed} voxels");
@@ -164,6 +179,58 @@ fn strays_go_where_the_manifest_says_so_and_a_person_is_told_of_many() {
     };
     assert!(tells(&result, &told), "{told}: {:?}", result.warnings);
     assert!(!tells(&scattered, "connected"));
+}
+
+/// The made-up network's labels lie anyhow, so that a plane between them changes many; at least along one axis, one way round,
+/// both stay.
+#[test]
+fn labels_are_parted_where_the_manifest_says_so_and_a_person_is_told_of_many() {
+    let volume = scan([20, 11, 7]);
+    let segmented = |postprocessing: Vec<Correction>| {
+        let (mut manifest, weights) = model(|_| {});
+        manifest.postprocessing = Postprocessing(postprocessing);
+        let written = serde_json::to_vec(&manifest).unwrap();
+        let manifest = ModelManifest::from_json(&written).unwrap();
+        let segmenter = Segmenter::load(manifest, &weights, &Device::flex()).unwrap();
+        segment(&segmenter, &volume).unwrap()
+    };
+    let plain = segmented(vec![]);
+    let [_, height, width] = volume.shape;
+    // Of arrays [z, y, x] of this scan, which runs to right, anterior, superior.
+    let ways = [("S", 0), ("A", 1), ("R", 2)].into_iter();
+    let ways = ways.flat_map(|way| [(way, [3, 200]), (way, [200, 3])]);
+    let mut both_stay = 0;
+    for ((towards, axis), labels) in ways {
+        let towards = towards.parse().unwrap();
+        let cut = segmented(vec![Correction::PlaneCut(PlaneCut { labels, towards })]);
+        let places = |label: u8| {
+            let voxels = 0..cut.labels.len();
+            let cut = &cut;
+            voxels
+                .filter(move |&i| cut.labels[i] == label)
+                .map(move |i| [i / (height * width), i / width % height, i % width][axis])
+        };
+        let (last_before, first_behind) = (places(labels[0]).max(), places(labels[1]).min());
+        if let (Some(last), Some(first)) = (last_before, first_behind) {
+            assert!(last < first, "{labels:?} towards {towards}");
+            both_stay += 1;
+        }
+        let is_labelled = |labels: &[u8]| labels.iter().map(|l| *l > 0).collect::<Vec<_>>();
+        assert!(is_labelled(&plain.labels) == is_labelled(&cut.labels));
+        let changed = plain.labels.iter().zip(&cut.labels).filter(|(a, b)| a != b);
+        let told = format!(
+            "parted by a plane, as this model's protocol does; {} of",
+            changed.count()
+        );
+        let mut warnings = cut.warnings.iter();
+        assert!(
+            warnings.any(|text| text.contains(&told)),
+            "{told}: {:?}",
+            cut.warnings
+        );
+    }
+    assert!(both_stay > 0);
+    assert!(!plain.warnings.iter().any(|text| text.contains("parted")));
 }
 
 #[test]
@@ -199,7 +266,7 @@ fn a_model_of_two_channels_takes_two() {
 
     manifest.architecture = architecture().with_image_channels(2);
     let device = Device::flex();
-    let network = manifest.architecture.init(&device);
+    let network = random_network(&manifest.architecture, 11);
     assert_eq!(network.image_channels(), 2);
     manifest.check = pollster::block_on(answer(&network, CHECK_SHAPE, &device)).unwrap();
     let weights = encode(&named_tensors(&network), Quantization::None).unwrap();
@@ -314,7 +381,7 @@ fn nothing_found_and_an_unusual_extent_are_said() {
 #[test]
 fn a_loaded_network_gives_the_same_logits() {
     let device = Device::flex();
-    let (one, other) = (architecture().init(&device), architecture().init(&device));
+    let [one, other] = [11, 12].map(|seed| random_network(&architecture(), seed));
     let answer_of = |network| pollster::block_on(answer(network, CHECK_SHAPE, &device)).unwrap();
     let copy = load_into(other, named_tensors(&one)).unwrap();
     assert_eq!(answer_of(&copy).logits, answer_of(&one).logits);

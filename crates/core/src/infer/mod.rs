@@ -10,7 +10,7 @@ pub mod segmenter;
 pub mod windows;
 
 pub use pipeline::{Labelled, Pipeline, Scored};
-pub use postprocess::Postprocessing;
+pub use postprocess::{Changes, Correction, PlaneCut, Postprocessing};
 pub use predict::{Windowing, predict};
 pub use segmenter::{Progress, Segmentation, Segmenter};
 pub use windows::Blending;

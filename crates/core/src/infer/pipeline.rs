@@ -1,10 +1,10 @@
 //! All of a model but its network: from a scan to windows, and from their logits to a label map.
 
 use super::InferError;
-use super::postprocess::Postprocessing;
+use super::postprocess::{Changes, Postprocessing};
 use super::predict::{Windowing, predict};
 use crate::preprocess::{ModelGrid, Preprocessing};
-use crate::volume::Volume;
+use crate::volume::{Orientation, Volume};
 use burn::tensor::{Device, Tensor};
 
 /// How a scan comes to a network and its answer back.
@@ -29,10 +29,18 @@ pub struct Scored {
     scores: Vec<f32>,
     /// The way back to the scan's grid.
     pub grid: ModelGrid,
-    /// Of the scan, `[z, y, x]`.
-    shape: [usize; 3],
+    /// Of the model grid, `[slice, row, column]`.
+    orientation: Orientation,
+    file: FileGrid,
     values: Vec<u8>,
     postprocessing: Postprocessing,
+}
+
+/// Of the scan, `[z, y, x]`.
+#[derive(Clone, Copy, Debug)]
+struct FileGrid {
+    shape: [usize; 3],
+    orientation: Orientation,
 }
 
 /// A label map and what was done to it.
@@ -40,8 +48,8 @@ pub struct Scored {
 pub struct Labelled {
     /// One label per voxel.
     pub labels: Vec<u8>,
-    /// Voxels whose label the postprocessing took away.
-    pub removed: usize,
+    /// By the postprocessing.
+    pub changes: Changes,
 }
 
 impl Pipeline {
@@ -76,9 +84,13 @@ impl Pipeline {
         Ok(Scored {
             scores,
             grid: prepared.grid,
-            shape: channels[0].shape,
+            orientation: self.preprocessing.orientation,
+            file: FileGrid {
+                shape: channels[0].shape,
+                orientation: channels[0].affine.orientation().reversed(),
+            },
             values: self.values.clone(),
-            postprocessing: self.postprocessing,
+            postprocessing: self.postprocessing.clone(),
         })
     }
 }
@@ -92,7 +104,7 @@ impl Scored {
         let classes = self
             .grid
             .scores_to_labels(&self.scores, self.values.len())?;
-        Ok(self.labelled(classes, self.shape))
+        Ok(self.labelled(classes, self.file.shape, self.file.orientation))
     }
 
     /// On the model grid, `[slice, row, column]`: the class with the highest score, the lower one of equals.
@@ -110,26 +122,27 @@ impl Scored {
             best as u8
         };
         let classes = (0..voxels).map(best_class).collect();
-        self.labelled(classes, self.grid.shape())
+        self.labelled(classes, self.grid.shape(), self.orientation)
     }
 
-    fn labelled(&self, classes: Vec<u8>, shape: [usize; 3]) -> Labelled {
+    fn labelled(&self, classes: Vec<u8>, shape: [usize; 3], orientation: Orientation) -> Labelled {
         let mut labels = classes;
         for class in &mut labels {
             *class = self.values[usize::from(*class)];
         }
-        let removed = self.postprocessing.apply(&mut labels, shape);
-        Labelled { labels, removed }
+        let changes = self.postprocessing.apply(&mut labels, shape, orientation);
+        Labelled { labels, changes }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::postprocess::{Correction, PlaneCut};
     use super::*;
     use crate::volume::Affine;
 
     /// Scores of three voxels along x, of classes of values 0, 4 and 7.
-    fn scored(scores: [[f32; 3]; 3], postprocessing: Postprocessing) -> Scored {
+    fn scored(scores: [[f32; 3]; 3], postprocessing: Vec<Correction>) -> Scored {
         let preprocessing: Preprocessing = serde_json::from_str(
             r#"{"orientation": "SAR",
                 "intensity": {"kind": "percentile-z-score", "lowPercent": 0, "highPercent": 100}}"#,
@@ -139,9 +152,13 @@ mod tests {
         Scored {
             scores: scores.concat(),
             grid: preprocessing.grid([1, 1, 3], &affine).unwrap(),
-            shape: [1, 1, 3],
+            orientation: preprocessing.orientation,
+            file: FileGrid {
+                shape: [1, 1, 3],
+                orientation: affine.orientation().reversed(),
+            },
             values: vec![0, 4, 7],
-            postprocessing,
+            postprocessing: Postprocessing(postprocessing),
         }
     }
 
@@ -149,7 +166,7 @@ mod tests {
     #[test]
     fn the_highest_score_wins_and_the_lower_class_of_equals() {
         let scores = [[0.0, 0.1, 0.5], [2.0, 0.2, 0.1], [2.0, 0.3, 0.1]];
-        let scored = scored(scores, Postprocessing::None);
+        let scored = scored(scores, vec![]);
         assert_eq!(scored.on_model_grid().labels, [4, 7, 0]);
         assert_eq!(scored.on_file_grid().unwrap().labels, [4, 7, 0]);
     }
@@ -157,12 +174,30 @@ mod tests {
     #[test]
     fn both_grids_are_postprocessed() {
         let scores = [[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 2.0]];
-        let scored = scored(scores, Postprocessing::LargestComponent);
+        let scored = scored(scores, vec![Correction::LargestComponent]);
         let expected = Labelled {
             labels: vec![4, 0, 0],
-            removed: 1,
+            changes: Changes {
+                removed: 1,
+                relabelled: 0,
+            },
         };
         assert_eq!(scored.on_model_grid(), expected);
         assert_eq!(scored.on_file_grid().unwrap(), expected);
+    }
+
+    /// By hand: 7, 4 and 7 on the way to the right; one of the two planes that are equally good comes first from either end.
+    #[test]
+    fn a_plane_lies_where_the_body_says() {
+        let scores = [[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [2.0, 0.0, 2.0]];
+        for (towards, expected) in [("R", [7, 4, 4]), ("L", [4, 4, 7])] {
+            let cut = PlaneCut {
+                labels: [7, 4],
+                towards: towards.parse().unwrap(),
+            };
+            let scored = scored(scores, vec![Correction::PlaneCut(cut)]);
+            assert_eq!(scored.on_model_grid().labels, expected, "{towards}");
+            assert_eq!(scored.on_file_grid().unwrap().labels, expected, "{towards}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::check::{CheckErrors, answer};
 use super::pipeline::{Labelled, Pipeline};
+use super::postprocess::Changes;
 use super::predict::read;
 use super::{InferError, ModelError};
 use crate::manifest::ModelManifest;
@@ -48,8 +49,8 @@ pub struct Segmentation {
 
 /// Extents outside the training range by more than this factor are warned about.
 const EXTENT_SLACK: f64 = 1.25;
-/// Removed voxels, as a share of those kept, above which a person is told.
-const NOTEWORTHY_REMOVAL: f64 = 0.05;
+/// Voxels that the postprocessing changed, as a share of those labelled in the end, above which a person is told.
+const NOTEWORTHY_CHANGE: f64 = 0.05;
 
 impl Segmenter {
     /// Loads a model onto `device` after checking that the weights are the manifest's.
@@ -129,7 +130,7 @@ impl Segmenter {
             .pipeline
             .score(channels, &self.device, score_window)
             .await?;
-        let Labelled { labels, removed } = scored.on_file_grid()?;
+        let Labelled { labels, changes } = scored.on_file_grid()?;
         let mut warnings = self.extent_warnings(&scored.grid);
         let kept = labels.iter().filter(|label| **label != 0).count();
         if kept == 0 {
@@ -138,11 +139,22 @@ impl Segmenter {
                 self.manifest.modality
             ));
         }
-        if removed as f64 > NOTEWORTHY_REMOVAL * kept as f64 {
+        let is_noteworthy = |voxels: usize| voxels as f64 > NOTEWORTHY_CHANGE * kept as f64;
+        let Changes {
+            removed,
+            relabelled,
+        } = changes;
+        if is_noteworthy(removed) {
             warnings.push(format!(
                 "Only the largest connected part was kept, {kept} voxels; others of {removed} voxels together were \
                  taken away, as this model does with strays. That many speak of more than one structure in the scan, \
                  or of a wrong answer."
+            ));
+        }
+        if is_noteworthy(relabelled) {
+            warnings.push(format!(
+                "Two labels were parted by a plane, as this model's protocol does; {relabelled} of {kept} voxels changed \
+                 their label for it. That many speak of a scan that the protocol was not made for, or of a wrong answer."
             ));
         }
         Ok(Segmentation {

@@ -1,7 +1,7 @@
 //! Everything that a training run is told: a file that people write and a run keeps.
 
 use super::TrainError;
-use crate::infer::Blending;
+use crate::infer::{Blending, PlaneCut};
 use crate::model::DinoMed3dConfig;
 use crate::model::adaptation::Adaptation;
 use crate::model::decoder::DecoderConfig;
@@ -61,6 +61,10 @@ pub struct Recipe {
     pub initialization: String,
     /// Random changes of training volumes.
     pub augmentation: Augmentation,
+    /// Two labels, by name, that the protocol of the data set cuts from each other by a plane; `export` tries whether the
+    /// network's answers are better cut likewise.
+    #[serde(default)]
+    pub plane_cut: Option<PlaneCut<String>>,
     /// The network; the compact preset when absent.
     #[serde(default)]
     pub architecture: Option<Architecture>,
@@ -176,6 +180,39 @@ impl Recipe {
             expect(patience != Some(0), &name, 0, "1 epoch or more")?;
         }
         Ok(())
+    }
+
+    /// The plane cut, if there is one, with the values of its labels in a data set.
+    ///
+    /// # Errors
+    /// [`TrainError::Recipe`] for a name that is none of `labels` (value and name), or twice the same.
+    pub fn plane_cut(&self, labels: &[(u8, String)]) -> Result<Option<PlaneCut<u8>>, TrainError> {
+        let Some(cut) = &self.plane_cut else {
+            return Ok(None);
+        };
+        let foreground = labels.get(1..).unwrap_or_default();
+        let value = |name: &String| {
+            let of_name = foreground.iter().find(|(_, known)| known == name);
+            of_name.map(|(value, _)| *value).ok_or_else(|| {
+                let names: Vec<&str> = foreground.iter().map(|(_, name)| &**name).collect();
+                TrainError::Recipe(format!(
+                    "plane-cut: {name:?} is no label of the data set; expected two of {}",
+                    names.join(", ")
+                ))
+            })
+        };
+        let [before, behind] = &cut.labels;
+        let labels = [value(before)?, value(behind)?];
+        expect(
+            labels[0] != labels[1],
+            "plane-cut.labels",
+            format!("twice {before:?}"),
+            "two labels",
+        )?;
+        Ok(Some(PlaneCut {
+            labels,
+            towards: cut.towards,
+        }))
     }
 
     /// Which cases validate.
@@ -440,6 +477,10 @@ pub struct Augmentation {
     /// Whether rotation, scaling, shift and displacement stay within slices, as befits thick ones.
     #[serde(default)]
     pub in_plane: bool,
+    /// Planes that stay such planes: rotation turns about their normal alone, and displacement does
+    /// not move voxels along it. For a protocol that cuts one label from the next by a plane of the
+    /// grid, which turned and bent examples would unlearn.
+    pub keep_planes: Option<Planes>,
     /// Largest rotation about each axis, in degrees.
     pub rotation_deg: f32,
     /// Smallest and largest scale.
@@ -471,6 +512,29 @@ pub struct Augmentation {
     /// first, so that rare ones are seen as often as common ones.
     #[serde(default)]
     pub balanced: f32,
+}
+
+/// Planes of a window, each of the voxels that have one index in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Planes {
+    /// Sagittal ones in orientation RAS.
+    Slices,
+    /// Coronal ones in RAS.
+    Rows,
+    /// Axial ones in RAS.
+    Columns,
+}
+
+impl Planes {
+    /// The axis across them, of `[slice, row, column]`.
+    pub fn axis(self) -> usize {
+        match self {
+            Self::Slices => 0,
+            Self::Rows => 1,
+            Self::Columns => 2,
+        }
+    }
 }
 
 /// A change that happens by chance, up to a limit.

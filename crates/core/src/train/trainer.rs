@@ -83,6 +83,7 @@ impl<'a> Trainer<'a> {
                 dataset.labels.len() - 1
             )));
         }
+        recipe.plane_cut(&dataset.labels)?;
         Ok(Self {
             recipe,
             dataset,

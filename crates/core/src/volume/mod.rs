@@ -12,7 +12,7 @@ pub use channels::{NamedImage, grid_problem, read_channels};
 pub use gzip::gzip;
 pub use label_map::LabelMap;
 pub use nifti::{NiftiError, NiftiImage};
-pub use orientation::{Orientation, OrientationError};
+pub use orientation::{Orientation, OrientationError, Side, SideError};
 
 /// A scan: one value per voxel, with its place in space.
 ///

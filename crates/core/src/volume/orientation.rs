@@ -20,6 +20,16 @@ pub struct Orientation {
     positive: [bool; 3],
 }
 
+/// A side of the body, one end of a world axis, such as `A`, anterior.
+///
+/// Written and serialised as its letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Side {
+    world_axis: u8,
+    is_positive: bool,
+}
+
 /// Three letters that are no axis order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -73,6 +83,25 @@ impl Orientation {
                 .expect("an orientation names every world axis once");
             (source, self.positive[source] != target.positive[t])
         })
+    }
+
+    /// The axis that runs along the line of `side`, and whether it runs there.
+    pub fn along(&self, side: Side) -> (usize, bool) {
+        let axis = (0..3)
+            .find(|&axis| self.axes[axis] == side.world_axis)
+            .expect("an orientation names every world axis once");
+        (axis, self.positive[axis] == side.is_positive)
+    }
+
+    /// That of the same array when its axes are named in reverse, as an image of `x, y, z` in memory is an array of
+    /// `[z, y, x]`.
+    pub fn reversed(&self) -> Self {
+        let [a, b, c] = self.axes;
+        let [p, q, r] = self.positive;
+        Self {
+            axes: [c, b, a],
+            positive: [r, q, p],
+        }
     }
 
     /// The axis order nearest to a matrix whose columns are the axes' directions in the world.
@@ -161,6 +190,52 @@ impl From<Orientation> for String {
     }
 }
 
+/// A text that is no side.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is no side of the body: expected R, L, A, P, S or I")]
+pub struct SideError {
+    /// What was found.
+    pub found: String,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ends = LETTERS[usize::from(self.world_axis)];
+        write!(f, "{}", ends[usize::from(self.is_positive)])
+    }
+}
+
+impl FromStr for Side {
+    type Err = SideError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ends = (0..3u8).flat_map(|world_axis| {
+            [false, true].map(|is_positive| Self {
+                world_axis,
+                is_positive,
+            })
+        });
+        let mut sides = ends.filter(|side| side.to_string() == text);
+        sides.next().ok_or_else(|| SideError {
+            found: text.to_owned(),
+        })
+    }
+}
+
+impl TryFrom<String> for Side {
+    type Error = SideError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Side> for String {
+    fn from(side: Side) -> Self {
+        side.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,6 +264,22 @@ mod tests {
         assert_eq!(from.to(Orientation::RAS), [(0, true), (2, true), (1, true)]);
         let to: Orientation = "SLA".parse().unwrap();
         assert_eq!(from.to(to), [(1, true), (0, false), (2, true)]);
+    }
+
+    /// By hand: in LIP the second axis runs to inferior, so away from superior.
+    #[test]
+    fn sides_are_found_along_their_axes() {
+        let order: Orientation = "LIP".parse().unwrap();
+        let along = |side: &str| order.along(side.parse().unwrap());
+        assert_eq!(along("L"), (0, true));
+        assert_eq!(along("R"), (0, false));
+        assert_eq!(along("S"), (1, false));
+        assert_eq!(along("P"), (2, true));
+        assert_eq!(order.reversed().to_string(), "PIL");
+        for text in ["", "RA", "a", "X"] {
+            let error = text.parse::<Side>().unwrap_err().to_string();
+            assert!(error.contains("no side"), "{error}");
+        }
     }
 
     #[test]

@@ -6,10 +6,10 @@ mod rules;
 use super::TrainError;
 use super::fingerprint::Fingerprint;
 use super::recipe::{
-    Architecture, Augmentation, DataFacts, RandomChange, Recipe, StageRecipe, check_patch_size,
-    check_window, expect,
+    Architecture, Augmentation, DataFacts, Planes, RandomChange, Recipe, StageRecipe,
+    check_patch_size, check_window, expect,
 };
-use crate::infer::Blending;
+use crate::infer::{Blending, PlaneCut};
 use crate::preprocess::{Intensity, PreprocessError, Preprocessing, Spacing};
 use crate::volume::Orientation;
 use rules::Rules;
@@ -46,6 +46,7 @@ pub struct RecipeDraft {
     pub initialization: Option<String>,
     #[serde(default)]
     pub augmentation: AugmentationDraft,
+    pub plane_cut: Option<PlaneCut<String>>,
     pub architecture: Option<Architecture>,
 }
 
@@ -106,6 +107,7 @@ pub struct AugmentationDraft {
     pub flip_columns: Option<f32>,
     pub affine: Option<f32>,
     pub in_plane: Option<bool>,
+    pub keep_planes: Option<Planes>,
     pub rotation_deg: Option<f32>,
     pub scale: Option<[f32; 2]>,
     pub shift_voxels: Option<f32>,
@@ -359,6 +361,7 @@ impl RecipeDraft {
             }),
             initialization: self.initialization.unwrap_or_else(|| "random".into()),
             augmentation,
+            plane_cut: self.plane_cut,
             architecture: self.architecture,
         };
         Ok((recipe, choices.0))
@@ -441,6 +444,7 @@ fn augmentation(
         flip_columns,
         affine: or("affine", draft.affine, 0.5),
         in_plane,
+        keep_planes: draft.keep_planes,
         rotation_deg: or("rotation-deg", draft.rotation_deg, 15.0),
         scale: draft.scale.unwrap_or([0.85, 1.18]),
         shift_voxels: or("shift-voxels", draft.shift_voxels, 2.0),
@@ -518,6 +522,35 @@ mod tests {
         found
             .next()
             .unwrap_or_else(|| panic!("{setting} in {choices:?}"))
+    }
+
+    /// Names become values; one that is not there, or is there twice, is refused.
+    #[test]
+    fn a_plane_cut_names_two_labels_of_the_data_set() {
+        let labels = [(0, "background"), (4, "front"), (9, "back")].map(|(v, n)| (v, n.to_owned()));
+        let recipe = |names: [&str; 2]| {
+            let mut json = tiny("MR");
+            json["plane-cut"] = serde_json::json!({"labels": names, "towards": "P"});
+            let data = data(&[[32, 32, 32]], [1.0; 3], 50.0, "front");
+            let (recipe, _) = draft(json).resolve(|| Ok(data)).unwrap();
+            // As a run keeps it.
+            let kept = serde_json::to_value(&recipe).unwrap();
+            serde_json::from_value::<Recipe>(kept).unwrap()
+        };
+        let cut = recipe(["front", "back"]).plane_cut(&labels).unwrap();
+        let expected = PlaneCut {
+            labels: [4, 9],
+            towards: "P".parse().unwrap(),
+        };
+        assert_eq!(cut, Some(expected));
+        for (names, told) in [
+            (["front", "top"], "expected two of front, back"),
+            (["background", "back"], "expected two of front, back"),
+            (["back", "back"], "two labels"),
+        ] {
+            let error = recipe(names).plane_cut(&labels).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

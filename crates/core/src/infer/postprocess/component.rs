@@ -1,55 +1,9 @@
-//! What is done to a label map after the network.
+//! The largest connected part of a label map.
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// A correction of label maps, decided when a model is exported by what it does to the validation cases.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Postprocessing {
-    /// The network's answer stands.
-    #[default]
-    None,
-    /// Of all foreground together only the largest connected part is kept; voxels are connected by a face, an edge or
-    /// a corner.
-    ///
-    /// Source: nnU-Net (Isensee et al. 2021), which decides on it in the same way.
-    LargestComponent,
-}
-
-impl Postprocessing {
-    /// Corrects a label map in place; background is 0.
-    ///
-    /// # Shapes
-    /// `labels` is of `shape`, row-major; returns the number of voxels whose label was taken away.
-    ///
-    /// # Panics
-    /// If `labels` is not of that shape.
-    pub fn apply(self, labels: &mut [u8], shape: [usize; 3]) -> usize {
-        assert_eq!(
-            labels.len(),
-            shape.iter().product::<usize>(),
-            "labels of shape {shape:?}"
-        );
-        match self {
-            Self::None => 0,
-            Self::LargestComponent => keep_largest_component(labels, shape),
-        }
-    }
-}
-
-/// For people, in half a sentence.
-impl fmt::Display for Postprocessing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::LargestComponent => "only the largest connected part of all labels is kept",
-        })
-    }
-}
-
-/// Of several largest the first is kept. Takes one byte per voxel beside `labels`.
-fn keep_largest_component(labels: &mut [u8], shape: [usize; 3]) -> usize {
+/// Takes all labels away but those of the largest connected part, the first of equals; returns the number of voxels taken.
+///
+/// Takes one byte per voxel beside `labels`.
+pub(super) fn keep_largest_component(labels: &mut [u8], shape: [usize; 3]) -> usize {
     let mut is_visited = vec![false; labels.len()];
     let mut sizes_and_starts = Vec::new();
     for start in 0..labels.len() {
@@ -120,7 +74,7 @@ mod tests {
             [0, 0, 2, 0, 0],
         ]
         .concat();
-        let removed = Postprocessing::LargestComponent.apply(&mut labels, [2, 2, 5]);
+        let removed = keep_largest_component(&mut labels, [2, 2, 5]);
         let expected = [
             [1, 1, 0, 0, 0], //
             [0, 0, 0, 0, 0],
@@ -140,7 +94,7 @@ mod tests {
             [1, 0, 0, 0],
         ]
         .concat();
-        let removed = Postprocessing::LargestComponent.apply(&mut labels, [1, 3, 4]);
+        let removed = keep_largest_component(&mut labels, [1, 3, 4]);
         let expected = [
             [0, 0, 0, 1], //
             [0, 0, 0, 1],
@@ -153,15 +107,11 @@ mod tests {
     #[test]
     fn the_first_of_equals_stays_and_nothing_is_no_error() {
         let mut labels = vec![3, 0, 4];
-        let removed = Postprocessing::LargestComponent.apply(&mut labels, [1, 1, 3]);
+        let removed = keep_largest_component(&mut labels, [1, 1, 3]);
         assert_eq!((labels, removed), (vec![3, 0, 0], 1));
 
         let mut empty = vec![0; 8];
-        let removed = Postprocessing::LargestComponent.apply(&mut empty, [2, 2, 2]);
+        let removed = keep_largest_component(&mut empty, [2, 2, 2]);
         assert_eq!((empty, removed), (vec![0; 8], 0));
-
-        let mut untouched = vec![3, 0, 4];
-        let removed = Postprocessing::None.apply(&mut untouched, [1, 1, 3]);
-        assert_eq!((untouched, removed), (vec![3, 0, 4], 0));
     }
 }
