@@ -134,7 +134,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     );
     for (index, (postprocessing, dice)) in tried.iter().enumerate() {
         let mark = if index == chosen { ", chosen" } else { "" };
-        println!("postprocessing: {postprocessing}: {dice:.4}{mark}");
+        println!(
+            "postprocessing: {}: {dice:.4}{mark}",
+            postprocessing.describe(|value| manifest.label_name(value))
+        );
     }
     manifest.postprocessing = tried[chosen].0.clone();
     manifest.scores = Some(scores.clone());

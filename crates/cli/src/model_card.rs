@@ -138,14 +138,16 @@ impl ModelCard<'_> {
     /// The chosen one and what the others would have made.
     fn postprocessing(&self) -> String {
         let chosen = &self.manifest.postprocessing;
+        let describe = |all: &Postprocessing| all.describe(|value| self.manifest.label_name(value));
         let others: Vec<String> = self
             .postprocessings
             .iter()
             .filter(|(other, _)| other != chosen)
-            .map(|(other, dice)| format!("{dice:.4} with {other}"))
+            .map(|(other, dice)| format!("{dice:.4} ({})", describe(other)))
             .collect();
         format!(
-            "{chosen}; chosen by the mean Dice of the validation cases, which is {}",
+            "{}. Chosen for the mean Dice of the validation cases; the other choices: {}",
+            describe(chosen),
             others.join("; ")
         )
     }
@@ -165,12 +167,7 @@ impl ModelCard<'_> {
             self.unquantized_dice
         )?;
         for score in labels {
-            let label = self
-                .manifest
-                .labels
-                .iter()
-                .find(|label| label.value == score.value);
-            let name = label.map_or("", |label| &label.name);
+            let name = self.manifest.label_name(score.value);
             let distance = score
                 .hd95_mm
                 .map_or("–".to_owned(), |mm| format!("{mm:.2}"));
@@ -182,7 +179,7 @@ impl ModelCard<'_> {
         }
         writeln!(
             f,
-            "\nThe validation cases chose the best epoch, so expect a little less on new ones.\n"
+            "\nThe validation cases chose the best epoch and the postprocessing, so expect a little less on new ones.\n"
         )
     }
 

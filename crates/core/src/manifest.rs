@@ -261,6 +261,12 @@ impl ModelManifest {
         }
     }
 
+    /// The name of the label of a value; the value itself where there is none.
+    pub fn label_name(&self, value: u8) -> String {
+        let label = self.labels.iter().find(|label| label.value == value);
+        label.map_or_else(|| value.to_string(), |label| label.name.clone())
+    }
+
     /// Names of the channels of a scan, at least one: where the manifest names none, the kind of scan.
     pub fn channel_names(&self) -> Vec<String> {
         if self.channels.is_empty() {

@@ -8,7 +8,6 @@ pub use plane_cut::PlaneCut;
 use crate::volume::Orientation;
 use component::keep_largest_component;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Corrections of label maps, made in this order; decided when a model is exported by what they do to the validation
 /// cases.
@@ -67,28 +66,25 @@ impl Postprocessing {
     }
 }
 
-/// For people, in half a sentence.
-impl fmt::Display for Postprocessing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Postprocessing {
+    /// For people, in half a sentence; `name` is that of a label's value.
+    pub fn describe(&self, name: impl Fn(u8) -> String) -> String {
         if self.0.is_empty() {
-            return f.write_str("none");
+            return "none".into();
         }
-        for (index, correction) in self.0.iter().enumerate() {
-            let joint = if index == 0 { "" } else { ", and " };
-            match correction {
-                Correction::LargestComponent => {
-                    write!(
-                        f,
-                        "{joint}only the largest connected part of all labels is kept"
-                    )
-                }
-                Correction::PlaneCut(cut) => write!(
-                    f,
-                    "{joint}a plane parts label {} from label {}, towards {}",
-                    cut.labels[0], cut.labels[1], cut.towards
-                ),
-            }?;
-        }
-        Ok(())
+        let of = |correction: &Correction| match correction {
+            Correction::LargestComponent => {
+                "only the largest connected part of all labels is kept".to_owned()
+            }
+            Correction::PlaneCut(cut) => {
+                let [before, behind] = cut.labels.map(&name);
+                format!(
+                    "{before} and {behind} are parted by a plane across the axis towards {}",
+                    cut.towards
+                )
+            }
+        };
+        let all: Vec<String> = self.0.iter().map(of).collect();
+        all.join(", and ")
     }
 }
