@@ -104,10 +104,13 @@ fn frozen_at_random(recipe: &Recipe) -> Option<&'static str> {
 /// Between what the first of several runs began with and the weights of the last.
 const GONE_ON: &str = ", gone on from an earlier run's";
 
-/// What weights of ours began with, as the manifest beside them says.
+/// What weights of ours began with, as the manifest beside them says or, in the folder of a run, its recipe.
 fn own_initialization(weights: &Path) -> Option<String> {
-    let manifest = read_manifest(weights.parent()?).ok()?;
-    Some(manifest.training.initialization)
+    let of_run = || read_recipe(&weights.with_file_name("recipe.toml")).ok();
+    match read_manifest(weights.parent()?) {
+        Ok(manifest) => Some(manifest.training.initialization),
+        Err(_) => of_run().map(|recipe| recipe.initialization),
+    }
 }
 
 /// The weights of a checkpoint, and where they come from.
@@ -486,6 +489,19 @@ mod tests {
         assert!(frozen_at_random(&recipe).unwrap().contains("stay so"));
         recipe.initialization = "DINOv3, official (vits16.safetensors)".into();
         assert_eq!(frozen_at_random(&recipe), None);
+    }
+
+    #[test]
+    fn weights_of_a_run_began_as_its_recipe_says() {
+        let folder = scratch("beginning");
+        let weights = folder.join("best.safetensors");
+        assert_eq!(own_initialization(&weights), None);
+        let mut recipe = begun(&folder);
+        recipe.initialization = "DINOv3, official (vits16.safetensors)".into();
+        std::fs::write(folder.join("recipe.toml"), text(&recipe)).unwrap();
+        let found = own_initialization(&weights);
+        std::fs::remove_dir_all(folder).unwrap();
+        assert_eq!(found, Some(recipe.initialization));
     }
 
     #[test]
