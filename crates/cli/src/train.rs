@@ -1,6 +1,7 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::devices;
+use crate::model_folder::MANIFEST_FILE;
 use crate::prepared_cases::CacheArgs;
 use crate::recipe_file::{read_draft, read_recipe};
 use crate::report::report_run;
@@ -105,12 +106,19 @@ fn frozen_at_random(recipe: &Recipe) -> Option<&'static str> {
 const GONE_ON: &str = ", gone on from an earlier run's";
 
 /// What weights of ours began with, as the manifest beside them says or, in the folder of a run, its recipe.
-fn own_initialization(weights: &Path) -> Option<String> {
-    let of_run = || read_recipe(&weights.with_file_name("recipe.toml")).ok();
-    match read_manifest(weights.parent()?) {
-        Ok(manifest) => Some(manifest.training.initialization),
-        Err(_) => of_run().map(|recipe| recipe.initialization),
-    }
+///
+/// # Errors
+/// One that is there and can't be read: without it weights would pass for another's, and their licence be lost.
+fn own_initialization(weights: &Path) -> anyhow::Result<Option<String>> {
+    let recipe = weights.with_file_name("recipe.toml");
+    Ok(if weights.with_file_name(MANIFEST_FILE).exists() {
+        let folder = weights.parent().unwrap_or(Path::new("."));
+        Some(read_manifest(folder)?.training.initialization)
+    } else if recipe.exists() {
+        Some(read_recipe(&recipe)?.initialization)
+    } else {
+        None
+    })
 }
 
 /// The weights of a checkpoint, and where they come from.
@@ -302,12 +310,16 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
             let (start, source) = beginning(path, &network, args.fold.map(Folding::from))
                 .with_context(|| format!("beginning with {}", path.display()))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            recipe.initialization = match own_initialization(path) {
-                Some(earlier) if source == Source::DinoMed3d => {
+            let earlier = match source {
+                Source::DinoMed3d => own_initialization(path)?,
+                _ => None,
+            };
+            recipe.initialization = match earlier {
+                Some(earlier) => {
                     let beginning = earlier.split(GONE_ON).next().unwrap_or_default();
                     format!("{beginning}{GONE_ON} {name}")
                 }
-                _ => format!("{source} ({name})"),
+                None => format!("{source} ({name})"),
             };
             eprintln!("beginning with {}", recipe.initialization);
             Some(start)
@@ -495,13 +507,16 @@ mod tests {
     fn weights_of_a_run_began_as_its_recipe_says() {
         let folder = scratch("beginning");
         let weights = folder.join("best.safetensors");
-        assert_eq!(own_initialization(&weights), None);
+        assert_eq!(own_initialization(&weights).unwrap(), None);
         let mut recipe = begun(&folder);
         recipe.initialization = "DINOv3, official (vits16.safetensors)".into();
         std::fs::write(folder.join("recipe.toml"), text(&recipe)).unwrap();
-        let found = own_initialization(&weights);
-        std::fs::remove_dir_all(folder).unwrap();
+        let found = own_initialization(&weights).unwrap();
         assert_eq!(found, Some(recipe.initialization));
+        std::fs::write(folder.join("manifest.json"), r#"{"format": 1}"#).unwrap();
+        let error = format!("{:#}", own_initialization(&weights).unwrap_err());
+        std::fs::remove_dir_all(folder).unwrap();
+        assert!(error.contains("format 1"), "{error}");
     }
 
     #[test]

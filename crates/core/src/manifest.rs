@@ -1,13 +1,13 @@
 //! The manifest beside a weights file: everything one must know to use a model.
 
-use crate::infer::{Blending, Pipeline, Postprocessing, Windowing};
+use crate::infer::{Blending, Correction, Pipeline, PlaneCut, Postprocessing, Windowing};
 use crate::model::DinoMed3dConfig;
 use crate::preprocess::Preprocessing;
 use crate::weights::file::Quantization;
 use serde::{Deserialize, Serialize};
 
 /// Version of the manifest's own format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A model as the page and the command line know it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -172,8 +172,10 @@ pub enum ManifestError {
     /// Not JSON of the expected form.
     #[error("not a model manifest: {0}")]
     Json(#[from] serde_json::Error),
-    /// Written by a newer program.
-    #[error("manifest has format {found}, this program knows {FORMAT}")]
+    /// Written by an older or a newer program.
+    #[error(
+        "manifest has format {found}, this program knows {FORMAT}; export the model with this program"
+    )]
     Format {
         /// In the file.
         found: u32,
@@ -198,6 +200,14 @@ pub enum ManifestError {
         /// On either side.
         neighbours: usize,
     },
+    /// A plane between what are not two labels.
+    #[error(
+        "plane-cut names the values {values:?}; expected are two different labels that are not background"
+    )]
+    PlaneCut {
+        /// In the file.
+        values: [u8; 2],
+    },
     /// A window edge or overlap that cannot work.
     #[error(
         "window {window:?} with overlap {overlap} is not usable: edges must be positive and overlap within 0 … 0.9"
@@ -216,17 +226,31 @@ impl ModelManifest {
     /// # Errors
     /// Any [`ManifestError`].
     pub fn from_json(json: &[u8]) -> Result<Self, ManifestError> {
-        let manifest: Self = serde_json::from_slice(json)?;
-        if manifest.format != FORMAT {
-            return Err(ManifestError::Format {
-                found: manifest.format,
-            });
+        /// What manifests of all formats have.
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
         }
+        let Head { format } = serde_json::from_slice(json)?;
+        if format != FORMAT {
+            return Err(ManifestError::Format { found: format });
+        }
+        let manifest: Self = serde_json::from_slice(json)?;
         if manifest.labels.len() != manifest.architecture.num_classes {
             return Err(ManifestError::Classes {
                 labels: manifest.labels.len(),
                 classes: manifest.architecture.num_classes,
             });
+        }
+        for correction in &manifest.postprocessing.0 {
+            let Correction::PlaneCut(PlaneCut { labels: values, .. }) = *correction else {
+                continue;
+            };
+            let foreground = manifest.labels.get(1..).unwrap_or_default();
+            let is_label = |value: u8| foreground.iter().any(|label| label.value == value);
+            if values[0] == values[1] || !values.into_iter().all(is_label) {
+                return Err(ManifestError::PlaneCut { values });
+            }
         }
         let network = &manifest.architecture;
         let slices = 2 * network.num_neighbours + 1;

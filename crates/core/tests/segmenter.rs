@@ -67,7 +67,7 @@ fn model(change: impl Fn(&mut NamedTensors)) -> (ModelManifest, Vec<u8>) {
         .collect();
     let label = |value: u8| serde_json::json!({"value": value, "name": format!("label {value}"), "color": [value, 0, 0]});
     let manifest = serde_json::json!({
-        "format": 1, "name": "test", "title": "Test", "description": "", "version": "0", "modality": "made-up MR",
+        "format": 2, "name": "test", "title": "Test", "description": "", "version": "0", "modality": "made-up MR",
         "labels": [label(0), label(3), label(200)],
         "preprocessing": {
             "orientation": "RAS",
@@ -231,6 +231,31 @@ fn labels_are_parted_where_the_manifest_says_so_and_a_person_is_told_of_many() {
     }
     assert!(both_stay > 0);
     assert!(!plain.warnings.iter().any(|text| text.contains("parted")));
+}
+
+#[test]
+fn a_manifest_that_cannot_be_followed_says_why() {
+    let (manifest, _) = model(|_| {});
+    let good = serde_json::to_value(&manifest).unwrap();
+    let refused = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut changed = good.clone();
+        change(&mut changed);
+        let json = serde_json::to_vec(&changed).unwrap();
+        ModelManifest::from_json(&json).unwrap_err().to_string()
+    };
+    let error = refused(&|json| {
+        json["format"] = 1.into();
+        json["postprocessing"] = "largest-component".into();
+    });
+    assert!(error.contains("format 1, this program knows 2"), "{error}");
+    for values in [[3, 3], [0, 3], [200, 9]] {
+        let cut = serde_json::json!([{"plane-cut": {"labels": values, "towards": "A"}}]);
+        let error = refused(&|json| json["postprocessing"] = cut.clone());
+        assert!(error.contains("two different labels"), "{error}");
+    }
+    let cut = serde_json::json!([{"plane-cut": {"labels": [3, 200], "towards": "X"}}]);
+    let error = refused(&|json| json["postprocessing"] = cut.clone());
+    assert!(error.contains("expected R, L, A, P, S or I"), "{error}");
 }
 
 #[test]

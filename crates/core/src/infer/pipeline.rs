@@ -142,11 +142,11 @@ mod tests {
     use crate::volume::Affine;
 
     /// Scores of three voxels along x, of classes of values 0, 4 and 7.
-    fn scored(scores: [[f32; 3]; 3], postprocessing: Vec<Correction>) -> Scored {
-        let preprocessing: Preprocessing = serde_json::from_str(
-            r#"{"orientation": "SAR",
-                "intensity": {"kind": "percentile-z-score", "lowPercent": 0, "highPercent": 100}}"#,
-        )
+    fn scored(orientation: &str, scores: [[f32; 3]; 3], postprocessing: Vec<Correction>) -> Scored {
+        let preprocessing: Preprocessing = serde_json::from_value(serde_json::json!({
+            "orientation": orientation,
+            "intensity": {"kind": "percentile-z-score", "lowPercent": 0, "highPercent": 100}
+        }))
         .unwrap();
         let affine = Affine::from_spacing_mm([1.0; 3]);
         Scored {
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn the_highest_score_wins_and_the_lower_class_of_equals() {
         let scores = [[0.0, 0.1, 0.5], [2.0, 0.2, 0.1], [2.0, 0.3, 0.1]];
-        let scored = scored(scores, vec![]);
+        let scored = scored("SAR", scores, vec![]);
         assert_eq!(scored.on_model_grid().labels, [4, 7, 0]);
         assert_eq!(scored.on_file_grid().unwrap().labels, [4, 7, 0]);
     }
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn both_grids_are_postprocessed() {
         let scores = [[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 2.0]];
-        let scored = scored(scores, vec![Correction::LargestComponent]);
+        let scored = scored("SAR", scores, vec![Correction::LargestComponent]);
         let expected = Labelled {
             labels: vec![4, 0, 0],
             changes: Changes {
@@ -186,18 +186,21 @@ mod tests {
         assert_eq!(scored.on_file_grid().unwrap(), expected);
     }
 
-    /// By hand: 7, 4 and 7 on the way to the right; one of the two planes that are equally good comes first from either end.
+    /// By hand: 7, 4 and 7 on the way to the right, where the scan runs; the model grid runs to the left. One of the two planes
+    /// that are equally good comes first from either end.
     #[test]
     fn a_plane_lies_where_the_body_says() {
         let scores = [[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [2.0, 0.0, 2.0]];
-        for (towards, expected) in [("R", [7, 4, 4]), ("L", [4, 4, 7])] {
+        for (towards, of_scan) in [("R", [7, 4, 4]), ("L", [4, 4, 7])] {
             let cut = PlaneCut {
                 labels: [7, 4],
                 towards: towards.parse().unwrap(),
             };
-            let scored = scored(scores, vec![Correction::PlaneCut(cut)]);
-            assert_eq!(scored.on_model_grid().labels, expected, "{towards}");
-            assert_eq!(scored.on_file_grid().unwrap().labels, expected, "{towards}");
+            let scored = scored("SAL", scores, vec![Correction::PlaneCut(cut)]);
+            assert_eq!(scored.on_file_grid().unwrap().labels, of_scan, "{towards}");
+            let mut of_model = of_scan;
+            of_model.reverse();
+            assert_eq!(scored.on_model_grid().labels, of_model, "{towards}");
         }
     }
 }

@@ -564,11 +564,21 @@ mod tests {
             for draw in 0..40 {
                 assert!(!tilted(&sampler, draw), "{planes:?}, window {draw}");
             }
-            // Values grow along one axis of the plane; once turned, along the other too.
-            let turned = sampler.draw(&case, 0, 0).voxels;
+            // Values grow along one axis of the plane; once turned or bent, along the other too.
             let step = [256, 16, 1][other];
             let middle = [8 * 256, 8 * 16, 8].iter().sum::<usize>();
-            assert!((turned[middle] - turned[middle + step]).abs() > 1e-3);
+            let varies = |sampler: &Sampler| {
+                let changed = sampler.draw(&case, 0, 0).voxels;
+                (changed[middle] - changed[middle + step]).abs() > 1e-3
+            };
+            let mut bent = sampler.clone();
+            bent.augmentation.rotation_deg = 0.0;
+            assert!(varies(&bent), "{planes:?}");
+            let mut turned = sampler;
+            turned.augmentation.elastic = RandomChange::default();
+            assert!(varies(&turned), "{planes:?}");
+            turned.augmentation.rotation_deg = 0.0;
+            assert!(!varies(&turned), "{planes:?}");
         }
     }
 

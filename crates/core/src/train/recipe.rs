@@ -478,8 +478,9 @@ pub struct Augmentation {
     #[serde(default)]
     pub in_plane: bool,
     /// Planes that stay such planes: rotation turns about their normal alone, and displacement does
-    /// not move voxels along it. For a protocol that cuts one label from the next by a plane of the
-    /// grid, which turned and bent examples would unlearn.
+    /// not move voxels along it; with `in_plane`, which allows turns about the slices' normal alone,
+    /// nothing is turned unless both are of slices. For a protocol that cuts one label from the next
+    /// by a plane of the grid, which turned and bent examples would unlearn.
     pub keep_planes: Option<Planes>,
     /// Largest rotation about each axis, in degrees.
     pub rotation_deg: f32,
