@@ -59,6 +59,7 @@ decoder = { light = { tap_channels = 8, patch_channels = 8, quarter_channels = 8
 export function makeRecipe(path, channels = 1) {
   const recipe = readFileSync(join(root, "recipes/hippocampus.toml"), "utf8")
     .replace(/^name = .*$/m, 'name = "box"')
+    .replace(/^\[plane-cut\]\n(.+\n)*/m, "")
     .replace(/^colors = .*$/m, "colors = [[200, 30, 30]]")
     .replace(/^window = .*$/m, "window = [16, 16, 16]")
     .replace(/^learning-rate = .*$/gm, "learning-rate = 4e-3")

@@ -17,6 +17,14 @@ test("a killed run is resumed, exported and segments", async (t) => {
   makeRecipe(recipe);
   const words = ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "2", "--stage2-epochs", "12"];
 
+  // A plane between labels that this data set has not is noticed before anything is trained.
+  const whole = readFileSync(recipe, "utf8");
+  writeFileSync(recipe, `${whole}\n[plane-cut]\nlabels = ["Box", "Lid"]\ntowards = "S"\n`);
+  const refused = dinomed3d(...words);
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /plane-cut: "Lid" is no label of the data set; expected two of Box/);
+  writeFileSync(recipe, whole);
+
   // Killed as hard as can be, as soon as stage 2 has gone through two epochs.
   const child = spawn(process.env.DINOMED3D_BIN, words, { cwd: root, stdio: "ignore" });
   const log = () => (existsSync(join(run, "state.json")) ? JSON.parse(readFileSync(join(run, "state.json"), "utf8")).log : []);
