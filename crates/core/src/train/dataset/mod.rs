@@ -16,7 +16,7 @@ use super::TrainError;
 use super::cache::Cache;
 use super::recipe::Split;
 use crate::preprocess::{Prepared, Preprocessing};
-use crate::volume::LabelMap;
+use dinomed3d_volume::LabelMap;
 use std::path::Path;
 
 /// A case on the model grid, ready to draw windows from.

@@ -1,18 +1,6 @@
-//! Volumes and label maps in space: NIfTI in and out, affines and axis orders.
+//! A scan.
 
-mod affine;
-mod channels;
-mod gzip;
-mod label_map;
-mod nifti;
-mod orientation;
-
-pub use affine::Affine;
-pub use channels::{NamedImage, grid_problem, read_channels};
-pub use gzip::gzip;
-pub use label_map::LabelMap;
-pub use nifti::{NiftiError, NiftiImage};
-pub use orientation::{Orientation, OrientationError, Side, SideError};
+use crate::Affine;
 
 /// A scan: one value per voxel, with its place in space.
 ///
