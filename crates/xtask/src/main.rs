@@ -4,8 +4,8 @@
 mod bench;
 mod browser;
 mod command;
+mod content;
 mod debian;
-mod fingerprint;
 mod native;
 mod places;
 mod server;
