@@ -81,6 +81,7 @@ impl Predictor {
                 values: index.labels.iter().map(|(value, _)| *value).collect(),
                 // Decided at export; a run is judged by what its network says.
                 postprocessing: Postprocessing::default(),
+                sides: Vec::new(),
             },
             network,
             device,

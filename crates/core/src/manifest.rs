@@ -32,6 +32,10 @@ pub struct ModelManifest {
     pub channels: Vec<String>,
     /// All labels, background (value 0) first.
     pub labels: Vec<Label>,
+    /// Labels that are one class of the network: the first stands for both, and where it lies on the right side of the
+    /// body it becomes the second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sides: Vec<[u8; 2]>,
     /// How a scan becomes the network's input.
     pub preprocessing: Preprocessing,
     /// Edge of a window, `[slice, row, column]` of the model grid.
@@ -190,6 +194,14 @@ pub enum ManifestError {
         /// On either side.
         neighbours: usize,
     },
+    /// Sides of what is no label.
+    #[error(
+        "sides are of labels {values:?}, expected are two different labels of the model after background"
+    )]
+    Sides {
+        /// What was found.
+        values: [u8; 2],
+    },
     /// A plane between what are not two labels.
     #[error(
         "plane-cut names the values {values:?}; expected are two different labels that are not background"
@@ -226,9 +238,18 @@ impl ModelManifest {
             return Err(ManifestError::Format { found: format });
         }
         let manifest: Self = serde_json::from_slice(json)?;
-        if manifest.labels.len() != manifest.architecture.num_classes {
+        let is_label = |value: u8| value != 0 && manifest.labels.iter().any(|l| l.value == value);
+        for &[left, right] in &manifest.sides {
+            if left == right || !is_label(left) || !is_label(right) {
+                return Err(ManifestError::Sides {
+                    values: [left, right],
+                });
+            }
+        }
+        let num_classes = manifest.classes().count();
+        if num_classes != manifest.architecture.num_classes {
             return Err(ManifestError::Classes {
-                labels: manifest.labels.len(),
+                labels: num_classes,
                 classes: manifest.architecture.num_classes,
             });
         }
@@ -260,6 +281,12 @@ impl ModelManifest {
         Ok(manifest)
     }
 
+    /// The labels that are classes of the network, in its order: all but those that only a side tells apart.
+    pub fn classes(&self) -> impl Iterator<Item = &Label> {
+        let is_second = |label: &Label| self.sides.iter().any(|[_, right]| *right == label.value);
+        self.labels.iter().filter(move |label| !is_second(label))
+    }
+
     /// The way of a scan to the network and back.
     pub fn pipeline(&self) -> Pipeline {
         Pipeline {
@@ -270,7 +297,8 @@ impl ModelManifest {
                 overlap: self.overlap,
                 blending: self.blending,
             },
-            values: self.labels.iter().map(|label| label.value).collect(),
+            values: self.classes().map(|label| label.value).collect(),
+            sides: self.sides.clone(),
             postprocessing: self.postprocessing.clone(),
         }
     }

@@ -5,7 +5,7 @@ use super::postprocess::{Changes, Postprocessing};
 use super::predict::{Windowing, predict};
 use crate::preprocess::Preprocessing;
 use burn::tensor::{Device, Tensor};
-use dinomed3d_volume::ModelGrid;
+use dinomed3d_volume::{Affine, LabelMap, MidPlane, ModelGrid};
 use dinomed3d_volume::{Orientation, Volume};
 
 /// How a scan comes to a network and its answer back.
@@ -19,8 +19,10 @@ pub struct Pipeline {
     pub windowing: Windowing,
     /// Value of each class in a label map, background first.
     pub values: Vec<u8>,
-    /// What is done to a label map in the end.
+    /// What is done to a label map of classes.
     pub postprocessing: Postprocessing,
+    /// Values that stand for both sides of the body, and what they become on the right.
+    pub sides: Vec<[u8; 2]>,
 }
 
 /// What a network says of a scan.
@@ -35,13 +37,14 @@ pub struct Scored {
     file: FileGrid,
     values: Vec<u8>,
     postprocessing: Postprocessing,
+    sides: Vec<[u8; 2]>,
 }
 
 /// Of the scan, `[z, y, x]`.
 #[derive(Clone, Copy, Debug)]
 struct FileGrid {
     shape: [usize; 3],
-    orientation: Orientation,
+    affine: Affine,
 }
 
 /// A label map and what was done to it.
@@ -88,10 +91,11 @@ impl Pipeline {
             orientation: self.preprocessing.orientation,
             file: FileGrid {
                 shape: channels[0].shape,
-                orientation: channels[0].affine.orientation().reversed(),
+                affine: channels[0].affine,
             },
             values: self.values.clone(),
             postprocessing: self.postprocessing.clone(),
+            sides: self.sides.clone(),
         })
     }
 }
@@ -105,7 +109,35 @@ impl Scored {
         let classes = self
             .grid
             .scores_to_labels(&self.scores, self.values.len())?;
-        Ok(self.labelled(classes, self.file.shape, self.file.orientation))
+        let FileGrid { shape, affine } = self.file;
+        let Labelled { labels, changes } =
+            self.labelled(classes, shape, affine.orientation().reversed());
+        let mut map = LabelMap {
+            labels,
+            shape,
+            affine,
+        };
+        part_sides(&mut map, &self.sides);
+        Ok(Labelled {
+            labels: map.labels,
+            changes,
+        })
+    }
+
+    /// On the scan's own grid with one label for both sides of a structure, before anything is done to it.
+    ///
+    /// # Errors
+    /// Those of [`Scored::on_file_grid`].
+    pub fn classes_on_file_grid(&self) -> Result<LabelMap, InferError> {
+        let classes = self
+            .grid
+            .scores_to_labels(&self.scores, self.values.len())?;
+        let value = |class: u8| self.values[usize::from(class)];
+        Ok(LabelMap {
+            labels: classes.into_iter().map(value).collect(),
+            shape: self.file.shape,
+            affine: self.file.affine,
+        })
     }
 
     /// On the model grid, `[slice, row, column]`: the class with the highest score, the lower one of equals.
@@ -136,6 +168,14 @@ impl Scored {
     }
 }
 
+/// Parts left from right where a model answers without a side; a map without a structure of two sides stays as it is.
+fn part_sides(map: &mut LabelMap, sides: &[[u8; 2]]) {
+    let both: Vec<u8> = sides.iter().map(|[left, _]| *left).collect();
+    if let Some(plane) = MidPlane::fit(map, &both) {
+        plane.part(map, sides);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::postprocess::{Correction, PlaneCut};
@@ -156,10 +196,11 @@ mod tests {
             orientation: preprocessing.orientation,
             file: FileGrid {
                 shape: [1, 1, 3],
-                orientation: affine.orientation().reversed(),
+                affine,
             },
             values: vec![0, 4, 7],
             postprocessing: Postprocessing(postprocessing),
+            sides: Vec::new(),
         }
     }
 
