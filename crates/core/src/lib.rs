@@ -10,6 +10,8 @@ pub mod manifest;
 pub mod metrics;
 pub mod model;
 pub mod preprocess;
+#[cfg(feature = "import")]
+pub mod reference;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod volume;
