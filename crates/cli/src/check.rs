@@ -14,10 +14,10 @@ pub struct Args {
     /// cpu, or what else the program was built with: vulkan, cuda, libtorch-cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Folder of model folders; each has to give its known answer.
-    #[arg(long, value_name = "DIR", default_value = "public/models")]
-    models: PathBuf,
-    /// Folder of reference numbers (PyTorch's); each network has to give them too.
+    /// Folder of model folders; each has to give its known answer [default: public/models, unless there is --reference].
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// Folder of reference numbers; each of its networks has to give those of PyTorch.
     #[arg(long, value_name = "DIR")]
     reference: Option<PathBuf>,
 }
@@ -47,8 +47,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         // What is known so far stays known if the device stops the program.
         Ok(table.flush()?)
     };
-    for folder in model_folders(&args.models)? {
-        write(known_answer(&folder, &args.device)?)?;
+    let usual = || args.reference.is_none().then(|| "public/models".into());
+    if let Some(models) = args.models.clone().or_else(usual) {
+        for folder in model_folders(&models)? {
+            write(known_answer(&folder, &args.device)?)?;
+        }
     }
     if let Some(folder) = &args.reference {
         let reference = Reference::open(folder)?;

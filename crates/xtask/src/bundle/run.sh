@@ -34,11 +34,11 @@ recipe=$here/recipes/head.toml
 recipe=${RECIPE:-$recipe}
 # For packing the results, and for a program that is slow to die.
 reserve=$((limit / 20 + 5))
-# Of one check: a device that needs longer is no use here.
-check_limit=120
+# What is measured before training ends halfway, and a device that needs longer than this for a check is no use here.
+until=$((begun + limit / 2))
+check_limit=60
 work=$(mktemp -d)
 run=$work/run
-models=$here/models
 export TMPDIR="$work" HOME="${HOME:-$work}"
 
 exec 3>&1 >"$out/log.txt" 2>&1 </dev/null
@@ -53,7 +53,7 @@ row() {
 
 # The smaller of a number of seconds and those left.
 at_most() {
-    left=$((begun + limit - reserve - $(date +%s)))
+    left=$((until - $(date +%s)))
     if [ "$left" -lt "$1" ]; then echo "$left"; else echo "$1"; fi
 }
 
@@ -86,16 +86,28 @@ program_of() {
     esac
 }
 
-# check WHAT DEVICE [VARIABLE=VALUE…]
+# check WHAT DEVICE FOLDER [VARIABLE=VALUE…]: by the models' known answers, or by PyTorch's numbers, whichever folder that is.
 check() {
-    what=$1 device=$2
-    shift 2
-    set -- env "$@" "$(program_of "$device")" check --device "$device" --models "$models"
-    [ -d "$here/reference" ] && set -- "$@" --reference "$here/reference"
-    timed "$what" "$device" $check_limit "$@" >"$work/errors"
+    what=$1 device=$2 folder=$3
+    shift 3
+    timed "$what" "$device" $check_limit \
+        env "$@" "$(program_of "$device")" check --device "$device" "--${folder##*/}" "$folder" >"$work/errors"
     passed=$?
     sed -n "2,\$s/^$device,/$device $what,/p" "$work/errors" >>"$out/errors.csv"
     return $passed
+}
+
+# Lays the run into the output folder, in parts under 16 MB and 64 MB together: what a small channel takes. The optimizer's state
+# stays behind where it has to.
+pack() {
+    [ -f "$run/state.json" ] || return
+    tar -cz -C "$run" . >"$work/run.tar"
+    if [ "$(wc -c <"$work/run.tar")" -gt 60000000 ]; then
+        echo "too large to bring back with its checkpoint" >&2
+        tar -cz -C "$run" --exclude=./checkpoint . >"$work/run.tar"
+    fi
+    rm -f "$out"/run.tar.*
+    split -b 15000000 "$work/run.tar" "$out/run.tar."
 }
 
 # Where an installed PyTorch has its libraries; it is looked for, not loaded.
@@ -103,6 +115,8 @@ torch=$(python3 -c 'import importlib.util as u; print(u.find_spec("torch").submo
 [ -n "$torch" ] && export LD_LIBRARY_PATH="$torch/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 # Burn's CUDA kernels are linked with its libdevice.
 export CUDA_PATH="$here/cuda"
+# Which of Burn's kernels is fastest is tried while it runs; trying all takes longer than a short loan lasts.
+export CUBECL_AUTOTUNE_LEVEL="${CUBECL_AUTOTUNE_LEVEL:-minimal}"
 # Products in single precision are what the known answers are for. Training is free to take TF32.
 export NVIDIA_TF32_OVERRIDE=0
 
@@ -115,7 +129,7 @@ echo "PyTorch: ${torch:-none}"
 if command -v nvidia-smi; then
     nvidia-smi
     nvidia-smi -l 1 --format=csv,noheader,nounits \
-        --query-gpu=timestamp,utilization.gpu,utilization.memory,memory.used,power.draw,clocks.sm >>"$out/gpu.csv" &
+        --query-gpu=timestamp,utilization.gpu,utilization.memory,memory.used,power.draw,clocks.sm >>"$out/gpu.csv" 3>&- &
     watch=$!
 fi
 
@@ -125,17 +139,18 @@ for device in $devices; do
         row check "$device" 0 "not in this bundle"
         continue
     fi
-    check check "$device" || continue
+    check check "$device" "$here/models" || continue
+    [ -d "$here/reference" ] && check reference "$device" "$here/reference"
     # The processor only steps in for a card.
     [ -n "$best" ] && [ "$device" = cpu ] && continue
     best=${best:-$device}
-    [ "$device" = libtorch-cuda ] && check "check with TF32" "$device" --unset=NVIDIA_TF32_OVERRIDE
-    timed bench "$device" 60 "$(program_of "$device")" bench --device "$device" --runs 5 --model "$models/hippocampus"
+    [ "$device" = libtorch-cuda ] && check "check with TF32" "$device" "$here/models" --unset=NVIDIA_TF32_OVERRIDE
+    timed bench "$device" 30 "$(program_of "$device")" bench --device "$device" --runs 5 --model "$here/models/hippocampus"
     for scan in "$here"/sample/sample.nii.gz "$here"/scan/*; do
         [ -f "$scan" ] || continue
         # A head takes a processor minutes.
         timed "segment $(basename "$scan")" "$device" $((limit / 6 + 1)) "$(program_of "$device")" segment "$scan" \
-            --device "$device" --model "$models/hippocampus" --output "$work/$device-labels.nii.gz"
+            --device "$device" --model "$here/models/hippocampus" --output "$work/$device-labels.nii.gz"
     done
 done
 
@@ -152,20 +167,23 @@ if [ -n "$best" ] && [ -d "$data" ]; then
         fi
         set -- "$@" --resume
     fi
+    # Should this script be stopped, what it leaves is a minute old.
+    minute=0
+    while [ ! -e "$work/trained" ]; do
+        sleep 1
+        minute=$(((minute + 1) % 60))
+        [ $minute -eq 0 ] && pack
+    done 3>&- &
+    packing=$!
+    until=$((begun + limit - reserve))
     timed train "$best" "$limit" env --unset=NVIDIA_TF32_OVERRIDE "$(program_of "$best")" train "$@"
+    : >"$work/trained"
+    wait $packing
+    pack
     cat "$run/log.csv"
 fi
 [ -n "${watch:-}" ] && kill "$watch"
 
-if [ -f "$run/state.json" ]; then
-    # Under 16 MB each and 64 MB together: what a small channel takes. Without the optimizer's state if it has to be.
-    tar -cz -C "$run" . >"$work/run.tar"
-    if [ "$(wc -c <"$work/run.tar")" -gt 60000000 ]; then
-        tar -cz -C "$run" --exclude=./checkpoint . >"$work/run.tar"
-        row pack run 0 "without its checkpoint which is too large"
-    fi
-    split -b 15000000 "$work/run.tar" "$out/run.tar."
-fi
 cat "$out/times.csv" >&3
 tr '\r' '\n' <"$out/log.txt" | grep -E '^(dinomed3d:|stage . epoch [0-9]+:|native|best mean)' >&3
 rm -rf "$work"
