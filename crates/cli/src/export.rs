@@ -45,7 +45,7 @@ pub struct Args {
 /// A run or data set that cannot be read, or a folder that cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let recipe = read_recipe(&args.run.join("recipe.toml"))?;
-    let dataset = Dataset::load(&args.data, &recipe.preprocessing, recipe.split())?;
+    let dataset = Dataset::of_recipe(&recipe, &args.data, None)?;
     let (num_labels, num_channels) = (dataset.labels.len(), dataset.channels.len());
     let TrainedWeights {
         tensors,
@@ -67,7 +67,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         min: [f64::INFINITY; 3],
         max: [0.0; 3],
     };
-    for case in &dataset.training {
+    for case in dataset.training.scans() {
         for axis in 0..3 {
             let mm = case.shape[axis] as f64 * case.spacing_mm[axis];
             extent.min[axis] = extent.min[axis].min(mm);

@@ -23,6 +23,7 @@ mod report;
 mod sample;
 mod segment;
 mod statistics;
+mod synthesise;
 mod train;
 mod trained_weights;
 mod validation;
@@ -52,6 +53,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// Train a network from a recipe and a labelled data set.
     Train(train::Args),
+    /// Draw images from label maps, as a training from label maps would see them.
+    Synthesise(synthesise::Args),
     /// Write what a person should see of a training run: curves, scores, the worst cases drawn.
     Report(report::Args),
     /// Lay runs of several recipes side by side: a table of their validation Dice.
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Segment(args) => segment::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Train(args) => train::run(args),
+        Command::Synthesise(args) => synthesise::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Convert(args) => convert::run(args),

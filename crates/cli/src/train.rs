@@ -283,10 +283,7 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
         );
     }
     eprintln!("reading {}", args.data.display());
-    let dataset = Arc::new(
-        args.cache
-            .load(&args.data, &recipe.preprocessing, recipe.split())?,
-    );
+    let dataset = Arc::new(args.cache.load(&args.data, &recipe)?);
     eprintln!(
         "{} training and {} validation cases; labels {}",
         dataset.training.len(),

@@ -2,7 +2,7 @@
 
 mod curves;
 mod page;
-mod slices;
+pub mod slices;
 
 use crate::NOTICE;
 use crate::evaluate::convention::Convention;

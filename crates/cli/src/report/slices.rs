@@ -213,7 +213,7 @@ fn outline(labels: &[u8], [height, width]: [usize; 2], thickness: usize) -> Vec<
 }
 
 /// A PNG file of red, green and blue.
-fn encode(pixels: &[u8], [width, height]: [usize; 2]) -> Result<Vec<u8>, png::EncodingError> {
+pub fn encode(pixels: &[u8], [width, height]: [usize; 2]) -> Result<Vec<u8>, png::EncodingError> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
     encoder.set_color(png::ColorType::Rgb);

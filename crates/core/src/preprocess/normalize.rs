@@ -7,7 +7,7 @@ impl Intensity {
     ///
     /// # Errors
     /// Values that are constant or nowhere finite; settings that can't be used.
-    pub(super) fn normalize(&self, voxels: &mut [f32]) -> Result<(), PreprocessError> {
+    pub(crate) fn normalize(&self, voxels: &mut [f32]) -> Result<(), PreprocessError> {
         self.check()?;
         let (lowest, highest) = finite_range(voxels)?;
         if lowest == highest {

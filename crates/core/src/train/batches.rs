@@ -1,21 +1,33 @@
 //! What feeds the learner: windows to train on, drawn ahead of need, and cases to validate.
 
-use super::augment::Sampler;
-use super::dataset::Dataset;
+use super::augment::{Sample, Sampler};
+use super::dataset::{Dataset, Examples};
 use super::loss::one_hot;
+use super::seed::rng_of;
 use super::student::Batch;
+use super::synthesis::Synthesizer;
 use burn::data::dataloader::batcher::Batcher;
 use burn::data::dataloader::{DataLoader, DataLoaderBuilder, DataLoaderIterator, Progress};
 use burn::data::dataset::{DatasetError, InMemDataset};
 use burn::tensor::{Device, Tensor, TensorData};
+use rand::seq::SliceRandom;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Batches that lie ready while one is being learnt from.
+/// Batches of each drawing thread that lie ready while one is being learnt from.
 const BATCHES_AHEAD: usize = 2;
+
+/// How windows come about.
+#[derive(Debug)]
+pub enum Draw {
+    /// Cut from scans and changed.
+    FromScans(Sampler),
+    /// Drawn from label maps, image and all.
+    FromLabelMaps(Box<Synthesizer>),
+}
 
 /// What all loaders of a stage share.
 #[derive(Debug)]
@@ -23,7 +35,11 @@ pub struct Windows {
     /// Where windows come from.
     pub dataset: Arc<Dataset>,
     /// How they are drawn.
-    pub sampler: Sampler,
+    pub draw: Draw,
+    /// Of the run and its stage.
+    pub seed: [u64; 2],
+    /// Threads that draw. Which windows they draw does not depend on their number.
+    pub threads: usize,
     /// Of each case in an epoch.
     pub windows_per_case: usize,
     /// In a batch.
@@ -50,11 +66,33 @@ impl Wait {
 }
 
 impl Windows {
-    fn draw(&self, order: &[usize], epoch: usize, places: Range<usize>) -> Drawn {
+    /// The order in which an epoch draws from its cases, each as often as the others.
+    fn order(&self, epoch: usize) -> Vec<usize> {
+        let num_cases = self.dataset.training.len();
+        let mut order: Vec<usize> = (0..num_cases * self.windows_per_case)
+            .map(|i| i % num_cases)
+            .collect();
+        let [seed, stage] = self.seed;
+        order.shuffle(&mut rng_of(&[seed, stage, epoch as u64]));
+        order
+    }
+
+    fn draw_one(&self, case: usize, epoch: usize, place: usize) -> Sample {
+        match (&self.draw, &self.dataset.training) {
+            (Draw::FromScans(sampler), Examples::Scans(cases)) => {
+                sampler.draw(&cases[case], epoch, place)
+            }
+            (Draw::FromLabelMaps(synthesizer), Examples::LabelMaps { maps, .. }) => {
+                synthesizer.draw(&maps[case], epoch, place)
+            }
+            _ => unreachable!("a stage draws from what its data set holds"),
+        }
+    }
+
+    fn draw_batch(&self, order: &[usize], epoch: usize, places: Range<usize>) -> Drawn {
         let mut drawn = Drawn::default();
         for place in places {
-            let case = &self.dataset.training[order[place]];
-            let sample = self.sampler.draw(case, epoch, place);
+            let sample = self.draw_one(order[place], epoch, place);
             drawn.voxels.extend(sample.voxels);
             drawn.labels.extend(sample.labels);
             drawn.count += 1;
@@ -111,26 +149,34 @@ impl DataLoader<Batch> for WindowLoader {
         let epoch = self.first_epoch + self.passes.fetch_add(1, Ordering::Relaxed);
         let windows = self.windows.clone();
         let places = self.places.clone();
-        let (sender, receiver) = sync_channel(BATCHES_AHEAD);
-        std::thread::spawn(move || {
-            let num_cases = windows.dataset.training.len();
-            let order = windows
-                .sampler
-                .order(num_cases, windows.windows_per_case, epoch);
-            for start in places.clone().step_by(windows.batch_size) {
-                let end = (start + windows.batch_size).min(places.end);
-                // Nobody listens any more when a run is stopped.
-                if sender
-                    .send(windows.draw(&order, epoch, start..end))
-                    .is_err()
-                {
-                    return;
-                }
-            }
-        });
+        let order = Arc::new(windows.order(epoch));
+        let step = windows.batch_size;
+        let threads = windows.threads.clamp(1, places.len().div_ceil(step).max(1));
+        // Each thread draws every n-th batch, and they are taken in turn: in order, whichever is done first.
+        let receivers = (0..threads)
+            .map(|thread| {
+                let (sender, receiver) = sync_channel(BATCHES_AHEAD);
+                let (windows, order, places) = (windows.clone(), order.clone(), places.clone());
+                std::thread::spawn(move || {
+                    let starts = places.clone().step_by(step);
+                    for start in starts.skip(thread).step_by(threads) {
+                        let batch = start..(start + step).min(places.end);
+                        // Nobody listens any more when a run is stopped.
+                        if sender
+                            .send(windows.draw_batch(&order, epoch, batch))
+                            .is_err()
+                        {
+                            return;
+                        }
+                    }
+                });
+                receiver
+            })
+            .collect();
         Box::new(WindowIterator {
             loader: self,
-            receiver,
+            receivers,
+            batches: 0,
             done: 0,
         })
     }
@@ -151,7 +197,11 @@ impl DataLoader<Batch> for WindowLoader {
 
 struct WindowIterator<'a> {
     loader: &'a WindowLoader,
-    receiver: Receiver<Drawn>,
+    /// Of the drawing threads.
+    receivers: Vec<Receiver<Drawn>>,
+    /// Taken so far.
+    batches: usize,
+    /// Windows taken so far.
     done: usize,
 }
 
@@ -164,7 +214,10 @@ impl Iterator for WindowIterator<'_> {
             voxels,
             labels,
             count,
-        } = self.receiver.recv().ok()?;
+        } = self.receivers[self.batches % self.receivers.len()]
+            .recv()
+            .ok()?;
+        self.batches += 1;
         let windows = &self.loader.windows;
         let [depth, height, width] = windows.window;
         let device = &self.loader.device;

@@ -45,8 +45,13 @@ impl Deformation {
             let plane = sum_along(&self.points, POINTS * POINTS, slice);
             for row in &rows {
                 let line = sum_along(&plane, POINTS, *row);
-                for column in &columns {
-                    all.extend(sum_along(&line, 1, *column));
+                for &(first, weights) in &columns {
+                    let points = &line[first..first + weights.len()];
+                    all.push(std::array::from_fn(|axis| {
+                        (0..weights.len())
+                            .map(|i| weights[i] * points[i][axis])
+                            .sum()
+                    }));
                 }
             }
         }

@@ -19,8 +19,10 @@ pub mod progress;
 pub mod recipe;
 pub mod run_folder;
 pub mod schedule;
+pub mod seed;
 pub mod stage;
 pub mod student;
+pub mod synthesis;
 pub mod trainer;
 pub mod validate;
 

@@ -1,6 +1,8 @@
 //! Everything that a training run is told: a file that people write and a run keeps.
 
 use super::TrainError;
+use super::loss::CROSS_ENTROPY_WEIGHT;
+use super::synthesis::Synthesis;
 use crate::infer::{Blending, PlaneCut};
 use crate::model::DinoMed3dConfig;
 use crate::model::adaptation::Adaptation;
@@ -61,6 +63,9 @@ pub struct Recipe {
     pub initialization: String,
     /// Random changes of training volumes.
     pub augmentation: Augmentation,
+    /// How images are drawn from label maps; a recipe without it trains on scans.
+    #[serde(default)]
+    pub synthesis: Option<Synthesis>,
     /// Two labels, by name, that the protocol of the data set cuts from each other by a plane; `export` tries whether the
     /// network's answers are better cut likewise.
     #[serde(default)]
@@ -144,6 +149,12 @@ impl Recipe {
             expect(limit.is_finite() && limit >= 0.0, name, limit, "0 or more")?;
         }
         check_window(self.window)?;
+        if let Some(synthesis) = &self.synthesis {
+            synthesis.check()?;
+            let has_spacing = self.preprocessing.spacing_mm.is_some();
+            let expected = "three lengths, for there are no scans whose own it could be";
+            expect(has_spacing, "preprocessing.spacingMm", "own", expected)?;
+        }
         expect(
             (0.0..=0.9).contains(&self.overlap),
             "overlap",
@@ -175,6 +186,9 @@ impl Recipe {
                 decay,
                 "above 0, at most 1",
             )?;
+            let name = format!("{stage}.cross-entropy");
+            let share = settings.cross_entropy;
+            expect((0.0..=1.0).contains(&share), &name, share, "0 to 1")?;
             let name = format!("{stage}.early-stopping");
             let patience = settings.early_stopping;
             expect(patience != Some(0), &name, 0, "1 epoch or more")?;
@@ -442,6 +456,10 @@ pub struct StageRecipe {
     pub warmup_steps: usize,
     /// Largest norm of the gradient.
     pub max_gradient_norm: f32,
+    /// Share of the cross-entropy in the loss, 0 … 1; the rest is Dice. The paper's is 0.2. Where many small structures
+    /// are to be found from random weights, more of it finds them sooner.
+    #[serde(default = "paper_share", skip_serializing_if = "is_paper_share")]
+    pub cross_entropy: f32,
     /// Ends the stage when the mean validation Dice has not risen for so many epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<usize>,
@@ -453,6 +471,14 @@ fn one() -> usize {
 
 fn is_one(value: &usize) -> bool {
     *value == 1
+}
+
+fn paper_share() -> f32 {
+    CROSS_ENTROPY_WEIGHT
+}
+
+fn is_paper_share(value: &f32) -> bool {
+    *value == CROSS_ENTROPY_WEIGHT
 }
 
 fn undiminished() -> f64 {

@@ -2,9 +2,9 @@
 
 use super::TrainError;
 use super::augment::Sampler;
-use super::batches::{Wait, WindowLoader, Windows, case_loader};
+use super::batches::{Draw, Wait, WindowLoader, Windows, case_loader};
 use super::checkpoint::{PartFile, StudentFile};
-use super::dataset::Dataset;
+use super::dataset::{Dataset, Examples};
 use super::label_dice::LabelDice;
 use super::network::Network;
 use super::progress::{Event, Reporter};
@@ -12,6 +12,7 @@ use super::recipe::{Recipe, StageRecipe};
 use super::run_folder::{LogRow, RunFolder, RunState};
 use super::schedule::learning_rates;
 use super::student::{Stop, Student, Task};
+use super::synthesis::Synthesizer;
 use super::trainer::Parallelism;
 use crate::infer::Windowing;
 use burn::optim::AdamWConfig;
@@ -44,6 +45,12 @@ pub(super) struct Stage<'a> {
     pub events: Sender<Event>,
     /// How it is ended early.
     pub stop: Stop,
+}
+
+/// As many as there are cores: where a card computes they have nothing else to do, and where the cores do they draw only
+/// as much as is learnt from.
+fn drawing_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// What is counted over a stage.
@@ -90,6 +97,7 @@ impl Stage<'_> {
             },
             ema_decay: self.recipe.ema_decay,
             max_gradient_norm: self.settings.max_gradient_norm,
+            cross_entropy: self.settings.cross_entropy,
             batches_per_step: self.settings.accumulation * self.summed_devices(),
             stop: stop.clone(),
         });
@@ -103,12 +111,9 @@ impl Stage<'_> {
         let wait = Wait::default();
         let windows = Arc::new(Windows {
             dataset: self.dataset.clone(),
-            sampler: Sampler::new(
-                self.recipe.augmentation.clone(),
-                self.recipe.window,
-                self.dataset.labels.len(),
-                self.recipe.seed ^ self.number as u64,
-            ),
+            draw: self.draw(),
+            seed: self.seed(),
+            threads: drawing_threads(),
             windows_per_case: self.settings.windows_per_case,
             batch_size: self.settings.batch_size,
             window: self.recipe.window,
@@ -183,6 +188,30 @@ impl Stage<'_> {
         match result.error {
             None => Ok(()),
             Some(error) => Err(TrainError::Learner(error.to_string())),
+        }
+    }
+
+    /// What no other run and stage begins its random numbers with.
+    fn seed(&self) -> [u64; 2] {
+        [self.recipe.seed, self.number as u64]
+    }
+
+    fn draw(&self) -> Draw {
+        let recipe = self.recipe;
+        let synthesizer = match &self.dataset.training {
+            Examples::LabelMaps { table, .. } => {
+                Synthesizer::of_recipe(recipe, table, &self.dataset.labels, self.number)
+            }
+            Examples::Scans(_) => None,
+        };
+        match synthesizer {
+            Some(synthesizer) => Draw::FromLabelMaps(Box::new(synthesizer)),
+            None => Draw::FromScans(Sampler::new(
+                recipe.augmentation.clone(),
+                recipe.window,
+                self.dataset.labels.len(),
+                self.seed(),
+            )),
         }
     }
 

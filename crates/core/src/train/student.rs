@@ -42,6 +42,8 @@ pub struct Task {
     pub ema_decay: f32,
     /// Largest norm of the gradient.
     pub max_gradient_norm: f32,
+    /// Share of the cross-entropy in the loss.
+    pub cross_entropy: f32,
     /// Number of batches whose gradients are summed before a step: of all devices, and accumulated.
     pub batches_per_step: usize,
     /// Where a run stops at once.
@@ -131,7 +133,12 @@ impl<N: Network> TrainStep for Student<N> {
     type Output = StepLoss;
 
     fn step(&self, batch: Batch) -> TrainOutput<StepLoss> {
-        let loss = segmentation_loss(self.network.logits(batch.input), batch.target).total;
+        let loss = segmentation_loss(
+            self.network.logits(batch.input),
+            batch.target,
+            self.task.cross_entropy,
+        )
+        .total;
         // The learner sums gradients; the step is to be that of their mean.
         let share = 1.0 / self.task.batches_per_step as f32;
         let gradients = loss.clone().mul_scalar(share).backward();

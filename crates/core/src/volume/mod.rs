@@ -2,6 +2,7 @@
 
 mod affine;
 mod channels;
+mod encode_scan;
 mod gzip;
 mod label_map;
 mod nifti;
@@ -9,6 +10,7 @@ mod orientation;
 
 pub use affine::Affine;
 pub use channels::{NamedImage, grid_problem, read_channels};
+pub use encode_scan::encode_scan;
 pub use gzip::gzip;
 pub use label_map::LabelMap;
 pub use nifti::{NiftiError, NiftiImage};

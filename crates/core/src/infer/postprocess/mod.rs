@@ -2,6 +2,7 @@
 
 mod component;
 mod plane_cut;
+pub mod sides;
 
 pub use plane_cut::PlaneCut;
 

@@ -14,7 +14,8 @@ pub use index::{CaseFiles, DatasetIndex};
 
 use super::TrainError;
 use super::cache::Cache;
-use super::recipe::Split;
+use super::recipe::{Recipe, Split};
+use super::synthesis::{self, LabelTable, SourceMap, Synthesis};
 use crate::preprocess::{Prepared, Preprocessing};
 use crate::volume::LabelMap;
 use std::path::Path;
@@ -52,6 +53,43 @@ pub struct ValidationCase {
     pub reference: LabelMap,
 }
 
+/// What windows to learn from are taken from.
+#[derive(Clone, Debug)]
+pub enum Examples {
+    /// Scans with their labels.
+    Scans(Vec<TrainingCase>),
+    /// Label maps, of which images are drawn.
+    LabelMaps {
+        /// What their values mean.
+        table: LabelTable,
+        /// On their own grids.
+        maps: Vec<SourceMap>,
+    },
+}
+
+impl Examples {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Scans(cases) => cases.len(),
+            Self::LabelMaps { maps, .. } => maps.len(),
+        }
+    }
+
+    /// Whether there is nothing to learn from.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The scans; none where images are drawn.
+    pub fn scans(&self) -> &[TrainingCase] {
+        match self {
+            Self::Scans(cases) => cases,
+            Self::LabelMaps { .. } => &[],
+        }
+    }
+}
+
 /// A data set in memory, split.
 #[derive(Clone, Debug)]
 pub struct Dataset {
@@ -59,8 +97,8 @@ pub struct Dataset {
     pub labels: Vec<(u8, String)>,
     /// Names of the channels of every image, in order.
     pub channels: Vec<String>,
-    /// Cases to learn from.
-    pub training: Vec<TrainingCase>,
+    /// What is learnt from.
+    pub training: Examples,
     /// Cases to score on.
     pub validation: Vec<ValidationCase>,
 }
@@ -77,6 +115,80 @@ impl Dataset {
         split: impl Into<Split>,
     ) -> Result<Self, TrainError> {
         Self::load_with(folder, preprocessing, split, None)
+    }
+
+    /// What a recipe trains on: a data set of scans, or a folder of label maps where it says how images are drawn.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::load`].
+    pub fn of_recipe(
+        recipe: &Recipe,
+        folder: &Path,
+        cache: Option<&mut Cache>,
+    ) -> Result<Self, TrainError> {
+        match &recipe.synthesis {
+            None => Self::load_with(folder, &recipe.preprocessing, recipe.split(), cache),
+            Some(settings) => {
+                settings.check()?;
+                Self::of_label_maps(folder, &recipe.preprocessing, settings, recipe.seed)
+            }
+        }
+    }
+
+    fn of_label_maps(
+        folder: &Path,
+        preprocessing: &Preprocessing,
+        settings: &Synthesis,
+        seed: u64,
+    ) -> Result<Self, TrainError> {
+        let (table, files) = synthesis::read_folder(folder)?;
+        let mut problems: Vec<String> = settings
+            .validation
+            .iter()
+            .filter(|name| !files.iter().any(|(known, _)| known == *name))
+            .map(|name| {
+                format!(
+                    "{}: the label map {name:?}, which is to validate, is not there",
+                    folder.display()
+                )
+            })
+            .collect();
+        let (mut maps, mut validation) = (Vec::new(), Vec::new());
+        for file in &files {
+            if !settings.validation.contains(&file.0) {
+                match SourceMap::new(file, &table, preprocessing) {
+                    Ok(map) => maps.push(map),
+                    Err(problem) => problems.push(problem),
+                }
+                continue;
+            }
+            for name in &settings.validation_contrasts {
+                let contrast = settings.contrast(name)?;
+                match synthesis::validation_case(
+                    file,
+                    &table,
+                    settings,
+                    contrast,
+                    preprocessing,
+                    seed,
+                ) {
+                    Ok(case) => validation.push(case),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        if maps.is_empty() && problems.is_empty() {
+            problems.push("no label map is left to train on".into());
+        }
+        if !problems.is_empty() {
+            return Err(TrainError::Data(problems));
+        }
+        Ok(Self {
+            labels: table.targets(settings.merge_sides),
+            channels: vec!["MR".into()],
+            training: Examples::LabelMaps { table, maps },
+            validation,
+        })
     }
 
     /// As [`Dataset::load`], where a cache spares preparing cases again.
@@ -115,7 +227,7 @@ impl Dataset {
             Ok(Self {
                 labels: index.labels,
                 channels: index.channels,
-                training,
+                training: Examples::Scans(training),
                 validation,
             })
         } else {
@@ -126,10 +238,14 @@ impl Dataset {
     /// Labels after background that occur in no case; nothing can be learnt about them.
     pub fn absent_labels(&self) -> Vec<&(u8, String)> {
         let mut is_present = vec![false; self.labels.len()];
-        for case in &self.training {
+        for case in self.training.scans() {
             for class in &case.labels {
                 is_present[usize::from(*class)] = true;
             }
+        }
+        if let Examples::LabelMaps { .. } = self.training {
+            // A table names what its maps hold.
+            is_present.fill(true);
         }
         for case in &self.validation {
             for value in case.reference.present() {

@@ -5,10 +5,12 @@ mod rules;
 
 use super::TrainError;
 use super::fingerprint::Fingerprint;
+use super::loss::CROSS_ENTROPY_WEIGHT;
 use super::recipe::{
     Architecture, Augmentation, DataFacts, Planes, RandomChange, Recipe, StageRecipe,
     check_patch_size, check_window, expect,
 };
+use super::synthesis::Synthesis;
 use crate::infer::{Blending, PlaneCut};
 use crate::preprocess::{Intensity, PreprocessError, Preprocessing, Spacing};
 use crate::volume::Orientation;
@@ -47,6 +49,7 @@ pub struct RecipeDraft {
     #[serde(default)]
     pub augmentation: AugmentationDraft,
     pub plane_cut: Option<PlaneCut<String>>,
+    pub synthesis: Option<Synthesis>,
     pub architecture: Option<Architecture>,
 }
 
@@ -95,6 +98,7 @@ pub struct StageDraft {
     pub weight_decay: Option<f32>,
     pub warmup_steps: Option<usize>,
     pub max_gradient_norm: Option<f32>,
+    pub cross_entropy: Option<f32>,
     pub early_stopping: Option<usize>,
 }
 
@@ -362,6 +366,7 @@ impl RecipeDraft {
             initialization: self.initialization.unwrap_or_else(|| "random".into()),
             augmentation,
             plane_cut: self.plane_cut,
+            synthesis: self.synthesis,
             architecture: self.architecture,
         };
         Ok((recipe, choices.0))
@@ -402,6 +407,7 @@ fn stage(
             draft.max_gradient_norm,
             || (1.0, usual()),
         ),
+        cross_entropy: draft.cross_entropy.unwrap_or(CROSS_ENTROPY_WEIGHT),
         early_stopping: draft.early_stopping,
     }
 }

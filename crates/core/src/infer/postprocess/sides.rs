@@ -1,0 +1,293 @@
+//! Left and right: a plane that parts structures that a network answers without a side.
+//!
+//! The plane is the one in which the label map is most like its own mirror image. It is found in the world, in
+//! millimetres, so that neither the order of axes nor obliquity nor spacing matters, and a mirrored scan has mirrored sides.
+
+use crate::volume::{Affine, LabelMap};
+
+/// Voxels that the first search looks at, and the last.
+const FEW: usize = 3_000;
+const MANY: usize = 20_000;
+/// How far the first search goes on either side: degrees that the head is turned or tilted, and millimetres.
+const FIRST_STEPS: [f64; 3] = [8.0, 8.0, 4.0];
+const FIRST_REACH: i32 = 3;
+/// Steps become half as long until they are shorter than these.
+const LAST_STEPS: [f64; 3] = [0.25, 0.25, 0.25];
+
+/// A plane in the world; what lies on its normal's side is right.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MidPlane {
+    /// Of length 1, towards the right.
+    pub normal: [f64; 3],
+    /// Of the plane from the origin along the normal.
+    pub offset_mm: f64,
+}
+
+impl MidPlane {
+    /// Fits the plane to a label map in which each of `values` stands for a structure on both sides; none where it holds
+    /// none of them or its affine says no place.
+    pub fn fit(map: &LabelMap, values: &[u8]) -> Option<Self> {
+        let inverse = map.affine.inverse()?;
+        let points = Points::of(map, values)?;
+        let world = World {
+            map,
+            inverse: &inverse,
+        };
+        let few = points.thinned(FEW);
+        let at = |pose: [f64; 3]| points.plane(pose);
+        let mut best = [0.0; 3];
+        let mut most = f64::NEG_INFINITY;
+        let reach = || (-FIRST_REACH..=FIRST_REACH).map(f64::from);
+        for yaw in reach() {
+            for roll in reach() {
+                for shift in reach() {
+                    let pose = [yaw, roll, shift];
+                    let pose = std::array::from_fn(|i| pose[i] * FIRST_STEPS[i]);
+                    let likeness = world.likeness(&at(pose), &few);
+                    if likeness > most {
+                        (best, most) = (pose, likeness);
+                    }
+                }
+            }
+        }
+        let many = points.thinned(MANY);
+        most = world.likeness(&at(best), &many);
+        let mut steps = FIRST_STEPS.map(|step| step / 2.0);
+        while (0..3).any(|i| steps[i] >= LAST_STEPS[i]) {
+            let mut is_better = false;
+            for parameter in 0..3 {
+                for sign in [-1.0, 1.0] {
+                    let mut pose = best;
+                    pose[parameter] += sign * steps[parameter];
+                    let likeness = world.likeness(&at(pose), &many);
+                    if likeness > most {
+                        (best, most, is_better) = (pose, likeness, true);
+                    }
+                }
+            }
+            if !is_better {
+                steps = steps.map(|step| step / 2.0);
+            }
+        }
+        Some(at(best))
+    }
+
+    /// How far a place of the world lies on the right of the plane, in millimetres.
+    pub fn to_the_right_mm(&self, place: [f64; 3]) -> f64 {
+        dot(self.normal, place) - self.offset_mm
+    }
+
+    fn mirrored(&self, place: [f64; 3]) -> [f64; 3] {
+        let twice = 2.0 * self.to_the_right_mm(place);
+        std::array::from_fn(|axis| place[axis] - twice * self.normal[axis])
+    }
+
+    /// Gives every voxel of the first value of a pair that lies on the right the second one.
+    pub fn part(&self, map: &mut LabelMap, sides: &[[u8; 2]]) {
+        let mut right_of: [u8; 256] = std::array::from_fn(|value| value as u8);
+        for &[left, right] in sides {
+            right_of[usize::from(left)] = right;
+        }
+        let affine = map.affine;
+        let [_, rows, columns] = map.shape;
+        for (index, label) in map.labels.iter_mut().enumerate() {
+            let right = right_of[usize::from(*label)];
+            if right != *label && self.to_the_right_mm(place_of(&affine, index, rows, columns)) > 0.0 {
+                *label = right;
+            }
+        }
+    }
+}
+
+/// Millimetres of a voxel's middle.
+fn place_of(affine: &Affine, index: usize, rows: usize, columns: usize) -> [f64; 3] {
+    let voxel = [index % columns, index / columns % rows, index / (columns * rows)];
+    affine.apply(voxel.map(|v| v as f64))
+}
+
+/// Where structures with two sides are, each as heavy as the square root of its number of voxels.
+struct Points {
+    all: Vec<Point>,
+    middle: [f64; 3],
+}
+
+#[derive(Clone, Copy)]
+struct Point {
+    place: [f64; 3],
+    label: u8,
+    weight: f64,
+}
+
+impl Points {
+    fn of(map: &LabelMap, values: &[u8]) -> Option<Self> {
+        let mut counts = [0usize; 256];
+        for label in &map.labels {
+            counts[usize::from(*label)] += 1;
+        }
+        let [_, rows, columns] = map.shape;
+        let all: Vec<Point> = map
+            .labels
+            .iter()
+            .enumerate()
+            .filter(|(_, label)| values.contains(label))
+            .map(|(index, &label)| Point {
+                place: place_of(&map.affine, index, rows, columns),
+                label,
+                weight: (counts[usize::from(label)] as f64).sqrt().recip(),
+            })
+            .collect();
+        if all.is_empty() {
+            return None;
+        }
+        let mut middle = [0.0; 3];
+        for point in &all {
+            for (sum, mm) in middle.iter_mut().zip(point.place) {
+                *sum += mm / all.len() as f64;
+            }
+        }
+        Some(Self { all, middle })
+    }
+
+    /// About so many of them, evenly spread.
+    fn thinned(&self, count: usize) -> Vec<Point> {
+        // Odd, so as not to fall in step with rows of an even number of voxels.
+        let step = (self.all.len() / count).max(1) | 1;
+        self.all.iter().step_by(step).copied().collect()
+    }
+
+    /// The plane at these degrees of yaw and roll and millimetres from the middle.
+    fn plane(&self, [yaw, roll, shift]: [f64; 3]) -> MidPlane {
+        let direction = [1.0, yaw.to_radians().tan(), roll.to_radians().tan()];
+        let length = dot(direction, direction).sqrt();
+        let normal = direction.map(|d| d / length);
+        MidPlane {
+            normal,
+            offset_mm: dot(normal, self.middle) + shift,
+        }
+    }
+}
+
+struct World<'a> {
+    map: &'a LabelMap,
+    inverse: &'a Affine,
+}
+
+impl World<'_> {
+    /// Weight of the points whose mirror image is of the same label.
+    fn likeness(&self, plane: &MidPlane, points: &[Point]) -> f64 {
+        points
+            .iter()
+            .filter(|point| self.label_at(plane.mirrored(point.place)) == Some(point.label))
+            .map(|point| point.weight)
+            .sum()
+    }
+
+    fn label_at(&self, place: [f64; 3]) -> Option<u8> {
+        let [x, y, z] = self.inverse.apply(place).map(f64::round);
+        let [slices, rows, columns] = self.map.shape.map(|edge| edge as f64);
+        let is_inside = x >= 0.0 && y >= 0.0 && z >= 0.0 && x < columns && y < rows && z < slices;
+        is_inside.then(|| self.map.labels[((z * rows + y) * columns + x) as usize])
+    }
+}
+
+fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two balls and a shell around them, mirror images in a plane that is turned, tilted and off the origin; 1 is the
+    /// shell and 2 the balls.
+    fn head(turn: f64, tilt: f64, affine: Affine, shape: [usize; 3]) -> (LabelMap, MidPlane) {
+        let direction = [1.0, turn.to_radians().tan(), tilt.to_radians().tan()];
+        let length = dot(direction, direction).sqrt();
+        let normal = direction.map(|d| d / length);
+        let centre = [3.0, -4.0, 5.0];
+        let plane = MidPlane {
+            normal,
+            offset_mm: dot(normal, centre),
+        };
+        let label = |place: [f64; 3]| {
+            let from: [f64; 3] = std::array::from_fn(|i| place[i] - centre[i]);
+            let side = dot(normal, from);
+            let in_plane: [f64; 3] = std::array::from_fn(|i| from[i] - side * normal[i]);
+            let ball = (side.abs() - 18.0).powi(2)
+                + (in_plane[1] - 8.0).powi(2)
+                + (in_plane[2] + 6.0).powi(2);
+            // Longer from front to back than from left to right.
+            let shell = (side / 36.0).powi(2) + (in_plane[1] / 46.0).powi(2) + (in_plane[2] / 34.0).powi(2);
+            if ball < 64.0 {
+                2
+            } else {
+                u8::from(shell < 1.0)
+            }
+        };
+        let [_, rows, columns] = shape;
+        let count = shape.iter().product();
+        let labels = (0..count).map(|i| label(place_of(&affine, i, rows, columns))).collect();
+        let map = LabelMap {
+            labels,
+            shape,
+            affine,
+        };
+        (map, plane)
+    }
+
+    fn affine(spacing: [f64; 3], origin: [f64; 3]) -> Affine {
+        let mut affine = Affine::from_spacing_mm(spacing);
+        for (row, mm) in affine.0.iter_mut().zip(origin) {
+            row[3] = mm;
+        }
+        affine
+    }
+
+    #[test]
+    fn the_plane_of_symmetry_is_found_however_the_head_lies() {
+        for [turn, tilt] in [[0.0, 0.0], [12.0, -7.0], [-20.0, 15.0]] {
+            for spacing in [[2.0, 2.0, 2.0], [-1.5, 3.0, 2.5]] {
+                let origin = spacing.map(|mm| -mm * 30.0);
+                let (map, truth) = head(turn, tilt, affine(spacing, origin), [60, 60, 60]);
+                let found = MidPlane::fit(&map, &[1, 2]).unwrap();
+                let angle = dot(found.normal, truth.normal).min(1.0).acos().to_degrees();
+                assert!(angle < 2.0, "{angle} degrees off at {turn}, {tilt}, {spacing:?}");
+                let middle = [3.0, -4.0, 5.0];
+                let off = found.to_the_right_mm(middle).abs();
+                assert!(off < 1.0, "{off} mm off at {turn}, {tilt}, {spacing:?}");
+            }
+        }
+    }
+
+    /// The same voxels under an affine that runs the other way: left becomes right.
+    #[test]
+    fn a_mirrored_scan_has_mirrored_sides() {
+        let spacing = [2.0, 2.0, 2.0];
+        let (mut map, _) = head(10.0, 5.0, affine(spacing, [-60.0; 3]), [60, 60, 60]);
+        let mut mirrored = LabelMap {
+            affine: affine([-2.0, 2.0, 2.0], [60.0, -60.0, -60.0]),
+            ..map.clone()
+        };
+        for map in [&mut map, &mut mirrored] {
+            let plane = MidPlane::fit(map, &[1, 2]).unwrap();
+            plane.part(map, &[[1, 41], [2, 42]]);
+        }
+        let swapped = mirrored.labels.iter().map(|label| match label {
+            1 => 41,
+            41 => 1,
+            2 => 42,
+            42 => 2,
+            other => *other,
+        });
+        let differing = swapped.zip(&map.labels).filter(|(a, b)| a != *b).count();
+        let total = map.labels.iter().filter(|label| **label != 0).count();
+        assert!(differing * 200 < total, "{differing} of {total}");
+        assert!(map.labels.contains(&42) && map.labels.contains(&2));
+    }
+
+    #[test]
+    fn without_a_structure_of_two_sides_there_is_no_plane() {
+        let (map, _) = head(0.0, 0.0, affine([2.0; 3], [-60.0; 3]), [60, 60, 60]);
+        assert_eq!(MidPlane::fit(&map, &[9]), None);
+    }
+}

@@ -1,0 +1,185 @@
+//! How bright each tissue is in a drawn image.
+
+use super::Synthesis;
+use super::labels::LabelTable;
+use crate::train::TrainError;
+use crate::train::recipe::expect;
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Brightness of tissues as in one kind of scan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Contrast {
+    /// Such as T1.
+    pub name: String,
+    /// Of being drawn, in proportion to the other contrasts and the random one.
+    pub chance: f32,
+    /// Standard deviation of a tissue's brightness from image to image.
+    pub spread: f32,
+    /// Brightness of tissues by a value of theirs in the label maps (either side will do); black is 0, white 1. Tissues that
+    /// are not there have any brightness.
+    pub brightness: BTreeMap<String, f32>,
+}
+
+impl Contrast {
+    pub(super) fn check(&self) -> Result<(), TrainError> {
+        let name = |setting: &str| format!("synthesis.contrast {:?}, {setting}", self.name);
+        let number = |setting: &str, value: f32| {
+            let is_right = value.is_finite() && value >= 0.0;
+            expect(is_right, &name(setting), value, "0 or more")
+        };
+        number("chance", self.chance)?;
+        number("spread", self.spread)?;
+        for (value, brightness) in &self.brightness {
+            let is_value = value.parse::<u16>().is_ok();
+            expect(is_value, &name("brightness"), value, "values of label maps")?;
+            number("brightness", *brightness)?;
+        }
+        Ok(())
+    }
+
+    /// Brightness of each tissue that has one here.
+    fn of_tissues(&self, table: &LabelTable) -> BTreeMap<usize, f32> {
+        let rows = table.rows().iter();
+        rows.filter_map(|row| {
+            let brightness = self.brightness.get(&row.value.to_string())?;
+            Some((row.tissue, *brightness))
+        })
+        .collect()
+    }
+}
+
+/// Mean and variance of the brightness of every row of a table, in its order; black is 0, white 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Appearance {
+    /// Of each row.
+    pub mean: Vec<f32>,
+    /// Of each row.
+    pub variance: Vec<f32>,
+}
+
+impl Appearance {
+    /// Draws one: which contrast, and how bright each tissue is in it.
+    pub fn draw(settings: &Synthesis, table: &LabelTable, rng: &mut StdRng) -> Self {
+        let total: f32 =
+            settings.contrasts.iter().map(|c| c.chance).sum::<f32>() + settings.random_contrast;
+        let mut rest = rng.random_range(0.0..1.0f32) * total;
+        for contrast in &settings.contrasts {
+            if rest < contrast.chance {
+                return Self::of_contrast(contrast, settings, table, rng);
+            }
+            rest -= contrast.chance;
+        }
+        Self::of_tissues(&BTreeMap::new(), 0.0, settings, table, rng)
+    }
+
+    /// One of a contrast.
+    pub fn of_contrast(
+        contrast: &Contrast,
+        settings: &Synthesis,
+        table: &LabelTable,
+        rng: &mut StdRng,
+    ) -> Self {
+        let known = contrast.of_tissues(table);
+        Self::of_tissues(&known, contrast.spread, settings, table, rng)
+    }
+
+    fn of_tissues(
+        known: &BTreeMap<usize, f32>,
+        spread: f32,
+        settings: &Synthesis,
+        table: &LabelTable,
+        rng: &mut StdRng,
+    ) -> Self {
+        let [least, most] = settings.texture;
+        let mut laws = BTreeMap::new();
+        let mut appearance = Self {
+            mean: Vec::with_capacity(table.rows().len()),
+            variance: Vec::with_capacity(table.rows().len()),
+        };
+        let air = table.rows()[table.air()].tissue;
+        for row in table.rows() {
+            let (mean, variance) = *laws.entry(row.tissue).or_insert_with(|| {
+                let mean = if row.tissue == air {
+                    // Air gives no signal; what is seen there is noise.
+                    rng.random_range(0.0..0.04f32)
+                } else if let Some(brightness) = known.get(&row.tissue) {
+                    (brightness + spread * normal(rng)).max(0.0)
+                } else {
+                    rng.random_range(0.02..1.0f32)
+                };
+                let deviation = if row.tissue == air {
+                    rng.random_range(0.0..0.02f32)
+                } else {
+                    rng.random_range(least..=most)
+                };
+                (mean, deviation * deviation)
+            });
+            appearance.mean.push(mean);
+            appearance.variance.push(variance);
+        }
+        appearance
+    }
+
+    /// Makes the row at `place` black, as air or what was cut away.
+    pub fn blacken(&mut self, place: usize) {
+        (self.mean[place], self.variance[place]) = (0.0, 0.0);
+    }
+}
+
+/// Near enough to a normal number: the sum of four uniform ones.
+pub(super) fn normal(rng: &mut StdRng) -> f32 {
+    let bits: u64 = rng.random();
+    let sum: u64 = (0..4).map(|part| bits >> (16 * part) & 0xFFFF).sum();
+    (sum as f32 / 65535.0 - 2.0) * 1.732_050_8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{settings, table};
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn sides_are_equally_bright_and_known_tissues_near_their_brightness() {
+        let (settings, table) = (settings(), table());
+        let place = |value| table.place(value).unwrap();
+        for seed in 0..20 {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let contrast = settings.contrast("T1").unwrap();
+            let drawn = Appearance::of_contrast(contrast, &settings, &table, &mut rng);
+            assert_eq!(drawn.mean[place(2)], drawn.mean[place(41)]);
+            assert!((drawn.mean[place(2)] - 0.8).abs() < 6.0 * contrast.spread);
+            assert!(drawn.mean[table.air()] < 0.05);
+        }
+    }
+
+    #[test]
+    fn random_contrasts_differ_from_image_to_image() {
+        let mut settings = settings();
+        settings.random_contrast = 1.0;
+        settings.contrasts.clear();
+        let table = table();
+        let mut rng = StdRng::seed_from_u64(1);
+        let means: Vec<f32> = (0..50)
+            .map(|_| Appearance::draw(&settings, &table, &mut rng).mean[table.place(2).unwrap()])
+            .collect();
+        let [low, high] = [f32::min, f32::max].map(|f| means.iter().copied().reduce(f).unwrap());
+        assert!(low < 0.2 && high > 0.8, "{low} {high}");
+    }
+
+    #[test]
+    fn normal_numbers_have_mean_zero_and_deviation_one() {
+        let mut rng = StdRng::seed_from_u64(3);
+        let values: Vec<f32> = (0..20_000).map(|_| normal(&mut rng)).collect();
+        let mean = values.iter().sum::<f32>() / 20_000.0;
+        let variance = values.iter().map(|v| v * v).sum::<f32>() / 20_000.0;
+        assert!(
+            mean.abs() < 0.03 && (variance - 1.0).abs() < 0.03,
+            "{mean} {variance}"
+        );
+    }
+}

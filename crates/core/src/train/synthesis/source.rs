@@ -1,0 +1,209 @@
+//! Label maps in memory, ready to draw from.
+
+use super::appearance::{Appearance, normal};
+use super::labels::LabelTable;
+use super::{Contrast, Synthesis};
+use crate::preprocess::Preprocessing;
+use crate::train::TrainError;
+use crate::train::dataset::ValidationCase;
+use crate::train::seed::rng_of;
+use crate::volume::{LabelMap, NiftiImage, Volume};
+use std::path::{Path, PathBuf};
+
+/// Deviation of the noise in images that are drawn for validation; black is 0, white 1.
+const VALIDATION_NOISE: f32 = 0.02;
+
+/// A label map in the model's orientation, on its own grid.
+#[derive(Clone, Debug)]
+pub struct SourceMap {
+    /// File name without its endings.
+    pub name: String,
+    /// Place of each voxel's value in the table, `[slice, row, column]`.
+    pub places: Vec<u8>,
+    /// `[slice, row, column]`
+    pub shape: [usize; 3],
+    /// `[slice, row, column]`
+    pub spacing_mm: [f64; 3],
+    /// First and last voxel that a network should answer with more than background, along each axis.
+    pub extent: [[usize; 2]; 3],
+}
+
+/// A label map as its file has it: the volume holds the place of each value in the table.
+type Placed = (String, Volume);
+
+/// The table of a folder and all its label maps: `labels.tsv` and NIfTI files, beside it or in a folder `labels`.
+///
+/// # Errors
+/// [`TrainError::Data`] with a line for each problem, naming the file.
+pub fn read_folder(folder: &Path) -> Result<(LabelTable, Vec<Placed>), TrainError> {
+    let table = LabelTable::read(folder)?;
+    let files = files(folder)?;
+    let mut problems = Vec::new();
+    let mut maps = Vec::with_capacity(files.len());
+    for (name, path) in files {
+        match read(&path, &table) {
+            Ok(volume) => maps.push((name, volume)),
+            Err(problem) => problems.push(format!("{}: {problem}", path.display())),
+        }
+    }
+    if maps.is_empty() && problems.is_empty() {
+        problems.push(format!(
+            "{} holds no label map (.nii, .nii.gz)",
+            folder.display()
+        ));
+    }
+    if problems.is_empty() {
+        Ok((table, maps))
+    } else {
+        Err(TrainError::Data(problems))
+    }
+}
+
+/// Names and paths of the NIfTI files, in order of name.
+fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>, TrainError> {
+    let mut files = Vec::new();
+    for folder in [folder.to_owned(), folder.join("labels")] {
+        let error = |source| TrainError::File {
+            path: folder.clone(),
+            source,
+        };
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(&folder).map_err(error)? {
+            let path = entry.map_err(error)?.path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let stem = name
+                .strip_suffix(".gz")
+                .unwrap_or(&name)
+                .strip_suffix(".nii");
+            if let Some(stem) = stem {
+                files.push((stem.to_owned(), path));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The places of a file's values in the table.
+fn read(path: &Path, table: &LabelTable) -> Result<Volume, String> {
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    let image = NiftiImage::parse(&bytes).map_err(|error| error.to_string())?;
+    let mut volume = image.volume().map_err(|error| error.to_string())?;
+    let mut places = vec![None; usize::from(u16::MAX) + 1];
+    for (place, row) in table.rows().iter().enumerate() {
+        places[usize::from(row.value)] = Some(place as f32);
+    }
+    for voxel in &mut volume.voxels {
+        let value = *voxel;
+        let is_whole = value >= 0.0 && value <= f32::from(u16::MAX) && value.fract() == 0.0;
+        let place = is_whole.then(|| places[value as usize]).flatten();
+        *voxel =
+            place.ok_or_else(|| format!("it holds the value {value}, which the table lacks"))?;
+    }
+    Ok(volume)
+}
+
+impl SourceMap {
+    /// Turns a label map to the model's orientation.
+    ///
+    /// # Errors
+    /// In words, for a map without any structure or an unusable affine.
+    pub fn new(
+        (name, volume): &Placed,
+        table: &LabelTable,
+        preprocessing: &Preprocessing,
+    ) -> Result<Self, String> {
+        let own = Preprocessing {
+            spacing_mm: None,
+            ..preprocessing.clone()
+        };
+        let grid = own
+            .grid(volume.shape, &volume.affine)
+            .map_err(|error| format!("{name}: {error}"))?;
+        let places: Vec<u8> = volume.voxels.iter().map(|place| *place as u8).collect();
+        let places = grid.labels_to_model(&places);
+        let shape = grid.shape();
+        let mut extent = shape.map(|edge| [edge, 0]);
+        let [_, rows, columns] = shape;
+        for (voxel, &place) in places.iter().enumerate() {
+            if table.rows()[usize::from(place)].target != 0 {
+                let at = [
+                    voxel / (rows * columns),
+                    voxel / columns % rows,
+                    voxel % columns,
+                ];
+                for ([first, last], at) in extent.iter_mut().zip(at) {
+                    (*first, *last) = ((*first).min(at), (*last).max(at));
+                }
+            }
+        }
+        if extent[0][0] > extent[0][1] {
+            return Err(format!("{name}: it is background everywhere"));
+        }
+        Ok(Self {
+            name: name.clone(),
+            places,
+            shape,
+            spacing_mm: grid.spacing_mm(),
+            extent,
+        })
+    }
+}
+
+/// A whole label map drawn in a contrast, as a scan that is segmented on its own grid: neither deformed nor cut.
+///
+/// # Errors
+/// In words, when it cannot be prepared.
+pub fn validation_case(
+    (name, placed): &Placed,
+    table: &LabelTable,
+    settings: &Synthesis,
+    contrast: &Contrast,
+    preprocessing: &Preprocessing,
+    seed: u64,
+) -> Result<ValidationCase, String> {
+    let number = settings
+        .validation_contrasts
+        .iter()
+        .position(|n| *n == contrast.name);
+    let mut rng = rng_of(&[seed, u64::MAX, number.unwrap_or(0) as u64]);
+    let mut typical = settings.clone();
+    typical.texture = [(settings.texture[0] + settings.texture[1]) / 2.0; 2];
+    let known = Contrast {
+        spread: 0.0,
+        ..contrast.clone()
+    };
+    let appearance = Appearance::of_contrast(&known, &typical, table, &mut rng);
+    let deviation: Vec<f32> = appearance.variance.iter().map(|v| v.sqrt()).collect();
+    let voxels = placed.voxels.iter().map(|&place| {
+        let place = place as usize;
+        let value = appearance.mean[place] + deviation[place] * normal(&mut rng);
+        (value + VALIDATION_NOISE * normal(&mut rng)).abs()
+    });
+    let image = Volume {
+        voxels: voxels.collect(),
+        ..placed.clone()
+    };
+    let labels = placed.voxels.iter();
+    let reference = LabelMap {
+        labels: labels
+            .map(|&place| table.target(place as usize, settings.merge_sides))
+            .collect(),
+        shape: placed.shape,
+        affine: placed.affine,
+    };
+    let prepared = preprocessing
+        .apply(&[image])
+        .map_err(|error| format!("{name} in {}: {error}", contrast.name))?;
+    Ok(ValidationCase {
+        name: format!("{name} {}", contrast.name),
+        prepared,
+        reference,
+    })
+}
