@@ -5,6 +5,7 @@ use crate::native;
 use crate::places::Places;
 use crate::wheels;
 use anyhow::Result;
+use std::env;
 use std::path::PathBuf;
 
 /// Builds the native program with more devices than the processor and returns its path. It has a
@@ -21,7 +22,10 @@ pub fn build(places: &Places, features: &[&str]) -> Result<PathBuf> {
             // There is no toolkit to ask, and the driver is only loaded when the program runs.
             .env("CUDARC_CUDA_VERSION", "13000");
     }
-    if features.contains(&"libtorch") {
+    let names_its_own = ["LIBTORCH", "LIBTORCH_USE_PYTORCH"]
+        .iter()
+        .any(|name| env::var_os(name).is_some());
+    if features.contains(&"libtorch") && !names_its_own {
         command
             .env("LIBTORCH", wheels::libtorch(places)?)
             .env("LIBTORCH_BYPASS_VERSION_CHECK", "1")

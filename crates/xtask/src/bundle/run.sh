@@ -10,10 +10,10 @@
 #            log.txt     what all programs said
 #            run.tar.*   the training: cat run.tar.* | tar -xz
 # SECONDS  after which everything has ended and is written
-# DATA     what to train on [data beside this script]; without it nothing is trained
+# DATA     what to train on; "" or nothing: the folder data beside this script; where there is none, nothing is trained
 # EARLIER  what training goes on from: an OUT, the folder of a run, or weights (.safetensors)
 #
-# In the environment: RECIPE [recipes/head.toml, else recipes/hippocampus.toml];
+# In the environment: RECIPE [recipes/head.toml, else recipes/hippocampus.toml]; EPOCHS of stage 2 [the recipe's];
 # DEVICES, the best first [libtorch-cuda cuda vulkan cpu].
 set -u
 
@@ -167,6 +167,7 @@ if [ -n "$best" ] && [ -d "$data" ]; then
         fi
         set -- "$@" --resume
     fi
+    [ -n "${EPOCHS:-}" ] && set -- "$@" --stage2-epochs "$EPOCHS"
     # Should this script be stopped, what it leaves is a minute old.
     minute=0
     while [ ! -e "$work/trained" ]; do

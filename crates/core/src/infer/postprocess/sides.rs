@@ -92,7 +92,9 @@ impl MidPlane {
         let [_, rows, columns] = map.shape;
         for (index, label) in map.labels.iter_mut().enumerate() {
             let right = right_of[usize::from(*label)];
-            if right != *label && self.to_the_right_mm(place_of(&affine, index, rows, columns)) > 0.0 {
+            if right != *label
+                && self.to_the_right_mm(place_of(&affine, index, rows, columns)) > 0.0
+            {
                 *label = right;
             }
         }
@@ -101,7 +103,11 @@ impl MidPlane {
 
 /// Millimetres of a voxel's middle.
 fn place_of(affine: &Affine, index: usize, rows: usize, columns: usize) -> [f64; 3] {
-    let voxel = [index % columns, index / columns % rows, index / (columns * rows)];
+    let voxel = [
+        index % columns,
+        index / columns % rows,
+        index / (columns * rows),
+    ];
     affine.apply(voxel.map(|v| v as f64))
 }
 
@@ -217,7 +223,8 @@ mod tests {
                 + (in_plane[1] - 8.0).powi(2)
                 + (in_plane[2] + 6.0).powi(2);
             // Longer from front to back than from left to right.
-            let shell = (side / 36.0).powi(2) + (in_plane[1] / 46.0).powi(2) + (in_plane[2] / 34.0).powi(2);
+            let shell =
+                (side / 36.0).powi(2) + (in_plane[1] / 46.0).powi(2) + (in_plane[2] / 34.0).powi(2);
             if ball < 64.0 {
                 2
             } else {
@@ -226,7 +233,9 @@ mod tests {
         };
         let [_, rows, columns] = shape;
         let count = shape.iter().product();
-        let labels = (0..count).map(|i| label(place_of(&affine, i, rows, columns))).collect();
+        let labels = (0..count)
+            .map(|i| label(place_of(&affine, i, rows, columns)))
+            .collect();
         let map = LabelMap {
             labels,
             shape,
@@ -251,7 +260,10 @@ mod tests {
                 let (map, truth) = head(turn, tilt, affine(spacing, origin), [60, 60, 60]);
                 let found = MidPlane::fit(&map, &[1, 2]).unwrap();
                 let angle = dot(found.normal, truth.normal).min(1.0).acos().to_degrees();
-                assert!(angle < 2.0, "{angle} degrees off at {turn}, {tilt}, {spacing:?}");
+                assert!(
+                    angle < 2.0,
+                    "{angle} degrees off at {turn}, {tilt}, {spacing:?}"
+                );
                 let middle = [3.0, -4.0, 5.0];
                 let off = found.to_the_right_mm(middle).abs();
                 assert!(off < 1.0, "{off} mm off at {turn}, {tilt}, {spacing:?}");
