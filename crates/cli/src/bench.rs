@@ -3,7 +3,7 @@
 use crate::phantom::SHAPE_XYZ;
 use crate::{sample, segment};
 use anyhow::Context;
-use dinomed3d_core::volume::NiftiImage;
+use dinomed3d_volume::NiftiImage;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;

@@ -2,12 +2,12 @@
 
 use dinomed3d_core::infer::{Blending, Postprocessing};
 use dinomed3d_core::manifest::{
-    FORMAT, Label, ModelManifest, RunFacts, SelfCheck, TrainingFacts, WeightsFile,
+    FORMAT, ModelManifest, RunFacts, SelfCheck, TrainingFacts, WeightsFile,
 };
 use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::preprocess::{Intensity, Preprocessing};
 use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::draft::palette;
+use dinomed3d_volume::{Label, palette};
 use std::path::Path;
 
 /// What the release reports: windows of sixteen slices, slices of 224 or 512.

@@ -1,9 +1,9 @@
 //! `dinomed3d fingerprint`: what a data set is like.
 
 use anyhow::Context;
-use dinomed3d_core::atomic_file::write_whole;
 use dinomed3d_core::train::Fingerprint;
 use dinomed3d_core::train::fingerprint::{Intensities, Spread3};
+use dinomed3d_volume::atomic_file::write_whole;
 use std::fmt::Write;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! `dinomed3d info`: what a NIfTI file says about itself and what its voxels hold.
 
 use anyhow::Context;
-use dinomed3d_core::volume::{Affine, NiftiImage, Orientation};
+use dinomed3d_volume::{Affine, NiftiImage, Orientation};
 use serde::Serialize;
 use std::path::PathBuf;
 

@@ -22,7 +22,6 @@ mod recipe_file;
 mod report;
 mod sample;
 mod segment;
-mod statistics;
 mod synthesise;
 mod train;
 mod trained_weights;

@@ -1,7 +1,7 @@
 //! The folder of a model: manifest, weights, card; and the list of models beside it.
 
 use anyhow::Context;
-use dinomed3d_core::atomic_file::write_whole;
+use dinomed3d_volume::atomic_file::write_whole;
 use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::{Formatter, PrettyFormatter};

@@ -8,6 +8,8 @@
 //! Intensities are drawn in standard deviations around the mean of the crop and become file values
 //! at the very end.
 
+use dinomed3d_volume::random::SplitMix64;
+
 /// Voxels along x, y and z.
 pub const SHAPE_XYZ: [usize; 3] = [36, 50, 36];
 
@@ -42,8 +44,8 @@ pub struct Phantom {
 /// Draws the crop; the same seed gives the same bytes.
 pub fn draw(seed: u64) -> Phantom {
     let clean = blur(&rasterize(), BLUR);
-    let mut random = Random(seed);
-    let mut white_noise = || -> Vec<f64> { clean.iter().map(|_| random.normal()).collect() };
+    let mut random = SplitMix64::new(seed);
+    let mut white_noise = || -> Vec<f64> { clean.iter().map(|_| normal(&mut random)).collect() };
     // Tissue is uneven over a few millimetres; the coils' noise is not correlated.
     let texture = unit_variance(blur(&white_noise(), 1.2));
     let noise = white_noise();
@@ -297,21 +299,7 @@ fn unit_variance(mut values: Vec<f64>) -> Vec<f64> {
     values
 }
 
-/// SplitMix64: small, seeded, and the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Close to normal, mean 0, variance 1: twelve uniform values need no logarithm.
-    fn normal(&mut self) -> f64 {
-        let uniform = |bits: u64| (bits >> 11) as f64 / (1u64 << 53) as f64;
-        (0..12).map(|_| uniform(self.next())).sum::<f64>() - 6.0
-    }
+/// Close to normal, mean 0, variance 1: twelve uniform values need no logarithm.
+fn normal(random: &mut SplitMix64) -> f64 {
+    (0..12).map(|_| random.next_f64()).sum::<f64>() - 6.0
 }

@@ -6,13 +6,14 @@ use crate::segment::load_model;
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use dinomed3d_core::infer::{InferError, Pipeline, Postprocessing, Scored, Windowing};
-use dinomed3d_core::manifest::{Label, ModelManifest};
+use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::model::DinoMed3d;
 use dinomed3d_core::train::Recipe;
 use dinomed3d_core::train::dataset::DatasetIndex;
-use dinomed3d_core::volume::Volume;
 use dinomed3d_core::weights::merge::merge_lora;
 use dinomed3d_core::weights::{decode, load_into};
+use dinomed3d_volume::Label;
+use dinomed3d_volume::Volume;
 use std::path::Path;
 
 /// A network that segments scans, on either grid.

@@ -2,8 +2,9 @@
 
 use crate::phantom::{self, SHAPE_XYZ};
 use anyhow::Context;
-use dinomed3d_core::atomic_file::write_whole;
-use dinomed3d_core::volume::{NiftiImage, gzip};
+use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_volume::nifti::{Values, encode};
+use dinomed3d_volume::{Affine, NiftiImage, gzip};
 use std::path::{Path, PathBuf};
 
 /// The one sample there is.
@@ -11,10 +12,7 @@ const SEED: u64 = 11;
 
 /// World millimetres of the first voxel's centre: about where a left hippocampus lies in a head
 /// whose origin is the anterior commissure.
-const ORIGIN_MM: [f32; 3] = [-43.0, -47.0, -32.0];
-
-/// Bytes before the voxels: the header and four bytes that say that no extension follows.
-const VOXEL_OFFSET: usize = 352;
+const ORIGIN_MM: [f64; 3] = [-43.0, -47.0, -32.0];
 
 /// Command line of `dinomed3d sample`.
 #[derive(Debug, clap::Args)]
@@ -47,41 +45,20 @@ pub fn scan() -> anyhow::Result<Vec<u8>> {
 /// The scan and its reference as uncompressed NIfTI files.
 fn make() -> anyhow::Result<(Vec<u8>, Vec<u8>)> {
     let phantom = phantom::draw(SEED);
-    let mut scan = header().to_vec();
-    scan.extend(phantom.voxels.iter().flat_map(|value| value.to_le_bytes()));
+    // Voxels of 1 mm whose axes run to the right, front and top.
+    let mut affine = Affine::from_spacing_mm([1.0; 3]);
+    for (row, origin) in affine.0.iter_mut().zip(ORIGIN_MM) {
+        row[3] = origin;
+    }
+    let scan = encode(
+        &SHAPE_XYZ,
+        &affine,
+        Values::Int16(&phantom.voxels),
+        "DINO-Med3D phantom, not a person",
+    );
     let reference = NiftiImage::parse(&scan)?
         .encode_label_map(&phantom.labels, "DINO-Med3D phantom reference")?;
     Ok((scan, reference))
-}
-
-/// A NIfTI-1 header for 16-bit voxels of 1 mm whose axes run to the right, front and top.
-fn header() -> [u8; VOXEL_OFFSET] {
-    let mut header = [0; VOXEL_OFFSET];
-    let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, &348i32.to_le_bytes()); // sizeof_hdr
-    put(40, &3i16.to_le_bytes()); // dim[0]
-    for axis in 0..7 {
-        let extent = SHAPE_XYZ.get(axis).map_or(1, |&voxels| voxels as i16);
-        put(42 + 2 * axis, &extent.to_le_bytes()); // dim[1..]
-    }
-    put(70, &4i16.to_le_bytes()); // datatype: 16-bit integers
-    put(72, &16i16.to_le_bytes()); // bitpix
-    for entry in 0..8 {
-        put(76 + 4 * entry, &1f32.to_le_bytes()); // pixdim; the first is qfac
-    }
-    put(108, &(VOXEL_OFFSET as f32).to_le_bytes()); // vox_offset
-    put(112, &1f32.to_le_bytes()); // scl_slope; scl_inter stays 0
-    put(123, &[2]); // xyzt_units: millimetres
-    put(148, b"DINO-Med3D phantom, not a person"); // descrip
-    put(252, &1i16.to_le_bytes()); // qform_code; the quaternion 0, 0, 0 turns nothing
-    put(254, &1i16.to_le_bytes()); // sform_code
-    for (axis, origin) in ORIGIN_MM.into_iter().enumerate() {
-        put(268 + 4 * axis, &origin.to_le_bytes()); // qoffset
-        put(280 + 20 * axis, &1f32.to_le_bytes()); // the diagonal of srow
-        put(292 + 16 * axis, &origin.to_le_bytes()); // the last column of srow
-    }
-    put(344, b"n+1\0"); // magic
-    header
 }
 
 /// Leaves a file alone that already holds `bytes`: its time tells a build what is stale.
@@ -130,7 +107,7 @@ mod tests {
         assert_eq!(reference.form_codes(), (1, 1));
         assert_eq!(scan.affine().orientation().to_string(), "RAS");
         let origin = scan.affine().apply([0.0; 3]);
-        assert_eq!(origin, ORIGIN_MM.map(f64::from));
+        assert_eq!(origin, ORIGIN_MM);
         assert_eq!(scan.datatype_name(), "int16");
     }
 

@@ -3,10 +3,10 @@
 use crate::NOTICE;
 use crate::device::device;
 use anyhow::Context;
-use dinomed3d_core::atomic_file::write_whole;
 use dinomed3d_core::infer::Segmenter;
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_core::volume::{NamedImage, NiftiImage, gzip, read_channels};
+use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_volume::{NamedImage, NiftiImage, gzip, read_channels};
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

@@ -3,11 +3,12 @@
 use crate::recipe_file::read_recipe;
 use crate::report::slices::encode;
 use anyhow::Context;
-use dinomed3d_core::atomic_file::write_whole;
 use dinomed3d_core::train::augment::Sample;
 use dinomed3d_core::train::dataset::{Dataset, Examples};
 use dinomed3d_core::train::synthesis::Synthesizer;
-use dinomed3d_core::volume::{Affine, NiftiImage, Volume, encode_scan, gzip};
+use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_volume::nifti::{Values, encode as encode_nifti};
+use dinomed3d_volume::{Affine, NiftiImage, gzip};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -54,9 +55,15 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .map(|place| synthesizer.draw(&maps[place % maps.len()], 0, place))
         .collect();
     let seconds = begun.elapsed().as_secs_f64();
+    let affine = centred(recipe.window, synthesizer.spacing_mm);
     for (number, sample) in samples.iter().enumerate() {
-        let volume = turned(sample, &synthesizer);
-        let scan = encode_scan(&volume, "DINO-Med3D, drawn, not a person");
+        let values = transposed(&sample.voxels, recipe.window);
+        let scan = encode_nifti(
+            &recipe.window,
+            &affine,
+            Values::Float32(&values),
+            "DINO-Med3D, drawn, not a person",
+        );
         let value_of = |class: &u8| dataset.labels[usize::from(*class)].0;
         let labels: Vec<u8> = sample.labels.iter().map(value_of).collect();
         let labels = transposed(&labels, recipe.window);
@@ -79,20 +86,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The image as a volume: slices, rows and columns run to the right, front and top, so that a file's x is the slice.
-fn turned(sample: &Sample, synthesizer: &Synthesizer) -> Volume {
-    let [slices, rows, columns] = synthesizer.window;
-    let mut affine = Affine::from_spacing_mm(synthesizer.spacing_mm);
-    for (axis, edge) in synthesizer.window.into_iter().enumerate() {
-        affine.0[axis][3] = -(edge as f64 - 1.0) / 2.0 * synthesizer.spacing_mm[axis];
+/// Slices, rows and columns run to the right, front and top, so that a file's x is the slice; its middle is the origin.
+fn centred(window: [usize; 3], spacing_mm: [f64; 3]) -> Affine {
+    let mut affine = Affine::from_spacing_mm(spacing_mm);
+    for (axis, edge) in window.into_iter().enumerate() {
+        affine.0[axis][3] = -(edge as f64 - 1.0) / 2.0 * spacing_mm[axis];
     }
-    Volume {
-        voxels: transposed(&sample.voxels, synthesizer.window),
-        shape: [columns, rows, slices],
-        affine,
-    }
+    affine
 }
 
+/// From the last axis fastest to the first axis fastest.
 fn transposed<T: Copy>(values: &[T], [slices, rows, columns]: [usize; 3]) -> Vec<T> {
     let mut result = Vec::with_capacity(values.len());
     for column in 0..columns {

@@ -330,7 +330,7 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
     if let Some(start) = start {
         trainer = trainer.with_start(start);
     }
-    dinomed3d_core::atomic_file::write_whole(
+    dinomed3d_volume::atomic_file::write_whole(
         &out.join("recipe.toml"),
         toml::to_string_pretty(&recipe)?.as_bytes(),
     )

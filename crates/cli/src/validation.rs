@@ -6,10 +6,10 @@ use crate::predictor::Predictor;
 use anyhow::Context;
 use dinomed3d_core::infer::{Postprocessing, Scored};
 use dinomed3d_core::manifest::{LabelScores, Scores};
-use dinomed3d_core::metrics::{LabelScore, MetricsError, evaluate_case};
 use dinomed3d_core::train::dataset::{CaseFiles, RawCase};
 use dinomed3d_core::train::recipe::Split;
-use dinomed3d_core::volume::LabelMap;
+use dinomed3d_volume::LabelMap;
+use dinomed3d_volume::metrics::{LabelScore, MetricsError, evaluate_case};
 
 /// Whether a data set has a model's channels in the model's order, as far as names tell.
 ///

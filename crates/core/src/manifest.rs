@@ -4,6 +4,7 @@ use crate::infer::{Blending, Correction, Pipeline, PlaneCut, Postprocessing, Win
 use crate::model::DinoMed3dConfig;
 use crate::preprocess::Preprocessing;
 use crate::weights::file::Quantization;
+use dinomed3d_volume::Label;
 use serde::{Deserialize, Serialize};
 
 /// Version of the manifest's own format.
@@ -56,17 +57,6 @@ pub struct ModelManifest {
     pub training: TrainingFacts,
     /// Measured on validation cases, with these weights.
     pub scores: Option<Scores>,
-}
-
-/// One label of a label map.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Label {
-    /// Value in the label map; background is 0.
-    pub value: u8,
-    /// Name for people.
-    pub name: String,
-    /// Red, green, blue.
-    pub color: [u8; 3],
 }
 
 /// Smallest and largest extent of the training scans in mm.

@@ -3,34 +3,17 @@
 use dinomed3d_core::preprocess::Preprocessing;
 use dinomed3d_core::train::cache::{Cache, KEPT, Usage};
 use dinomed3d_core::train::{Dataset, TrainError};
-use dinomed3d_core::volume::{NiftiImage, gzip};
+use dinomed3d_volume::nifti::{Values, encode};
+use dinomed3d_volume::{Affine, NiftiImage, gzip};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// A NIfTI-1 file of int16 voxels, 7 × 6 × 5 of 0.7 × 0.9 × 2.1 mm, x to the left.
 fn scan(value: impl Fn(usize) -> i16) -> Vec<u8> {
-    let shape = [7i16, 6, 5];
-    let mut file = vec![0u8; 352];
-    file[0..4].copy_from_slice(&348i32.to_le_bytes());
-    let mut put_i16 = |at: usize, v: i16| file[at..at + 2].copy_from_slice(&v.to_le_bytes());
-    put_i16(40, 3);
-    for axis in 0..7 {
-        put_i16(42 + 2 * axis, *shape.get(axis).unwrap_or(&1));
-    }
-    put_i16(70, 4);
-    put_i16(72, 16);
-    put_i16(254, 1);
-    let mut put_f32 = |at: usize, v: f32| file[at..at + 4].copy_from_slice(&v.to_le_bytes());
-    for (axis, mm) in [0.7, 0.9, 2.1].into_iter().enumerate() {
-        put_f32(80 + 4 * axis, mm);
-        put_f32(280 + 20 * axis, if axis == 0 { -mm } else { mm });
-    }
-    put_f32(76, 1.0);
-    put_f32(108, 352.0);
-    file[344..348].copy_from_slice(b"n+1\0");
-    file.extend((0..7 * 6 * 5).flat_map(|at| value(at).to_le_bytes()));
-    file
+    let values: Vec<i16> = (0..7 * 6 * 5).map(value).collect();
+    let affine = Affine::from_spacing_mm([-0.7, 0.9, 2.1]);
+    encode(&[7, 6, 5], &affine, Values::Int16(&values), "")
 }
 
 struct Made {

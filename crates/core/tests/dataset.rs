@@ -2,34 +2,17 @@
 
 use dinomed3d_core::preprocess::Preprocessing;
 use dinomed3d_core::train::dataset::{Dataset, DatasetIndex, RawCase};
+use dinomed3d_volume::Affine;
+use dinomed3d_volume::nifti::{Values, encode};
 use std::path::{Path, PathBuf};
 
 const EDGE: usize = 6;
 
 /// A NIfTI-1 file of float voxels, RAS, first voxel at the origin; `shape` is x, y, z and maybe channel.
-fn nifti(shape: &[usize], spacing_mm: [f32; 3], value: impl Fn(usize) -> f32) -> Vec<u8> {
-    let mut file = vec![0u8; 352];
-    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, &348i32.to_le_bytes());
-    put(40, &(shape.len() as i16).to_le_bytes());
-    for axis in 0..7 {
-        let edge = shape.get(axis).copied().unwrap_or(1) as i16;
-        put(42 + 2 * axis, &edge.to_le_bytes());
-    }
-    put(70, &16i16.to_le_bytes());
-    put(72, &32i16.to_le_bytes());
-    put(76, &1f32.to_le_bytes());
-    for (axis, mm) in spacing_mm.into_iter().enumerate() {
-        put(80 + 4 * axis, &mm.to_le_bytes());
-        put(280 + 20 * axis, &mm.to_le_bytes());
-    }
-    put(108, &352f32.to_le_bytes());
-    put(254, &1i16.to_le_bytes());
-    put(344, b"n+1\0");
-    for index in 0..shape.iter().product() {
-        file.extend(value(index).to_le_bytes());
-    }
-    file
+fn nifti(shape: &[usize], spacing_mm: [f64; 3], value: impl Fn(usize) -> f32) -> Vec<u8> {
+    let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
+    let affine = Affine::from_spacing_mm(spacing_mm);
+    encode(shape, &affine, Values::Float32(&values), "")
 }
 
 const CUBE: [usize; 3] = [EDGE; 3];
@@ -203,7 +186,7 @@ fn every_problem_of_every_file_is_named_at_once() {
     write(
         &folder,
         "imagesTr/case_5_0000.nii",
-        &nifti(&CUBE, [1.0, f32::NAN, 1.0], |i| i as f32),
+        &nifti(&CUBE, [1.0, f64::NAN, 1.0], |i| i as f32),
     );
     write(&folder, "imagesTr/case_5_0001.nii", b"not a scan");
     write(&folder, "imagesTr/case_5_0002.nii", &image(5, 0));

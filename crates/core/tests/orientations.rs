@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dinomed3d_core::preprocess::{Intensity, Preprocessing};
-use dinomed3d_core::volume::{Affine, NiftiImage, Orientation, Volume};
+use dinomed3d_volume::{Affine, NiftiImage, Orientation, Volume};
 
 const RAS: Orientation = Orientation::RAS;
 

@@ -15,9 +15,9 @@ use dinomed3d_core::model::detail::DetailConfig;
 use dinomed3d_core::model::light_decoder::LightDecoderConfig;
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::model::{DinoMed3d, DinoMed3dConfig};
-use dinomed3d_core::volume::{Affine, Volume};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::{NamedTensors, encode, load_into, named_tensors};
+use dinomed3d_volume::{Affine, Volume};
 use sha2::{Digest, Sha256};
 
 const WINDOW: [usize; 3] = [4, 16, 16];

@@ -7,9 +7,10 @@ use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::preprocess::Preprocessing;
 use dinomed3d_core::train::recipe::Architecture;
 use dinomed3d_core::train::{Dataset, Event, Parallelism, Recipe, Start, Trainer};
-use dinomed3d_core::volume::{NiftiImage, gzip};
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::{NamedTensor, NamedTensors, decode, named_tensors};
+use dinomed3d_volume::nifti::{Values, encode};
+use dinomed3d_volume::{Affine, NiftiImage, gzip};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -19,33 +20,17 @@ const EDGE: usize = 16;
 /// each other's, and neither could be repeated.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// A NIfTI-1 header of a cube of int16 voxels, 1 mm, RAS.
-fn header() -> Vec<u8> {
-    let mut header = vec![0u8; 352];
-    header[0..4].copy_from_slice(&348i32.to_le_bytes());
-    let mut put_i16 =
-        |at: usize, value: i16| header[at..at + 2].copy_from_slice(&value.to_le_bytes());
-    put_i16(40, 3);
-    for axis in 0..3 {
-        put_i16(42 + 2 * axis, EDGE as i16);
-    }
-    for axis in 3..7 {
-        put_i16(42 + 2 * axis, 1);
-    }
-    put_i16(70, 4);
-    put_i16(72, 16);
-    put_i16(254, 1);
-    let mut put_f32 =
-        |at: usize, value: f32| header[at..at + 4].copy_from_slice(&value.to_le_bytes());
-    for axis in 0..4 {
-        put_f32(76 + 4 * axis, 1.0);
-    }
-    put_f32(108, 352.0);
-    for row in 0..3 {
-        put_f32(280 + 16 * row + 4 * row, 1.0);
-    }
-    header[344..348].copy_from_slice(b"n+1\0");
-    header
+/// A NIfTI-1 file of cubes of 1 mm voxels, RAS, one for each channel.
+fn cubes(voxels: &[i16]) -> Vec<u8> {
+    let channels = voxels.len() / EDGE.pow(3);
+    let shape = [EDGE, EDGE, EDGE, channels];
+    let shape = if channels == 1 { &shape[..3] } else { &shape };
+    encode(
+        shape,
+        &Affine::from_spacing_mm([1.0; 3]),
+        Values::Int16(voxels),
+        "",
+    )
 }
 
 /// Bright boxes on dark ground; the box is label 1.
@@ -53,7 +38,7 @@ fn write_data(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     let mut cases = Vec::new();
     for case in 0..5usize {
-        let mut image = header();
+        let mut voxels = Vec::new();
         let mut labels = Vec::new();
         for z in 0..EDGE {
             for y in 0..EDGE {
@@ -63,11 +48,12 @@ fn write_data(folder: &Path) {
                         && (3 + case % 2..11).contains(&z);
                     let noise = (x * 7 + y * 13 + z * 5 + case * 3) % 11;
                     let value = if inside { 300 } else { 100 } + noise as i16;
-                    image.extend(value.to_le_bytes());
+                    voxels.push(value);
                     labels.push(u8::from(inside));
                 }
             }
         }
+        let image = cubes(&voxels);
         let label = NiftiImage::parse(&image)
             .unwrap()
             .encode_label_map(&labels, "test")
@@ -510,17 +496,15 @@ fn a_run_of_two_channels_learns() {
         let path = data.join(format!("image_{case}.nii.gz"));
         let image = NiftiImage::parse(&std::fs::read(&path).unwrap()).unwrap();
         let voxels: Vec<i16> = image.values().map(|value| value as i16).collect();
-        let mut file = header();
-        file[40..42].copy_from_slice(&4i16.to_le_bytes());
-        file[48..50].copy_from_slice(&2i16.to_le_bytes());
         let ground = |place: usize| 40 * (place % 5) as i16;
-        for (place, _) in voxels.iter().enumerate() {
-            file.extend(ground(place).to_le_bytes());
-        }
-        for (place, value) in voxels.iter().enumerate() {
-            file.extend((value + ground(place)).to_le_bytes());
-        }
-        std::fs::write(path, gzip(&file)).unwrap();
+        let mut channels: Vec<i16> = (0..voxels.len()).map(ground).collect();
+        channels.extend(
+            voxels
+                .iter()
+                .enumerate()
+                .map(|(place, v)| v + ground(place)),
+        );
+        std::fs::write(path, gzip(&cubes(&channels))).unwrap();
     }
     let index = data.join("dataset.json");
     let json = std::fs::read_to_string(&index).unwrap();

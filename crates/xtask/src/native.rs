@@ -8,7 +8,14 @@ use std::process::Command;
 
 /// The product's native packages. Always all of them: another selection would unify features in another way and compile every
 /// dependency again.
-pub const PACKAGES: [&str; 4] = ["--package", "dinomed3d-core", "--package", "dinomed3d-cli"];
+pub const PACKAGES: [&str; 6] = [
+    "--package",
+    "dinomed3d-volume",
+    "--package",
+    "dinomed3d-core",
+    "--package",
+    "dinomed3d-cli",
+];
 
 /// Cargo in the checkout, into the shared target directory.
 pub fn cargo(places: &Places) -> Command {

@@ -1,7 +1,7 @@
 //! Building the site: the sample, NiiVue, the two wasm programs, their optimisation and compressed copies.
 
 use crate::command::{run, run_quietly, seconds};
-use crate::fingerprint;
+use crate::content;
 use crate::native;
 use crate::places::Places;
 use crate::toolchain::WasmToolchain;
@@ -15,13 +15,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Everything the built site depends on, beside the tools.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     ".cargo/config.toml",
     "Cargo.lock",
     "Cargo.toml",
     "Trunk.toml",
     "crates/cli",
     "crates/core",
+    "crates/volume",
     "crates/web",
     "crates/xtask",
     "index.html",
@@ -95,7 +96,7 @@ struct Stamp {
 
 impl Stamp {
     fn new(places: &Places, toolchain: &WasmToolchain) -> Result<Self> {
-        let content = fingerprint::of_files(
+        let content = content::of_files(
             &places.root,
             &SOURCES,
             &MADE_BY_THE_BUILD,
@@ -182,7 +183,7 @@ fn optimise(places: &Places) -> Result<()> {
         };
         let input = fs::read(&path)?;
         let key = [
-            fingerprint::of_bytes(&input),
+            content::of_bytes(&input),
             lock.clone(),
             level.to_owned(),
             WASM_FEATURES.join(" "),
@@ -218,7 +219,7 @@ fn compress(places: &Places) -> Result<()> {
             continue;
         }
         let input = fs::read(&path)?;
-        let key = fingerprint::of_bytes(&input);
+        let key = content::of_bytes(&input);
         let gzip = derived(places, &key, "gz", |output| {
             let mut encoder = flate2::write::GzEncoder::new(
                 fs::File::create(output)?,
@@ -254,7 +255,7 @@ fn compress(places: &Places) -> Result<()> {
 /// Writes what the service worker keeps: every file that a browser asks for by its own name, and a version for all of them.
 fn list_for_offline_use(places: &Places) -> Result<()> {
     let dist = places.dist();
-    let version = fingerprint::of_files(&dist, &[""], &[], &[])?;
+    let version = content::of_files(&dist, &[""], &[], &[])?;
     let mut files = Vec::new();
     for path in files_below(&dist)? {
         let is_copy = has_extension(&path, &["br", "gz"]) && path.with_extension("").is_file();
@@ -287,7 +288,7 @@ fn derived(
     fs::create_dir_all(&places.derived)?;
     let file = places
         .derived
-        .join(fingerprint::of_bytes(key.as_bytes()))
+        .join(content::of_bytes(key.as_bytes()))
         .with_extension(extension);
     if !file.is_file() {
         let unfinished = file.with_extension(format!("{}.unfinished", std::process::id()));

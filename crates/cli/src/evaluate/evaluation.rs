@@ -2,10 +2,10 @@
 
 use super::convention::Convention;
 use crate::NOTICE;
-use crate::statistics::{RESAMPLES, SEED, Summary};
 use anyhow::ensure;
-use dinomed3d_core::manifest::Label;
-use dinomed3d_core::metrics::LabelScore;
+use dinomed3d_volume::Label;
+use dinomed3d_volume::metrics::LabelScore;
+use dinomed3d_volume::statistics::{RESAMPLES, SEED, Summary, mean};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -262,14 +262,9 @@ fn fold_scores(cases: &[CaseScores]) -> Vec<FoldScore> {
     let score = |(fold, dice): (usize, Vec<f64>)| FoldScore {
         fold,
         cases: dice.len(),
-        mean_dice: mean(dice.into_iter()).unwrap_or(f64::NAN),
+        mean_dice: mean(dice).unwrap_or(f64::NAN),
     };
     folds.into_iter().map(score).collect()
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (count, sum) = values.fold((0usize, 0.0), |(count, sum), v| (count + 1, sum + v));
-    (count > 0).then(|| sum / count as f64)
 }
 
 #[cfg(test)]

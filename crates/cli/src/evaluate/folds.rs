@@ -6,8 +6,8 @@ use crate::predictor::Predictor;
 use crate::recipe_file::read_recipe;
 use crate::validation::score_cases;
 use anyhow::{Context, ensure};
-use dinomed3d_core::manifest::Label;
 use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex};
+use dinomed3d_volume::Label;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

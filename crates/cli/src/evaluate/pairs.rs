@@ -1,7 +1,7 @@
 //! Label maps as files, and which prediction belongs to which reference.
 
 use anyhow::{Context, bail, ensure};
-use dinomed3d_core::volume::{LabelMap, NiftiImage};
+use dinomed3d_volume::{LabelMap, NiftiImage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

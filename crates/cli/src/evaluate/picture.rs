@@ -2,9 +2,9 @@
 
 use super::evaluation::{Evaluation, LabelStatistics};
 use crate::NOTICE;
-use crate::statistics::Summary;
-use dinomed3d_core::manifest::Label;
-use dinomed3d_core::metrics::LabelScore;
+use dinomed3d_volume::Label;
+use dinomed3d_volume::metrics::LabelScore;
+use dinomed3d_volume::statistics::Summary;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};

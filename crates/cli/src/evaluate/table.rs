@@ -2,7 +2,7 @@
 
 use super::evaluation::{EMPTY_MASKS, Evaluation, QUARTILES, interval_words};
 use crate::NOTICE;
-use crate::statistics::Summary;
+use dinomed3d_volume::statistics::Summary;
 
 /// Cases, means and statistics, one line each.
 pub fn table(evaluation: &Evaluation) -> String {

@@ -4,8 +4,8 @@ use crate::NOTICE;
 use crate::evaluate::picture::{
     FONT, GRID, INK, MUTED, WIDTH, axis_number, ink_of, titled, write_text,
 };
-use dinomed3d_core::manifest::Label;
 use dinomed3d_core::train::run_folder::LogRow;
+use dinomed3d_volume::Label;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};

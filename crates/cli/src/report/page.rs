@@ -3,11 +3,11 @@
 use super::slices::{BOTH, PREDICTION, REFERENCE, Slice};
 use crate::NOTICE;
 use crate::evaluate::evaluation::{CaseScores, EMPTY_MASKS, Evaluation, QUARTILES, interval_words};
-use crate::statistics::Summary;
 use crate::validation::held_out;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use dinomed3d_core::train::Recipe;
 use dinomed3d_core::train::run_folder::RunState;
+use dinomed3d_volume::statistics::Summary;
 
 /// A case with its pictures.
 #[derive(Debug)]

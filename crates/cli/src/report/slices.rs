@@ -1,8 +1,9 @@
 //! Slices of a case with the outlines of reference and prediction.
 
 use anyhow::Context;
-use dinomed3d_core::preprocess::{Intensity, ModelGrid, Preprocessing};
-use dinomed3d_core::volume::Volume;
+use dinomed3d_core::preprocess::{Intensity, Preprocessing};
+use dinomed3d_volume::ModelGrid;
+use dinomed3d_volume::Volume;
 
 /// Longest edge of a picture, px.
 const LONGEST_EDGE: f64 = 320.0;
@@ -228,7 +229,7 @@ pub fn encode(pixels: &[u8], [width, height]: [usize; 2]) -> Result<Vec<u8>, png
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dinomed3d_core::volume::Affine;
+    use dinomed3d_volume::Affine;
 
     /// By hand: a square of 4 in a field of 6; its border has 12 pixels, and 16 when two thick.
     #[test]

@@ -18,6 +18,7 @@ pub use windows::Blending;
 use crate::manifest::ManifestError;
 use crate::preprocess::PreprocessError;
 use crate::weights::WeightsError;
+use dinomed3d_volume::GridError;
 
 /// Why a volume could not be segmented.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,12 @@ pub enum InferError {
     /// Reading a result from the device failed.
     #[error("the device did not return a result: {0}")]
     Device(String),
+}
+
+impl From<GridError> for InferError {
+    fn from(error: GridError) -> Self {
+        PreprocessError::from(error).into()
+    }
 }
 
 /// Why a model could not be loaded.

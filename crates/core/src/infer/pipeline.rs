@@ -3,9 +3,10 @@
 use super::InferError;
 use super::postprocess::{Changes, Postprocessing};
 use super::predict::{Windowing, predict};
-use crate::preprocess::{ModelGrid, Preprocessing};
-use crate::volume::{Orientation, Volume};
+use crate::preprocess::Preprocessing;
 use burn::tensor::{Device, Tensor};
+use dinomed3d_volume::ModelGrid;
+use dinomed3d_volume::{Orientation, Volume};
 
 /// How a scan comes to a network and its answer back.
 #[derive(Clone, Debug)]
@@ -139,7 +140,7 @@ impl Scored {
 mod tests {
     use super::super::postprocess::{Correction, PlaneCut};
     use super::*;
-    use crate::volume::Affine;
+    use dinomed3d_volume::Affine;
 
     /// Scores of three voxels along x, of classes of values 0, 4 and 7.
     fn scored(orientation: &str, scores: [[f32; 3]; 3], postprocessing: Vec<Correction>) -> Scored {

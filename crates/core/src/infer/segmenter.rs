@@ -7,10 +7,10 @@ use super::predict::read;
 use super::{InferError, ModelError};
 use crate::manifest::ModelManifest;
 use crate::model::DinoMed3d;
-use crate::preprocess::ModelGrid;
-use crate::volume::Volume;
 use crate::weights::{WeightsError, decode, load_into};
 use burn::tensor::{Device, Tensor};
+use dinomed3d_volume::ModelGrid;
+use dinomed3d_volume::Volume;
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
 

@@ -4,6 +4,7 @@
 //! product per axis, which every backend has and can differentiate.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use dinomed3d_volume::AxisWeights;
 
 /// Trilinear interpolation to `size`, corners not aligned.
 ///
@@ -60,14 +61,11 @@ fn resize(
 /// returns: `[to, from]`
 fn linear_weights(from: usize, to: usize, device: &Device) -> Tensor<2> {
     let mut weights = vec![0.0f32; to * from];
+    let along = AxisWeights::new(from, to);
     for target in 0..to {
-        let source =
-            ((target as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
-        let lower = source.floor() as usize;
-        let upper = (lower + 1).min(from - 1);
-        let fraction = (source - lower as f64) as f32;
-        weights[target * from + lower] += 1.0 - fraction;
-        weights[target * from + upper] += fraction;
+        for (source, share) in along.neighbours(target) {
+            weights[target * from + source] += share;
+        }
     }
     Tensor::from_data(TensorData::new(weights, [to, from]), device)
 }

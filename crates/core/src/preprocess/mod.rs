@@ -4,19 +4,13 @@
 //! normalised, grid resampled to the model's spacing. The way back, [`ModelGrid::scores_to_labels`], interpolates the
 //! network's scores, not labels.
 
-mod grid;
 mod normalize;
-mod resample;
 mod spacing;
 
-pub use grid::ModelGrid;
-#[cfg(feature = "train")]
-pub(crate) use resample::AxisWeights;
 pub use spacing::Spacing;
 
+use dinomed3d_volume::{Affine, GridError, ModelGrid, Orientation, Volume};
 use serde::{Deserialize, Serialize};
-
-use crate::volume::{Affine, Orientation, Volume};
 
 /// How a scan becomes the network's input; part of a model's manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,20 +77,9 @@ pub struct Prepared {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PreprocessError {
-    /// An edge of the volume is 0.
-    #[error("the volume is empty: its shape (z, y, x) is {shape:?}")]
-    Empty {
-        /// `[z, y, x]`.
-        shape: [usize; 3],
-    },
-    /// Shape and number of values disagree.
-    #[error("{got} values for a grid of {expected}")]
-    Count {
-        /// Values that the shape asks for.
-        expected: usize,
-        /// Values given.
-        got: usize,
-    },
+    /// The scan has no model grid, or scores don't fit it.
+    #[error(transparent)]
+    Grid(#[from] GridError),
     /// A scan without channels, or channels of different shapes.
     #[error(
         "the scan's channels have the shapes (z, y, x) {shapes:?}, expected is one shape for all of them"
@@ -112,14 +95,6 @@ pub enum PreprocessError {
         number: usize,
         /// Why.
         source: Box<PreprocessError>,
-    },
-    /// The affine does not say where voxels are.
-    #[error(
-        "the scan's affine is flat or not finite, so its voxels have no place in space: {rows:?}"
-    )]
-    Affine {
-        /// First three rows.
-        rows: [[f64; 4]; 3],
     },
     /// No value is finite.
     #[error("all {voxels} voxels are NaN or infinite: there is nothing to see in this scan")]
@@ -146,34 +121,6 @@ pub enum PreprocessError {
         found: String,
         /// What is expected.
         expected: &'static str,
-    },
-    /// The model grid would be enormous.
-    #[error(
-        "a scan of {shape:?} voxels of {from_mm:?} mm would become {resampled:?} voxels of {to_mm:?} mm; at most {limit} voxels are expected: is the spacing in its header right?"
-    )]
-    TooLarge {
-        /// Voxels of the scan in the model's orientation.
-        shape: [usize; 3],
-        /// Their edges.
-        from_mm: [f64; 3],
-        /// Voxels of the model grid.
-        resampled: [f64; 3],
-        /// Their edges.
-        to_mm: [f64; 3],
-        /// Most voxels of a model grid.
-        limit: usize,
-    },
-    /// The network gave a number that is no number.
-    #[error(
-        "the network's score for class {class} at {voxel:?} (slice, row, column) is {value}, not a finite number"
-    )]
-    Score {
-        /// The class.
-        class: usize,
-        /// Index on the model grid.
-        voxel: [usize; 3],
-        /// The score.
-        value: f32,
     },
 }
 
@@ -220,10 +167,11 @@ impl Preprocessing {
     fn apply_to_one(&self, volume: &Volume, grid: &ModelGrid) -> Result<Vec<f32>, PreprocessError> {
         let expected = volume.shape.iter().product();
         if volume.voxels.len() != expected {
-            return Err(PreprocessError::Count {
+            return Err(GridError::Count {
                 expected,
                 got: volume.voxels.len(),
-            });
+            }
+            .into());
         }
         let mut voxels = grid.orient(&volume.voxels);
         self.intensity.normalize(&mut voxels)?;
@@ -234,11 +182,7 @@ impl Preprocessing {
     ///
     /// # Errors
     /// An empty shape, an unusable affine or spacing, a grid of too many voxels.
-    pub fn grid(
-        &self,
-        shape_zyx: [usize; 3],
-        affine: &Affine,
-    ) -> Result<ModelGrid, PreprocessError> {
+    pub fn grid(&self, shape_zyx: [usize; 3], affine: &Affine) -> Result<ModelGrid, GridError> {
         ModelGrid::new(shape_zyx, affine, self.orientation, self.spacing_mm)
     }
 }

@@ -3,6 +3,7 @@
 use super::{Reference, ReferenceError};
 use crate::weights::import::{Checkpoint, ImportError};
 use crate::weights::{NamedTensor, NamedTensors};
+use dinomed3d_volume::random::SplitMix64;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,13 +16,9 @@ fn values(name: &str, shape: &[usize], salt: u64) -> Vec<f32> {
     }
     hash = hash.wrapping_add(salt);
     let count = shape.iter().product::<usize>();
-    let uniform = (0..count as u64).map(|i| {
-        let mut z = hash.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        (z >> 40) as f64 / f64::from(1 << 24) * 2.0 - 1.0
-    });
+    let mut random = SplitMix64::new(hash);
+    let uniform =
+        (0..count).map(|_| (random.next_u64() >> 40) as f64 / f64::from(1 << 24) * 2.0 - 1.0);
     let last = name.rsplit('.').next().unwrap_or(name);
     let value = |u: f64| match (shape.len(), last) {
         (2.., _) => u * (3.0 / shape[1..].iter().product::<usize>() as f64).sqrt(),

@@ -4,10 +4,10 @@
 //! date: what changed has another name. Entries that nobody used for a month are removed.
 
 use super::dataset::{CaseFiles, DatasetIndex, PreparedCase};
-use crate::atomic_file::write_whole;
 use crate::infer::segmenter::hex;
 use crate::preprocess::{Prepared, Preprocessing};
-use crate::volume::{Affine, LabelMap};
+use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_volume::{Affine, LabelMap};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};
@@ -301,7 +301,7 @@ fn affines_of(bytes: &[u8]) -> Result<[Affine; 2], String> {
 mod tests {
     use super::super::dataset::RawCase;
     use super::*;
-    use crate::volume::Volume;
+    use dinomed3d_volume::Volume;
 
     /// Turned, resampled and of two channels and three classes.
     fn case() -> PreparedCase {

@@ -2,7 +2,7 @@
 
 use super::TrainError;
 use super::dataset::{DatasetIndex, RawCase};
-use crate::metrics::quantile;
+use dinomed3d_volume::statistics::{mean_and_std, quantile};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -147,14 +147,6 @@ impl Intensities {
     pub fn clipped(&self, low: f64, high: f64) -> (f64, f64) {
         mean_and_std(self.values.iter().map(|value| value.clamp(low, high)))
     }
-}
-
-/// Of the population.
-fn mean_and_std(values: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.clone().sum::<f64>() / count;
-    let variance = values.map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-    (mean, variance.sqrt())
 }
 
 impl Spread3 {
@@ -323,7 +315,7 @@ fn sample(count: usize, rng: &mut StdRng) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::volume::{Affine, LabelMap, Volume};
+    use dinomed3d_volume::{Affine, LabelMap, Volume};
 
     fn case(shape_xyz: [usize; 3], spacing_xyz_mm: [f64; 3], labelled: usize) -> RawCase {
         let [x, y, z] = shape_xyz;

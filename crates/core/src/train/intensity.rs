@@ -3,7 +3,8 @@
 //! Only voxels of the scan change: what lies beyond its border stays zero, as in inference.
 
 use super::recipe::{Augmentation, RandomChange};
-use crate::preprocess::AxisWeights;
+use dinomed3d_volume::AxisWeights;
+use dinomed3d_volume::statistics::mean_and_std;
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -95,12 +96,10 @@ impl Moments {
                 .zip(inside)
                 .filter_map(|(v, i)| i.then_some(*v))
         };
-        let count = values().count().max(1) as f64;
-        let mean = values().map(f64::from).sum::<f64>() / count;
-        let variance = values().map(|v| (f64::from(v) - mean).powi(2)).sum::<f64>() / count;
+        let (mean, deviation) = mean_and_std(values().map(f64::from));
         Self {
             mean: mean as f32,
-            deviation: variance.sqrt() as f32,
+            deviation: deviation as f32,
             low: values().fold(f32::INFINITY, f32::min),
             high: values().fold(f32::NEG_INFINITY, f32::max),
         }

@@ -9,7 +9,7 @@ use crate::model::adaptation::Adaptation;
 use crate::model::decoder::DecoderConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Preprocessing, Spacing};
-use crate::volume::Orientation;
+use dinomed3d_volume::Orientation;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

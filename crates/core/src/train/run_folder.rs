@@ -1,7 +1,7 @@
 //! The folder of a run and its log, each file whole or not there.
 
 use super::TrainError;
-use crate::atomic_file::write_whole;
+use dinomed3d_volume::atomic_file::write_whole;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

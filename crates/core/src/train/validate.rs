@@ -5,8 +5,8 @@ use super::dataset::ValidationCase;
 use super::network::Network;
 use crate::infer::predict::read;
 use crate::infer::{Windowing, predict};
-use crate::metrics::dice;
 use burn::tensor::Device;
+use dinomed3d_volume::metrics::dice;
 
 /// Dice of each foreground class of a case.
 ///

@@ -4,7 +4,7 @@
 
 use super::quantization::{BLOCK, dequantize, quantize};
 use super::{NamedTensor, NamedTensors, WeightsError};
-use crate::atomic_file::write_whole_by;
+use dinomed3d_volume::atomic_file::write_whole_by;
 use safetensors::tensor::{Dtype, SafeTensors, View, serialize, serialize_to_file};
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! Surface distances and Dice against medpy's numbers.
 
 use super::folder::reference;
-use dinomed3d_core::metrics::{SurfaceDistances, dice, evaluate_case};
-use dinomed3d_core::volume::{Affine, LabelMap};
+use dinomed3d_volume::metrics::{SurfaceDistances, dice, evaluate_case};
+use dinomed3d_volume::{Affine, LabelMap};
 use safetensors::SafeTensors;
 
 #[test]

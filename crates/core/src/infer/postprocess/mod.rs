@@ -1,13 +1,11 @@
 //! What is done to a label map after the network.
 
-mod component;
 mod plane_cut;
-pub mod sides;
 
 pub use plane_cut::PlaneCut;
 
-use crate::volume::Orientation;
-use component::keep_largest_component;
+use dinomed3d_volume::Orientation;
+use dinomed3d_volume::component::keep_largest_component;
 use serde::{Deserialize, Serialize};
 
 /// Corrections of label maps, made in this order; decided when a model is exported by what they do to the validation

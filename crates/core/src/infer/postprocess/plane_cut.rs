@@ -1,6 +1,6 @@
 //! A plane between two labels.
 
-use crate::volume::{Orientation, Side};
+use dinomed3d_volume::{Orientation, Side};
 use serde::{Deserialize, Serialize};
 
 /// Two labels that a protocol cuts from each other by a plane of the scan's grid, as it does the anterior from the

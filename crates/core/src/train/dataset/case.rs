@@ -4,7 +4,7 @@ use super::check;
 use super::index::{CaseFiles, DatasetIndex};
 use super::{TrainingCase, ValidationCase};
 use crate::preprocess::{Prepared, PreprocessError, Preprocessing};
-use crate::volume::{
+use dinomed3d_volume::{
     Affine, LabelMap, NamedImage, NiftiImage, Volume, grid_problem, read_channels,
 };
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use super::case::{RawCase, read};
 use super::index::{CaseFiles, DatasetIndex};
-use crate::volume::{LabelMap, Volume};
+use dinomed3d_volume::{LabelMap, Volume};
 use std::path::Path;
 
 /// Problems of a case that was read: voxels that are not finite, images that are constant, labels that the data set

@@ -17,7 +17,7 @@ use super::cache::Cache;
 use super::recipe::{Recipe, Split};
 use super::synthesis::{self, LabelTable, SourceMap, Synthesis};
 use crate::preprocess::{Prepared, Preprocessing};
-use crate::volume::LabelMap;
+use dinomed3d_volume::LabelMap;
 use std::path::Path;
 
 /// A case on the model grid, ready to draw windows from.

@@ -1,6 +1,5 @@
 //! A recipe that leaves things open, and how they are settled: by what the data set is like, or as is usual.
 
-mod palette;
 mod rules;
 
 use super::TrainError;
@@ -13,12 +12,10 @@ use super::recipe::{
 use super::synthesis::Synthesis;
 use crate::infer::{Blending, PlaneCut};
 use crate::preprocess::{Intensity, PreprocessError, Preprocessing, Spacing};
-use crate::volume::Orientation;
+use dinomed3d_volume::{Orientation, palette};
 use rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-pub use palette::palette;
 
 /// A recipe as people write it; what is not there is settled by [`RecipeDraft::resolve`]. See [`Recipe`] for the fields.
 #[derive(Clone, Debug, Deserialize)]
@@ -478,7 +475,7 @@ mod tests {
     use super::*;
     use crate::train::dataset::RawCase;
     use crate::train::fingerprint::{Intensities, Survey};
-    use crate::volume::{Affine, LabelMap, Volume};
+    use dinomed3d_volume::{Affine, LabelMap, Volume};
 
     /// A recipe that says only what nobody else can.
     fn tiny(modality: &str) -> serde_json::Value {

@@ -1,7 +1,6 @@
 //! How each open setting of a recipe is settled. Every answer comes with its reason.
 
 use crate::infer::Blending;
-use crate::metrics::quantile;
 use crate::model::DinoMed3dConfig;
 use crate::model::decoder::DecoderConfig;
 use crate::model::presets::Preset;
@@ -9,7 +8,8 @@ use crate::preprocess::{Intensity, Spacing};
 use crate::train::TrainError;
 use crate::train::fingerprint::{ChannelFacts, Fingerprint, Intensities};
 use crate::train::recipe::Architecture;
-use crate::volume::Orientation;
+use dinomed3d_volume::Orientation;
+use dinomed3d_volume::statistics::quantile;
 
 /// The body's axes, in the order of a fingerprint.
 const AXES: [&str; 3] = ["right–left", "posterior–anterior", "inferior–superior"];

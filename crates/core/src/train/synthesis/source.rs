@@ -7,7 +7,7 @@ use crate::preprocess::Preprocessing;
 use crate::train::TrainError;
 use crate::train::dataset::ValidationCase;
 use crate::train::seed::rng_of;
-use crate::volume::{LabelMap, NiftiImage, Volume};
+use dinomed3d_volume::{LabelMap, NiftiImage, Volume};
 use std::path::{Path, PathBuf};
 
 /// Deviation of the noise in images that are drawn for validation; black is 0, white 1.

@@ -1,9 +1,13 @@
 //! The largest connected part of a label map.
 
 /// Takes all labels away but those of the largest connected part, the first of equals; returns the number of voxels taken.
+/// Voxels are connected by a face, an edge or a corner.
 ///
 /// Takes one byte per voxel beside `labels`.
-pub(super) fn keep_largest_component(labels: &mut [u8], shape: [usize; 3]) -> usize {
+///
+/// # Shapes
+/// `labels` is of `shape`, row-major.
+pub fn keep_largest_component(labels: &mut [u8], shape: [usize; 3]) -> usize {
     let mut is_visited = vec![false; labels.len()];
     let mut sizes_and_starts = Vec::new();
     for start in 0..labels.len() {

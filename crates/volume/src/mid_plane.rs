@@ -3,7 +3,7 @@
 //! The plane is the one in which the label map is most like its own mirror image. It is found in the world, in
 //! millimetres, so that neither the order of axes nor obliquity nor spacing matters, and a mirrored scan has mirrored sides.
 
-use crate::volume::{Affine, LabelMap};
+use crate::{Affine, LabelMap};
 
 /// Voxels that the first search looks at, and the last.
 const FEW: usize = 3_000;

@@ -7,21 +7,21 @@ use flate2::bufread::GzDecoder;
 use flate2::write::GzEncoder;
 
 /// Deflate can't do better than 258 bytes in two bits.
-pub(super) const MAX_RATIO: u64 = 1032;
+pub(crate) const MAX_RATIO: u64 = 1032;
 
 /// The bytes of a gzip file of one or several members; what follows the last one is passed over, as gzip itself does.
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     decoder: GzDecoder<&'a [u8]>,
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self {
             decoder: GzDecoder::new(bytes),
         }
     }
 
-    pub(super) fn is_gzip(bytes: &[u8]) -> bool {
+    pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
         bytes.starts_with(&[0x1f, 0x8b])
     }
 }

@@ -7,14 +7,15 @@
 /// The outer edges of both coincide, so point `i` of `to` lies at `(i + 0.5) * from / to - 0.5`; what falls outside the
 /// first and last centre takes their value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct AxisWeights {
+pub struct AxisWeights {
     from: usize,
     /// Lower neighbour and the share of the one after it.
     points: Vec<(usize, f32)>,
 }
 
 impl AxisWeights {
-    pub(crate) fn new(from: usize, to: usize) -> Self {
+    /// Of `to` points from `from`, at least one.
+    pub fn new(from: usize, to: usize) -> Self {
         let scale = from as f64 / to as f64;
         let last = from - 1;
         let points = (0..to)
@@ -27,19 +28,20 @@ impl AxisWeights {
         Self { from, points }
     }
 
-    pub(crate) fn is_identity(&self) -> bool {
+    /// Whether nothing changes.
+    pub fn is_identity(&self) -> bool {
         self.from == self.points.len()
     }
 
     /// The two neighbours of point `i` and their shares.
-    pub(crate) fn neighbours(&self, i: usize) -> [(usize, f32); 2] {
+    pub fn neighbours(&self, i: usize) -> [(usize, f32); 2] {
         let (lower, share) = self.points[i];
         let upper = if share > 0.0 { lower + 1 } else { lower };
         [(lower, 1.0 - share), (upper, share)]
     }
 
     /// Interpolates along the middle axis of `[outer, from, inner]`, giving `[outer, to, inner]` in `result`.
-    pub(crate) fn apply(&self, values: &[f32], inner: usize, result: &mut Vec<f32>) {
+    pub fn apply(&self, values: &[f32], inner: usize, result: &mut Vec<f32>) {
         result.clear();
         result.reserve(values.len() / self.from * self.points.len());
         for block in values.chunks_exact(self.from * inner) {

@@ -1,4 +1,17 @@
-//! Colours of labels that stay apart for every kind of colour vision.
+//! A label: its value in label maps, its name and its colour.
+
+use serde::{Deserialize, Serialize};
+
+/// One label of a label map.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// Value in the label map; background is 0.
+    pub value: u8,
+    /// Name for people.
+    pub name: String,
+    /// Red, green, blue.
+    pub color: [u8; 3],
+}
 
 /// Without black, and from the most to the least telling on a grey scan.
 ///
@@ -13,7 +26,7 @@ const OKABE_ITO: [[u8; 3]; 7] = [
     [0, 114, 178],
 ];
 
-/// As many colours: seven that stay apart, then the same darker, lighter and darkest, then from the beginning.
+/// As many colours, which stay apart for every kind of colour vision: seven that stay apart, then the same darker, lighter and darkest, then from the beginning.
 pub fn palette(count: usize) -> Vec<[u8; 3]> {
     let shade = |color: [u8; 3], towards: f32, by: f32| {
         color.map(|part| (f32::from(part) * (1.0 - by) + towards * by) as u8)

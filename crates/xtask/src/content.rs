@@ -67,8 +67,7 @@ mod tests {
 
     #[test]
     fn a_hash_follows_contents_names_and_words_and_ignores_what_is_left_out() {
-        let root =
-            std::env::temp_dir().join(format!("dinomed3d-fingerprint-{}", std::process::id()));
+        let root = std::env::temp_dir().join(format!("dinomed3d-content-{}", std::process::id()));
         fs::create_dir_all(root.join("a/out")).unwrap();
         let hash = |words: &[&str]| of_files(&root, &["a"], &["a/out"], words).unwrap();
         fs::write(root.join("a/x"), "1").unwrap();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use dinomed3d_core::volume::{NiftiError, NiftiImage};
+use dinomed3d_volume::{NiftiError, NiftiImage};
 
 /// Files beside the repository; without them these tests have nothing to read.
 fn folder(name: &str) -> Option<PathBuf> {

@@ -105,7 +105,7 @@ impl Orientation {
     }
 
     /// The axis order nearest to a matrix whose columns are the axes' directions in the world.
-    pub(super) fn nearest(columns: &[[f64; 3]; 3]) -> Self {
+    pub(crate) fn nearest(columns: &[[f64; 3]; 3]) -> Self {
         let mut axes = [None; 3];
         let mut positive = [true; 3];
         let mut free = [true; 3];

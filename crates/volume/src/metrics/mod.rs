@@ -1,16 +1,14 @@
 //! How well a label map agrees with its reference: overlap, surface distances in mm, volumes in mL.
 
 mod dice;
-mod quantile;
 mod surface;
 
 pub use dice::dice;
-pub use quantile::quantile;
 pub use surface::SurfaceDistances;
 
 use serde::Serialize;
 
-use crate::volume::{Affine, LabelMap};
+use crate::{Affine, LabelMap};
 
 /// Agreement of one label in one case.
 #[derive(Debug, Clone, PartialEq, Serialize)]

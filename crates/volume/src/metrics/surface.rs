@@ -6,6 +6,8 @@
 //!
 //! Source of the distance transform: Felzenszwalb and Huttenlocher 2012, "Distance Transforms of Sampled Functions".
 
+use crate::statistics::quantile;
+
 /// Distances between the surfaces of two masks, both ways.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SurfaceDistances {
@@ -55,10 +57,7 @@ impl SurfaceDistances {
     pub fn hd95(&self) -> f64 {
         let mut all: Vec<f64> = self.both().collect();
         all.sort_unstable_by(f64::total_cmp);
-        let position = 0.95 * (all.len() - 1) as f64;
-        let rank = position.floor() as usize;
-        let next = all[(rank + 1).min(all.len() - 1)];
-        all[rank] + (next - all[rank]) * (position - rank as f64)
+        quantile(&all, 0.95)
     }
 
     /// Average distance from the prediction's surface to the reference's, mm.

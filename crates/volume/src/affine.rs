@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Orientation;
+use crate::Orientation;
 
 /// From voxel index `(x, y, z)` to world millimetres, axes towards right, anterior and superior (RAS+).
 ///

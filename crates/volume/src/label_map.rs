@@ -1,6 +1,6 @@
 //! Label maps: one small integer per voxel.
 
-use super::Affine;
+use crate::Affine;
 
 /// One integer per voxel, 0 for background, with its place in space.
 ///

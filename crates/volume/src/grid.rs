@@ -1,11 +1,79 @@
 //! The model grid of one scan: permuted, turned, resampled, and the way back.
 
-use super::PreprocessError;
-use super::resample::AxisWeights;
-use crate::volume::{Affine, Orientation};
+use crate::{Affine, AxisWeights, Orientation};
 
 /// Most voxels of a model grid (1 GiB of f32).
 const MAX_VOXELS: usize = 1 << 28;
+
+/// Why a scan has no model grid, or scores can't be brought back from it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GridError {
+    /// An edge of the volume is 0.
+    #[error("the volume is empty: its shape (z, y, x) is {shape:?}")]
+    Empty {
+        /// `[z, y, x]`.
+        shape: [usize; 3],
+    },
+    /// Shape and number of values disagree.
+    #[error("{got} values for a grid of {expected}")]
+    Count {
+        /// Values that the shape asks for.
+        expected: usize,
+        /// Values given.
+        got: usize,
+    },
+    /// The affine does not say where voxels are.
+    #[error(
+        "the scan's affine is flat or not finite, so its voxels have no place in space: {rows:?}"
+    )]
+    Affine {
+        /// First three rows.
+        rows: [[f64; 4]; 3],
+    },
+    /// The model's spacing can't be.
+    #[error(
+        "the model's preprocessing is wrong: spacingMm is {found:?}, expected is three finite numbers above 0"
+    )]
+    Spacing {
+        /// What was found.
+        found: [f64; 3],
+    },
+    /// The model grid would be enormous.
+    #[error(
+        "a scan of {shape:?} voxels of {from_mm:?} mm would become {resampled:?} voxels of {to_mm:?} mm; at most {limit} voxels are expected: is the spacing in its header right?"
+    )]
+    TooLarge {
+        /// Voxels of the scan in the model's orientation.
+        shape: [usize; 3],
+        /// Their edges.
+        from_mm: [f64; 3],
+        /// Voxels of the model grid.
+        resampled: [f64; 3],
+        /// Their edges.
+        to_mm: [f64; 3],
+        /// Most voxels of a model grid.
+        limit: usize,
+    },
+    /// No class, or more than a label map can hold.
+    #[error("scores of {found} classes, expected are 1 to 256")]
+    Classes {
+        /// Classes given.
+        found: usize,
+    },
+    /// The network gave a number that is no number.
+    #[error(
+        "the network's score for class {class} at {voxel:?} (slice, row, column) is {value}, not a finite number"
+    )]
+    Score {
+        /// The class.
+        class: usize,
+        /// Index on the model grid.
+        voxel: [usize; 3],
+        /// The score.
+        value: f32,
+    },
+}
 
 /// Where the voxels of the network's input lie in a scan, and the way back.
 ///
@@ -24,18 +92,23 @@ pub struct ModelGrid {
 }
 
 impl ModelGrid {
-    pub(super) fn new(
+    /// The grid of a scan of this shape and affine, its axes running as `orientation` says, its voxels of about
+    /// `target_mm`; none keeps the scan's own.
+    ///
+    /// # Errors
+    /// An empty shape, an unusable affine or spacing, a grid of too many voxels.
+    pub fn new(
         shape_zyx: [usize; 3],
         affine: &Affine,
         orientation: Orientation,
         target_mm: Option<[f64; 3]>,
-    ) -> Result<Self, PreprocessError> {
+    ) -> Result<Self, GridError> {
         if shape_zyx.contains(&0) {
-            return Err(PreprocessError::Empty { shape: shape_zyx });
+            return Err(GridError::Empty { shape: shape_zyx });
         }
         if !affine.is_invertible() {
             let [x, y, z, _] = affine.0;
-            return Err(PreprocessError::Affine { rows: [x, y, z] });
+            return Err(GridError::Affine { rows: [x, y, z] });
         }
         let [z, y, x] = shape_zyx;
         let (edges, memory_steps) = ([x, y, z], [1, x, x * y]);
@@ -118,23 +191,19 @@ impl ModelGrid {
     /// `scores` is `[class, slice, row, column]` on the model grid, the result `[z, y, x]` on the file grid.
     ///
     /// # Errors
-    /// [`PreprocessError::Score`] if a score is NaN or infinite, [`PreprocessError::Count`] for another number of
-    /// scores, [`PreprocessError::Setting`] for no class or more than 256.
+    /// [`GridError::Score`] if a score is NaN or infinite, [`GridError::Count`] for another number of
+    /// scores, [`GridError::Classes`] for no class or more than 256.
     pub fn scores_to_labels(
         &self,
         scores: &[f32],
         num_classes: usize,
-    ) -> Result<Vec<u8>, PreprocessError> {
+    ) -> Result<Vec<u8>, GridError> {
         if !(1..=256).contains(&num_classes) {
-            return Err(PreprocessError::Setting {
-                setting: "number of classes",
-                found: num_classes.to_string(),
-                expected: "1 to 256",
-            });
+            return Err(GridError::Classes { found: num_classes });
         }
         let class_voxels: usize = self.shape.iter().product();
         if scores.len() != class_voxels * num_classes {
-            return Err(PreprocessError::Count {
+            return Err(GridError::Count {
                 expected: class_voxels * num_classes,
                 got: scores.len(),
             });
@@ -142,7 +211,7 @@ impl ModelGrid {
         if let Some(at) = scores.iter().position(|score| !score.is_finite()) {
             let (class, index) = (at / class_voxels, at % class_voxels);
             let [_, rows, columns] = self.shape;
-            return Err(PreprocessError::Score {
+            return Err(GridError::Score {
                 class,
                 voxel: [
                     index / (rows * columns),
@@ -202,7 +271,7 @@ impl ModelGrid {
     }
 
     /// Values of the file grid in the model's axis order.
-    pub(super) fn orient(&self, values: &[f32]) -> Vec<f32> {
+    pub fn orient(&self, values: &[f32]) -> Vec<f32> {
         let [slices, rows, columns] = self.oriented;
         let mut result = Vec::with_capacity(values.len());
         for slice in 0..slices {
@@ -217,7 +286,7 @@ impl ModelGrid {
     }
 
     /// Values in the model's axis order on the model grid, trilinear.
-    pub(super) fn resample(&self, values: Vec<f32>) -> Vec<f32> {
+    pub fn resample(&self, values: Vec<f32>) -> Vec<f32> {
         let mut values = values;
         let mut result = Vec::new();
         // From the last axis to the first, so that what lies inside the current axis is already resampled.
@@ -248,13 +317,9 @@ fn resampled(
     shape: [usize; 3],
     from_mm: [f64; 3],
     to_mm: [f64; 3],
-) -> Result<([usize; 3], [f64; 3]), PreprocessError> {
+) -> Result<([usize; 3], [f64; 3]), GridError> {
     if to_mm.iter().any(|&edge| !edge.is_finite() || edge <= 0.0) {
-        return Err(PreprocessError::Setting {
-            setting: "spacingMm",
-            found: format!("{to_mm:?}"),
-            expected: "three finite numbers above 0",
-        });
+        return Err(GridError::Spacing { found: to_mm });
     }
     let edges: [f64; 3] = std::array::from_fn(|axis| {
         (shape[axis] as f64 * from_mm[axis] / to_mm[axis])
@@ -264,7 +329,7 @@ fn resampled(
     let num_voxels = edges.iter().product::<f64>();
     // A product that overflows, or is no number, is too large as well.
     if num_voxels.is_nan() || num_voxels > MAX_VOXELS as f64 {
-        return Err(PreprocessError::TooLarge {
+        return Err(GridError::TooLarge {
             shape,
             from_mm,
             resampled: edges,
@@ -313,20 +378,20 @@ mod tests {
         let affine = Affine::from_spacing_mm([1000.0; 3]);
         let result = ModelGrid::new([300; 3], &affine, Orientation::RAS, Some([0.5; 3]));
         assert!(
-            matches!(result, Err(PreprocessError::TooLarge { .. })),
+            matches!(result, Err(GridError::TooLarge { .. })),
             "{result:?}"
         );
         let result = ModelGrid::new([300; 3], &affine, Orientation::RAS, Some([0.0, 1.0, 1.0]));
         assert!(
-            matches!(result, Err(PreprocessError::Setting { .. })),
+            matches!(result, Err(GridError::Spacing { .. })),
             "{result:?}"
         );
         let result = ModelGrid::new([3, 0, 3], &affine, Orientation::RAS, None);
-        assert_eq!(result, Err(PreprocessError::Empty { shape: [3, 0, 3] }));
+        assert_eq!(result, Err(GridError::Empty { shape: [3, 0, 3] }));
         let flat = Affine::from_spacing_mm([1.0, 0.0, 1.0]);
         let result = ModelGrid::new([3; 3], &flat, Orientation::RAS, None);
         assert!(
-            matches!(result, Err(PreprocessError::Affine { .. })),
+            matches!(result, Err(GridError::Affine { .. })),
             "{result:?}"
         );
     }
@@ -347,12 +412,12 @@ mod tests {
         scores[24 + 6 + 2 + 1] = f32::NAN;
         let error = model.scores_to_labels(&scores, 2).unwrap_err();
         assert!(
-            matches!(error, PreprocessError::Score { class: 1, voxel: [1, 1, 1], value } if value.is_nan()),
+            matches!(error, GridError::Score { class: 1, voxel: [1, 1, 1], value } if value.is_nan()),
             "{error}"
         );
         assert!(matches!(
             model.scores_to_labels(&scores[1..], 2),
-            Err(PreprocessError::Count {
+            Err(GridError::Count {
                 expected: 48,
                 got: 47
             })

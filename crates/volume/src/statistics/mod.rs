@@ -1,6 +1,11 @@
-//! Statistics of one quantity over cases.
+//! Statistics of lists of numbers, and of one quantity over cases.
 
-use dinomed3d_core::metrics::quantile;
+mod moments;
+mod quantile;
+
+pub use moments::{mean, mean_and_std};
+pub use quantile::{quantile, quantile_of_unsorted};
+
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -61,7 +66,7 @@ impl Spread {
     fn of_sorted(values: &[f64]) -> Option<Self> {
         let (minimum, maximum) = (*values.first()?, *values.last()?);
         Some(Self {
-            mean: mean(values),
+            mean: mean(values.iter().copied())?,
             interval: bootstrap(values),
             median: quantile(values, 0.5),
             lower_quartile: quantile(values, 0.25),
@@ -70,10 +75,6 @@ impl Spread {
             maximum,
         })
     }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// 95 % interval of the mean: the 2.5th and 97.5th percentile of the means of [`RESAMPLES`] draws with replacement.

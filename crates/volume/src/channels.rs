@@ -1,6 +1,6 @@
 //! The channels of one scan, such as the sequences of one MR examination: a file for each, or one file of four dimensions.
 
-use super::{Affine, NiftiImage, Volume};
+use crate::{Affine, NiftiImage, Volume};
 
 /// An image with the name that an error should give it.
 #[derive(Debug)]

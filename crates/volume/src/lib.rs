@@ -1,0 +1,32 @@
+//! What needs no network: volumes and label maps in space, their files, tables of labels, metrics and statistics.
+//!
+//! Arrays are `[z, y, x]`; only [`nifti`] knows that a file says x, y, z.
+
+mod affine;
+pub mod atomic_file;
+mod channels;
+pub mod component;
+mod grid;
+mod gzip;
+mod label;
+mod label_map;
+pub mod metrics;
+mod mid_plane;
+pub mod nifti;
+mod orientation;
+pub mod random;
+mod resample;
+pub mod statistics;
+mod volume;
+
+pub use affine::Affine;
+pub use channels::{NamedImage, grid_problem, read_channels};
+pub use grid::{GridError, ModelGrid};
+pub use gzip::gzip;
+pub use label::{Label, palette};
+pub use label_map::LabelMap;
+pub use mid_plane::MidPlane;
+pub use nifti::{NiftiError, NiftiImage};
+pub use orientation::{Orientation, OrientationError, Side, SideError};
+pub use resample::AxisWeights;
+pub use volume::Volume;

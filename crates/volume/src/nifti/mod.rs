@@ -1,0 +1,15 @@
+//! NIfTI-1 files: single files of both byte orders read, label maps written with the source's header.
+
+mod datatype;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod header;
+mod image;
+mod place;
+mod read;
+mod write;
+
+pub use error::NiftiError;
+pub use image::NiftiImage;
+pub use write::{Values, encode};
