@@ -28,6 +28,13 @@ const KINDS: &[Kind] = &[
         present: || vec![Device::libtorch()],
         is_shared: true,
     },
+    // LibTorch counts its cards itself: none where there is no driver, or where it was made without CUDA.
+    #[cfg(feature = "libtorch")]
+    Kind {
+        name: "libtorch-cuda",
+        present: || Device::enumerate(burn::tensor::DeviceType::LibTorch).to_vec(),
+        is_shared: false,
+    },
     #[cfg(feature = "cuda")]
     Kind {
         name: "cuda",

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 mod bench;
+mod check;
 mod compare;
 mod convert;
 mod converted;
@@ -63,6 +64,8 @@ enum Command {
     Export(export::Args),
     /// Write a made-up scan with its reference, to try the program with.
     Sample(sample::Args),
+    /// Say whether a device computes what it should: models' known answers, reference numbers.
+    Check(check::Args),
     /// Measure how long a model takes for a scan.
     Bench(bench::Args),
 }
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(args),
         Command::Export(args) => export::run(args),
         Command::Sample(args) => sample::run(args),
+        Command::Check(args) => check::run(args),
         Command::Bench(args) => bench::run(args),
     };
     match result {

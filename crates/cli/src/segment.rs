@@ -39,16 +39,24 @@ pub fn read_manifest(folder: &Path) -> anyhow::Result<ModelManifest> {
     ModelManifest::from_json(&json).with_context(|| format!("in {}", path.display()))
 }
 
-/// Loads a model folder onto a device and checks the device with it.
+/// Loads a model folder onto a device.
 ///
 /// # Errors
-/// A manifest or weights that cannot be used, or a device that computes wrongly.
-pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
+/// A manifest or weights that cannot be used, or a device that is not there.
+pub fn load_unchecked(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
     let manifest = read_manifest(folder)?;
     let path = folder.join(&manifest.weights.file);
     let weights = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    let segmenter = Segmenter::load(manifest, &weights, &device(device_name)?)
-        .with_context(|| format!("in {}", folder.display()))?;
+    Segmenter::load(manifest, &weights, &device(device_name)?)
+        .with_context(|| format!("in {}", folder.display()))
+}
+
+/// Loads a model folder onto a device and checks the device with it.
+///
+/// # Errors
+/// Those of [`load_unchecked`], or a device that computes wrongly.
+pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
+    let segmenter = load_unchecked(folder, device_name)?;
     let errors = pollster::block_on(segmenter.self_check())?;
     anyhow::ensure!(
         errors.are_tolerable(),

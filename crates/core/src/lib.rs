@@ -8,6 +8,8 @@ pub mod infer;
 pub mod manifest;
 pub mod model;
 pub mod preprocess;
+#[cfg(feature = "import")]
+pub mod reference;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod weights;

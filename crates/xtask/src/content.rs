@@ -10,6 +10,18 @@ pub fn of_bytes(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
+/// The SHA-256 of a file's content, in hexadecimal.
+///
+/// # Errors
+/// When it can't be read.
+pub fn of_file(path: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    fs::File::open(path)
+        .and_then(|mut file| std::io::copy(&mut file, &mut hash))
+        .with_context(|| format!("reading {}", path.display()))?;
+    Ok(format!("{:x}", hash.finalize()))
+}
+
 /// The SHA-256 over names and contents of all files at and below some paths of `root`, except below `left_out`, and over some
 /// words beside them. A path that does not exist counts as such.
 ///

@@ -3,6 +3,8 @@
 
 mod bench;
 mod browser;
+mod bundle;
+mod cards;
 mod command;
 mod content;
 mod debian;
@@ -14,6 +16,7 @@ mod steps;
 mod toolchain;
 mod tools;
 mod vendor;
+mod wheels;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -63,6 +66,8 @@ enum Task {
     },
     /// Measures how long one case takes, natively and in the browser.
     Bench,
+    /// Makes one archive that trains and segments on a Linux machine with nothing but a graphics card's driver.
+    Bundle(bundle::Args),
     /// Makes the README's picture from the page as it is.
     Picture,
 }
@@ -90,7 +95,7 @@ fn run(task: Task) -> Result<ExitCode> {
             if features.is_empty() {
                 site::build(&places)?;
             } else {
-                let program = native::build_for_devices(&places, &features)?;
+                let program = cards::build(&places, &features)?;
                 println!("the trainer is {}", program.display());
             }
         }
@@ -104,6 +109,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Test { list: true, .. } => steps::list(),
         Task::Test { steps, .. } => return steps::run(&places, &steps),
+        Task::Bundle(args) => bundle::make(&places, &args)?,
         Task::Bench => bench::run_all(&places)?,
         Task::Picture => {
             site::build(&places)?;

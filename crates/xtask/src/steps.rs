@@ -1,6 +1,8 @@
 //! The checks: what `cargo xtask test` runs, in this order, here and in CI.
 
 use crate::browser;
+use crate::bundle;
+use crate::cards;
 use crate::command::{program, run as run_command, seconds};
 use crate::native;
 use crate::places::Places;
@@ -26,7 +28,7 @@ struct Step {
     run: fn(&Places) -> Result<()>,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "fmt",
         about: "every Rust file is formatted",
@@ -40,7 +42,7 @@ const STEPS: [Step; 11] = [
     Step {
         name: "cards",
         about: "the types of the native program for CUDA and Vulkan are right",
-        run: native::check_for_cards,
+        run: cards::check,
     },
     Step {
         name: "test",
@@ -76,6 +78,11 @@ const STEPS: [Step; 11] = [
         name: "cli",
         about: "the native program, called as a person does",
         run: test_command_line,
+    },
+    Step {
+        name: "bundle",
+        about: "what is brought to a graphics card unpacks and runs, with the program for the processor",
+        run: bundle::test,
     },
     Step {
         name: "browser",
@@ -252,7 +259,7 @@ fn test_browser(places: &Places) -> Result<()> {
 }
 
 /// Node's test runner over a directory's tests, one file after the other: they measure time and share two cores.
-fn node_tests(places: &Places, directory: &str) -> Result<Command> {
+pub fn node_tests(places: &Places, directory: &str) -> Result<Command> {
     let tests = test_files(&places.root.join(directory))?;
     tools::npm_packages(places)?;
     let mut node = program("node", &places.root);

@@ -3,10 +3,7 @@
 //! `DINOMED3D_REFERENCE` names a folder of them, laid out as its `README.md` says; without it
 //! they are looked for beside the repository, and the tests skip, saying so, where there are none.
 
-mod backbone;
-mod fill;
 mod folder;
-mod import;
 mod loss;
 mod metrics;
-mod stages;
+mod networks;

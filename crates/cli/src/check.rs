@@ -1,0 +1,97 @@
+//! `dinomed3d check`: whether a device computes what it should.
+
+use crate::device::device;
+use crate::model_folder::MANIFEST_FILE;
+use crate::segment::load_unchecked;
+use anyhow::{Context, ensure};
+use dinomed3d_core::infer::check::TOLERANCE;
+use dinomed3d_core::reference::{Comparison, Reference, compare_all};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// cpu, or what else the program was built with: vulkan, cuda, libtorch-cuda.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Folder of model folders; each has to give its known answer [default: public/models, unless there is --reference].
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// Folder of reference numbers; each of its networks has to give those of PyTorch.
+    #[arg(long, value_name = "DIR")]
+    reference: Option<PathBuf>,
+}
+
+/// Compares and prints a table (CSV): device, what was compared, relative error, what is allowed.
+///
+/// # Errors
+/// A device that is not there or computes wrongly; a model or reference numbers that can't be read.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let mut table = csv::Writer::from_writer(std::io::stdout());
+    table.write_record(["device", "check", "error", "allowed"])?;
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    let mut write = |comparisons: Vec<Comparison>| -> anyhow::Result<()> {
+        for comparison in comparisons {
+            checked += 1;
+            table.write_record([
+                &args.device,
+                &comparison.name,
+                &format!("{:.2e}", comparison.error),
+                &format!("{:.0e}", comparison.tolerance),
+            ])?;
+            if !comparison.is_tolerable() {
+                wrong.push(comparison.name);
+            }
+        }
+        // What is known so far stays known if the device stops the program.
+        Ok(table.flush()?)
+    };
+    let usual = || args.reference.is_none().then(|| "public/models".into());
+    if let Some(models) = args.models.clone().or_else(usual) {
+        for folder in model_folders(&models)? {
+            write(known_answer(&folder, &args.device)?)?;
+        }
+    }
+    if let Some(folder) = &args.reference {
+        let reference = Reference::open(folder)?;
+        let device = device(&args.device)?;
+        write(pollster::block_on(compare_all(&reference, &device))?)?;
+    }
+    ensure!(
+        wrong.is_empty(),
+        "device {} is off in {} of {checked}: {}",
+        args.device,
+        wrong.len(),
+        wrong.join(", ")
+    );
+    Ok(())
+}
+
+/// The folders of models in a folder, sorted.
+fn model_folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("in {}", folder.display()))?;
+    let mut folders = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    folders.retain(|path| path.join(MANIFEST_FILE).is_file());
+    ensure!(!folders.is_empty(), "{} holds no model", folder.display());
+    folders.sort();
+    Ok(folders)
+}
+
+/// How far the device is from a model's known answer.
+fn known_answer(folder: &Path, device: &str) -> anyhow::Result<Vec<Comparison>> {
+    let segmenter = load_unchecked(folder, device)?;
+    let errors = pollster::block_on(segmenter.self_check())?;
+    let model = &segmenter.manifest().name;
+    let comparison = |part: &str, error| Comparison {
+        name: format!("{model} {part}"),
+        error,
+        tolerance: TOLERANCE,
+    };
+    Ok(vec![
+        comparison("first block", errors.first_block),
+        comparison("logits", errors.logits),
+    ])
+}
