@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Distribution, Tensor};
 use dinomed3d_core::model::presets::Preset;
-use dinomed3d_core::train::loss::{one_hot, segmentation_loss};
+use dinomed3d_core::train::loss::{CROSS_ENTROPY_WEIGHT, one_hot, segmentation_loss};
 use dinomed3d_core::weights::named_tensors;
 use std::time::Instant;
 
@@ -48,7 +48,7 @@ fn main() {
             times[part].push(at.elapsed().as_secs_f64());
             at = Instant::now();
         };
-        let loss = segmentation_loss(network.forward(input), target).total;
+        let loss = segmentation_loss(network.forward(input), target, CROSS_ENTROPY_WEIGHT).total;
         let value: f32 = loss.clone().into_scalar();
         assert!(value.is_finite());
         lap(0);

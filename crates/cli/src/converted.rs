@@ -96,6 +96,7 @@ pub fn manifest(
             .as_ref()
             .map_or(Blending::Mean, |r| r.blending.unwrap_or(Blending::Mean)),
         postprocessing: Postprocessing::default(),
+        sides: Vec::new(),
         extent_mm: None,
         architecture,
         weights,

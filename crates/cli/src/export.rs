@@ -13,10 +13,11 @@ use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
 use dinomed3d_core::infer::segmenter::hex;
 use dinomed3d_core::infer::{Correction, Postprocessing};
 use dinomed3d_core::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
-use dinomed3d_core::train::dataset::DatasetIndex;
+use dinomed3d_core::train::dataset::{Examples, HeldOut};
 use dinomed3d_core::train::{Dataset, Recipe};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::{decode, encode, load_into};
+use dinomed3d_volume::Label;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
@@ -83,12 +84,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         modality: recipe.modality.clone(),
         channels: dataset.channels.clone(),
         labels: colored(&dataset.labels, &recipe)?,
+        sides: Vec::new(),
         preprocessing: recipe.preprocessing.clone(),
         window: recipe.window,
         overlap: recipe.overlap,
         blending: recipe.blending.unwrap_or_default(),
         postprocessing: Postprocessing::default(),
-        extent_mm: Some(extent),
+        // Drawn heads are of any extent that a head has.
+        extent_mm: (!dataset.training.scans().is_empty()).then_some(extent),
         architecture: architecture.clone(),
         weights: WeightsFile {
             file: WEIGHTS_FILE.into(),
@@ -110,7 +113,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         },
         scores: None,
     };
-    let (_, cases) = DatasetIndex::read(&args.data)?.split(recipe.split());
+    let cases = HeldOut::of_recipe(&recipe, &args.data)?;
     let postprocessings = candidates(&recipe, &dataset.labels)?;
     let evaluate = |network| -> anyhow::Result<Vec<Evaluation>> {
         let predictor = Predictor::new(&manifest, network, device.clone());
@@ -125,7 +128,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let dice: Vec<f64> = evaluations.iter().map(|all| all.mean.dice).collect();
     let better = |best, next| if dice[next] > dice[best] { next } else { best };
     let chosen = (1..dice.len()).fold(0, better);
-    let scores = summarize(&evaluations[chosen], recipe.split());
+    let scores = summarize(&evaluations[chosen], &recipe);
     let unquantized_dice = exact[chosen].mean.dice;
     let tried: Vec<(Postprocessing, f64)> = postprocessings.into_iter().zip(dice).collect();
     println!(
@@ -140,6 +143,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         );
     }
     manifest.postprocessing = tried[chosen].0.clone();
+    part_sides(&mut manifest, &dataset);
     manifest.scores = Some(scores.clone());
 
     let card = ModelCard {
@@ -155,6 +159,33 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     folder.write(MANIFEST_FILE, &readable_json(&manifest)?)?;
     folder.write("README.md", card.to_string().as_bytes())?;
     folder.list()
+}
+
+/// Where both sides of a structure are one class: what they are called apart. A network is scored by its classes, so that
+/// this comes after.
+fn part_sides(manifest: &mut ModelManifest, dataset: &Dataset) {
+    let Examples::LabelMaps { table, .. } = &dataset.training else {
+        return;
+    };
+    let apart = table.targets(false);
+    if apart.len() == manifest.labels.len() {
+        return;
+    }
+    manifest.sides = table.sides();
+    let class_of = |value: u8| {
+        let pair = manifest.sides.iter().find(|[_, right]| *right == value);
+        pair.map_or(value, |[left, _]| *left)
+    };
+    let label = |(value, name): (u8, String)| {
+        let mut classes = manifest.labels.iter();
+        let class = classes.find(|label| label.value == class_of(value));
+        Label {
+            value,
+            name,
+            color: class.expect("a class of every label").color,
+        }
+    };
+    manifest.labels = apart.into_iter().map(label).collect();
 }
 
 /// What is chosen from, the first of equals: nothing, and each correction alone and together with the others.

@@ -9,7 +9,7 @@ use dinomed3d_core::infer::{InferError, Pipeline, Postprocessing, Scored, Window
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::model::DinoMed3d;
 use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::dataset::DatasetIndex;
+use dinomed3d_core::train::dataset::HeldOut;
 use dinomed3d_core::weights::merge::merge_lora;
 use dinomed3d_core::weights::{decode, load_into};
 use dinomed3d_volume::Label;
@@ -48,11 +48,11 @@ impl Predictor {
         Ok(Self::new(&manifest, segmenter.into_network(), device))
     }
 
-    /// The best weights of a run on the data set of `index`.
+    /// The best weights of a run on the data that `data` is of.
     ///
     /// # Errors
     /// A run without recipe, or without weights of stage 2; labels or channels that aren't the recipe's.
-    pub fn of_run(folder: &Path, index: &DatasetIndex, device_name: &str) -> anyhow::Result<Self> {
+    pub fn of_run(folder: &Path, data: &HeldOut, device_name: &str) -> anyhow::Result<Self> {
         let recipe = read_recipe(&folder.join("recipe.toml"))?;
         let path = folder.join("best.safetensors");
         if !path.exists() {
@@ -65,20 +65,20 @@ impl Predictor {
         let device = device(device_name)?;
         let in_file = || format!("in {}", path.display());
         let mut tensors = decode(&bytes).with_context(in_file)?;
-        let mut architecture = recipe.architecture(index.labels.len(), index.channels.len())?;
+        let mut architecture = recipe.architecture(data.labels.len(), data.channels.len())?;
         merge_lora(&mut tensors, &mut architecture).with_context(in_file)?;
         let network = load_into(architecture.init(&device), tensors).with_context(in_file)?;
         Ok(Self {
-            labels: colored(&index.labels, &recipe)?.split_off(1),
+            labels: colored(&data.labels, &recipe)?.split_off(1),
             pipeline: Pipeline {
-                channels: index.channels.clone(),
+                channels: data.channels.clone(),
                 windowing: Windowing {
                     window: recipe.window,
                     overlap: recipe.overlap,
                     blending: recipe.blending.unwrap_or_default(),
                 },
                 preprocessing: recipe.preprocessing,
-                values: index.labels.iter().map(|(value, _)| *value).collect(),
+                values: data.labels.iter().map(|(value, _)| *value).collect(),
                 // Decided at export; a run is judged by what its network says.
                 postprocessing: Postprocessing::default(),
                 sides: Vec::new(),

@@ -6,7 +6,8 @@ use crate::predictor::Predictor;
 use anyhow::Context;
 use dinomed3d_core::infer::{Postprocessing, Scored};
 use dinomed3d_core::manifest::{LabelScores, Scores};
-use dinomed3d_core::train::dataset::{CaseFiles, RawCase};
+use dinomed3d_core::train::Recipe;
+use dinomed3d_core::train::dataset::{HeldOut, RawCase};
 use dinomed3d_core::train::recipe::Split;
 use dinomed3d_volume::LabelMap;
 use dinomed3d_volume::metrics::{LabelScore, MetricsError, evaluate_case};
@@ -36,11 +37,11 @@ pub fn check_order(model: &[String], data: &[String]) -> anyhow::Result<()> {
 /// A file that cannot be read or segmented, by name.
 pub fn score_cases(
     predictor: &Predictor,
-    cases: &[CaseFiles],
+    cases: &HeldOut,
     convention: Convention,
 ) -> anyhow::Result<Vec<CaseScores>> {
     let labels = values(predictor);
-    let mut scores = Vec::with_capacity(cases.len());
+    let mut scores = Vec::new();
     predict_each(predictor, cases, |name, case, scored| {
         let labels = match convention {
             Convention::Native => compare(scored.on_file_grid()?.labels, case, &labels)?,
@@ -61,7 +62,7 @@ pub fn score_cases(
 /// A file that cannot be read or segmented, by name.
 pub fn score_postprocessings(
     predictor: &Predictor,
-    cases: &[CaseFiles],
+    cases: &HeldOut,
     postprocessings: &[Postprocessing],
 ) -> anyhow::Result<Vec<Vec<CaseScores>>> {
     let labels = values(predictor);
@@ -104,32 +105,43 @@ fn compare(
 ///
 /// # Errors
 /// Files that cannot be read, are not the channels of these names, or lie on different grids, by name.
-pub fn read_case(case: &CaseFiles, channels: &[String]) -> anyhow::Result<RawCase> {
-    RawCase::read(case, channels).map_err(|problems| anyhow::anyhow!(problems.join("\n")))
+pub fn read_case(cases: &HeldOut, place: usize) -> anyhow::Result<RawCase> {
+    cases
+        .read(place)
+        .map_err(|problems| anyhow::anyhow!(problems.join("\n")))
 }
 
 fn predict_each(
     predictor: &Predictor,
-    cases: &[CaseFiles],
+    cases: &HeldOut,
     mut score: impl FnMut(String, &RawCase, &Scored) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    for (number, files) in cases.iter().enumerate() {
-        eprint!("\rscoring case {} of {}", number + 1, cases.len());
-        let case = read_case(files, predictor.channels())?;
+    let names = cases.names();
+    for (place, name) in names.iter().enumerate() {
+        eprint!("\rscoring case {} of {}", place + 1, names.len());
+        let case = read_case(cases, place)?;
         predictor
             .score(&case.channels)
-            .and_then(|scored| score(files.name.clone(), &case, &scored))
-            .with_context(|| format!("scoring {}", files.images[0].display()))?;
+            .and_then(|scored| score(name.clone(), &case, &scored))
+            .with_context(|| format!("scoring {name}"))?;
     }
     eprintln!();
     Ok(())
 }
 
-/// What the manifest says of a model's scores.
-pub fn summarize(evaluation: &Evaluation, split: Split) -> Scores {
+/// What the manifest says of a model's scores, by a recipe's validation cases.
+pub fn summarize(evaluation: &Evaluation, recipe: &Recipe) -> Scores {
+    let held_out = match &recipe.synthesis {
+        None => held_out(recipe.split()),
+        Some(settings) => format!(
+            "images drawn of the label maps {} in {}, with one label for both sides",
+            settings.validation.join(", "),
+            settings.validation_contrasts.join(", ")
+        ),
+    };
     Scores {
         num_cases: evaluation.cases.len(),
-        protocol: format!("{}, on each file's own grid", held_out(split)),
+        protocol: format!("{held_out}, on each file's own grid"),
         mean_dice: evaluation.mean.dice,
         labels: evaluation
             .label_means

@@ -107,13 +107,17 @@ fn same(a: &Dataset, b: &Dataset) -> bool {
         && a.channels == b.channels
         && a.training.len() == b.training.len()
         && a.validation.len() == b.validation.len()
-        && a.training.iter().zip(&b.training).all(|(a, b)| {
-            a.name == b.name
-                && bits(&a.voxels) == bits(&b.voxels)
-                && a.labels == b.labels
-                && a.shape == b.shape
-                && a.spacing_mm.map(f64::to_bits) == b.spacing_mm.map(f64::to_bits)
-        })
+        && a.training
+            .scans()
+            .iter()
+            .zip(b.training.scans())
+            .all(|(a, b)| {
+                a.name == b.name
+                    && bits(&a.voxels) == bits(&b.voxels)
+                    && a.labels == b.labels
+                    && a.shape == b.shape
+                    && a.spacing_mm.map(f64::to_bits) == b.spacing_mm.map(f64::to_bits)
+            })
         && a.validation.iter().zip(&b.validation).all(|(a, b)| {
             a.name == b.name
                 && bits(&a.prepared.voxels) == bits(&b.prepared.voxels)
@@ -181,7 +185,7 @@ fn what_changed_is_prepared_anew() {
     )
     .unwrap();
     let (dataset, usage) = made.load(&settings);
-    assert!(dataset.training[0].labels.contains(&2));
+    assert!(dataset.training.scans()[0].labels.contains(&2));
     is_right(usage, dataset, &settings, (0, 4));
 }
 

@@ -96,7 +96,7 @@ fn a_data_set_of_nn_unet_has_a_file_for_every_channel() {
     let dataset = Dataset::load(&folder, &preprocessing(), 5).unwrap();
     assert_eq!((dataset.training.len(), dataset.validation.len()), (4, 2));
     assert!(dataset.absent_labels().is_empty());
-    for case in &dataset.training {
+    for case in dataset.training.scans() {
         assert_eq!(case.num_channels(), 2);
         // Each channel is normalised by itself.
         for channel in case.voxels.chunks_exact(EDGE * EDGE * EDGE) {
@@ -138,7 +138,7 @@ fn modalities_of_the_decathlon_are_the_fourth_dimension() {
         assert!((0..voxels).all(|i| volume.voxels[i] == value(2, channel, i)));
     }
     let dataset = Dataset::load(&folder, &preprocessing(), 3).unwrap();
-    assert_eq!(dataset.training[0].num_channels(), 2);
+    assert_eq!(dataset.training.scans()[0].num_channels(), 2);
     assert_eq!(dataset.validation[0].prepared.num_channels, 2);
 
     replace_json(&folder, r#", "1": "T1w""#, "");

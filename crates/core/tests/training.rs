@@ -5,6 +5,7 @@ use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::preprocess::Preprocessing;
+use dinomed3d_core::train::dataset::Examples;
 use dinomed3d_core::train::recipe::Architecture;
 use dinomed3d_core::train::{Dataset, Event, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
@@ -196,7 +197,7 @@ fn weights_of_two_cases(
     recipe.stage2.batch_size = 1;
     recipe.stage2.accumulation = accumulation;
     let mut dataset = Dataset::load(&data, &recipe.preprocessing, 5).unwrap();
-    dataset.training.truncate(2);
+    dataset.training = Examples::Scans(dataset.training.scans()[..2].to_vec());
     let devices = vec![Device::flex(); devices];
     let state = Trainer::new(&recipe, &Arc::new(dataset), &devices, &folder, false)
         .unwrap()

@@ -6,7 +6,7 @@ use crate::predictor::Predictor;
 use crate::recipe_file::read_recipe;
 use crate::validation::score_cases;
 use anyhow::{Context, ensure};
-use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex};
+use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex, HeldOut};
 use dinomed3d_volume::Label;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,9 +50,10 @@ pub fn score_folds(
     let mut cases = Vec::with_capacity(index.cases.len());
     let mut labels = Vec::new();
     for fold in &folds {
-        let predictor = Predictor::of_run(&fold.run, &index, device)?;
+        let held_out = HeldOut::of_files(&index, fold.held_out.clone());
+        let predictor = Predictor::of_run(&fold.run, &held_out, device)?;
         eprintln!("fold {} of {}", fold.number, folds.len());
-        let scores = score_cases(&predictor, &fold.held_out, convention)?;
+        let scores = score_cases(&predictor, &held_out, convention)?;
         cases.extend(scores.into_iter().map(|case| CaseScores {
             fold: Some(fold.number),
             ..case

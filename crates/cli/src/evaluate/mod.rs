@@ -14,7 +14,7 @@ use crate::validation::{check_order, score_cases};
 use anyhow::{Context, bail, ensure};
 use convention::{Convention, score_as_paper};
 use dinomed3d_core::preprocess::Preprocessing;
-use dinomed3d_core::train::dataset::DatasetIndex;
+use dinomed3d_core::train::dataset::{DatasetIndex, HeldOut};
 use dinomed3d_core::train::recipe::Split;
 use dinomed3d_volume::Label;
 use dinomed3d_volume::atomic_file::write_whole;
@@ -165,7 +165,8 @@ fn score_folder(
     let index = DatasetIndex::read(data)?;
     check_order(predictor.channels(), &index.channels)?;
     let (_, cases) = index.split(split);
-    let cases = score_cases(&predictor, &cases, convention)?;
+    let held_out = HeldOut::of_files(&index, cases);
+    let cases = score_cases(&predictor, &held_out, convention)?;
     Ok((cases, predictor.labels().to_vec()))
 }
 

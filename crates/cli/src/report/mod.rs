@@ -13,7 +13,7 @@ use crate::recipe_file::read_recipe;
 use crate::validation::{read_case, score_cases};
 use anyhow::Context;
 use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex};
+use dinomed3d_core::train::dataset::HeldOut;
 use dinomed3d_core::train::run_folder::{RunFolder, RunState};
 use page::{DrawnCase, Page};
 use std::path::{Path, PathBuf};
@@ -59,11 +59,8 @@ pub fn report_run(run: &Path, data: &Path, device: &str) -> anyhow::Result<Evalu
     let state = RunFolder(run.to_owned())
         .state()?
         .with_context(|| format!("{} holds no training run", run.display()))?;
-    let split = recipe.split();
-    split.check()?;
-    let index = DatasetIndex::read(data)?;
-    let predictor = Predictor::of_run(run, &index, device)?;
-    let (_, cases) = index.split(split);
+    let cases = HeldOut::of_recipe(&recipe, data)?;
+    let predictor = Predictor::of_run(run, &cases, device)?;
     let scores = score_cases(&predictor, &cases, Convention::Native)?;
     let evaluation = Evaluation::of(scores, predictor.labels().to_vec(), Convention::Native)?;
     let worst = draw_worst(&predictor, &recipe, &cases, &evaluation)?;
@@ -75,16 +72,16 @@ pub fn report_run(run: &Path, data: &Path, device: &str) -> anyhow::Result<Evalu
 fn draw_worst(
     predictor: &Predictor,
     recipe: &Recipe,
-    cases: &[CaseFiles],
+    cases: &HeldOut,
     evaluation: &Evaluation,
 ) -> anyhow::Result<Vec<DrawnCase>> {
+    let names = cases.names();
     let worst = evaluation.worst_first().into_iter().take(NUM_WORST);
     worst
         .map(|scores| {
-            let files = cases.iter().find(|files| files.name == scores.case);
-            let files = files.expect("a case that was scored");
-            let case = read_case(files, predictor.channels())?;
-            let drawing = || format!("drawing {}", files.images[0].display());
+            let place = names.iter().position(|name| *name == scores.case);
+            let case = read_case(cases, place.expect("a case that was scored"))?;
+            let drawing = || format!("drawing {}", scores.case);
             let scored = predictor.score(&case.channels).with_context(drawing)?;
             let slices = slices::worst_slices(
                 &case.channels[0],

@@ -124,22 +124,6 @@ impl Scored {
         })
     }
 
-    /// On the scan's own grid with one label for both sides of a structure, before anything is done to it.
-    ///
-    /// # Errors
-    /// Those of [`Scored::on_file_grid`].
-    pub fn classes_on_file_grid(&self) -> Result<LabelMap, InferError> {
-        let classes = self
-            .grid
-            .scores_to_labels(&self.scores, self.values.len())?;
-        let value = |class: u8| self.values[usize::from(class)];
-        Ok(LabelMap {
-            labels: classes.into_iter().map(value).collect(),
-            shape: self.file.shape,
-            affine: self.file.affine,
-        })
-    }
-
     /// On the model grid, `[slice, row, column]`: the class with the highest score, the lower one of equals.
     pub fn on_model_grid(&self) -> Labelled {
         let voxels = self.scores.len() / self.values.len();

@@ -72,6 +72,7 @@ mod tests {
             weight_decay: 0.0,
             warmup_steps: 10,
             max_gradient_norm: 1.0,
+            cross_entropy: 0.2,
             early_stopping: None,
         }
     }

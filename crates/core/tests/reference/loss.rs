@@ -2,7 +2,7 @@
 
 use super::folder::reference;
 use burn::tensor::{Device, Tensor, TensorData};
-use dinomed3d_core::train::loss::{one_hot, segmentation_loss};
+use dinomed3d_core::train::loss::{CROSS_ENTROPY_WEIGHT, one_hot, segmentation_loss};
 use safetensors::SafeTensors;
 
 /// Total, cross-entropy and Dice loss for three targets: all classes, one absent, some ignored.
@@ -36,7 +36,7 @@ fn reference_loss() {
             .map(|b| u8::try_from(i64::from_le_bytes(b.try_into().unwrap())).unwrap())
             .collect();
         let target = one_hot(&labels, [batch, depth, height, width], classes, &device);
-        let loss = segmentation_loss(logits.clone(), target);
+        let loss = segmentation_loss(logits.clone(), target, CROSS_ENTROPY_WEIGHT);
         let found = [loss.total, loss.cross_entropy, loss.dice].map(|t| t.into_scalar::<f32>());
         for (found, expected) in found.iter().zip(numbers.as_array().unwrap()) {
             let expected = expected.as_f64().unwrap();

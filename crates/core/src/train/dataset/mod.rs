@@ -6,10 +6,12 @@
 pub mod case;
 pub mod check;
 mod decathlon;
+mod held_out;
 pub mod index;
 mod nnunet;
 
 pub use case::{PreparedCase, RawCase};
+pub use held_out::HeldOut;
 pub use index::{CaseFiles, DatasetIndex};
 
 use super::TrainError;
@@ -153,28 +155,24 @@ impl Dataset {
                 )
             })
             .collect();
-        let (mut maps, mut validation) = (Vec::new(), Vec::new());
-        for file in &files {
-            if !settings.validation.contains(&file.0) {
-                match SourceMap::new(file, &table, preprocessing) {
-                    Ok(map) => maps.push(map),
-                    Err(problem) => problems.push(problem),
-                }
-                continue;
+        let labels = table.targets(settings.merge_sides);
+        let (training, held_out) = HeldOut::of_maps(files, table.clone(), settings, seed);
+        let mut maps = Vec::with_capacity(training.len());
+        for file in &training {
+            match SourceMap::new(file, &table, preprocessing) {
+                Ok(map) => maps.push(map),
+                Err(problem) => problems.push(problem),
             }
-            for name in &settings.validation_contrasts {
-                let contrast = settings.contrast(name)?;
-                match synthesis::validation_case(
-                    file,
-                    &table,
-                    settings,
-                    contrast,
-                    preprocessing,
-                    seed,
-                ) {
-                    Ok(case) => validation.push(case),
-                    Err(problem) => problems.push(problem),
-                }
+        }
+        let mut validation = Vec::new();
+        for (place, name) in held_out.names().into_iter().enumerate() {
+            let prepared = held_out.read(place).and_then(|case| {
+                let prepared = case.prepare(preprocessing, &labels);
+                prepared.map_err(|error| vec![format!("{name}: {error}")])
+            });
+            match prepared {
+                Ok(case) => validation.push(case.into_validation(name)),
+                Err(found) => problems.extend(found),
             }
         }
         if maps.is_empty() && problems.is_empty() {
@@ -184,8 +182,8 @@ impl Dataset {
             return Err(TrainError::Data(problems));
         }
         Ok(Self {
-            labels: table.targets(settings.merge_sides),
-            channels: vec!["MR".into()],
+            labels,
+            channels: held_out.channels,
             training: Examples::LabelMaps { table, maps },
             validation,
         })

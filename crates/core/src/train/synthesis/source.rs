@@ -5,7 +5,7 @@ use super::labels::LabelTable;
 use super::{Contrast, Synthesis};
 use crate::preprocess::Preprocessing;
 use crate::train::TrainError;
-use crate::train::dataset::ValidationCase;
+use crate::train::dataset::RawCase;
 use crate::train::seed::rng_of;
 use dinomed3d_volume::{LabelMap, NiftiImage, Volume};
 use std::path::{Path, PathBuf};
@@ -28,8 +28,8 @@ pub struct SourceMap {
     pub extent: [[usize; 2]; 3],
 }
 
-/// A label map as its file has it: the volume holds the place of each value in the table.
-type Placed = (String, Volume);
+/// A name and its label map as the file has it: the volume holds the place of each value in the table.
+pub type Placed = (String, Volume);
 
 /// The table of a folder and all its label maps: `labels.tsv` and NIfTI files, beside it or in a folder `labels`.
 ///
@@ -156,22 +156,16 @@ impl SourceMap {
     }
 }
 
-/// A whole label map drawn in a contrast, as a scan that is segmented on its own grid: neither deformed nor cut.
-///
-/// # Errors
-/// In words, when it cannot be prepared.
-pub fn validation_case(
-    (name, placed): &Placed,
+/// A whole label map drawn in a contrast, as a scan with its reference: neither deformed nor cut.
+pub fn drawn_whole(
+    (_, placed): &Placed,
     table: &LabelTable,
     settings: &Synthesis,
     contrast: &Contrast,
-    preprocessing: &Preprocessing,
     seed: u64,
-) -> Result<ValidationCase, String> {
-    let number = settings
-        .validation_contrasts
-        .iter()
-        .position(|n| *n == contrast.name);
+) -> RawCase {
+    let names = &settings.validation_contrasts;
+    let number = names.iter().position(|name| *name == contrast.name);
     let mut rng = rng_of(&[seed, u64::MAX, number.unwrap_or(0) as u64]);
     let mut typical = settings.clone();
     typical.texture = [(settings.texture[0] + settings.texture[1]) / 2.0; 2];
@@ -190,20 +184,14 @@ pub fn validation_case(
         voxels: voxels.collect(),
         ..placed.clone()
     };
-    let labels = placed.voxels.iter();
-    let reference = LabelMap {
-        labels: labels
-            .map(|&place| table.target(place as usize, settings.merge_sides))
-            .collect(),
-        shape: placed.shape,
-        affine: placed.affine,
-    };
-    let prepared = preprocessing
-        .apply(&[image])
-        .map_err(|error| format!("{name} in {}: {error}", contrast.name))?;
-    Ok(ValidationCase {
-        name: format!("{name} {}", contrast.name),
-        prepared,
-        reference,
-    })
+    let places = placed.voxels.iter().map(|&place| place as usize);
+    let targets = places.map(|place| table.target(place, settings.merge_sides));
+    RawCase {
+        reference: LabelMap {
+            labels: targets.collect(),
+            shape: placed.shape,
+            affine: placed.affine,
+        },
+        channels: vec![image],
+    }
 }
