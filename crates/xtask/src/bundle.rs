@@ -50,7 +50,6 @@ pub fn make(places: &Places, args: &Args) -> Result<()> {
         folder.join("index.json").is_file().then_some(folder)
     });
     let folder = emptied(&places.root.join(&args.out).join(NAME))?;
-    // One after the other: both are built to the same path.
     for (features, name) in [
         (&["libtorch"][..], "dinomed3d-libtorch"),
         (&["cuda", "vulkan"], "dinomed3d"),

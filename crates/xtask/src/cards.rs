@@ -9,12 +9,18 @@ use std::env;
 use std::path::PathBuf;
 
 /// Builds the native program with more devices than the processor and returns its path. It has a
-/// target directory of its own, or Burn would be compiled again for every other command.
+/// target directory of its own, or Burn would be compiled again for every other command; with
+/// LibTorch another, because hardly anything is the same and the long build for CUDA would hold it up.
 ///
 /// # Errors
 /// When a library can't be fetched or the program does not compile.
 pub fn build(places: &Places, features: &[&str]) -> Result<PathBuf> {
-    let target = places.target.join("bundle");
+    let has_libtorch = features.contains(&"libtorch");
+    let target = places.target.join(if has_libtorch {
+        "bundle-libtorch"
+    } else {
+        "bundle"
+    });
     let mut command = native::cargo(places);
     if features.contains(&"cuda") {
         command
@@ -25,7 +31,7 @@ pub fn build(places: &Places, features: &[&str]) -> Result<PathBuf> {
     let names_its_own = ["LIBTORCH", "LIBTORCH_USE_PYTORCH"]
         .iter()
         .any(|name| env::var_os(name).is_some());
-    if features.contains(&"libtorch") && !names_its_own {
+    if has_libtorch && !names_its_own {
         command
             .env("LIBTORCH", wheels::libtorch(places)?)
             .env("LIBTORCH_BYPASS_VERSION_CHECK", "1")

@@ -4,7 +4,6 @@
 use crate::command::{output_of, program, run_quietly};
 use crate::content;
 use crate::debian;
-
 use crate::places::Places;
 use anyhow::{Context, Result, bail};
 use std::fs;
