@@ -21,7 +21,8 @@ fn reference_networks() {
 #[test]
 fn reference_dinov3_files() {
     if let Some(reference) = reference() {
-        let compared = released_transformers(&reference, &Device::flex());
+        let device = Device::flex();
+        let compared = released_transformers(&reference, &device);
         check(pollster::block_on(compared));
     }
 }
