@@ -158,7 +158,7 @@ mod tests {
             assert!(recipe.window[1..].iter().all(|edge| edge % patch == 0));
             // Ours begin with random weights; so do the ablations, some of which freeze what
             // their own stage 1 has learnt.
-            let is_ours = recipe.data.source.contains("Task04");
+            let is_ours = recipe.data.source.contains("Task04") || recipe.synthesis.is_some();
             let is_frozen = recipe.name.starts_with("frozen");
             assert_eq!(recipe.freeze_backbone, !is_ours || is_frozen);
             // All that is left to the data are mean and deviation within a window.
