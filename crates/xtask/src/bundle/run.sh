@@ -145,13 +145,14 @@ for device in $devices; do
     [ -n "$best" ] && [ "$device" = cpu ] && continue
     best=${best:-$device}
     [ "$device" = libtorch-cuda ] && check "check with TF32" "$device" "$here/models" --unset=NVIDIA_TF32_OVERRIDE
-    timed bench "$device" 30 "$(program_of "$device")" bench --device "$device" --runs 5 --model "$here/models/hippocampus"
     for scan in "$here"/sample/sample.nii.gz "$here"/scan/*; do
         [ -f "$scan" ] || continue
         # A head takes a processor minutes.
         timed "segment $(basename "$scan")" "$device" $((limit / 6 + 1)) "$(program_of "$device")" segment "$scan" \
             --device "$device" --model "$here/models/hippocampus" --output "$work/$device-labels.nii.gz"
     done
+    timed bench "$device" $((limit / 6 + 1)) "$(program_of "$device")" bench --device "$device" --runs 5 \
+        --model "$here/models/hippocampus"
 done
 
 if [ -n "$best" ] && [ -d "$data" ]; then
