@@ -22,7 +22,7 @@ pub struct LabelRow {
     pub other_side: Option<u16>,
 }
 
-/// The rows of a table, in its order; a row's place is what [`super::HeadMap`] holds for each voxel.
+/// The rows of a table, in its order; a row's place is what [`super::SourceMap`] holds for each voxel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelTable {
     rows: Vec<LabelRow>,
