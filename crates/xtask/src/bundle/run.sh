@@ -147,9 +147,11 @@ for device in $devices; do
     [ "$device" = libtorch-cuda ] && check "check with TF32" "$device" "$here/models" --unset=NVIDIA_TF32_OVERRIDE
     for scan in "$here"/sample/sample.nii.gz "$here"/scan/*; do
         [ -f "$scan" ] || continue
+        model=$here/models/hippocampus
+        case $scan in "$here"/scan/*) [ -d "$here/models/head" ] && model=$here/models/head ;; esac
         # A head takes a processor minutes.
         timed "segment $(basename "$scan")" "$device" $((limit / 6 + 1)) "$(program_of "$device")" segment "$scan" \
-            --device "$device" --model "$here/models/hippocampus" --output "$work/$device-labels.nii.gz"
+            --device "$device" --model "$model" --output "$work/$device-labels.nii.gz"
     done
     timed bench "$device" $((limit / 6 + 1)) "$(program_of "$device")" bench --device "$device" --runs 5 \
         --model "$here/models/hippocampus"
