@@ -66,17 +66,6 @@ impl Wait {
 }
 
 impl Windows {
-    /// The order in which an epoch draws from its cases, each as often as the others.
-    fn order(&self, epoch: usize) -> Vec<usize> {
-        let num_cases = self.dataset.training.len();
-        let mut order: Vec<usize> = (0..num_cases * self.windows_per_case)
-            .map(|i| i % num_cases)
-            .collect();
-        let [seed, stage] = self.seed;
-        order.shuffle(&mut rng_of(&[seed, stage, epoch as u64]));
-        order
-    }
-
     fn draw_one(&self, case: usize, epoch: usize, place: usize) -> Sample {
         match (&self.draw, &self.dataset.training) {
             (Draw::FromScans(sampler), Examples::Scans(cases)) => {
@@ -99,6 +88,15 @@ impl Windows {
         }
         drawn
     }
+}
+
+/// The order in which an epoch draws from its cases, each `windows_per_case` times; `seed` is that of run, stage and epoch.
+fn order(num_cases: usize, windows_per_case: usize, seed: [u64; 3]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..num_cases * windows_per_case)
+        .map(|i| i % num_cases)
+        .collect();
+    order.shuffle(&mut rng_of(&seed));
+    order
 }
 
 /// A batch before it goes to its device.
@@ -149,7 +147,12 @@ impl DataLoader<Batch> for WindowLoader {
         let epoch = self.first_epoch + self.passes.fetch_add(1, Ordering::Relaxed);
         let windows = self.windows.clone();
         let places = self.places.clone();
-        let order = Arc::new(windows.order(epoch));
+        let [seed, stage] = windows.seed;
+        let order = Arc::new(order(
+            windows.dataset.training.len(),
+            windows.windows_per_case,
+            [seed, stage, epoch as u64],
+        ));
         let step = windows.batch_size;
         let threads = windows.threads.clamp(1, places.len().div_ceil(step).max(1));
         // Each thread draws every n-th batch, and they are taken in turn: in order, whichever is done first.
@@ -257,5 +260,67 @@ struct OneCase;
 impl Batcher<usize, usize> for OneCase {
     fn batch(&self, places: Vec<usize>, _device: &Device) -> usize {
         places[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dataset::TrainingCase;
+    use super::*;
+
+    #[test]
+    fn an_epoch_sees_every_case_equally_often() {
+        let first = order(7, 3, [1, 2, 2]);
+        for case in 0..7 {
+            assert_eq!(first.iter().filter(|c| **c == case).count(), 3);
+        }
+        assert_ne!(first, order(7, 3, [1, 2, 3]));
+    }
+
+    /// Three cases that differ in their values, drawn without any change by so many threads.
+    fn drawn_by(threads: usize) -> Vec<Vec<f32>> {
+        let cases = (0..3u8).map(|number| TrainingCase {
+            name: number.to_string(),
+            voxels: (0..8)
+                .map(|at| f32::from(number) * 10.0 + at as f32)
+                .collect(),
+            labels: vec![0; 8],
+            shape: [2; 3],
+            spacing_mm: [1.0; 3],
+        });
+        let dataset = Dataset {
+            labels: vec![(0, "background".into()), (1, "box".into())],
+            channels: vec!["MR".into()],
+            training: Examples::Scans(cases.collect()),
+            validation: Vec::new(),
+        };
+        let still = serde_json::from_value(serde_json::json!({
+            "flip-slices": 0.5, "affine": 0.0, "rotation-deg": 0.0, "scale": [1.0, 1.0],
+            "shift-voxels": 0.0, "intensity": 0.0, "contrast": 0.0, "brightness": 0.0, "noise": 0.0
+        }));
+        let windows = Windows {
+            dataset: Arc::new(dataset),
+            draw: Draw::FromScans(Sampler::new(still.unwrap(), [2; 3], 2, [1, 2])),
+            seed: [1, 2],
+            threads,
+            windows_per_case: 5,
+            batch_size: 2,
+            window: [2; 3],
+            wait: Wait::default(),
+        };
+        let loader = WindowLoader::new(Arc::new(windows), 0, &Device::flex());
+        let values = |batch: Batch| batch.input.into_data().iter::<f32>().collect();
+        loader.iter().map(|batch| values(batch.unwrap())).collect()
+    }
+
+    /// Fifteen windows in eight batches, the last of one window.
+    #[test]
+    fn windows_do_not_depend_on_the_number_of_threads() {
+        let one = drawn_by(1);
+        assert_eq!(one.len(), 8);
+        assert_eq!(one[7].len(), 8);
+        for threads in [2, 3, 16] {
+            assert_eq!(drawn_by(threads), one, "{threads} threads");
+        }
     }
 }

@@ -456,8 +456,7 @@ pub struct StageRecipe {
     pub warmup_steps: usize,
     /// Largest norm of the gradient.
     pub max_gradient_norm: f32,
-    /// Share of the cross-entropy in the loss, 0 … 1; the rest is Dice. The paper's is 0.2. Where many small structures
-    /// are to be found from random weights, more of it finds them sooner.
+    /// Share of the cross-entropy in the loss, 0 … 1; the rest is Dice. The paper's is 0.2.
     #[serde(default = "paper_share", skip_serializing_if = "is_paper_share")]
     pub cross_entropy: f32,
     /// Ends the stage when the mean validation Dice has not risen for so many epochs.
