@@ -1,9 +1,9 @@
 //! `dinomed3d bench`: how long a model takes for a scan.
 
-use crate::phantom::SHAPE_XYZ;
 use crate::{sample, segment};
 use anyhow::Context;
 use dinomed3d_volume::NiftiImage;
+use dinomed3d_volume::phantom::{SHAPE_XYZ, draw};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -36,7 +36,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         ),
         None => {
             let [x, y, z] = SHAPE_XYZ;
-            (format!("sample, {x} × {y} × {z} voxels"), sample::scan()?)
+            (
+                format!("sample, {x} × {y} × {z} voxels"),
+                draw(sample::SEED).files().scan,
+            )
         }
     };
     let channels = NiftiImage::parse(&bytes)

@@ -1,10 +1,10 @@
 //! `dinomed3d check`: whether a device computes what it should.
 
 use crate::device::device;
-use crate::model_folder::MANIFEST_FILE;
 use crate::segment::load_unchecked;
 use anyhow::{Context, ensure};
 use dinomed3d_core::infer::check::TOLERANCE;
+use dinomed3d_core::model_folder::MANIFEST_FILE;
 use dinomed3d_core::reference::{Comparison, Reference, compare_all};
 use std::path::{Path, PathBuf};
 

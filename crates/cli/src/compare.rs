@@ -1,12 +1,7 @@
 //! `dinomed3d compare`: runs side by side.
 
-use crate::recipe_file::read_recipe;
-use anyhow::{Context, bail};
-use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::run_folder::{LogRow, RunFolder};
-use dinomed3d_core::weights::decode;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use dinomed3d_core::results::compare::table;
+use std::path::PathBuf;
 
 /// Arguments of `compare`.
 #[derive(Debug, clap::Args)]
@@ -17,146 +12,11 @@ pub struct Args {
     runs: Vec<PathBuf>,
 }
 
-/// What a run says of itself.
-struct Run {
-    recipe: Recipe,
-    parameters: usize,
-    /// Its last epoch: the best one would be chosen by the cases that score it.
-    last: LogRow,
-    /// Of each stage.
-    steps: [usize; 2],
-    seconds: f64,
-}
-
-impl Run {
-    fn read(folder: &Path) -> anyhow::Result<Self> {
-        let recipe = read_recipe(&folder.join("recipe.toml"))?;
-        let state = RunFolder(folder.to_owned())
-            .state()?
-            .with_context(|| format!("{} holds no run", folder.display()))?;
-        if state.stages_done < 2 {
-            bail!(
-                "the run in {} is not done; go on with --resume",
-                folder.display()
-            );
-        }
-        let of_stage = |stage| state.log.iter().rev().find(move |row| row.stage == stage);
-        let steps = |stage| of_stage(stage).map_or(0, |row| row.steps);
-        let last = of_stage(2)
-            .with_context(|| format!("the run in {} has no epoch of stage 2", folder.display()))?;
-        let path = folder.join("last.safetensors");
-        let weights = std::fs::read(&path)
-            .map_err(anyhow::Error::from)
-            .and_then(|bytes| Ok(decode(&bytes)?))
-            .with_context(|| format!("the weights {}", path.display()))?;
-        Ok(Self {
-            parameters: weights.values().map(|tensor| tensor.values.len()).sum(),
-            steps: [steps(1), steps(2)],
-            seconds: state.log.iter().map(|row| row.seconds).sum(),
-            last: last.clone(),
-            recipe,
-        })
-    }
-}
-
-/// All that a run was told beside its seed and what is only for people; its title names it.
-fn experiment(recipe: &Recipe) -> anyhow::Result<String> {
-    let recipe = Recipe {
-        seed: 0,
-        description: String::new(),
-        limits: Vec::new(),
-        colors: Vec::new(),
-        ..recipe.clone()
-    };
-    Ok(toml::to_string(&recipe)?)
-}
-
-/// Mean, smallest and largest.
-fn spread(values: impl Iterator<Item = f64> + Clone) -> String {
-    let count = values.clone().count() as f64;
-    let mean = values.clone().sum::<f64>() / count;
-    let low = values.clone().fold(f64::INFINITY, f64::min);
-    let high = values.fold(f64::NEG_INFINITY, f64::max);
-    format!("{mean:.4} ({low:.4} to {high:.4})")
-}
-
 /// Prints a table in Markdown, a row for each recipe, the best first.
 ///
 /// # Errors
 /// A folder without a run that is done; runs that were scored on different cases.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let runs = args
-        .runs
-        .iter()
-        .map(|folder| Run::read(folder))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let split = runs[0].recipe.split();
-    for (run, folder) in runs.iter().zip(&args.runs) {
-        if run.recipe.split() != split {
-            bail!(
-                "{} was scored on other cases ({:?}) than {} ({split:?}); expected is one split",
-                folder.display(),
-                run.recipe.split(),
-                args.runs[0].display(),
-            );
-        }
-    }
-    let mut rows: BTreeMap<String, Vec<&Run>> = BTreeMap::new();
-    for run in &runs {
-        rows.entry(experiment(&run.recipe)?).or_default().push(run);
-    }
-    let mut rows: Vec<Vec<&Run>> = rows.into_values().collect();
-    let mean = |runs: &[&Run]| {
-        runs.iter().map(|run| run.last.mean_dice()).sum::<f64>() / runs.len() as f64
-    };
-    rows.sort_by(|a, b| mean(b).total_cmp(&mean(a)));
-    println!(
-        "| network | parameters | steps of stage 1 and 2 | seeds | Dice of the last epoch (lowest to highest) | s a run |"
-    );
-    println!("|---|---|---|---|---|---|");
-    for runs in rows {
-        let [first, second] = runs[0].steps;
-        let seeds: Vec<String> = runs.iter().map(|run| run.recipe.seed.to_string()).collect();
-        println!(
-            "| {} | {:.2} M | {first} + {second} | {} | {} | {:.0} |",
-            runs[0].recipe.title,
-            runs[0].parameters as f64 / 1e6,
-            seeds.join(", "),
-            spread(runs.iter().map(|run| run.last.mean_dice())),
-            runs.iter().map(|run| run.seconds).sum::<f64>() / runs.len() as f64,
-        );
-    }
+    print!("{}", table(&args.runs)?);
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seeds_and_words_make_no_other_experiment() {
-        let recipe = || {
-            let path = Path::new(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/../../recipes/hippocampus.toml"
-            ));
-            read_recipe(path).unwrap()
-        };
-        let (mut worded, mut other) = (recipe(), recipe());
-        worded.seed = 2;
-        worded.limits.push("One more.".into());
-        other.window[0] += 8;
-        let [plain, worded, other] = [recipe(), worded, other].map(|r| experiment(&r).unwrap());
-        assert_eq!(plain, worded);
-        assert_ne!(plain, other);
-    }
-
-    /// By hand.
-    #[test]
-    fn a_spread_names_its_ends() {
-        assert_eq!(
-            spread([0.8, 0.9, 0.85].into_iter()),
-            "0.8500 (0.8000 to 0.9000)"
-        );
-    }
 }

@@ -1,8 +1,5 @@
 //! `dinomed3d convert`: from somebody's checkpoint to a model of ours.
 
-use crate::converted::{Named, manifest};
-use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
-use crate::recipe_file::{read_draft, read_recipe};
 use anyhow::{Context, bail};
 use burn::tensor::Device;
 use clap::ValueEnum;
@@ -13,8 +10,11 @@ use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::model::presets::{DinoV3, Preset};
 use dinomed3d_core::model::{DinoMed3dConfig, SliceSegmenter};
+use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
+use dinomed3d_core::results::converted::{Named, manifest};
 use dinomed3d_core::train::Recipe;
 use dinomed3d_core::train::draft::IntensityDraft;
+use dinomed3d_core::train::recipe_file::{read_draft, read_recipe};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Imported, Scope, Source, import};
@@ -234,7 +234,7 @@ fn stage2(
         labels: &args.labels,
     };
     let manifest = manifest(named, recipe, config, weights, check)?;
-    folder.write(MANIFEST_FILE, &readable_json(&manifest)?)?;
+    folder.write(MANIFEST_FILE, &readable_json(&manifest))?;
     if args.recipe.is_none() {
         println!(
             "The checkpoint does not say how scans were prepared: {MANIFEST_FILE} holds a guess (axial slices as they are, percentiles, z-score, windows of 16 slices). Give --recipe, or mend it before use."
@@ -249,7 +249,8 @@ fn stage2(
 /// Reads the recipe of a checkpoint, which must say everything: there is no data set here that could settle the rest.
 fn complete_recipe(path: &Path) -> anyhow::Result<Recipe> {
     let open = |intensity: &IntensityDraft| matches!(intensity, IntensityDraft::Window { mean, std, .. } if mean.is_none() || std.is_none());
-    read_recipe(path).map_err(|error| match read_draft(path) {
+    let read = read_recipe(path).map_err(anyhow::Error::from);
+    read.map_err(|error| match read_draft(path) {
         Ok(draft) if draft.preprocessing.intensity.as_ref().is_some_and(open) => error.context(format!(
             "{} leaves mean or std of its window to the data set, which convert does not see; add mean and std to preprocessing.intensity",
             path.display()

@@ -7,28 +7,18 @@ mod bench;
 mod check;
 mod compare;
 mod convert;
-mod converted;
 mod device;
 mod evaluate;
 mod export;
 mod fingerprint;
 mod info;
-mod model_card;
-mod model_folder;
-mod phantom;
-mod predictor;
 mod prepared_cases;
-mod recipe_file;
+mod progress;
 mod report;
 mod sample;
 mod segment;
 mod synthesise;
 mod train;
-mod trained_weights;
-mod validation;
-
-/// Said wherever a person sees a result.
-pub const NOTICE: &str = "Research and education only; not a medical device.";
 
 /// Segments 3-D medical scans with DINO-Med3D and trains the networks for it.
 ///

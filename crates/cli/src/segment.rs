@@ -1,12 +1,11 @@
 //! `dinomed3d segment`: from a scan to its label map.
 
-use crate::NOTICE;
 use crate::device::device;
 use anyhow::Context;
 use dinomed3d_core::infer::Segmenter;
-use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_volume::atomic_file::write_whole;
-use dinomed3d_volume::{NamedImage, NiftiImage, gzip, read_channels};
+use dinomed3d_volume::{NOTICE, NamedImage, NiftiImage, gzip, read_channels};
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -29,26 +28,12 @@ pub struct Args {
     device: String,
 }
 
-/// Reads the manifest of a model folder.
-///
-/// # Errors
-/// A manifest that cannot be read or used.
-pub fn read_manifest(folder: &Path) -> anyhow::Result<ModelManifest> {
-    let path = folder.join("manifest.json");
-    let json = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    ModelManifest::from_json(&json).with_context(|| format!("in {}", path.display()))
-}
-
 /// Loads a model folder onto a device.
 ///
 /// # Errors
 /// A manifest or weights that cannot be used, or a device that is not there.
 pub fn load_unchecked(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
-    let manifest = read_manifest(folder)?;
-    let path = folder.join(&manifest.weights.file);
-    let weights = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    Segmenter::load(manifest, &weights, &device(device_name)?)
-        .with_context(|| format!("in {}", folder.display()))
+    Ok(ModelFolder::open(folder).load(&device(device_name)?)?)
 }
 
 /// Loads a model folder onto a device and checks the device with it.
@@ -80,7 +65,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             Ok(NamedImage { name, image })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let names = read_manifest(&args.model)?.channel_names();
+    let names = ModelFolder::open(&args.model).manifest()?.channel_names();
     let channels =
         read_channels(&images, &names).map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
     let segmenter = load_model(&args.model, &args.device)?;

@@ -1,13 +1,13 @@
 //! `dinomed3d synthesise`: what a training from label maps sees, as files and as a picture.
 
-use crate::recipe_file::read_recipe;
-use crate::report::slices::encode;
 use anyhow::Context;
+use dinomed3d_core::results::report::png_of;
 use dinomed3d_core::train::augment::Sample;
 use dinomed3d_core::train::dataset::{Dataset, Examples};
+use dinomed3d_core::train::recipe_file::read_recipe;
 use dinomed3d_core::train::synthesis::Synthesizer;
 use dinomed3d_volume::atomic_file::write_whole;
-use dinomed3d_volume::nifti::{Values, encode as encode_nifti};
+use dinomed3d_volume::nifti::{Values, encode};
 use dinomed3d_volume::{Affine, NiftiImage, gzip};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -58,7 +58,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let affine = centred(recipe.window, synthesizer.spacing_mm);
     for (number, sample) in samples.iter().enumerate() {
         let values = transposed(&sample.voxels, recipe.window);
-        let scan = encode_nifti(
+        let scan = encode(
             &recipe.window,
             &affine,
             Values::Float32(&values),
@@ -155,7 +155,7 @@ fn sheet(
             }
         }
     }
-    encode(&pixels, [width, height])
+    png_of(&pixels, [width, height])
 }
 
 /// Least and greatest value but for the outermost hundredth.

@@ -1,14 +1,14 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
-use crate::device::devices;
-use crate::model_folder::MANIFEST_FILE;
+use crate::device::{device, devices};
 use crate::prepared_cases::CacheArgs;
-use crate::recipe_file::{read_draft, read_recipe};
-use crate::report::report_run;
-use crate::segment::read_manifest;
+use crate::progress::Counting;
 use anyhow::{Context, bail};
 use dinomed3d_core::model::DinoMed3dConfig;
+use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder};
+use dinomed3d_core::results::report::report_run;
 use dinomed3d_core::train::recipe::Split;
+use dinomed3d_core::train::recipe_file::{read_draft, read_recipe};
 use dinomed3d_core::train::run_folder::RunFolder;
 use dinomed3d_core::train::{Event, Fingerprint, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::weights::decode;
@@ -113,7 +113,12 @@ fn own_initialization(weights: &Path) -> anyhow::Result<Option<String>> {
     let recipe = weights.with_file_name("recipe.toml");
     Ok(if weights.with_file_name(MANIFEST_FILE).exists() {
         let folder = weights.parent().unwrap_or(Path::new("."));
-        Some(read_manifest(folder)?.training.initialization)
+        Some(
+            ModelFolder::open(folder)
+                .manifest()?
+                .training
+                .initialization,
+        )
     } else if recipe.exists() {
         Some(read_recipe(&recipe)?.initialization)
     } else {
@@ -381,10 +386,12 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
         state.best_dice(),
         out.join("best.safetensors").display()
     );
+    let mut counting = Counting::new("scoring case");
     report_run(
         out,
         &args.data,
-        args.device.split(',').next().unwrap_or("cpu"),
+        device(args.device.split(',').next().unwrap_or("cpu"))?,
+        |case, cases| counting.show(case, cases),
     )?;
     println!("report in {}", out.join("report.html").display());
     Ok(())

@@ -7,9 +7,12 @@
 pub mod infer;
 pub mod manifest;
 pub mod model;
+pub mod model_folder;
 pub mod preprocess;
 #[cfg(feature = "import")]
 pub mod reference;
+#[cfg(feature = "train")]
+pub mod results;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod weights;

@@ -13,6 +13,18 @@ pub struct Label {
     pub color: [u8; 3],
 }
 
+impl Label {
+    /// A label of which only the value is known.
+    pub fn unnamed(value: u8) -> Self {
+        let mut colors = palette(usize::from(value.max(1)));
+        Self {
+            value,
+            name: format!("label {value}"),
+            color: colors.pop().expect("a colour at least"),
+        }
+    }
+}
+
 /// Without black, and from the most to the least telling on a grey scan.
 ///
 /// Source: Okabe and Ito 2008, "Color Universal Design".

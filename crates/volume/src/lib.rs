@@ -6,6 +6,7 @@ mod affine;
 pub mod atomic_file;
 mod channels;
 pub mod component;
+pub mod evaluation;
 mod grid;
 mod gzip;
 mod label;
@@ -14,10 +15,14 @@ pub mod metrics;
 mod mid_plane;
 pub mod nifti;
 mod orientation;
+pub mod phantom;
 pub mod random;
 mod resample;
 pub mod statistics;
 mod volume;
+
+/// Said wherever a person sees a result.
+pub const NOTICE: &str = "Research and education only; not a medical device.";
 
 pub use affine::Affine;
 pub use channels::{NamedImage, grid_problem, read_channels};

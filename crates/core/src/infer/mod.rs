@@ -19,6 +19,7 @@ use crate::manifest::ManifestError;
 use crate::preprocess::PreprocessError;
 use crate::weights::WeightsError;
 use dinomed3d_volume::GridError;
+use std::path::PathBuf;
 
 /// Why a volume could not be segmented.
 #[derive(Debug, thiserror::Error)]
@@ -73,4 +74,14 @@ pub enum ModelError {
     /// The weights.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A file or the folder of a model.
+    #[error("{doing} {}", path.display())]
+    File {
+        /// "reading", "in" and so on.
+        doing: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }

@@ -17,6 +17,7 @@ pub mod loss;
 pub mod network;
 pub mod progress;
 pub mod recipe;
+pub mod recipe_file;
 pub mod run_folder;
 pub mod schedule;
 pub mod seed;

@@ -1,37 +1,39 @@
 //! Scores of a model on cases of a data set.
 
-use crate::evaluate::convention::{Convention, score_as_paper};
-use crate::evaluate::evaluation::{CaseScores, Evaluation};
-use crate::predictor::Predictor;
-use anyhow::Context;
-use dinomed3d_core::infer::{Postprocessing, Scored};
-use dinomed3d_core::manifest::{LabelScores, Scores};
-use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::dataset::{HeldOut, RawCase};
-use dinomed3d_core::train::recipe::Split;
+use super::predictor::Predictor;
+use super::{During, ResultsError};
+use crate::infer::{Postprocessing, Scored};
+use crate::manifest::{LabelScores, Scores};
+use crate::train::Recipe;
+use crate::train::dataset::{HeldOut, RawCase};
+use crate::train::recipe::Split;
 use dinomed3d_volume::LabelMap;
+use dinomed3d_volume::evaluation::{
+    CaseScores, Convention, Evaluation, EvaluationError, score_as_paper,
+};
 use dinomed3d_volume::metrics::{LabelScore, MetricsError, evaluate_case};
 
 /// Whether a data set has a model's channels in the model's order, as far as names tell.
 ///
 /// # Errors
 /// The same names in another order: the network would take each for another.
-pub fn check_order(model: &[String], data: &[String]) -> anyhow::Result<()> {
+pub fn check_order(model: &[String], data: &[String]) -> Result<(), ResultsError> {
     let sorted = |names: &[String]| {
         let mut names = names.to_vec();
         names.sort();
         names
     };
-    anyhow::ensure!(
-        model == data || sorted(model) != sorted(data),
-        "the data set has the channels {}, expected is the model's order: {}",
-        data.join(", "),
-        model.join(", ")
-    );
+    if model != data && sorted(model) == sorted(data) {
+        return Err(ResultsError::Unusable(format!(
+            "the data set has the channels {}, expected is the model's order: {}",
+            data.join(", "),
+            model.join(", ")
+        )));
+    }
     Ok(())
 }
 
-/// Scores `cases` by either convention.
+/// Scores `cases` by either convention; `progress` is told before each case its number, from 1, and of how many.
 ///
 /// # Errors
 /// A file that cannot be read or segmented, by name.
@@ -39,24 +41,27 @@ pub fn score_cases(
     predictor: &Predictor,
     cases: &HeldOut,
     convention: Convention,
-) -> anyhow::Result<Vec<CaseScores>> {
+    progress: impl FnMut(usize, usize),
+) -> Result<Vec<CaseScores>, ResultsError> {
     let labels = values(predictor);
     let mut scores = Vec::new();
-    predict_each(predictor, cases, |name, case, scored| {
+    predict_each(predictor, cases, progress, |name, case, scored| {
         let labels = match convention {
-            Convention::Native => compare(scored.on_file_grid()?.labels, case, &labels)?,
+            Convention::Native => compare(scored.on_file_grid()?.labels, case, &labels),
             Convention::Paper => {
                 let wanted = scored.grid.labels_to_model(&case.reference.labels);
-                score_as_paper(scored.on_model_grid().labels, wanted, &scored.grid, &labels)?
+                score_as_paper(scored.on_model_grid().labels, wanted, &scored.grid, &labels)
             }
-        };
+        }
+        .map_err(EvaluationError::from)?;
         scores.push(CaseScores::new(name, labels));
         Ok(())
     })?;
     Ok(scores)
 }
 
-/// Scores `cases` on their own grid once for each of `postprocessings`, which a predictor without one is given.
+/// Scores `cases` on their own grid once for each of `postprocessings`, which a predictor without one is given;
+/// `progress` as in [`score_cases`].
 ///
 /// # Errors
 /// A file that cannot be read or segmented, by name.
@@ -64,17 +69,18 @@ pub fn score_postprocessings(
     predictor: &Predictor,
     cases: &HeldOut,
     postprocessings: &[Postprocessing],
-) -> anyhow::Result<Vec<Vec<CaseScores>>> {
+    progress: impl FnMut(usize, usize),
+) -> Result<Vec<Vec<CaseScores>>, ResultsError> {
     let labels = values(predictor);
     let mut scores = vec![Vec::new(); postprocessings.len()];
-    predict_each(predictor, cases, |name, case, scored| {
+    predict_each(predictor, cases, progress, |name, case, scored| {
         let raw = scored.on_file_grid()?;
         for (postprocessing, scores) in postprocessings.iter().zip(&mut scores) {
             let mut prediction = raw.labels.clone();
             let scan = &case.channels[0];
             let orientation = scan.affine.orientation().reversed();
             postprocessing.apply(&mut prediction, scan.shape, orientation);
-            let labels = compare(prediction, case, &labels)?;
+            let labels = compare(prediction, case, &labels).map_err(EvaluationError::from)?;
             scores.push(CaseScores::new(name.clone(), labels));
         }
         Ok(())
@@ -105,27 +111,28 @@ fn compare(
 ///
 /// # Errors
 /// Files that cannot be read, are not the channels of these names, or lie on different grids, by name.
-pub fn read_case(cases: &HeldOut, place: usize) -> anyhow::Result<RawCase> {
+pub fn read_case(cases: &HeldOut, place: usize) -> Result<RawCase, ResultsError> {
     cases
         .read(place)
-        .map_err(|problems| anyhow::anyhow!(problems.join("\n")))
+        .map_err(|problems| ResultsError::Unusable(problems.join("\n")))
 }
 
 fn predict_each(
     predictor: &Predictor,
     cases: &HeldOut,
-    mut score: impl FnMut(String, &RawCase, &Scored) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+    mut progress: impl FnMut(usize, usize),
+    mut score: impl FnMut(String, &RawCase, &Scored) -> Result<(), ResultsError>,
+) -> Result<(), ResultsError> {
     let names = cases.names();
     for (place, name) in names.iter().enumerate() {
-        eprint!("\rscoring case {} of {}", place + 1, names.len());
+        progress(place + 1, names.len());
         let case = read_case(cases, place)?;
         predictor
             .score(&case.channels)
+            .map_err(ResultsError::from)
             .and_then(|scored| score(name.clone(), &case, &scored))
-            .with_context(|| format!("scoring {name}"))?;
+            .during(|| format!("scoring {name}"))?;
     }
-    eprintln!();
     Ok(())
 }
 

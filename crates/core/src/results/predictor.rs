@@ -1,17 +1,15 @@
 //! A network with everything that brings a scan to its grid and back, from a model folder or a run.
 
-use crate::device::device;
-use crate::recipe_file::read_recipe;
-use crate::segment::load_model;
-use anyhow::{Context, bail, ensure};
+use super::{During, ResultsError};
+use crate::infer::{InferError, Pipeline, Postprocessing, Scored, Segmenter, Windowing};
+use crate::manifest::ModelManifest;
+use crate::model::DinoMed3d;
+use crate::train::Recipe;
+use crate::train::dataset::HeldOut;
+use crate::train::recipe_file::read_recipe;
+use crate::weights::merge::merge_lora;
+use crate::weights::{decode, load_into};
 use burn::tensor::Device;
-use dinomed3d_core::infer::{InferError, Pipeline, Postprocessing, Scored, Windowing};
-use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_core::model::DinoMed3d;
-use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::dataset::HeldOut;
-use dinomed3d_core::weights::merge::merge_lora;
-use dinomed3d_core::weights::{decode, load_into};
 use dinomed3d_volume::Label;
 use dinomed3d_volume::Volume;
 use std::path::Path;
@@ -37,37 +35,31 @@ impl Predictor {
         }
     }
 
-    /// Of a model folder, after the device has given its known answer.
-    ///
-    /// # Errors
-    /// See [`load_model`].
-    pub fn of_model(folder: &Path, device_name: &str) -> anyhow::Result<Self> {
-        let segmenter = load_model(folder, device_name)?;
+    /// Of a loaded model on its device.
+    pub fn of_model(segmenter: Segmenter, device: Device) -> Self {
         let manifest = segmenter.manifest().clone();
-        let device = device(device_name)?;
-        Ok(Self::new(&manifest, segmenter.into_network(), device))
+        Self::new(&manifest, segmenter.into_network(), device)
     }
 
     /// The best weights of a run on the data that `data` is of.
     ///
     /// # Errors
     /// A run without recipe, or without weights of stage 2; labels or channels that aren't the recipe's.
-    pub fn of_run(folder: &Path, data: &HeldOut, device_name: &str) -> anyhow::Result<Self> {
+    pub fn of_run(folder: &Path, data: &HeldOut, device: Device) -> Result<Self, ResultsError> {
         let recipe = read_recipe(&folder.join("recipe.toml"))?;
         let path = folder.join("best.safetensors");
         if !path.exists() {
-            bail!(
+            return Err(ResultsError::Unusable(format!(
                 "{} holds no best.safetensors: no epoch of stage 2 has ended there",
                 folder.display()
-            );
+            )));
         }
-        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        let device = device(device_name)?;
+        let bytes = std::fs::read(&path).during(|| format!("reading {}", path.display()))?;
         let in_file = || format!("in {}", path.display());
-        let mut tensors = decode(&bytes).with_context(in_file)?;
+        let mut tensors = decode(&bytes).during(in_file)?;
         let mut architecture = recipe.architecture(data.labels.len(), data.channels.len())?;
-        merge_lora(&mut tensors, &mut architecture).with_context(in_file)?;
-        let network = load_into(architecture.init(&device), tensors).with_context(in_file)?;
+        merge_lora(&mut tensors, &mut architecture).during(in_file)?;
+        let network = load_into(architecture.init(&device), tensors).during(in_file)?;
         Ok(Self {
             labels: colored(&data.labels, &recipe)?.split_off(1),
             pipeline: Pipeline {
@@ -102,7 +94,7 @@ impl Predictor {
     ///
     /// # Errors
     /// A scan that cannot be prepared, a score that is not finite, a device that fails.
-    pub fn score(&self, channels: &[Volume]) -> anyhow::Result<Scored> {
+    pub fn score(&self, channels: &[Volume]) -> Result<Scored, InferError> {
         let score_window = async |input, _, _| {
             let logits = self.network.forward(input).flatten::<1>(0, 4);
             let data = logits.into_data_async().await;
@@ -110,7 +102,7 @@ impl Predictor {
             Ok(data.iter::<f32>().collect())
         };
         let scored = self.pipeline.score(channels, &self.device, score_window);
-        Ok(pollster::block_on(scored)?)
+        pollster::block_on(scored)
     }
 }
 
@@ -118,13 +110,14 @@ impl Predictor {
 ///
 /// # Errors
 /// Another number of colours than of labels.
-pub fn colored(labels: &[(u8, String)], recipe: &Recipe) -> anyhow::Result<Vec<Label>> {
-    ensure!(
-        labels.len() == recipe.colors.len() + 1,
-        "the recipe has {} colours, the data set {} labels beside background",
-        recipe.colors.len(),
-        labels.len() - 1
-    );
+pub fn colored(labels: &[(u8, String)], recipe: &Recipe) -> Result<Vec<Label>, ResultsError> {
+    if labels.len() != recipe.colors.len() + 1 {
+        return Err(ResultsError::Unusable(format!(
+            "the recipe has {} colours, the data set {} labels beside background",
+            recipe.colors.len(),
+            labels.len() - 1
+        )));
+    }
     let colors = std::iter::once([0; 3]).chain(recipe.colors.iter().copied());
     let label = |((value, name), color): (&(u8, String), [u8; 3])| Label {
         value: *value,

@@ -1,12 +1,14 @@
 //! The report of a run as one page that needs no other file.
 
 use super::slices::{BOTH, PREDICTION, REFERENCE, Slice};
-use crate::NOTICE;
-use crate::evaluate::evaluation::{CaseScores, EMPTY_MASKS, Evaluation, QUARTILES, interval_words};
-use crate::validation::held_out;
+use crate::results::validation::held_out;
+use crate::train::Recipe;
+use crate::train::run_folder::RunState;
 use base64::prelude::{BASE64_STANDARD, Engine};
-use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::run_folder::RunState;
+use dinomed3d_volume::NOTICE;
+use dinomed3d_volume::evaluation::{
+    CaseScores, EMPTY_MASKS, Evaluation, QUARTILES, interval_words,
+};
 use dinomed3d_volume::statistics::Summary;
 
 /// A case with its pictures.

@@ -1,13 +1,67 @@
 //! Scores of all cases, their means and statistics.
 
-use super::convention::Convention;
-use crate::NOTICE;
-use anyhow::ensure;
-use dinomed3d_volume::Label;
-use dinomed3d_volume::metrics::LabelScore;
-use dinomed3d_volume::statistics::{RESAMPLES, SEED, Summary, mean};
+mod convention;
+mod csv;
+pub mod pairs;
+mod table;
+
+pub use convention::{Convention, score_as_paper};
+
+use crate::metrics::{LabelScore, MetricsError};
+use crate::statistics::{RESAMPLES, SEED, Summary, mean};
+use crate::{GridError, Label, NOTICE, NiftiError};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Why label maps can't be scored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvaluationError {
+    /// Nothing to take the mean of.
+    #[error("nothing to score: {cases} cases, {labels} labels")]
+    Nothing {
+        /// Number of cases.
+        cases: usize,
+        /// Number of labels.
+        labels: usize,
+    },
+    /// A file or folder that can't be read.
+    #[error("reading {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that is no label map.
+    #[error("in {}", path.display())]
+    LabelMap {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: Box<NiftiError>,
+    },
+    /// Predictions and references that don't belong together.
+    #[error("{0}")]
+    Pairs(String),
+    /// Two label maps that can't be compared.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// A label map that can't be brought to a model's grid.
+    #[error(transparent)]
+    Grid(#[from] GridError),
+    /// Of these files.
+    #[error("comparing {} with {}", prediction.display(), reference.display())]
+    Comparing {
+        /// The label map.
+        prediction: PathBuf,
+        /// What it should be.
+        reference: PathBuf,
+        /// Why.
+        source: Box<EvaluationError>,
+    },
+}
 
 /// All labels of one case.
 #[derive(Debug, Clone, Serialize)]
@@ -152,18 +206,18 @@ impl Evaluation {
     /// `labels` are those of every case, in the same order.
     ///
     /// # Errors
-    /// No case or no label, so there is nothing to take the mean of.
+    /// [`EvaluationError::Nothing`] without a case or a label.
     pub fn of(
         cases: Vec<CaseScores>,
         labels: Vec<Label>,
         convention: Convention,
-    ) -> anyhow::Result<Self> {
-        ensure!(
-            !cases.is_empty() && !labels.is_empty(),
-            "nothing to score: {} cases, {} labels",
-            cases.len(),
-            labels.len()
-        );
+    ) -> Result<Self, EvaluationError> {
+        if cases.is_empty() || labels.is_empty() {
+            return Err(EvaluationError::Nothing {
+                cases: cases.len(),
+                labels: labels.len(),
+            });
+        }
         for case in &cases {
             assert_eq!(case.labels.len(), labels.len(), "labels of {}", case.case);
         }
@@ -203,6 +257,14 @@ impl Evaluation {
     /// One sentence about how cases were compared.
     pub fn convention_sentence(&self) -> &'static str {
         self.convention.meaning
+    }
+
+    /// For a file or a pipe.
+    ///
+    /// # Errors
+    /// None but JSON's own.
+    pub fn json(&self) -> serde_json::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
     /// The cases from the lowest mean Dice to the highest.
@@ -268,7 +330,7 @@ fn fold_scores(cases: &[CaseScores]) -> Vec<FoldScore> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
     pub fn score(label: u8, dice: f64, hd95_mm: Option<f64>) -> LabelScore {

@@ -1,57 +1,56 @@
 //! An evaluation as a table for people.
 
-use super::evaluation::{EMPTY_MASKS, Evaluation, QUARTILES, interval_words};
+use super::{EMPTY_MASKS, Evaluation, QUARTILES, interval_words};
 use crate::NOTICE;
-use dinomed3d_volume::statistics::Summary;
+use crate::statistics::Summary;
 
-/// Cases, means and statistics, one line each.
-pub fn table(evaluation: &Evaluation) -> String {
-    let names = evaluation
-        .cases
-        .iter()
-        .map(|case| case.case.chars().count());
-    let width = names.max().unwrap_or(0).max("mean of 1000 cases".len());
-    let mut table = format!(
-        "{:<width$}  {:>5}  {:>6}  {:>8}  {:>8}  {:>13}  {:>12}\n",
-        "case", "label", "Dice", "HD95 mm", "ASSD mm", "prediction mL", "reference mL"
-    );
-    for case in &evaluation.cases {
-        for score in &case.labels {
+impl Evaluation {
+    /// Cases, means and statistics, one line each.
+    pub fn table(&self) -> String {
+        let names = self.cases.iter().map(|case| case.case.chars().count());
+        let width = names.max().unwrap_or(0).max("mean of 1000 cases".len());
+        let mut table = format!(
+            "{:<width$}  {:>5}  {:>6}  {:>8}  {:>8}  {:>13}  {:>12}\n",
+            "case", "label", "Dice", "HD95 mm", "ASSD mm", "prediction mL", "reference mL"
+        );
+        for case in &self.cases {
+            for score in &case.labels {
+                table += &format!(
+                    "{:<width$}  {:>5}  {:>6.4}  {:>8}  {:>8}  {:>13.3}  {:>12.3}\n",
+                    case.case,
+                    score.label,
+                    score.dice,
+                    millimetres(score.hd95_mm),
+                    millimetres(score.assd_mm),
+                    score.prediction_ml,
+                    score.reference_ml
+                );
+            }
+        }
+        for mean in self.label_means.iter().chain([&self.mean]) {
+            let (title, label) = match mean.label {
+                Some(label) => (
+                    format!("mean of {} cases", self.cases.len()),
+                    label.to_string(),
+                ),
+                None => ("mean of labels".to_owned(), String::new()),
+            };
             table += &format!(
-                "{:<width$}  {:>5}  {:>6.4}  {:>8}  {:>8}  {:>13.3}  {:>12.3}\n",
-                case.case,
-                score.label,
-                score.dice,
-                millimetres(score.hd95_mm),
-                millimetres(score.assd_mm),
-                score.prediction_ml,
-                score.reference_ml
+                "{title:<width$}  {label:>5}  {:>6.4}  {:>8}  {:>8}\n",
+                mean.dice,
+                millimetres(mean.hd95_mm),
+                millimetres(mean.assd_mm)
             );
         }
+        table += &statistics(self);
+        for fold in &self.folds {
+            table += &format!(
+                "fold {}: mean Dice {:.4} over {} cases\n",
+                fold.fold, fold.mean_dice, fold.cases
+            );
+        }
+        table + self.convention_sentence() + "\n" + NOTICE + "\n"
     }
-    for mean in evaluation.label_means.iter().chain([&evaluation.mean]) {
-        let (title, label) = match mean.label {
-            Some(label) => (
-                format!("mean of {} cases", evaluation.cases.len()),
-                label.to_string(),
-            ),
-            None => ("mean of labels".to_owned(), String::new()),
-        };
-        table += &format!(
-            "{title:<width$}  {label:>5}  {:>6.4}  {:>8}  {:>8}\n",
-            mean.dice,
-            millimetres(mean.hd95_mm),
-            millimetres(mean.assd_mm)
-        );
-    }
-    table += &statistics(evaluation);
-    for fold in &evaluation.folds {
-        table += &format!(
-            "fold {}: mean Dice {:.4} over {} cases\n",
-            fold.fold, fold.mean_dice, fold.cases
-        );
-    }
-    table + evaluation.convention_sentence() + "\n" + NOTICE + "\n"
 }
 
 fn statistics(evaluation: &Evaluation) -> String {
@@ -98,12 +97,11 @@ fn millimetres(value: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::evaluate::evaluation::tests::evaluation;
+    use crate::evaluation::tests::evaluation;
 
     #[test]
     fn a_table_says_means_convention_and_notice() {
-        let table = table(&evaluation());
+        let table = evaluation().table();
         assert!(table.contains("mean of 2 cases"), "{table}");
         assert!(table.contains("0.6250"), "{table}");
         assert!(table.contains("each file's own grid"), "{table}");

@@ -1,7 +1,8 @@
 //! Slices of a case with the outlines of reference and prediction.
 
-use anyhow::Context;
-use dinomed3d_core::preprocess::{Intensity, Preprocessing};
+use crate::infer::InferError;
+use crate::preprocess::{Intensity, Preprocessing};
+use crate::results::{During, ResultsError};
 use dinomed3d_volume::ModelGrid;
 use dinomed3d_volume::Volume;
 
@@ -77,13 +78,15 @@ pub fn worst_slices(
     prediction: &[u8],
     reference: &[u8],
     intensity: &Intensity,
-) -> anyhow::Result<Vec<Slice>> {
+) -> Result<Vec<Slice>, ResultsError> {
     let preprocessing = Preprocessing {
         orientation: "SPL".parse().expect("three letters"),
         spacing_mm: None,
         intensity: intensity.clone(),
     };
-    let prepared = preprocessing.apply(std::slice::from_ref(volume))?;
+    let prepared = preprocessing
+        .apply(std::slice::from_ref(volume))
+        .map_err(InferError::from)?;
     let grid: &ModelGrid = &prepared.grid;
     let turned = Turned {
         voxels: prepared.voxels,
@@ -126,7 +129,7 @@ impl Turned {
         [first.saturating_sub(room), (last + 1 + room).min(edge)]
     }
 
-    fn draw(&self, axis: usize) -> anyhow::Result<Slice> {
+    fn draw(&self, axis: usize) -> Result<Slice, ResultsError> {
         let counts = self.counts(axis);
         // The first of the highest.
         let at = (0..counts.len())
@@ -190,7 +193,7 @@ impl Turned {
             number: [at + 1, self.shape[axis]],
             wrong: counts[at].0,
             size: [width, height],
-            png: encode(&pixels, [width, height]).context("writing a picture")?,
+            png: png_of(&pixels, [width, height]).during(|| "writing a picture".to_owned())?,
         })
     }
 }
@@ -214,7 +217,7 @@ fn outline(labels: &[u8], [height, width]: [usize; 2], thickness: usize) -> Vec<
 }
 
 /// A PNG file of red, green and blue.
-pub fn encode(pixels: &[u8], [width, height]: [usize; 2]) -> Result<Vec<u8>, png::EncodingError> {
+pub fn png_of(pixels: &[u8], [width, height]: [usize; 2]) -> Result<Vec<u8>, png::EncodingError> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width as u32, height as u32);
     encoder.set_color(png::ColorType::Rgb);

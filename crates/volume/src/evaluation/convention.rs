@@ -1,12 +1,11 @@
 //! On which grid, and with which spacing, label maps are compared.
 
-use dinomed3d_volume::ModelGrid;
-use dinomed3d_volume::metrics::{LabelScore, MetricsError, evaluate_case};
-use dinomed3d_volume::{Affine, LabelMap};
+use crate::metrics::{LabelScore, MetricsError, evaluate_case};
+use crate::{Affine, LabelMap, ModelGrid};
 use serde::Serialize;
 
 /// How a case is compared with its reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Convention {
     /// On the file's own grid, in the world's millimetres.
@@ -63,7 +62,6 @@ pub fn score_as_paper(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dinomed3d_core::preprocess::Preprocessing;
 
     /// By hand. Voxels of x 1, y 1, z 3 mm: the prediction is the reference and one voxel more along z, so the surface
     /// distances are 0, 0 and one of 3 mm; HD95 of 0, 0, 3 lies at 1.9 of 2, at 2.7 mm. On a grid of 1 mm each voxel
@@ -79,13 +77,9 @@ mod tests {
         };
         let (prediction, reference) = (map([0, 1, 1, 0]), map([0, 1, 0, 0]));
         let native = evaluate_case(&prediction, &reference, &[1]).unwrap();
-        let paper = |spacing: &str| {
-            let preprocessing: Preprocessing = serde_json::from_str(&format!(
-                r#"{{"orientation": "SPL"{spacing},
-                    "intensity": {{"kind": "percentile-z-score", "lowPercent": 0, "highPercent": 100}}}}"#
-            ))
-            .unwrap();
-            let grid = preprocessing.grid([4, 1, 1], &affine).unwrap();
+        let paper = |spacing: Option<[f64; 3]>| {
+            let orientation = "SPL".parse().unwrap();
+            let grid = ModelGrid::new([4, 1, 1], &affine, orientation, spacing).unwrap();
             let on_grid = |map: &LabelMap| grid.labels_to_model(&map.labels);
             let scores =
                 score_as_paper(on_grid(&prediction), on_grid(&reference), &grid, &[1]).unwrap();
@@ -96,12 +90,12 @@ mod tests {
         assert!(near(native[0].assd_mm, 1.0));
         assert!((native[0].reference_ml - 0.003).abs() < 1e-12);
 
-        let resized = paper(r#", "spacingMm": [1, 1, 1]"#);
+        let resized = paper(Some([1.0; 3]));
         assert_eq!(resized.dice, native[0].dice);
         assert!(near(resized.hd95_mm, 2.6), "{resized:?}");
         assert!(near(resized.assd_mm, 6.0 / 9.0));
 
-        let unit = paper("");
+        let unit = paper(None);
         assert!(near(unit.hd95_mm, 0.9));
         assert!(near(unit.assd_mm, 1.0 / 3.0));
         assert!((unit.reference_ml - 0.001).abs() < 1e-12);

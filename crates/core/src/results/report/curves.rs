@@ -1,11 +1,10 @@
 //! The log of a run as a picture.
 
-use crate::NOTICE;
-use crate::evaluate::picture::{
-    FONT, GRID, INK, MUTED, WIDTH, axis_number, ink_of, titled, write_text,
-};
-use dinomed3d_core::train::run_folder::LogRow;
+use super::picture::{FONT, GRID, INK, MUTED, WIDTH, axis_number, ink_of, titled, write_text};
+use crate::results::ResultsError;
+use crate::train::run_folder::LogRow;
 use dinomed3d_volume::Label;
+use dinomed3d_volume::NOTICE;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -20,7 +19,7 @@ const LOSS: RGBColor = RGBColor(70, 70, 70);
 ///
 /// # Errors
 /// A picture that cannot be laid out.
-pub fn draw(log: &[LogRow], labels: &[Label]) -> anyhow::Result<String> {
+pub fn draw(log: &[LogRow], labels: &[Label]) -> Result<String, ResultsError> {
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
@@ -99,7 +98,7 @@ impl Panel {
         &self,
         area: &DrawingArea<DB, Shift>,
         log: &[LogRow],
-    ) -> anyhow::Result<()>
+    ) -> Result<(), ResultsError>
     where
         DB::ErrorType: 'static,
     {
@@ -156,7 +155,7 @@ impl Panel {
         plot: &DrawingArea<DB, CT>,
         log: &[LogRow],
         [low, high]: [f64; 2],
-    ) -> anyhow::Result<()>
+    ) -> Result<(), ResultsError>
     where
         DB::ErrorType: 'static,
     {
@@ -182,7 +181,7 @@ impl Panel {
         area: &DrawingArea<DB, Shift>,
         plot: &DrawingArea<DB, CT>,
         [low, _]: [f64; 2],
-    ) -> anyhow::Result<()>
+    ) -> Result<(), ResultsError>
     where
         DB::ErrorType: 'static,
     {

@@ -1,12 +1,11 @@
 //! The manifest of a converted checkpoint.
 
-use dinomed3d_core::infer::{Blending, Postprocessing};
-use dinomed3d_core::manifest::{
-    FORMAT, ModelManifest, RunFacts, SelfCheck, TrainingFacts, WeightsFile,
-};
-use dinomed3d_core::model::DinoMed3dConfig;
-use dinomed3d_core::preprocess::{Intensity, Preprocessing};
-use dinomed3d_core::train::Recipe;
+use super::ResultsError;
+use crate::infer::{Blending, Postprocessing};
+use crate::manifest::{FORMAT, ModelManifest, RunFacts, SelfCheck, TrainingFacts, WeightsFile};
+use crate::model::DinoMed3dConfig;
+use crate::preprocess::{Intensity, Preprocessing};
+use crate::train::Recipe;
 use dinomed3d_volume::{Label, palette};
 use std::path::Path;
 
@@ -34,7 +33,7 @@ pub fn manifest(
     architecture: DinoMed3dConfig,
     weights: WeightsFile,
     check: SelfCheck,
-) -> anyhow::Result<ModelManifest> {
+) -> Result<ModelManifest, ResultsError> {
     let foreground = architecture.num_classes - 1;
     let name = |index: usize| match named.labels.get(index) {
         Some(name) => name.clone(),
@@ -52,14 +51,16 @@ pub fn manifest(
     };
     let labels = (0..foreground).map(|index| {
         Ok(Label {
-            value: u8::try_from(index + 1)?,
+            value: u8::try_from(index + 1).map_err(|_| {
+                ResultsError::Unusable(format!("{foreground} labels, expected are at most 255"))
+            })?,
             name: name(index),
             color: color(index),
         })
     });
     let labels = std::iter::once(Ok(background))
         .chain(labels)
-        .collect::<anyhow::Result<_>>()?;
+        .collect::<Result<_, ResultsError>>()?;
     let stem = named.folder.file_name().unwrap_or_default();
     let source = named.from.file_name().unwrap_or_default().to_string_lossy();
     let own_name = stem.to_string_lossy().into_owned();
@@ -68,7 +69,7 @@ pub fn manifest(
     };
     let preprocessing = recipe.as_ref().map_or(
         Preprocessing {
-            orientation: "SPL".parse()?,
+            orientation: "SPL".parse().expect("three letters"),
             spacing_mm: None,
             intensity: Intensity::PercentileZScore {
                 low_percent: 0.5,

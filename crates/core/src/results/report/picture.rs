@@ -1,8 +1,9 @@
 //! The scores of every label as a picture.
 
-use super::evaluation::{Evaluation, LabelStatistics};
-use crate::NOTICE;
+use crate::results::ResultsError;
 use dinomed3d_volume::Label;
+use dinomed3d_volume::NOTICE;
+use dinomed3d_volume::evaluation::{Evaluation, LabelStatistics};
 use dinomed3d_volume::metrics::LabelScore;
 use dinomed3d_volume::statistics::Summary;
 use plotters::coord::Shift;
@@ -25,10 +26,10 @@ const UPRIGHT_CHARACTERS: usize = 16;
 /// What names that lie side by side take, px.
 const LYING: u32 = 34;
 
-pub(crate) const FONT: &str = "sans-serif";
-pub(crate) const INK: RGBColor = RGBColor(34, 34, 34);
-pub(crate) const MUTED: RGBColor = RGBColor(90, 90, 90);
-pub(crate) const GRID: RGBColor = RGBColor(225, 225, 225);
+pub(super) const FONT: &str = "sans-serif";
+pub(super) const INK: RGBColor = RGBColor(34, 34, 34);
+pub(super) const MUTED: RGBColor = RGBColor(90, 90, 90);
+pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
 
 /// Draws a box with its cases for each label: Dice on the left, HD95 on the right.
 ///
@@ -36,7 +37,7 @@ pub(crate) const GRID: RGBColor = RGBColor(225, 225, 225);
 ///
 /// # Errors
 /// A picture that cannot be laid out.
-pub fn draw(evaluation: &Evaluation) -> anyhow::Result<String> {
+pub fn draw(evaluation: &Evaluation) -> Result<String, ResultsError> {
     let num_cases = evaluation.cases.len();
     let mut svg = String::new();
     let height = HEIGHT + names_height(&evaluation.labels) - LYING;
@@ -138,7 +139,7 @@ fn statistics_words(statistics: &[LabelStatistics]) -> Vec<String> {
 }
 
 /// The document with a title, which is read out instead of the picture.
-pub(crate) fn titled(svg: &str, title: &str) -> String {
+pub(super) fn titled(svg: &str, title: &str) -> String {
     let escaped = title
         .replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -148,13 +149,13 @@ pub(crate) fn titled(svg: &str, title: &str) -> String {
 }
 
 /// Writes a line whose upper left corner is at `at`.
-pub(crate) fn write_text<DB: DrawingBackend>(
+pub(super) fn write_text<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     text: &str,
     at: (i32, i32),
     size: f64,
     color: RGBColor,
-) -> anyhow::Result<()>
+) -> Result<(), ResultsError>
 where
     DB::ErrorType: 'static,
 {
@@ -183,7 +184,7 @@ impl Panel<'_> {
         &self,
         area: &DrawingArea<DB, Shift>,
         evaluation: &Evaluation,
-    ) -> anyhow::Result<()>
+    ) -> Result<(), ResultsError>
     where
         DB::ErrorType: 'static,
     {
@@ -249,7 +250,7 @@ impl Panel<'_> {
         index: usize,
         values: &[f64],
         color: RGBColor,
-    ) -> anyhow::Result<()>
+    ) -> Result<(), ResultsError>
     where
         DB::ErrorType: 'static,
     {
@@ -302,7 +303,7 @@ fn whiskers(values: &[f64], low: f64, high: f64) -> [f64; 2] {
 }
 
 /// A number beside an axis of that length.
-pub(crate) fn axis_number(value: f64, length: f64) -> String {
+pub(super) fn axis_number(value: f64, length: f64) -> String {
     let digits = if length < 0.1 {
         3
     } else if length < 1.5 {
@@ -327,7 +328,7 @@ fn cut(name: &str, characters: usize) -> String {
 }
 
 /// A label's colour, darker where it would not be seen on white.
-pub(crate) fn ink_of(label: &Label) -> RGBColor {
+pub(super) fn ink_of(label: &Label) -> RGBColor {
     let [red, green, blue] = label.color.map(f64::from);
     let luma = 0.299 * red + 0.587 * green + 0.114 * blue;
     let factor = (170.0 / luma.max(1.0)).min(1.0);
@@ -338,7 +339,34 @@ pub(crate) fn ink_of(label: &Label) -> RGBColor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::evaluation::tests::evaluation;
+    use dinomed3d_volume::evaluation::{CaseScores, Convention};
+
+    /// Two cases of two labels; one case lacks the second.
+    fn evaluation() -> Evaluation {
+        let score = |label: u8, dice: f64, hd95_mm: Option<f64>| LabelScore {
+            label,
+            dice,
+            hd95_mm,
+            hd_mm: hd95_mm,
+            assd_mm: hd95_mm,
+            prediction_ml: 1.0,
+            reference_ml: 2.0,
+        };
+        let case = |name: &str, second| {
+            let labels = vec![score(1, 0.5, Some(2.0)), second];
+            CaseScores::new(name.to_owned(), labels)
+        };
+        let cases = vec![
+            case("a", score(2, 0.0, None)),
+            case("b", score(2, 1.0, Some(1.0))),
+        ];
+        let label = |value: u8, name: &str| Label {
+            name: name.to_owned(),
+            ..Label::unnamed(value)
+        };
+        let labels = vec![label(1, "Front, left"), label(2, "Back")];
+        Evaluation::of(cases, labels, Convention::Native).unwrap()
+    }
 
     /// By hand: quartiles 2 and 4 reach from -1 to 7.
     #[test]

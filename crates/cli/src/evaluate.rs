@@ -1,27 +1,20 @@
 //! `dinomed3d evaluate`: how well label maps agree with their references.
 
-pub mod convention;
-pub mod csv;
-pub mod evaluation;
-mod folds;
-mod pairs;
-pub mod picture;
-mod table;
-
-use crate::predictor::Predictor;
-use crate::segment::read_manifest;
-use crate::validation::{check_order, score_cases};
+use crate::device::device;
+use crate::progress::Counting;
+use crate::segment::load_model;
 use anyhow::{Context, bail, ensure};
-use convention::{Convention, score_as_paper};
+use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::preprocess::Preprocessing;
+use dinomed3d_core::results::folds::score_folds;
+use dinomed3d_core::results::predictor::Predictor;
+use dinomed3d_core::results::report::picture_of;
+use dinomed3d_core::results::validation::{check_order, score_cases};
 use dinomed3d_core::train::dataset::{DatasetIndex, HeldOut};
 use dinomed3d_core::train::recipe::Split;
 use dinomed3d_volume::Label;
 use dinomed3d_volume::atomic_file::write_whole;
-use dinomed3d_volume::metrics::evaluate_case;
-use dinomed3d_volume::palette;
-use evaluation::{CaseScores, Evaluation};
-use pairs::{labels_present, pair, read_label_map};
+use dinomed3d_volume::evaluation::{self, CaseScores, Evaluation, pairs};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `evaluate`.
@@ -88,6 +81,24 @@ pub struct Args {
     picture: Option<PathBuf>,
 }
 
+/// See [`evaluation::Convention`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Convention {
+    /// On the file's own grid, in the world's millimetres.
+    Native,
+    /// As the paper's authors do: on the model's resized grid, each of its voxels counted as 1 mm × 1 mm × 1 mm.
+    Paper,
+}
+
+impl From<Convention> for evaluation::Convention {
+    fn from(convention: Convention) -> Self {
+        match convention {
+            Convention::Native => Self::Native,
+            Convention::Paper => Self::Paper,
+        }
+    }
+}
+
 /// Scores and prints.
 ///
 /// # Errors
@@ -97,7 +108,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let (cases, labels) = match (&args.predictions, &args.references, &args.data) {
         (Some(predictions), Some(references), _) => {
             let grid = model_grid(convention, args.grid.as_deref())?;
-            score_files(predictions, references, args.labels, grid)?
+            score_files(predictions, references, args.labels, grid.as_ref())?
         }
         (_, _, Some(data)) => match (&args.model, &args.folds) {
             (Some(model), _) => {
@@ -105,45 +116,46 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                     every: args.validation_every,
                     fold: args.validation_fold,
                 };
-                score_folder(model, data, split, convention, &args.device)?
+                score_folder(model, data, split, convention.into(), &args.device)?
             }
-            (_, Some(runs)) => folds::score_folds(runs, data, convention, &args.device)?,
+            (_, Some(runs)) => {
+                let mut counting = Counting::new("scoring case");
+                let device = device(&args.device)?;
+                score_folds(runs, data, convention.into(), &device, |at| {
+                    if at.case == 1 {
+                        eprintln!("fold {} of {}", at.fold, at.folds);
+                    }
+                    counting.show(at.case, at.cases);
+                })?
+            }
             _ => unreachable!("clap asks for one of them beside the data"),
         },
         _ => unreachable!("clap asks for one of the pairs"),
     };
-    let evaluation = Evaluation::of(cases, labels, convention)?;
+    let evaluation = Evaluation::of(cases, labels, convention.into())?;
     if let Some(path) = &args.csv {
-        write(path, &csv::csv(&evaluation)?)?;
+        write(path, &evaluation.csv())?;
     }
     if let Some(path) = &args.picture {
-        write(path, &picture::draw(&evaluation)?)?;
+        write(path, &picture_of(&evaluation)?)?;
     }
     match &args.json {
-        Some(path) if path.as_os_str() == "-" => print!("{}", json(&evaluation)?),
+        Some(path) if path.as_os_str() == "-" => print!("{}", evaluation.json()?),
         path => {
             if let Some(path) = path {
-                write(path, &json(&evaluation)?)?;
+                write(path, &evaluation.json()?)?;
             }
-            print!("{}", table::table(&evaluation));
+            print!("{}", evaluation.table());
         }
     }
     Ok(())
-}
-
-/// JSON for a file or a pipe.
-///
-/// # Errors
-/// None but JSON's own.
-pub fn json(evaluation: &Evaluation) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(evaluation)? + "\n")
 }
 
 /// Writes a text, whole or not at all.
 ///
 /// # Errors
 /// Whatever the file system says.
-pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     write_whole(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
@@ -152,8 +164,8 @@ fn score_folder(
     model: &Path,
     data: &Path,
     split: Split,
-    convention: Convention,
-    device: &str,
+    convention: evaluation::Convention,
+    device_name: &str,
 ) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
     ensure!(
         split.fold < split.every,
@@ -161,12 +173,15 @@ fn score_folder(
         split.fold,
         split.every
     );
-    let predictor = Predictor::of_model(model, device)?;
+    let predictor = Predictor::of_model(load_model(model, device_name)?, device(device_name)?);
     let index = DatasetIndex::read(data)?;
     check_order(predictor.channels(), &index.channels)?;
     let (_, cases) = index.split(split);
     let held_out = HeldOut::of_files(&index, cases);
-    let cases = score_cases(&predictor, &held_out, convention)?;
+    let mut counting = Counting::new("scoring case");
+    let cases = score_cases(&predictor, &held_out, convention, |case, cases| {
+        counting.show(case, cases);
+    })?;
     Ok((cases, predictor.labels().to_vec()))
 }
 
@@ -177,7 +192,9 @@ fn model_grid(
 ) -> anyhow::Result<Option<Preprocessing>> {
     match (convention, model) {
         (Convention::Native, None) => Ok(None),
-        (Convention::Paper, Some(model)) => Ok(Some(read_manifest(model)?.preprocessing)),
+        (Convention::Paper, Some(model)) => {
+            Ok(Some(ModelFolder::open(model).manifest()?.preprocessing))
+        }
         (Convention::Paper, None) => bail!(
             "--convention paper compares on a model's resized grid: say with --grid which model's"
         ),
@@ -192,46 +209,21 @@ fn score_files(
     predictions: &Path,
     references: &Path,
     labels: Vec<u8>,
-    grid: Option<Preprocessing>,
+    grid: Option<&Preprocessing>,
 ) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
-    let pairs = pair(predictions, references)?;
+    let pairs = pairs::pair(predictions, references)?;
+    for case in &pairs.without_reference {
+        eprintln!(
+            "prediction {case} has no reference in {}: passed over",
+            references.display()
+        );
+    }
     let labels = if labels.is_empty() {
-        labels_present(&pairs)?
+        pairs.labels_present()?
     } else {
         labels
     };
-    let mut cases = Vec::with_capacity(pairs.len());
-    for pair in pairs {
-        let prediction = read_label_map(&pair.prediction)?;
-        let reference = read_label_map(&pair.reference)?;
-        let comparing = || {
-            format!(
-                "comparing {} with {}",
-                pair.prediction.display(),
-                pair.reference.display()
-            )
-        };
-        // By either convention the two must lie on one grid.
-        let mut scores = evaluate_case(&prediction, &reference, &labels).with_context(comparing)?;
-        if let Some(preprocessing) = &grid {
-            let grid = preprocessing
-                .grid(reference.shape, &reference.affine)
-                .with_context(comparing)?;
-            let on_grid = |labels: &[u8]| grid.labels_to_model(labels);
-            let (prediction, reference) = (on_grid(&prediction.labels), on_grid(&reference.labels));
-            scores = score_as_paper(prediction, reference, &grid, &labels)?;
-        }
-        cases.push(CaseScores::new(pair.case, scores));
-    }
-    Ok((cases, labels.into_iter().map(unnamed).collect()))
-}
-
-/// A label of which only the value is known.
-fn unnamed(value: u8) -> Label {
-    let mut colors = palette(usize::from(value.max(1)));
-    Label {
-        value,
-        name: format!("label {value}"),
-        color: colors.pop().expect("a colour at least"),
-    }
+    let grid = grid.map(|preprocessing| |shape, affine: &_| preprocessing.grid(shape, affine));
+    let cases = pairs.score(&labels, grid)?;
+    Ok((cases, labels.into_iter().map(Label::unnamed).collect()))
 }

@@ -1,6 +1,8 @@
 //! The folder of a model: manifest, weights, card; and the list of models beside it.
 
-use anyhow::Context;
+use crate::infer::{ModelError, Segmenter};
+use crate::manifest::ModelManifest;
+use burn::tensor::Device;
 use dinomed3d_volume::atomic_file::write_whole;
 use serde::Serialize;
 use serde_json::Serializer;
@@ -14,17 +16,54 @@ pub const WEIGHTS_FILE: &str = "weights.safetensors";
 /// Name of the manifest.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
-/// A folder that a model is written into.
+/// The folder of a model.
 #[derive(Debug)]
 pub struct ModelFolder(PathBuf);
 
+fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    doing: &'static str,
+    path: &Path,
+) -> impl FnOnce(E) -> ModelError {
+    move |source| ModelError::File {
+        doing,
+        path: path.to_owned(),
+        source: source.into(),
+    }
+}
+
 impl ModelFolder {
+    /// One that is there already.
+    pub fn open(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Reads the manifest.
+    ///
+    /// # Errors
+    /// One that cannot be read or used.
+    pub fn manifest(&self) -> Result<ModelManifest, ModelError> {
+        let path = self.file(MANIFEST_FILE);
+        let json = std::fs::read(&path).map_err(failed("reading", &path))?;
+        ModelManifest::from_json(&json).map_err(failed("in", &path))
+    }
+
+    /// Loads the model onto a device, whose known answer is still to be checked.
+    ///
+    /// # Errors
+    /// A manifest or weights that cannot be read or used.
+    pub fn load(&self, device: &Device) -> Result<Segmenter, ModelError> {
+        let manifest = self.manifest()?;
+        let path = self.file(&manifest.weights.file);
+        let weights = std::fs::read(&path).map_err(failed("reading", &path))?;
+        Segmenter::load(manifest, &weights, device).map_err(failed("in", &self.0))
+    }
+
     /// Makes the folder if it is not there.
     ///
     /// # Errors
     /// Whatever the file system says.
-    pub fn create(path: &Path) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(path).with_context(|| format!("making {}", path.display()))?;
+    pub fn create(path: &Path) -> Result<Self, ModelError> {
+        std::fs::create_dir_all(path).map_err(failed("making", path))?;
         Ok(Self(path.to_owned()))
     }
 
@@ -37,45 +76,43 @@ impl ModelFolder {
     ///
     /// # Errors
     /// Whatever the file system says.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ModelError> {
         let path = self.file(name);
-        write_whole(&path, bytes).with_context(|| format!("writing {}", path.display()))
+        write_whole(&path, bytes).map_err(failed("writing", &path))
     }
 
     /// Adds the folder to the list beside it, from which the page learns what there is.
     ///
     /// # Errors
     /// A list that can't be read or written.
-    pub fn list(&self) -> anyhow::Result<()> {
+    pub fn list(&self) -> Result<(), ModelError> {
         let name = self
             .0
             .file_name()
             .and_then(|name| name.to_str())
-            .with_context(|| format!("{} has no name", self.0.display()))?;
+            .ok_or("it has no name")
+            .map_err(failed("listing", &self.0))?;
         let path = self.0.with_file_name("index.json");
         let mut names: BTreeSet<String> = match std::fs::read(&path) {
-            Ok(json) => {
-                serde_json::from_slice(&json).with_context(|| format!("in {}", path.display()))?
-            }
+            Ok(json) => serde_json::from_slice(&json).map_err(failed("in", &path))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
-            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+            Err(error) => return Err(failed("reading", &path)(error)),
         };
         names.insert(name.to_owned());
-        write_whole(&path, &serde_json::to_vec(&names)?)
-            .with_context(|| format!("writing {}", path.display()))
+        let json = serde_json::to_vec(&names).map_err(failed("writing", &path))?;
+        write_whole(&path, &json).map_err(failed("writing", &path))
     }
 }
 
 /// JSON with a line for each key, and each list of numbers on one line: the known answer has thousands.
-///
-/// # Errors
-/// A value that is not JSON.
-pub fn readable_json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+pub fn readable_json(manifest: &ModelManifest) -> Vec<u8> {
     let mut json = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut json, LinePerKey::default());
-    value.serialize(&mut serializer)?;
+    manifest
+        .serialize(&mut serializer)
+        .expect("a manifest is plain data");
     json.push(b'\n');
-    Ok(json)
+    json
 }
 
 /// Objects as [`PrettyFormatter`] writes them; lists, by default, compactly.

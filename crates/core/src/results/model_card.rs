@@ -1,9 +1,9 @@
 //! The model card: what a person must know before using a model.
 
-use dinomed3d_core::infer::Postprocessing;
-use dinomed3d_core::manifest::{ModelManifest, RunFacts, Scores, TrainingFacts};
-use dinomed3d_core::model::adaptation::Adaptation;
-use dinomed3d_core::weights::file::Quantization;
+use crate::infer::Postprocessing;
+use crate::manifest::{ModelManifest, RunFacts, Scores, TrainingFacts};
+use crate::model::adaptation::Adaptation;
+use crate::weights::file::Quantization;
 use std::fmt;
 
 /// A model card; displayed as Markdown.
@@ -26,7 +26,7 @@ impl fmt::Display for ModelCard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let manifest = self.manifest;
         writeln!(f, "# {}\n\n{}\n", manifest.title, manifest.description)?;
-        writeln!(f, "**{}**\n", crate::NOTICE)?;
+        writeln!(f, "**{}**\n", dinomed3d_volume::NOTICE)?;
         writeln!(f, "| | |\n|---|---|")?;
         for (what, text) in self.facts() {
             writeln!(f, "| {what} | {text} |")?;

@@ -1,13 +1,13 @@
 //! Cross-validation: every run scores the cases that it held out.
 
-use super::convention::Convention;
-use super::evaluation::CaseScores;
-use crate::predictor::Predictor;
-use crate::recipe_file::read_recipe;
-use crate::validation::score_cases;
-use anyhow::{Context, ensure};
-use dinomed3d_core::train::dataset::{CaseFiles, DatasetIndex, HeldOut};
+use super::predictor::Predictor;
+use super::validation::score_cases;
+use super::{During, ResultsError};
+use crate::train::dataset::{CaseFiles, DatasetIndex, HeldOut};
+use crate::train::recipe_file::read_recipe;
+use burn::tensor::Device;
 use dinomed3d_volume::Label;
+use dinomed3d_volume::evaluation::{CaseScores, Convention};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,19 @@ struct Fold {
     held_out: Vec<CaseFiles>,
 }
 
+/// How far a cross-validation's scoring is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// From 1.
+    pub fold: usize,
+    /// Number of folds.
+    pub folds: usize,
+    /// The fold's case under way, from 1.
+    pub case: usize,
+    /// The fold's number of cases.
+    pub cases: usize,
+}
+
 /// Scores each fold's best weights on its own held-out cases.
 ///
 /// # Errors
@@ -29,15 +42,16 @@ pub fn score_folds(
     runs: &Path,
     data: &Path,
     convention: Convention,
-    device: &str,
-) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
+    device: &Device,
+    mut progress: impl FnMut(Progress),
+) -> Result<(Vec<CaseScores>, Vec<Label>), ResultsError> {
     let index = DatasetIndex::read(data)?;
     let folds = folds_in(runs)?
         .into_iter()
         .map(|(number, run)| {
             let split = read_recipe(&run.join("recipe.toml"))?.split();
             let in_run = || format!("in {}", run.display());
-            split.check().with_context(in_run)?;
+            split.check().during(in_run)?;
             let (_, held_out) = index.split(split);
             Ok(Fold {
                 number,
@@ -45,15 +59,21 @@ pub fn score_folds(
                 held_out,
             })
         })
-        .collect::<anyhow::Result<Vec<_>>>()?;
+        .collect::<Result<Vec<_>, ResultsError>>()?;
     check_coverage(&index.cases, &folds)?;
     let mut cases = Vec::with_capacity(index.cases.len());
     let mut labels = Vec::new();
     for fold in &folds {
         let held_out = HeldOut::of_files(&index, fold.held_out.clone());
-        let predictor = Predictor::of_run(&fold.run, &held_out, device)?;
-        eprintln!("fold {} of {}", fold.number, folds.len());
-        let scores = score_cases(&predictor, &held_out, convention)?;
+        let predictor = Predictor::of_run(&fold.run, &held_out, device.clone())?;
+        let scores = score_cases(&predictor, &held_out, convention, |case, cases| {
+            progress(Progress {
+                fold: fold.number,
+                folds: folds.len(),
+                case,
+                cases,
+            });
+        })?;
         cases.extend(scores.into_iter().map(|case| CaseScores {
             fold: Some(fold.number),
             ..case
@@ -64,11 +84,11 @@ pub fn score_folds(
 }
 
 /// The folders `fold-1` to `fold-N`, in this order.
-fn folds_in(runs: &Path) -> anyhow::Result<BTreeMap<usize, PathBuf>> {
+fn folds_in(runs: &Path) -> Result<BTreeMap<usize, PathBuf>, ResultsError> {
     let mut folds = BTreeMap::new();
     let reading = || format!("reading {}", runs.display());
-    for entry in std::fs::read_dir(runs).with_context(reading)? {
-        let path = entry.with_context(reading)?.path();
+    for entry in std::fs::read_dir(runs).during(reading)? {
+        let path = entry.during(reading)?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let number = name.and_then(|name| name.strip_prefix("fold-")?.parse().ok());
         if let Some(number) = number.filter(|_| path.is_dir()) {
@@ -77,16 +97,17 @@ fn folds_in(runs: &Path) -> anyhow::Result<BTreeMap<usize, PathBuf>> {
     }
     let found: Vec<usize> = folds.keys().copied().collect();
     let is_whole = found.iter().copied().eq(1..=found.len());
-    ensure!(
-        found.len() >= 2 && is_whole,
-        "{} holds the folds {found:?}, expected are folders fold-1, fold-2 and so on, two or more",
-        runs.display()
-    );
+    if found.len() < 2 || !is_whole {
+        return Err(ResultsError::Unusable(format!(
+            "{} holds the folds {found:?}, expected are folders fold-1, fold-2 and so on, two or more",
+            runs.display()
+        )));
+    }
     Ok(folds)
 }
 
 /// Whether each case is held out exactly once.
-fn check_coverage(cases: &[CaseFiles], folds: &[Fold]) -> anyhow::Result<()> {
+fn check_coverage(cases: &[CaseFiles], folds: &[Fold]) -> Result<(), ResultsError> {
     let mut holders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for case in cases {
         holders.insert(&case.name, Vec::new());
@@ -107,16 +128,17 @@ fn check_coverage(cases: &[CaseFiles], folds: &[Fold]) -> anyhow::Result<()> {
             }
         })
         .collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
     let shown = wrong.len().min(5);
-    ensure!(
-        wrong.is_empty(),
+    Err(ResultsError::Unusable(format!(
         "each case must be held out by exactly one fold, but {} of {} are not: {}{} (validation-every and validation-fold in the recipes say which)",
         wrong.len(),
         cases.len(),
         wrong[..shown].join(", "),
         if wrong.len() > shown { " …" } else { "" }
-    );
-    Ok(())
+    )))
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! The weights that an export is made of: a run's best, or the mean of several runs'.
 
-use crate::recipe_file::read_recipe;
-use anyhow::{Context, ensure};
-use dinomed3d_core::manifest::RunFacts;
-use dinomed3d_core::model::DinoMed3dConfig;
-use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::run_folder::RunFolder;
-use dinomed3d_core::weights::average::average;
-use dinomed3d_core::weights::merge::merge_lora;
-use dinomed3d_core::weights::{NamedTensors, decode};
+use super::{During, ResultsError};
+use crate::manifest::RunFacts;
+use crate::model::DinoMed3dConfig;
+use crate::train::Recipe;
+use crate::train::recipe_file::read_recipe;
+use crate::train::run_folder::RunFolder;
+use crate::weights::average::average;
+use crate::weights::merge::merge_lora;
+use crate::weights::{NamedTensors, decode};
 use std::path::{Path, PathBuf};
 
 /// A network that one run or several have trained.
@@ -36,7 +36,7 @@ impl TrainedWeights {
         recipe: &Recipe,
         num_classes: usize,
         image_channels: usize,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, ResultsError> {
         let network = |recipe: &Recipe| recipe.architecture(num_classes, image_channels);
         let mut architecture = network(recipe)?;
         let (tensors, run) = best_of(folder, recipe, &mut architecture)?;
@@ -44,13 +44,13 @@ impl TrainedWeights {
         for other in others {
             let theirs = read_recipe(&other.join("recipe.toml"))?;
             check_kinship(recipe, &theirs)
-                .with_context(|| format!("averaging with {}", other.display()))?;
+                .during(|| format!("averaging with {}", other.display()))?;
             let (tensors, facts) = best_of(other, &theirs, &mut network(&theirs)?)?;
             networks.push(tensors);
             averaged_with.push(facts);
         }
         Ok(Self {
-            tensors: average(&networks).context("averaging the runs")?,
+            tensors: average(&networks).during(|| "averaging the runs".to_owned())?,
             architecture,
             run,
             averaged_with,
@@ -60,24 +60,26 @@ impl TrainedWeights {
 
 /// Networks that began apart lie apart: between them is none that works. And one that was trained on our validation
 /// cases would be scored on what it has seen.
-fn check_kinship(ours: &Recipe, theirs: &Recipe) -> anyhow::Result<()> {
+fn check_kinship(ours: &Recipe, theirs: &Recipe) -> Result<(), ResultsError> {
     let (our_start, their_start) = (&ours.initialization, &theirs.initialization);
-    ensure!(
-        our_start != "random" && our_start == their_start,
-        "the runs began with {our_start} and {their_start}; expected are runs that began with the same weights, given by --init"
-    );
-    ensure!(
-        ours.split() == theirs.split(),
-        "the runs kept other cases for validation: {:?} and {:?}",
-        ours.split(),
-        theirs.split()
-    );
-    ensure!(
-        ours.preprocessing == theirs.preprocessing,
-        "the runs prepare scans differently: {:?} and {:?}",
-        ours.preprocessing,
-        theirs.preprocessing
-    );
+    if our_start == "random" || our_start != their_start {
+        return Err(ResultsError::Unusable(format!(
+            "the runs began with {our_start} and {their_start}; expected are runs that began with the same weights, given by --init"
+        )));
+    }
+    if ours.split() != theirs.split() {
+        return Err(ResultsError::Unusable(format!(
+            "the runs kept other cases for validation: {:?} and {:?}",
+            ours.split(),
+            theirs.split()
+        )));
+    }
+    if ours.preprocessing != theirs.preprocessing {
+        return Err(ResultsError::Unusable(format!(
+            "the runs prepare scans differently: {:?} and {:?}",
+            ours.preprocessing, theirs.preprocessing
+        )));
+    }
     Ok(())
 }
 
@@ -85,17 +87,18 @@ fn best_of(
     folder: &Path,
     recipe: &Recipe,
     architecture: &mut DinoMed3dConfig,
-) -> anyhow::Result<(NamedTensors, RunFacts)> {
+) -> Result<(NamedTensors, RunFacts), ResultsError> {
     let run = RunFolder(folder.to_owned());
+    let folder = folder.display();
+    let unusable = |what| move || ResultsError::Unusable(what);
     let state = run
         .state()?
-        .with_context(|| format!("{} holds no training run", folder.display()))?;
-    let best = state
-        .best(2)
-        .with_context(|| format!("no epoch of stage 2 has ended in {}", folder.display()))?;
-    let path = folder.join("best.safetensors");
-    let mut tensors =
-        decode(&run.read(&path)?).with_context(|| format!("in {}", path.display()))?;
+        .ok_or_else(unusable(format!("{folder} holds no training run")))?;
+    let best = state.best(2).ok_or_else(unusable(format!(
+        "no epoch of stage 2 has ended in {folder}"
+    )))?;
+    let path = run.0.join("best.safetensors");
+    let mut tensors = decode(&run.read(&path)?).during(|| format!("in {}", path.display()))?;
     merge_lora(&mut tensors, architecture)?;
     let first_stage = state.log.iter().filter(|row| row.stage == 1);
     let facts = RunFacts {

@@ -8,10 +8,16 @@
 //! Intensities are drawn in standard deviations around the mean of the crop and become file values
 //! at the very end.
 
-use dinomed3d_volume::random::SplitMix64;
+use crate::nifti::{Values, encode};
+use crate::random::SplitMix64;
+use crate::{Affine, NiftiImage};
 
 /// Voxels along x, y and z.
 pub const SHAPE_XYZ: [usize; 3] = [36, 50, 36];
+
+/// World millimetres of the first voxel's centre: about where a left hippocampus lies in a head
+/// whose origin is the anterior commissure.
+const ORIGIN_MM: [f64; 3] = [-43.0, -47.0, -32.0];
 
 /// The plane between head and body, in voxels along y.
 const HEAD_STARTS_AT_Y: f64 = 29.0;
@@ -34,11 +40,41 @@ const CORTEX: f64 = -0.75;
 const FLUID: f64 = -2.1;
 
 /// The crop and its reference, both x fastest.
+#[derive(Debug)]
 pub struct Phantom {
     /// File values.
     pub voxels: Vec<i16>,
     /// 0 background, 1 anterior, 2 posterior.
     pub labels: Vec<u8>,
+}
+
+/// Both as uncompressed NIfTI files.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The crop.
+    pub scan: Vec<u8>,
+    /// Its label map.
+    pub reference: Vec<u8>,
+}
+
+impl Phantom {
+    /// As files, voxels of 1 mm whose axes run to the right, front and top.
+    pub fn files(&self) -> Files {
+        let mut affine = Affine::from_spacing_mm([1.0; 3]);
+        for (row, origin) in affine.0.iter_mut().zip(ORIGIN_MM) {
+            row[3] = origin;
+        }
+        let scan = encode(
+            &SHAPE_XYZ,
+            &affine,
+            Values::Int16(&self.voxels),
+            "DINO-Med3D phantom, not a person",
+        );
+        let reference = NiftiImage::parse(&scan)
+            .and_then(|image| image.encode_label_map(&self.labels, "DINO-Med3D phantom reference"))
+            .expect("a file of our own, and a label for each voxel");
+        Files { scan, reference }
+    }
 }
 
 /// Draws the crop; the same seed gives the same bytes.
@@ -302,4 +338,43 @@ fn unit_variance(mut values: Vec<f64>) -> Vec<f64> {
 /// Close to normal, mean 0, variance 1: twelve uniform values need no logarithm.
 fn normal(random: &mut SplitMix64) -> f64 {
     (0..12).map(|_| random.next_f64()).sum::<f64>() - 6.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_draws_the_same_files() {
+        assert_eq!(draw(11).files(), draw(11).files());
+        assert_ne!(draw(1).voxels, draw(2).voxels, "the seed counts");
+    }
+
+    #[test]
+    fn both_labels_have_plausible_volumes() {
+        let Files { reference, .. } = draw(11).files();
+        let map = NiftiImage::parse(&reference).unwrap().label_map().unwrap();
+        assert_eq!(map.present(), [1, 2]);
+        for label in [1, 2] {
+            let voxels = map.labels.iter().filter(|&&found| found == label).count();
+            let ml = voxels as f64 * map.affine.voxel_volume_ml();
+            assert!((0.5..=3.0).contains(&ml), "label {label}: {ml} mL");
+        }
+    }
+
+    #[test]
+    fn the_reference_lies_on_the_grid_of_the_scan() {
+        let Files { scan, reference } = draw(11).files();
+        let scan = NiftiImage::parse(&scan).unwrap();
+        let reference = NiftiImage::parse(&reference).unwrap();
+        assert_eq!(scan.shape(), SHAPE_XYZ);
+        assert_eq!(reference.shape(), scan.shape());
+        assert_eq!(reference.affine(), scan.affine());
+        assert_eq!(scan.form_codes(), (1, 1));
+        assert_eq!(reference.form_codes(), (1, 1));
+        assert_eq!(scan.affine().orientation().to_string(), "RAS");
+        let origin = scan.affine().apply([0.0; 3]);
+        assert_eq!(origin, ORIGIN_MM);
+        assert_eq!(scan.datatype_name(), "int16");
+    }
 }

@@ -3,8 +3,8 @@
 //! A recipe may begin with `base = "other.toml"`, a path from its own folder: it then says only what
 //! differs. A table's keys take the place of those of the same table in the base.
 
-use anyhow::{Context, anyhow, bail};
-use dinomed3d_core::train::{Recipe, RecipeDraft};
+use super::{Recipe, RecipeDraft, TrainError};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -12,17 +12,15 @@ use toml::{Table, Value};
 ///
 /// # Errors
 /// A file that can't be read or is no recipe, or leaves things open.
-pub fn read_recipe(path: &Path) -> anyhow::Result<Recipe> {
+pub fn read_recipe(path: &Path) -> Result<Recipe, TrainError> {
     let text = read(path)?;
     toml::from_str(&text).map_err(|error| {
-        let in_file = format!("in {}", path.display());
-        if toml::from_str::<RecipeDraft>(&text).is_ok() {
-            anyhow!(error).context(format!(
-                "{in_file}: it leaves settings to the data set; expected is a complete recipe, as training writes into the folder of a run"
-            ))
+        let leaves_open = if toml::from_str::<RecipeDraft>(&text).is_ok() {
+            "it leaves settings to the data set; expected is a complete recipe, as training writes into the folder of a run: "
         } else {
-            anyhow!(error).context(in_file)
-        }
+            ""
+        };
+        wrong(path)(format!("{leaves_open}{error}"))
     })
 }
 
@@ -30,48 +28,52 @@ pub fn read_recipe(path: &Path) -> anyhow::Result<Recipe> {
 ///
 /// # Errors
 /// A file that can't be read or is no recipe.
-pub fn read_draft(path: &Path) -> anyhow::Result<RecipeDraft> {
-    toml::from_str(&read(path)?).with_context(|| format!("in {}", path.display()))
+pub fn read_draft(path: &Path) -> Result<RecipeDraft, TrainError> {
+    toml::from_str(&read(path)?).map_err(wrong(path))
+}
+
+fn wrong<E: fmt::Display>(path: &Path) -> impl FnOnce(E) -> TrainError {
+    move |error| TrainError::Recipe(format!("in {}: {error}", path.display()))
 }
 
 /// The text of a recipe with everything that it takes from others.
-fn read(path: &Path) -> anyhow::Result<String> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+fn read(path: &Path) -> Result<String, TrainError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| TrainError::Recipe(format!("reading {}: {error}", path.display())))?;
     // Without a base the text stays as it is, so that an error can point into it.
     match text.parse::<Table>() {
         Ok(table) if table.contains_key("base") => {
             let whole = with_base(table, path, &mut vec![path.to_owned()])?;
-            Ok(toml::to_string(&whole)?)
+            toml::to_string(&whole).map_err(wrong(path))
         }
         _ => Ok(text),
     }
 }
 
 /// `seen` are the files on the way here.
-fn with_base(mut table: Table, path: &Path, seen: &mut Vec<PathBuf>) -> anyhow::Result<Table> {
+fn with_base(mut table: Table, path: &Path, seen: &mut Vec<PathBuf>) -> Result<Table, TrainError> {
     let base = match table.remove("base") {
         None => return Ok(table),
         Some(Value::String(base)) => path.with_file_name(base),
-        Some(other) => bail!(
-            "in {}: base is {other}, expected is the name of a recipe's file",
-            path.display()
-        ),
+        Some(other) => {
+            return Err(wrong(path)(format!(
+                "base is {other}, expected is the name of a recipe's file"
+            )));
+        }
     };
     let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     if seen.iter().any(|earlier| whole(earlier) == whole(&base)) {
-        bail!(
-            "in {}: base leads back to {}",
-            path.display(),
+        return Err(wrong(path)(format!(
+            "base leads back to {}",
             base.display()
-        );
+        )));
     }
     seen.push(base.clone());
-    let text = std::fs::read_to_string(&base)
-        .with_context(|| format!("reading {}, the base of {}", base.display(), path.display()))?;
-    let earlier: Table = text
-        .parse()
-        .with_context(|| format!("in {}", base.display()))?;
+    let text = std::fs::read_to_string(&base).map_err(|error| {
+        let (base, path) = (base.display(), path.display());
+        TrainError::Recipe(format!("reading {base}, the base of {path}: {error}"))
+    })?;
+    let earlier: Table = text.parse().map_err(wrong(&base))?;
     let mut result = with_base(earlier, &base, seen)?;
     for (key, value) in table {
         match (result.get_mut(&key), value) {
@@ -87,7 +89,7 @@ fn with_base(mut table: Table, path: &Path, seen: &mut Vec<PathBuf>) -> anyhow::
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dinomed3d_core::train::fingerprint::{
+    use crate::train::fingerprint::{
         CaseGrid, ChannelFacts, Fingerprint, Intensities, LabelFacts, Spread3,
     };
     use std::path::PathBuf;

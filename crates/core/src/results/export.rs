@@ -1,0 +1,249 @@
+//! From a training run to a model that the page can serve.
+
+use super::ResultsError;
+use super::model_card::ModelCard;
+use super::predictor::{Predictor, colored};
+use super::trained_weights::TrainedWeights;
+use super::validation::{score_postprocessings, summarize};
+use crate::infer::check::{CHECK_SHAPE, answer};
+use crate::infer::segmenter::hex;
+use crate::infer::{Correction, Postprocessing};
+use crate::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
+use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
+use crate::train::dataset::{Examples, HeldOut};
+use crate::train::recipe_file::read_recipe;
+use crate::train::{Dataset, Recipe};
+use crate::weights::file::Quantization;
+use crate::weights::{decode, encode, load_into};
+use burn::tensor::Device;
+use dinomed3d_volume::Label;
+use dinomed3d_volume::evaluation::{Convention, Evaluation};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// What is made of a run.
+#[derive(Debug)]
+pub struct Exported {
+    /// With the scores of the weights as they are shipped.
+    pub manifest: ModelManifest,
+    /// The weights file.
+    pub weights: Vec<u8>,
+    /// The model card, Markdown.
+    pub card: String,
+    /// Mean Dice of the same weights before quantisation.
+    pub unquantized_dice: f64,
+    /// Every postprocessing that was tried, and the mean Dice with it.
+    pub tried: Vec<(Postprocessing, f64)>,
+    /// Place in that list of the one that the manifest has.
+    pub chosen: usize,
+}
+
+impl Exported {
+    /// Writes the folder of the model and lists it beside the others.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), ResultsError> {
+        let folder = ModelFolder::create(folder)?;
+        folder.write(WEIGHTS_FILE, &self.weights)?;
+        folder.write(MANIFEST_FILE, &readable_json(&self.manifest))?;
+        folder.write("README.md", self.card.as_bytes())?;
+        Ok(folder.list()?)
+    }
+}
+
+/// Makes a model of the best weights of `run`, averaged with those of other runs, on eight bits, scored on the validation
+/// cases of its data set; `progress` is told a case and of how many.
+///
+/// # Errors
+/// A run or data set that cannot be read.
+pub fn export(
+    run: &Path,
+    average_with: &[PathBuf],
+    data: &Path,
+    version: &str,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Exported, ResultsError> {
+    let recipe = read_recipe(&run.join("recipe.toml"))?;
+    let dataset = Dataset::of_recipe(&recipe, data, None)?;
+    let (num_labels, num_channels) = (dataset.labels.len(), dataset.channels.len());
+    let TrainedWeights {
+        tensors,
+        architecture,
+        run: facts,
+        averaged_with,
+    } = TrainedWeights::read(run, average_with, &recipe, num_labels, num_channels)?;
+    let weights = encode(&tensors, Quantization::Q8Block64)?;
+    let device = Device::flex();
+    let load = |tensors| load_into(architecture.init(&device), tensors);
+    let model = load(decode(&weights)?)?;
+    let mut extent = ExtentRange {
+        min: [f64::INFINITY; 3],
+        max: [0.0; 3],
+    };
+    for case in dataset.training.scans() {
+        for axis in 0..3 {
+            let mm = case.shape[axis] as f64 * case.spacing_mm[axis];
+            extent.min[axis] = extent.min[axis].min(mm);
+            extent.max[axis] = extent.max[axis].max(mm);
+        }
+    }
+    let mut manifest = ModelManifest {
+        format: FORMAT,
+        name: recipe.name.clone(),
+        title: recipe.title.clone(),
+        description: recipe.description.clone(),
+        version: version.to_owned(),
+        modality: recipe.modality.clone(),
+        channels: dataset.channels.clone(),
+        labels: colored(&dataset.labels, &recipe)?,
+        sides: Vec::new(),
+        preprocessing: recipe.preprocessing.clone(),
+        window: recipe.window,
+        overlap: recipe.overlap,
+        blending: recipe.blending.unwrap_or_default(),
+        postprocessing: Postprocessing::default(),
+        // Drawn heads are of any extent that a head has.
+        extent_mm: (!dataset.training.scans().is_empty()).then_some(extent),
+        architecture: architecture.clone(),
+        weights: WeightsFile {
+            file: WEIGHTS_FILE.into(),
+            bytes: weights.len() as u64,
+            sha256: hex(&Sha256::digest(&weights)),
+            quantization: Quantization::Q8Block64,
+        },
+        check: pollster::block_on(answer(&model, CHECK_SHAPE, &device))?,
+        training: TrainingFacts {
+            data: recipe.data.source.clone(),
+            data_licence: recipe.data.licence.clone(),
+            licence: weights_licence(&recipe),
+            attribution: recipe.data.attribution.clone(),
+            initialization: recipe.initialization.clone(),
+            num_training: dataset.training.len(),
+            num_validation: dataset.validation.len(),
+            run: facts,
+            averaged_with,
+        },
+        scores: None,
+    };
+    let cases = HeldOut::of_recipe(&recipe, data)?;
+    let postprocessings = candidates(&recipe, &dataset.labels)?;
+    let mut evaluate = |network| -> Result<Vec<Evaluation>, ResultsError> {
+        let predictor = Predictor::new(&manifest, network, device.clone());
+        score_postprocessings(&predictor, &cases, &postprocessings, &mut progress)?
+            .into_iter()
+            .map(|scores| {
+                let labels = manifest.labels[1..].to_vec();
+                Ok(Evaluation::of(scores, labels, Convention::Native)?)
+            })
+            .collect()
+    };
+    // The scores are those of the file that is shipped, eight bits and all.
+    let evaluations = evaluate(model)?;
+    let exact = evaluate(load(tensors.clone())?)?;
+    let dice: Vec<f64> = evaluations.iter().map(|all| all.mean.dice).collect();
+    let better = |best, next| if dice[next] > dice[best] { next } else { best };
+    let chosen = (1..dice.len()).fold(0, better);
+    let scores = summarize(&evaluations[chosen], &recipe);
+    let unquantized_dice = exact[chosen].mean.dice;
+    let tried: Vec<(Postprocessing, f64)> = postprocessings.into_iter().zip(dice).collect();
+    manifest.postprocessing = tried[chosen].0.clone();
+    part_sides(&mut manifest, &dataset);
+    manifest.scores = Some(scores.clone());
+
+    let card = ModelCard {
+        manifest: &manifest,
+        scores: &scores,
+        unquantized_dice,
+        postprocessings: &tried,
+        num_parameters: tensors.values().map(|t| t.values.len()).sum(),
+        limits: &recipe.limits,
+    };
+    let card = card.to_string();
+    Ok(Exported {
+        manifest,
+        weights,
+        card,
+        unquantized_dice,
+        tried,
+        chosen,
+    })
+}
+
+/// Where both sides of a structure are one class: what they are called apart. A network is scored by its classes, so that
+/// this comes after.
+fn part_sides(manifest: &mut ModelManifest, dataset: &Dataset) {
+    let Examples::LabelMaps { table, .. } = &dataset.training else {
+        return;
+    };
+    let apart = table.targets(false);
+    if apart.len() == manifest.labels.len() {
+        return;
+    }
+    manifest.sides = table.sides();
+    let class_of = |value: u8| {
+        let pair = manifest.sides.iter().find(|[_, right]| *right == value);
+        pair.map_or(value, |[left, _]| *left)
+    };
+    let label = |(value, name): (u8, String)| {
+        let mut classes = manifest.labels.iter();
+        let class = classes.find(|label| label.value == class_of(value));
+        Label {
+            value,
+            name,
+            color: class.expect("a class of every label").color,
+        }
+    };
+    manifest.labels = apart.into_iter().map(label).collect();
+}
+
+/// What is chosen from, the first of equals: nothing, and each correction alone and together with the others.
+fn candidates(
+    recipe: &Recipe,
+    labels: &[(u8, String)],
+) -> Result<Vec<Postprocessing>, ResultsError> {
+    let largest = vec![Correction::LargestComponent];
+    let mut candidates = vec![vec![], largest];
+    if let Some(cut) = recipe.plane_cut(labels)? {
+        for simpler in candidates.clone() {
+            candidates.push([simpler, vec![Correction::PlaneCut(cut)]].concat());
+        }
+    }
+    Ok(candidates.into_iter().map(Postprocessing).collect())
+}
+
+/// The recipe's licence of the weights, and whose else holds.
+fn weights_licence(recipe: &Recipe) -> String {
+    let licence = &recipe.data.weights_licence;
+    match recipe.initialization.as_str() {
+        own if own.starts_with("random") => licence.clone(),
+        other => format!(
+            "{licence}; they began with {other}, whose licence holds too (that of DINOv3 asks for a copy of it)"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::recipe_file::read_draft;
+
+    #[test]
+    fn corrections_are_tried_alone_and_together() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/hippocampus.toml");
+        let draft = read_draft(&path).unwrap();
+        let (mut recipe, _) = draft
+            .resolve(|| unreachable!("it leaves nothing to the data"))
+            .unwrap();
+        let labels = [(0, "background"), (1, "Anterior"), (2, "Posterior")];
+        let labels = labels.map(|(value, name)| (value, name.to_owned()));
+        let written =
+            |recipe: &Recipe| serde_json::to_value(candidates(recipe, &labels).unwrap()).unwrap();
+        let largest = "largest-component";
+        let cut = serde_json::json!({"plane-cut": {"labels": [2, 1], "towards": "A"}});
+        let expected = serde_json::json!([[], [largest], [cut], [largest, cut]]);
+        assert_eq!(written(&recipe), expected);
+        recipe.plane_cut = None;
+        assert_eq!(written(&recipe), serde_json::json!([[], [largest]]));
+    }
+}

@@ -1,0 +1,76 @@
+//! What comes of trainings: scores on held-out cases, reports, model folders.
+
+pub mod compare;
+#[cfg(feature = "import")]
+pub mod converted;
+pub mod export;
+pub mod folds;
+pub mod model_card;
+pub mod predictor;
+#[cfg(feature = "report")]
+pub mod report;
+pub mod trained_weights;
+pub mod validation;
+
+use crate::infer::{InferError, ModelError};
+use crate::train::TrainError;
+use crate::weights::WeightsError;
+use dinomed3d_volume::evaluation::EvaluationError;
+
+/// Why there are no results.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResultsError {
+    /// Runs, models or data that don't go together, or lack something.
+    #[error("{0}")]
+    Unusable(String),
+    /// With what it happened.
+    #[error("{doing}")]
+    While {
+        /// Such as "scoring" and the name of a file.
+        doing: String,
+        /// What happened.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A run, a recipe or a data set.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A scan that can't be segmented.
+    #[error(transparent)]
+    Infer(#[from] InferError),
+    /// Weights that can't be read or are another network's.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The folder of a model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Label maps that can't be compared.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+}
+
+#[cfg(feature = "report")]
+impl<E: std::error::Error + Send + Sync + 'static> From<plotters::drawing::DrawingAreaErrorKind<E>>
+    for ResultsError
+{
+    fn from(error: plotters::drawing::DrawingAreaErrorKind<E>) -> Self {
+        Self::While {
+            doing: "drawing".to_owned(),
+            source: Box::new(error),
+        }
+    }
+}
+
+/// Says what was being done when something failed.
+trait During<T> {
+    fn during(self, doing: impl FnOnce() -> String) -> Result<T, ResultsError>;
+}
+
+impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> During<T> for Result<T, E> {
+    fn during(self, doing: impl FnOnce() -> String) -> Result<T, ResultsError> {
+        self.map_err(|error| ResultsError::While {
+            doing: doing(),
+            source: error.into(),
+        })
+    }
+}
