@@ -51,7 +51,8 @@ impl Affine {
 
     /// Towards which side each voxel axis x, y, z runs, to the nearest anatomical axis.
     ///
-    /// Axes that an affine leaves undefined (a column of zeros) take what the others leave over.
+    /// The best-aligned axis is matched first, so that a scan stored in another axis order keeps its sides. Axes that an
+    /// affine leaves undefined (a column of zeros) take what the others leave over.
     ///
     /// Source: the nearest rotation is the polar factor, as in nibabel's `aff2axcodes`.
     pub fn orientation(&self) -> Orientation {

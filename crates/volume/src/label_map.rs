@@ -16,6 +16,14 @@ pub struct LabelMap {
     pub affine: Affine,
 }
 
+/// The whole number that a value of a file means, where it is one but for rounding: within 1e-4, as scales such as 1/127
+/// and 32-bit floats make it. A value halfway is a mistake, not a label.
+pub fn whole(value: f64) -> Option<i64> {
+    let nearest = value.round();
+    // Not a number is not near.
+    ((value - nearest).abs() <= 1e-4).then_some(nearest as i64)
+}
+
 impl LabelMap {
     /// The labels that occur, in ascending order, without the background.
     pub fn present(&self) -> Vec<u8> {

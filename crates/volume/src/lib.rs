@@ -29,7 +29,7 @@ pub use channels::{NamedImage, grid_problem, read_channels};
 pub use grid::{GridError, ModelGrid};
 pub use gzip::gzip;
 pub use label::{Label, palette};
-pub use label_map::LabelMap;
+pub use label_map::{LabelMap, whole};
 pub use mid_plane::MidPlane;
 pub use nifti::{NiftiError, NiftiImage};
 pub use orientation::{Orientation, OrientationError, Side, SideError};

@@ -8,6 +8,18 @@ use serde::{Deserialize, Serialize};
 /// Letters of the negative and the positive end of world axes x, y, z.
 const LETTERS: [[char; 2]; 3] = [['L', 'R'], ['P', 'A'], ['I', 'S']];
 
+const PERMUTATIONS: [[u8; 3]; 6] = [
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+];
+
+/// Alignments (cosines) that differ by less are equal: more than rounding changes, less than an angle matters.
+const TIE: f64 = 1e-6;
+
 /// Towards which side each of three axes runs, such as `RAS`: right, anterior, superior.
 ///
 /// Written and serialised as its three letters.
@@ -49,14 +61,6 @@ impl Orientation {
 
     /// All 48 axis orders.
     pub fn all() -> impl Iterator<Item = Self> {
-        const PERMUTATIONS: [[u8; 3]; 6] = [
-            [0, 1, 2],
-            [0, 2, 1],
-            [1, 0, 2],
-            [1, 2, 0],
-            [2, 0, 1],
-            [2, 1, 0],
-        ];
         PERMUTATIONS.into_iter().flat_map(|axes| {
             (0..8u8).map(move |bits| Self {
                 axes,
@@ -104,33 +108,42 @@ impl Orientation {
         }
     }
 
-    /// The axis order nearest to a matrix whose columns are the axes' directions in the world.
+    /// The axis order nearest to a matrix whose columns are the axes' directions in the world: the best-aligned axis is
+    /// matched first, then the better one of the two that are left, so that the order of columns does not matter.
+    ///
+    /// Source: nibabel's `io_orientation` since 5.4, where the first axis no longer takes what another fits better.
     pub(crate) fn nearest(columns: &[[f64; 3]; 3]) -> Self {
-        let mut axes = [None; 3];
-        let mut positive = [true; 3];
-        let mut free = [true; 3];
-        for (column, axis) in axes.iter_mut().enumerate() {
-            // The first of equals wins, as in numpy's argmax.
-            let mut best = 1e-8;
+        let along = |world: usize, column: usize| columns[world][column];
+        // What makes a choice of axes better, the weightiest first.
+        let merits = |axes: [u8; 3]| {
+            let mut alignments: [f64; 3] =
+                std::array::from_fn(|column| along(usize::from(axes[column]), column).abs());
+            alignments.sort_unstable_by(|a, b| b.total_cmp(a));
+            let mut merits = alignments.to_vec();
+            // Of equals (45°), the one whose axes lean towards positive ends, which depends on no order of columns and on
+            // no turn of them.
             for world in 0..3 {
-                let along = columns[world][column];
-                if free[world] && along.abs() > best {
-                    best = along.abs();
-                    *axis = Some(world);
-                    positive[column] = along > 0.0;
-                }
+                let column = axes.iter().position(|&axis| usize::from(axis) == world);
+                let column = column.expect("a permutation");
+                let sign = along(world, column).signum();
+                merits.extend((0..3).map(|w| sign * along(w, column)));
             }
-            if let Some(world) = *axis {
-                free[world] = false;
+            merits
+        };
+        let better = |best: [u8; 3], next: [u8; 3]| {
+            let (a, b) = (merits(best), merits(next));
+            let difference = a.iter().zip(&b).find(|(a, b)| (*a - *b).abs() > TIE);
+            if difference.is_some_and(|(a, b)| b > a) {
+                next
+            } else {
+                best
             }
-        }
-        let axes = axes.map(|axis| {
-            let world = axis
-                .or_else(|| free.iter().position(|&f| f))
-                .expect("as many world axes as array axes");
-            free[world] = false;
-            world as u8
-        });
+        };
+        let axes = PERMUTATIONS[1..]
+            .iter()
+            .copied()
+            .fold(PERMUTATIONS[0], better);
+        let positive = [0, 1, 2].map(|column| along(usize::from(axes[column]), column) > -1e-8);
         Self { axes, positive }
     }
 }
@@ -279,6 +292,43 @@ mod tests {
         for text in ["", "RA", "a", "X"] {
             let error = text.parse::<Side>().unwrap_err().to_string();
             assert!(error.contains("no side"), "{error}");
+        }
+    }
+
+    /// By hand: the first axis leans to A with 0.8 and would take A from the second, which has it with 0.9.
+    #[test]
+    fn the_best_aligned_axis_is_matched_first() {
+        let columns = [[0.6, -0.4, 0.0], [0.8, 0.9, 0.0], [0.0, 0.0, 1.0]];
+        assert_eq!(Orientation::nearest(&columns).to_string(), "RAS");
+    }
+
+    /// Turned by 45°, and a matrix in which all axes fit two ends alike: of each order of columns and each turn of them
+    /// comes the same.
+    #[test]
+    fn axes_that_fit_alike_are_matched_whatever_their_order() {
+        let half = 0.5f64.sqrt();
+        let (third, two) = (1.0 / 3.0, 2.0 / 3.0);
+        for matrix in [
+            [[half, -half, 0.0], [half, half, 0.0], [0.0, 0.0, 1.0]],
+            [
+                [third, -two, -two],
+                [-two, third, -two],
+                [-two, -two, third],
+            ],
+        ] {
+            let expected = Orientation::nearest(&matrix);
+            for stored in Orientation::all() {
+                let sign = |column: usize| if stored.positive[column] { 1.0 } else { -1.0 };
+                let columns =
+                    matrix.map(|row| [0, 1, 2].map(|c| sign(c) * row[stored.world_axis(c)]));
+                let found = Orientation::nearest(&columns);
+                for column in 0..3 {
+                    let source = stored.world_axis(column);
+                    assert_eq!(found.axes[column], expected.axes[source], "{stored}");
+                    let is_kept = found.positive[column] == expected.positive[source];
+                    assert_eq!(is_kept, stored.positive[column], "{stored}");
+                }
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! Source of the distance transform: Felzenszwalb and Huttenlocher 2012, "Distance Transforms of Sampled Functions".
 
-use crate::statistics::quantile;
+use crate::statistics::{mean, quantile};
 
 /// Distances between the surfaces of two masks, both ways.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,15 +62,14 @@ impl SurfaceDistances {
 
     /// Average distance from the prediction's surface to the reference's, mm.
     pub fn asd(&self) -> f64 {
-        self.to_reference.iter().sum::<f64>() / self.to_reference.len() as f64
+        mean(self.to_reference.iter().copied()).unwrap_or(f64::NAN)
     }
 
     /// Average of all distances of both directions together, mm.
     ///
     /// As medpy since 0.5; before, it took the mean of the two directions' averages.
     pub fn assd(&self) -> f64 {
-        let count = self.to_reference.len() + self.to_prediction.len();
-        self.both().sum::<f64>() / count as f64
+        mean(self.both()).unwrap_or(f64::NAN)
     }
 
     fn both(&self) -> impl Iterator<Item = f64> + '_ {
@@ -230,16 +229,12 @@ impl Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::SplitMix64;
 
     fn seeded(count: usize, percent: u64) -> Vec<bool> {
-        let mut state = 0x2545_f491_4f6c_dd1du64;
+        let mut random = SplitMix64::new(1);
         (0..count)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                (state >> 33) % 100 < percent
-            })
+            .map(|_| (random.next_u64() >> 33) % 100 < percent)
             .collect()
     }
 

@@ -50,14 +50,6 @@ pub enum NiftiError {
         /// What so many bytes can hold.
         most: u64,
     },
-    /// A compressed file that goes on long after its last voxel.
-    #[error("the file unpacks to more than {limit} bytes, but its header claims {claimed}")]
-    Overlong {
-        /// Bytes that the header asks for.
-        claimed: u64,
-        /// Where reading stopped.
-        limit: u64,
-    },
     /// The compressed stream is damaged.
     #[error("the gzip file is damaged after {got} unpacked bytes: {cause}")]
     Gzip {

@@ -8,6 +8,14 @@ pub(super) const HEADER_BYTES: usize = 348;
 pub(super) const FIRST_VOXEL: usize = 352;
 /// NIFTI_INTENT_LABEL.
 pub(super) const INTENT_LABEL: i16 = 1002;
+/// The bits of xyzt_units that are for lengths.
+pub(super) const SPACE_UNITS: u8 = 7;
+/// NIFTI_UNITS_METER.
+pub(super) const UNITS_METRE: u8 = 1;
+/// NIFTI_UNITS_MM.
+pub(super) const UNITS_MM: u8 = 2;
+/// NIFTI_UNITS_MICRON.
+pub(super) const UNITS_MICRON: u8 = 3;
 /// Of a single file.
 pub(super) const MAGIC: &[u8; 4] = b"n+1\0";
 

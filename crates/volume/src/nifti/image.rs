@@ -3,6 +3,7 @@
 use super::NiftiError;
 use super::datatype::Datatype;
 use super::header::{HEADER_BYTES, Header};
+use crate::label_map::whole;
 use crate::{Affine, LabelMap, Volume};
 
 /// A NIfTI-1 file: its 348-byte header as it came, and its voxels.
@@ -25,7 +26,7 @@ impl NiftiImage {
     }
 
     /// The sform if its code is positive, else the qform if its code is, else spacing alone, centred and with x
-    /// towards the left (as nibabel does).
+    /// towards the left (as nibabel does); in mm, whatever unit the file is in (as nibabel does not).
     pub fn affine(&self) -> Affine {
         self.header.affine_and_source().0
     }
@@ -113,20 +114,20 @@ impl NiftiImage {
         if self.header.sform_code() > 0 {
             self.affine().spacing_mm()
         } else {
-            self.header.pixdim()
+            self.header.pixdim_mm()
         }
     }
 
     /// The one volume of this file as labels.
     ///
     /// # Errors
-    /// As [`NiftiImage::volume`], and [`NiftiError::NotALabel`] for a value that is no whole number of 0 to 255.
+    /// As [`NiftiImage::volume`], and [`NiftiError::NotALabel`] for a value that is no whole number of 0 to 255, see
+    /// [`whole`].
     pub fn label_map(&self) -> Result<LabelMap, NiftiError> {
         let (shape, affine) = self.one_volume()?;
         let mut labels = self.reserve_voxels::<u8>()?;
         for value in self.values() {
-            let label = value as u8; // saturates, and 0 for NaN
-            if f64::from(label) != value {
+            let Some(label) = whole(value).and_then(|number| u8::try_from(number).ok()) else {
                 let (index, [_, rows, columns]) = (labels.len(), shape);
                 return Err(NiftiError::NotALabel {
                     voxel: [
@@ -136,7 +137,7 @@ impl NiftiImage {
                     ],
                     value,
                 });
-            }
+            };
             labels.push(label);
         }
         Ok(LabelMap {
@@ -268,6 +269,36 @@ mod tests {
                     "voxel [1, 0, 1] (x, y, z) holds {text}: labels are whole numbers from 0 to 255"
                 )
             );
+        }
+    }
+
+    /// What scales and 32-bit floats make of whole numbers.
+    #[test]
+    fn labels_are_whole_numbers_but_for_rounding() {
+        let of = |slope: f32, inter: f32, stored: i16| {
+            let mut bytes = file(false);
+            bytes[field::SCL_SLOPE..][..4].copy_from_slice(&slope.to_le_bytes());
+            bytes[field::SCL_INTER..][..4].copy_from_slice(&inter.to_le_bytes());
+            for voxel in bytes[352..].chunks_exact_mut(2) {
+                voxel.copy_from_slice(&stored.to_le_bytes());
+            }
+            NiftiImage::parse(&bytes).unwrap().label_map()
+        };
+        for label in 0..=255i16 {
+            let found = of(1.0 / 127.0, 0.0, 127 * label).unwrap();
+            assert_eq!(found.labels, [label as u8; 12]);
+        }
+        assert_eq!(of(0.999_999_94, 0.0, 1).unwrap().labels, [1; 12]);
+        assert_eq!(of(1.000_000_1, 0.0, 255).unwrap().labels, [255; 12]);
+        assert_eq!(of(1.0, -0.000_05, 0).unwrap().labels, [0; 12]);
+        for (slope, inter, stored) in [
+            (0.5, 0.0, 1),
+            (1.0, 0.001, 3),
+            (1.0, 0.0, 256),
+            (1.0, -0.2, 0),
+        ] {
+            let error = of(slope, inter, stored).unwrap_err().to_string();
+            assert!(error.contains("[0, 0, 0] (x, y, z) holds"), "{error}");
         }
     }
 
