@@ -1,6 +1,108 @@
-//! Files that are written whole or not at all.
+//! Files that are written whole or not at all, and never over what they are made from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Why nothing can be written to a path.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// It is an input, perhaps by another name.
+    #[error("{} would replace {}, which is read: expected is another place", path.display(), input.display())]
+    Input {
+        /// Where the result should go.
+        path: PathBuf,
+        /// What is there, as it was named for reading.
+        input: PathBuf,
+    },
+    /// Two results would go to one place.
+    #[error("{} and {} are one file: expected is a place for each result", first.display(), second.display())]
+    Twice {
+        /// One name.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// A folder or a device is there.
+    #[error("{} is there and no file: expected is the name of a file", path.display())]
+    NoFile {
+        /// Where the result should go.
+        path: PathBuf,
+    },
+    /// No file can be made there.
+    #[error("writing {}", path.display())]
+    Folder {
+        /// Where the result should go.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Checks, before anything is computed, that results can be written to `outputs` and destroy nothing: no output is one of
+/// `inputs` (files), by whatever spelling or link, and no two are one file; each folder is there and takes files.
+///
+/// # Errors
+/// The first problem, by name.
+pub fn check_outputs<P: AsRef<Path>, Q: AsRef<Path>>(
+    outputs: &[P],
+    inputs: &[Q],
+) -> Result<(), OutputError> {
+    let mut places: Vec<(PathBuf, &Path)> = Vec::new();
+    for output in outputs.iter().map(AsRef::as_ref) {
+        let path = || output.to_owned();
+        let failed = |source| OutputError::Folder {
+            path: path(),
+            source,
+        };
+        if let Some(input) = inputs
+            .iter()
+            .find(|input| is_same_file(output, input.as_ref()))
+        {
+            return Err(OutputError::Input {
+                path: path(),
+                input: input.as_ref().to_owned(),
+            });
+        }
+        if std::fs::metadata(output).is_ok_and(|there| !there.is_file()) {
+            return Err(OutputError::NoFile { path: path() });
+        }
+        let temporary = temporary(output).map_err(failed)?;
+        // A folder that takes no file is found by making one.
+        std::fs::File::create(&temporary)
+            .and_then(|_| std::fs::remove_file(&temporary))
+            .map_err(failed)?;
+        let folder = std::fs::canonicalize(folder(output)).map_err(failed)?;
+        let place = folder.join(output.file_name().unwrap_or_default());
+        let same =
+            |(other, name): &&(PathBuf, &Path)| *other == place || is_same_file(name, output);
+        if let Some((_, first)) = places.iter().find(same) {
+            return Err(OutputError::Twice {
+                first: first.to_path_buf(),
+                second: path(),
+            });
+        }
+        places.push((place, output));
+    }
+    Ok(())
+}
+
+/// Whether two paths lead to one file that is there, also through links.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |path: &Path| {
+            let there = std::fs::metadata(path).ok()?;
+            Some((there.dev(), there.ino()))
+        };
+        identity(a).is_some() && identity(a) == identity(b)
+    }
+    #[cfg(not(unix))]
+    {
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        real(a).is_some() && real(a) == real(b)
+    }
+}
 
 /// Writes `bytes` beside `path` and moves them into place, so that nobody ever sees half a file
 /// and a failed write leaves an older file as it was.
@@ -19,12 +121,7 @@ pub fn write_whole_by(
     path: &Path,
     write: impl FnOnce(&Path) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| std::io::Error::other("the path has no file name"))?;
-    let mut temporary = name.to_owned();
-    temporary.push(format!(".{}.part", std::process::id()));
-    let temporary = path.with_file_name(temporary);
+    let temporary = temporary(path)?;
     let written = write(&temporary)
         .and_then(|()| std::fs::File::open(&temporary)?.sync_all())
         .and_then(|()| std::fs::rename(&temporary, path));
@@ -35,14 +132,37 @@ pub fn write_whole_by(
     written
 }
 
+/// The name beside `path` that a file has while it is written.
+fn temporary(path: &Path) -> std::io::Result<PathBuf> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| std::io::Error::other("the path has no file name"))?;
+    let mut temporary = name.to_owned();
+    temporary.push(format!(".{}.part", std::process::id()));
+    Ok(path.with_file_name(temporary))
+}
+
+/// The folder that a file lies in; that of a mere name is the current one.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn scratch(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("dinomed3d-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
     #[test]
     fn a_failed_write_leaves_the_old_file() {
-        let folder = std::env::temp_dir().join(format!("dinomed3d-whole-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = scratch("whole");
         let path = folder.join("file");
         write_whole(&path, b"one").unwrap();
         write_whole(&path, b"two").unwrap();
@@ -56,6 +176,72 @@ mod tests {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert_eq!(names.len(), 2, "nothing half-written is left: {names:?}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_output_is_an_input_by_whatever_name() {
+        let folder = scratch("inputs");
+        let scan = folder.join("scan.nii");
+        std::fs::write(&scan, b"scan").unwrap();
+        std::fs::create_dir_all(folder.join("sub")).unwrap();
+        std::os::unix::fs::symlink(&scan, folder.join("link.nii")).unwrap();
+        std::os::unix::fs::symlink(&folder, folder.join("sub/up")).unwrap();
+        std::fs::hard_link(&scan, folder.join("hard.nii")).unwrap();
+        let inputs = [folder.join("other.nii"), scan.clone()];
+        for name in [
+            "scan.nii",
+            "sub/../scan.nii",
+            "./scan.nii",
+            "link.nii",
+            "hard.nii",
+            "sub/up/scan.nii",
+        ] {
+            let error = check_outputs(&[folder.join(name)], &inputs).unwrap_err();
+            assert!(matches!(error, OutputError::Input { .. }), "{error}");
+            assert!(
+                error.to_string().contains("scan.nii, which is read"),
+                "{error}"
+            );
+        }
+        // An input that is a link to the output.
+        assert!(check_outputs(&[&scan], &[folder.join("link.nii")]).is_err());
+        let free = ["sub/scan.nii", "new.nii"].map(|name| folder.join(name));
+        check_outputs(&free, &inputs).unwrap();
+        std::fs::write(&free[1], b"older result").unwrap();
+        check_outputs(&free, &inputs).unwrap();
+        assert_eq!(std::fs::read(&scan).unwrap(), b"scan");
+        assert_eq!(std::fs::read(&free[1]).unwrap(), b"older result");
+        assert!(!free[0].exists());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn an_output_is_a_file_in_a_folder_that_is_there_and_another_than_the_next() {
+        let folder = scratch("outputs");
+        let check = |names: &[&str]| {
+            let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+            check_outputs(&paths, &[] as &[PathBuf])
+        };
+        std::fs::create_dir_all(folder.join("sub")).unwrap();
+        assert!(matches!(check(&["sub"]), Err(OutputError::NoFile { .. })));
+        assert!(matches!(
+            check(&["nowhere/a"]),
+            Err(OutputError::Folder { .. })
+        ));
+        assert!(matches!(
+            check(&["sub/.."]),
+            Err(OutputError::NoFile { .. })
+        ));
+        assert!(check(&["a", "sub/a"]).is_ok());
+        assert!(matches!(
+            check(&["a", "b", "sub/../a"]),
+            Err(OutputError::Twice { .. })
+        ));
+        #[cfg(unix)]
+        assert!(check_outputs(&["/dev/null"], &[] as &[PathBuf]).is_err());
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

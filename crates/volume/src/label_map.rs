@@ -25,6 +25,12 @@ pub fn whole(value: f64) -> Option<i64> {
 }
 
 impl LabelMap {
+    /// Volume of a label, mL.
+    pub fn volume_ml(&self, label: u8) -> f64 {
+        let voxels = self.labels.iter().filter(|&&l| l == label).count();
+        voxels as f64 * self.affine.voxel_volume_ml()
+    }
+
     /// The labels that occur, in ascending order, without the background.
     pub fn present(&self) -> Vec<u8> {
         let mut seen = [false; 256];

@@ -1,6 +1,6 @@
 //! An evaluation as a table for people.
 
-use super::{EMPTY_MASKS, Evaluation, QUARTILES, interval_words};
+use super::{EMPTY_MASKS, Evaluation, GHOSTS, QUARTILES, interval_words};
 use crate::NOTICE;
 use crate::statistics::Summary;
 
@@ -16,10 +16,10 @@ impl Evaluation {
         for case in &self.cases {
             for score in &case.labels {
                 table += &format!(
-                    "{:<width$}  {:>5}  {:>6.4}  {:>8}  {:>8}  {:>13.3}  {:>12.3}\n",
+                    "{:<width$}  {:>5}  {:>6}  {:>8}  {:>8}  {:>13.3}  {:>12.3}\n",
                     case.case,
                     score.label,
-                    score.dice,
+                    dice(score.dice),
                     millimetres(score.hd95_mm),
                     millimetres(score.assd_mm),
                     score.prediction_ml,
@@ -36,20 +36,59 @@ impl Evaluation {
                 None => ("mean of labels".to_owned(), String::new()),
             };
             table += &format!(
-                "{title:<width$}  {label:>5}  {:>6.4}  {:>8}  {:>8}\n",
-                mean.dice,
+                "{title:<width$}  {label:>5}  {:>6}  {:>8}  {:>8}\n",
+                dice(mean.dice),
                 millimetres(mean.hd95_mm),
                 millimetres(mean.assd_mm)
             );
         }
+        table += &self.exceptions();
         table += &statistics(self);
         for fold in &self.folds {
             table += &format!(
-                "fold {}: mean Dice {:.4} over {} cases\n",
-                fold.fold, fold.mean_dice, fold.cases
+                "fold {}: mean Dice {} over {} cases\n",
+                fold.fold,
+                dice(fold.mean_dice),
+                fold.cases
             );
         }
         table + self.convention_sentence() + "\n" + NOTICE + "\n"
+    }
+}
+
+impl Evaluation {
+    /// What the means above leave out, or say too little of: a line each.
+    fn exceptions(&self) -> String {
+        let mut lines = String::new();
+        for mean in &self.label_means {
+            if let Some(label) = mean.label.filter(|_| mean.without_distances > 0) {
+                lines += &format!(
+                    "label {label}: missed in {}, invented in {}, absent from both in {} of {} cases; HD95 and ASSD are of the other {}\n",
+                    mean.missed,
+                    mean.invented,
+                    mean.absent,
+                    self.cases.len(),
+                    self.cases.len() - mean.without_distances
+                );
+            }
+        }
+        let ghosts: Vec<String> = self
+            .cases
+            .iter()
+            .flat_map(|case| case.ghosts.iter().map(move |ghost| (ghost.label, case)))
+            .map(|(label, case)| format!("{label} in {}", case.case))
+            .collect();
+        if !ghosts.is_empty() {
+            lines += &format!("ghost labels: {}; {GHOSTS}\n", ghosts.join(", "));
+        }
+        if !self.passed_over.is_empty() {
+            let count = self.passed_over.len();
+            lines += &format!(
+                "in no mean, {count} passed over: {}\n",
+                self.passed_over.join("; ")
+            );
+        }
+        lines
     }
 }
 
@@ -91,6 +130,10 @@ fn statistics(evaluation: &Evaluation) -> String {
     table
 }
 
+fn dice(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |dice| format!("{dice:.4}"))
+}
+
 fn millimetres(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |mm| format!("{mm:.3}"))
 }
@@ -101,11 +144,18 @@ mod tests {
 
     #[test]
     fn a_table_says_means_convention_and_notice() {
-        let table = evaluation().table();
+        let mut evaluation = evaluation();
+        evaluation
+            .passed_over
+            .push("notes.txt: no NIfTI".to_owned());
+        let table = evaluation.table();
         assert!(table.contains("mean of 2 cases"), "{table}");
-        assert!(table.contains("0.6250"), "{table}");
+        assert!(table.contains("0.3750"), "{table}");
+        let missed = "label 2: missed in 1, invented in 0, absent from both in 1 of 2 cases; HD95 and ASSD are of the other 0\n";
+        assert!(table.contains(missed), "{table}");
+        assert!(table.contains("1 passed over: notes.txt"), "{table}");
         assert!(table.contains("each file's own grid"), "{table}");
-        assert!(table.contains("Dice 1, absent from one"), "{table}");
+        assert!(table.contains("left out of means"), "{table}");
         assert!(table.ends_with("not a medical device.\n"));
     }
 }

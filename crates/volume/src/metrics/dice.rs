@@ -1,5 +1,7 @@
 //! Overlap and volume.
 
+use super::Presence;
+
 /// Dice coefficient of one label in two label maps of the same grid; 1 if neither holds it.
 ///
 /// # Panics
@@ -35,6 +37,15 @@ impl Overlap {
             overlap.both += p & r;
         }
         overlap
+    }
+
+    pub(super) fn presence(self) -> Presence {
+        match (self.prediction > 0, self.reference > 0) {
+            (true, true) => Presence::Both,
+            (false, true) => Presence::Reference,
+            (true, false) => Presence::Prediction,
+            (false, false) => Presence::Neither,
+        }
     }
 
     pub(super) fn dice(self) -> f64 {

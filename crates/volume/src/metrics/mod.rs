@@ -10,14 +10,43 @@ use serde::Serialize;
 
 use crate::{Affine, LabelMap};
 
+/// Which of two label maps holds a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    /// Prediction and reference.
+    Both,
+    /// The reference alone: it was missed.
+    Reference,
+    /// The prediction alone: it was invented.
+    Prediction,
+    /// It is absent from both.
+    Neither,
+}
+
+impl Presence {
+    /// One word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Both => "both",
+            Self::Reference => "reference",
+            Self::Prediction => "prediction",
+            Self::Neither => "neither",
+        }
+    }
+}
+
 /// Agreement of one label in one case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LabelScore {
     /// The label.
     pub label: u8,
-    /// Dice coefficient, 1 if the label is absent from both.
-    pub dice: f64,
+    /// Where the label is; but for both there is no distance, as there is none to nothing.
+    pub present_in: Presence,
+    /// Dice coefficient; none if the label is absent from both maps while they hold others, as nothing is said of it
+    /// then. Where neither map holds any label there was nothing to find and nothing was found: 1.
+    pub dice: Option<f64>,
     /// 95th percentile of the surface distances in mm; none if the label is absent from either.
     pub hd95_mm: Option<f64>,
     /// Largest surface distance in mm; none if the label is absent from either.
@@ -74,6 +103,7 @@ pub fn evaluate_case(
     let [x, y, z] = reference.affine.spacing_mm();
     let voxel_ml = reference.affine.voxel_volume_ml();
     let (predicted, wanted) = (&prediction.labels, &reference.labels);
+    let is_empty = predicted.iter().chain(wanted).all(|&label| label == 0);
     let score = |&label: &u8| {
         let overlap = dice::Overlap::of(predicted, wanted, label);
         let surface = SurfaceDistances::measure(
@@ -84,7 +114,8 @@ pub fn evaluate_case(
         );
         LabelScore {
             label,
-            dice: overlap.dice(),
+            present_in: overlap.presence(),
+            dice: (is_empty || overlap.presence() != Presence::Neither).then(|| overlap.dice()),
             hd95_mm: surface.as_ref().map(SurfaceDistances::hd95),
             hd_mm: surface.as_ref().map(SurfaceDistances::hd),
             assd_mm: surface.as_ref().map(SurfaceDistances::assd),
@@ -137,14 +168,29 @@ mod tests {
         let prediction = map(&[1, 1, 0, 0, 0, 0, 0, 2]);
         let reference = map(&[1, 0, 0, 0, 0, 0, 0, 0]);
         let scores = evaluate_case(&prediction, &reference, &[1, 2, 3]).unwrap();
-        assert!((scores[0].dice - 2.0 / 3.0).abs() < 1e-15);
+        assert!((scores[0].dice.unwrap() - 2.0 / 3.0).abs() < 1e-15);
         assert_eq!(scores[0].hd_mm, Some(2.0));
         // Distances 0 and 2 one way, 0 the other.
         assert_eq!(scores[0].assd_mm, Some(2.0 / 3.0));
         assert!((scores[0].prediction_ml - 0.2).abs() < 1e-12);
         assert!((scores[0].reference_ml - 0.1).abs() < 1e-12);
-        assert_eq!((scores[1].dice, scores[1].hd95_mm), (0.0, None));
-        assert_eq!((scores[2].dice, scores[2].hd95_mm), (1.0, None));
+        assert_eq!((scores[1].dice, scores[1].hd95_mm), (Some(0.0), None));
+        assert_eq!((scores[2].dice, scores[2].hd95_mm), (None, None));
+        let present_in: Vec<Presence> = scores.iter().map(|score| score.present_in).collect();
+        let expected = [Presence::Both, Presence::Prediction, Presence::Neither];
+        assert_eq!(present_in, expected);
+        let missed = &evaluate_case(&map(&[0; 8]), &reference, &[1]).unwrap()[0];
+        assert_eq!(
+            (missed.present_in, missed.dice),
+            (Presence::Reference, Some(0.0))
+        );
+    }
+
+    #[test]
+    fn nothing_found_where_nothing_is_is_right() {
+        let scores = evaluate_case(&map(&[0; 8]), &map(&[0; 8]), &[1]).unwrap();
+        assert_eq!((scores[0].dice, scores[0].hd95_mm), (Some(1.0), None));
+        assert_eq!(scores[0].present_in, Presence::Neither);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod datatype;
 mod error;
+mod file_name;
 #[cfg(test)]
 mod fixture;
 mod header;
@@ -11,5 +12,6 @@ mod read;
 mod write;
 
 pub use error::NiftiError;
+pub use file_name::{is_gzip_name, stem};
 pub use image::NiftiImage;
 pub use write::{Values, encode};
