@@ -196,6 +196,18 @@ mod tests {
         assert_eq!(OBLIQUE.orientation().to_string(), "LAS");
     }
 
+    /// Turned by about 40° around each axis: the second leans to S with 0.66 and to A with 0.63, but the third is S.
+    #[test]
+    fn a_strongly_oblique_affine_matches_the_best_axis_first() {
+        let affine = Affine([
+            [0.7588, -0.4073, 0.5082, -20.0],
+            [0.6369, 0.6272, -0.4484, 11.0],
+            [-0.1361, 0.6639, 0.7353, 35.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ]);
+        assert_eq!(affine.orientation().to_string(), "RAS");
+    }
+
     /// Without the polar factor both columns would lean towards the same axis.
     #[test]
     fn a_strongly_sheared_affine_still_names_three_axes() {

@@ -18,7 +18,7 @@ pub(super) enum Datatype {
 }
 
 impl Datatype {
-    const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Uint8,
         Self::Int16,
         Self::Int32,

@@ -9,6 +9,8 @@ mod header;
 mod image;
 mod place;
 mod read;
+#[cfg(test)]
+mod round_trip;
 mod write;
 
 pub use error::NiftiError;

@@ -1,0 +1,184 @@
+//! Written, then read: every type of voxel, both byte orders, any scale, any way of saying where voxels lie.
+
+use super::datatype::Datatype;
+use super::header::{FIRST_VOXEL, field};
+use super::write::{Values, encode};
+use super::{NiftiImage, fixture};
+use crate::random::SplitMix64;
+use crate::{Affine, gzip};
+
+/// A value and its bytes, little-endian.
+fn voxel(datatype: Datatype, random: &mut SplitMix64) -> (f64, Vec<u8>) {
+    let bits = random.next_u64();
+    let fraction = random.next_f64() - 0.5;
+    macro_rules! number {
+        ($kind:ty, $value:expr) => {{
+            let value: $kind = $value;
+            (value as f64, value.to_le_bytes().to_vec())
+        }};
+    }
+    match datatype {
+        Datatype::Uint8 => number!(u8, bits as u8),
+        Datatype::Int8 => number!(i8, bits as i8),
+        Datatype::Uint16 => number!(u16, bits as u16),
+        Datatype::Int16 => number!(i16, bits as i16),
+        Datatype::Uint32 => number!(u32, bits as u32),
+        Datatype::Int32 => number!(i32, bits as i32),
+        Datatype::Uint64 => number!(u64, bits),
+        Datatype::Int64 => number!(i64, bits as i64),
+        Datatype::Float32 => number!(f32, (fraction * 1e6) as f32),
+        Datatype::Float64 => number!(f64, fraction * 1e9),
+    }
+}
+
+/// The matrix of a quaternion of length 1 with a ≥ 0, by the rule for turning unit vectors, v + 2a(q × v) + 2q × (q × v).
+fn matrix([a, q @ ..]: [f64; 4]) -> [[f64; 3]; 3] {
+    let cross = |u: [f64; 3], v: [f64; 3]| {
+        [0, 1, 2].map(|i| {
+            let (j, k) = ((i + 1) % 3, (i + 2) % 3);
+            u[j] * v[k] - u[k] * v[j]
+        })
+    };
+    let columns = [0, 1, 2].map(|axis| {
+        let mut unit = [0.0; 3];
+        unit[axis] = 1.0;
+        let once = cross(q, unit);
+        let twice = cross(q, once);
+        [0, 1, 2].map(|i| unit[i] + 2.0 * a * once[i] + 2.0 * twice[i])
+    });
+    [0, 1, 2].map(|row| columns.map(|column| column[row]))
+}
+
+#[test]
+fn what_is_written_is_read_of_every_type_scale_and_place() {
+    let mut random = SplitMix64::new(2026);
+    for round in 0..800 {
+        let is_big_endian = round % 2 == 1;
+        let datatype = Datatype::ALL[round / 2 % 10];
+        let mut bytes = fixture::file(is_big_endian);
+        bytes.truncate(FIRST_VOXEL);
+        let ordered = |mut value: Vec<u8>| {
+            if is_big_endian {
+                value.reverse();
+            }
+            value
+        };
+        let mut put = |at: usize, value: Vec<u8>| {
+            bytes[at..at + value.len()].copy_from_slice(&ordered(value));
+        };
+        put(field::DATATYPE, datatype.code().to_le_bytes().to_vec());
+        let bits = 8 * datatype.bytes() as i16;
+        put(field::BITPIX, bits.to_le_bytes().to_vec());
+
+        let mut single = || (random.next_f64() * 4.0 - 2.0) as f32;
+        let scaling = (round % 3 == 0).then(|| [single(), 100.0 * single()]);
+        let mut floats = |at: usize, values: &[f32]| {
+            for (i, value) in values.iter().enumerate() {
+                put(at + 4 * i, value.to_le_bytes().to_vec());
+            }
+        };
+        floats(field::SCL_SLOPE, &scaling.unwrap_or_default());
+        let edges = [single(), single(), single()].map(|edge| edge.abs() + 0.1);
+        let qfac = if round % 5 < 3 { 1.0 } else { -1.0 };
+        floats(field::PIXDIM, &[qfac, edges[0], edges[1], edges[2]]);
+        let quaternion = [0; 4].map(|_| f64::from(single()));
+        let length = quaternion
+            .iter()
+            .map(|part| part * part)
+            .sum::<f64>()
+            .sqrt();
+        let sign = quaternion[0].signum() / length;
+        let stored = [1, 2, 3].map(|i| (quaternion[i] * sign) as f32);
+        floats(field::QUATERN, &stored);
+        let offset = [single(), single(), single()];
+        floats(field::QOFFSET, &offset);
+        let rows = [0; 12].map(|_| single());
+        floats(field::SROW, &rows);
+        let (qform, sform) = ((round / 7 % 3) as i16, (round / 11 % 5) as i16);
+        put(field::QFORM_CODE, qform.to_le_bytes().to_vec());
+        put(field::SFORM_CODE, sform.to_le_bytes().to_vec());
+
+        let [x, y, z] = edges.map(f64::from);
+        let expected: [[f64; 4]; 3] = if sform > 0 {
+            [0, 1, 2].map(|r| [0, 1, 2, 3].map(|c| f64::from(rows[4 * r + c])))
+        } else if qform > 0 {
+            let q = stored.map(f64::from);
+            let a = (1.0 - q.iter().map(|part| part * part).sum::<f64>()).max(0.0);
+            let turned = matrix([a.sqrt(), q[0], q[1], q[2]]);
+            [0, 1, 2].map(|r| {
+                let [a, b, c] = turned[r];
+                [a * x, b * y, c * z * f64::from(qfac), f64::from(offset[r])]
+            })
+        } else {
+            // Shape 3 × 2 × 2, centred, x towards the left.
+            [
+                [-x, 0.0, 0.0, x],
+                [0.0, y, 0.0, -y / 2.0],
+                [0.0, 0.0, z, -z / 2.0],
+            ]
+        };
+
+        let voxels: Vec<(f64, Vec<u8>)> = (0..12).map(|_| voxel(datatype, &mut random)).collect();
+        for (_, voxel) in &voxels {
+            bytes.extend(ordered(voxel.clone()));
+        }
+        for bytes in [gzip(&bytes), bytes] {
+            let image = NiftiImage::parse(&bytes).unwrap();
+            assert_eq!(image.datatype_name(), datatype.name());
+            assert_eq!(image.form_codes(), (qform, sform));
+            for (found, (stored, _)) in image.values().zip(&voxels) {
+                let value = match scaling {
+                    Some([slope, inter]) => stored * f64::from(slope) + f64::from(inter),
+                    None => *stored,
+                };
+                assert_eq!(found, value, "{} in round {round}", datatype.name());
+            }
+            let affine = image.affine();
+            for (found, expected) in affine.0.iter().flatten().zip(expected.iter().flatten()) {
+                assert!(
+                    (found - expected).abs() < 2e-3,
+                    "round {round}: {affine:?} {expected:?}"
+                );
+            }
+            let labels: Vec<u8> = (0..12).map(|_| random.next_u64() as u8).collect();
+            let written = image.encode_label_map(&labels, "").unwrap();
+            let map = NiftiImage::parse(&written).unwrap();
+            assert_eq!((map.affine(), map.form_codes()), (affine, (qform, sform)));
+            if affine.is_invertible() {
+                assert_eq!(map.label_map().unwrap().labels, labels);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_made_anew_holds_any_place_and_value() {
+    let mut random = SplitMix64::new(5);
+    for round in 0..200 {
+        let shape: Vec<usize> = (0..1 + round % 5)
+            .map(|_| 1 + random.next_u64() as usize % 4)
+            .collect();
+        let count = shape.iter().product();
+        let mut rows = [[0.0; 4]; 4];
+        for value in rows[..3].iter_mut().flatten() {
+            // As a file of 32-bit floats can say it.
+            *value = f64::from((200.0 * (random.next_f64() - 0.5)) as f32);
+        }
+        rows[3][3] = 1.0;
+        let affine = Affine(rows);
+        let shorts: Vec<i16> = (0..count).map(|_| random.next_u64() as i16).collect();
+        let singles: Vec<f32> = (0..count).map(|_| random.next_f64() as f32).collect();
+        for values in [Values::Int16(&shorts), Values::Float32(&singles)] {
+            let image = NiftiImage::parse(&encode(&shape, &affine, values, "")).unwrap();
+            assert_eq!((image.shape(), image.affine()), (&shape[..], affine));
+            match values {
+                Values::Int16(values) => {
+                    assert!(image.values().eq(values.iter().map(|&v| f64::from(v))))
+                }
+                Values::Float32(values) => {
+                    assert!(image.values().eq(values.iter().map(|&v| f64::from(v))))
+                }
+            }
+        }
+    }
+}
