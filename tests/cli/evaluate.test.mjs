@@ -1,7 +1,7 @@
 // `dinomed3d evaluate`: what it writes, both conventions, cross-validation; and `report`.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeNifti } from "../nifti.mjs";
@@ -43,7 +43,7 @@ test("scores go into a table, JSON, CSV and a picture", () => {
   assert.match(said.stdout, /95 % percentile bootstrap/);
   assert.match(said.stdout, NOTICE);
 
-  // By hand: Dice 2/3 and 1; label 2 absent from both of the first case, from the prediction of the second.
+  // By hand: Dice 2/3 and 1; label 2 absent from both of the first case (left out), missed in the second (0).
   const { statistics, convention, cases } = JSON.parse(readFileSync(json, "utf8"));
   assert.equal(convention.name, "native");
   const [one, two] = statistics.labels;
@@ -51,8 +51,12 @@ test("scores go into a table, JSON, CSV and a picture", () => {
   near(one.dice.lowerQuartile, 2 / 3 + 1 / 12);
   near(one.hd95Mm.maximum, 2.7);
   assert.deepEqual([two.emptyReference, two.emptyPrediction, two.hd95Mm.cases, two.hd95Mm.undefined], [1, 2, 0, 2]);
-  near(two.dice.mean, 0.5);
-  near(cases[0].meanDice, (2 / 3 + 1) / 2);
+  assert.deepEqual([two.dice.mean, two.dice.cases, two.dice.undefined], [0, 1, 1]);
+  near(cases[0].meanDice, 2 / 3);
+  const { labelMeans, mean } = JSON.parse(readFileSync(json, "utf8"));
+  assert.deepEqual([labelMeans[1].missed, labelMeans[1].invented, labelMeans[1].absent, labelMeans[1].hd95Mm], [1, 0, 1, null]);
+  near(mean.dice, 5 / 12);
+  assert.match(said.stdout, /label 2: missed in 1, invented in 0, absent from both in 1 of 2 cases; HD95 and ASSD are of the other 0/);
   const printed = JSON.parse(dinomed3d("evaluate", ...words, "--json").stdout);
   assert.deepEqual(printed, JSON.parse(readFileSync(json, "utf8")), "the same scores have the same intervals");
 
@@ -62,7 +66,9 @@ test("scores go into a table, JSON, CSV and a picture", () => {
   const cell = (row, name) => row[header.indexOf(name)];
   assert.equal(cell(first, "case"), "one, long");
   near(Number(cell(first, "dice")), 2 / 3);
-  assert.deepEqual([cell(second, "label"), cell(second, "dice"), cell(second, "hd95_mm")], ["2", "1", ""]);
+  assert.deepEqual([cell(second, "label"), cell(second, "dice"), cell(second, "hd95_mm"), cell(second, "present_in")], ["2", "", "", "neither"]);
+  const missed = fields(rows[4]);
+  assert.deepEqual([cell(missed, "dice"), cell(missed, "hd95_mm"), cell(missed, "present_in")], ["0", "", "reference"]);
 
   const svg = readFileSync(picture, "utf8");
   for (const text of [NOTICE, /label 1/, /HD95, mm/, /Cases without HD95.*2 of label 2/]) assert.match(svg, text);
@@ -85,6 +91,81 @@ test("the paper's convention resizes to the model's grid and counts its voxels a
   near(score.assdMm, 6 / 9);
   // The native way gives 2.7 and 1, see above.
   assert.match(dinomed3d("evaluate", ...words, "--convention", "paper", "--grid", model).stdout, /cube of 1 mm/);
+});
+
+test("one stray voxel of a label that no reference holds lifts no mean", () => {
+  const { folder, words } = makePairs();
+  const score = () => {
+    const said = dinomed3d("evaluate", ...words, "--json");
+    assert.equal(said.status, 0, said.stderr);
+    return JSON.parse(said.stdout);
+  };
+  const before = score();
+  const prediction = join(folder, "predictions/two.nii");
+  const bytes = readFileSync(prediction);
+  bytes.writeFloatLE(9, bytes.length - 4);
+  writeFileSync(prediction, bytes);
+  const after = score();
+  assert.deepEqual(after.labels.map(({ value }) => value), [1, 2]);
+  assert.equal(after.mean.dice, before.mean.dice);
+  assert.deepEqual(after.cases[1].ghosts.map(({ label }) => label), [9]);
+  near(before.cases[1].meanDice, 1 / 2);
+  near(after.cases[1].meanDice, 1 / 3);
+  assert.match(dinomed3d("evaluate", ...words).stdout, /ghost labels: 9 in two/);
+  // Named, it is a label like others.
+  const named = JSON.parse(dinomed3d("evaluate", ...words, "--labels", "1,9", "--json").stdout);
+  assert.deepEqual(named.labelMeans.map(({ label, dice, absent }) => [label, dice, absent]), [[1, 5 / 6, 0], [9, 0, 1]]);
+});
+
+test("what is passed over is named and counted, whatever its name", () => {
+  const { folder, words } = makePairs();
+  const box = makeNifti([4, 4, 4], (x) => Number(x > 1));
+  for (const side of ["predictions", "references"]) {
+    writeFileSync(join(folder, side, "Loud.NII"), box);
+    // Latin-1: no UTF-8.
+    writeFileSync(Buffer.concat([Buffer.from(join(folder, side, "f")), Buffer.from([0xfc]), Buffer.from("nf.nii")]), box);
+  }
+  writeFileSync(join(folder, "predictions/extra.nii"), box);
+  writeFileSync(join(folder, "predictions/notes.txt"), "");
+  const said = dinomed3d("evaluate", ...words);
+  assert.equal(said.status, 0, said.stderr);
+  assert.match(said.stderr, /passed over: .*extra\.nii: it has no reference\n.*notes\.txt/);
+  assert.match(said.stdout, /in no mean, 2 passed over: .*extra\.nii/);
+  const report = JSON.parse(dinomed3d("evaluate", ...words, "--json").stdout);
+  assert.equal(report.passedOver.length, 2);
+  assert.deepEqual(report.cases.map(({ case: name }) => name), ["Loud", "f\ufffdnf", "one, long", "two"]);
+  // A reference in capitals without a prediction is missing as any other.
+  writeFileSync(join(folder, "references/More.NII.GZ"), box);
+  const missing = dinomed3d("evaluate", ...words);
+  assert.equal(missing.status, 2);
+  assert.match(missing.stderr, /for 1 of 5 references: More/);
+});
+
+test("no result goes over what is read, and two results are two files", () => {
+  const { folder, words } = makePairs();
+  const reference = join(folder, "references/two.nii");
+  const before = readFileSync(reference);
+  symlinkSync(reference, join(folder, "link.csv"));
+  linkSync(reference, join(folder, "hard.json"));
+  for (const [option, path] of [
+    ["--csv", reference],
+    ["--csv", join(folder, "link.csv")],
+    ["--json", join(folder, "hard.json")],
+    ["--picture", join(folder, "predictions/../references/two.nii")],
+  ]) {
+    const said = dinomed3d("evaluate", ...words, option, path);
+    assert.equal(said.status, 2, path);
+    assert.match(said.stderr, /would replace .*two\.nii, which is read/);
+    assert.deepEqual(readFileSync(reference), before);
+  }
+  const scores = join(folder, "scores");
+  const twice = dinomed3d("evaluate", ...words, "--csv", scores, "--json", join(folder, "predictions/../scores"));
+  assert.equal(twice.status, 2);
+  assert.match(twice.stderr, /are one file/);
+  assert.ok(!existsSync(scores));
+  // A folder is no file, and is said to be none before anything is scored.
+  const onto = dinomed3d("evaluate", ...words, "--csv", join(folder, "predictions"));
+  assert.match(onto.stderr, /predictions is there and no file/);
 });
 
 test("what cannot be written leaves no file, and a wrong fold is named", () => {

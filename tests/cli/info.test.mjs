@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { test } from "node:test";
 import { makeNifti } from "../nifti.mjs";
 import { data, dinomed3d, scratch, without } from "../places.mjs";
@@ -67,4 +68,28 @@ test("a made file is described, for people and as JSON", () => {
   assert.equal(info.datatype, "float32");
   assert.deepEqual([info.min, info.max, info.mean], [0, 123, 61.5]);
   assert.match(dinomed3d("info", path).stdout, /shape +4 × 3 × 2/);
+});
+
+test("a file in microns is described in mm", () => {
+  const path = join(scratch(), "microns.nii");
+  const bytes = makeNifti([4, 3, 2], (x) => x);
+  bytes.writeUInt8(3 + 16, 123);
+  writeFileSync(path, bytes);
+  const info = JSON.parse(dinomed3d("info", "--json", path).stdout);
+  assert.deepEqual(info.spacingMm, [1e-3, 1e-3, 1e-3]);
+  assert.equal(info.affine[1][1], 1e-3);
+});
+
+test("what follows the voxels is passed over, compressed or not", () => {
+  const folder = scratch();
+  const series = makeNifti([4, 3, 2, 500], (x, y, z) => x + 10 * y + 100 * z);
+  series.writeInt16LE(3, 40);
+  for (const [name, bytes] of [["series.nii", series], ["series.nii.gz", gzipSync(series)]]) {
+    const path = join(folder, name);
+    writeFileSync(path, bytes);
+    const said = dinomed3d("info", "--json", path);
+    assert.equal(said.status, 0, said.stderr);
+    const info = JSON.parse(said.stdout);
+    assert.deepEqual([info.shape, info.max], [[4, 3, 2], 123]);
+  }
 });

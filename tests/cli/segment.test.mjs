@@ -1,10 +1,11 @@
 // `dinomed3d segment` and `evaluate`, as a person calls them.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { dice, makeNifti, readNifti } from "../nifti.mjs";
+import { agreement, dice, makeNifti, readNifti } from "../nifti.mjs";
 import { data, dinomed3d, hippocampus, model, root, scratch, validationCases, without } from "../places.mjs";
 
 test("the shipped model reaches on its validation cases what its manifest says", { skip: without("hippocampus/imagesTr") }, (t) => {
@@ -89,6 +90,93 @@ test("bad input ends with code 2, a reason, and no output file", () => {
   const device = dinomed3d("segment", sample, "-o", output, "--device", "quantum");
   assert.equal(device.status, 2);
   assert.match(device.stderr, /"quantum".*cpu/);
+});
+
+test("a scan is never replaced by its labels, however it is named", () => {
+  const folder = scratch();
+  const scan = join(folder, "scan.nii.gz");
+  const before = readFileSync(join(root, "public/samples/sample.nii.gz"));
+  writeFileSync(scan, before);
+  mkdirSync(join(folder, "sub"));
+  symlinkSync(scan, join(folder, "link.nii.gz"));
+  symlinkSync(folder, join(folder, "sub/up"));
+  linkSync(scan, join(folder, "hard.nii.gz"));
+  for (const name of ["scan.nii.gz", "sub/../scan.nii.gz", "link.nii.gz", "hard.nii.gz", "sub/up/scan.nii.gz"]) {
+    const output = `${folder}/${name}`;
+    for (const [input, other] of [[scan, output], [output, scan]]) {
+      const said = dinomed3d("segment", input, "-o", other);
+      assert.equal(said.status, 2, name);
+      assert.match(said.stderr, /would replace .*nii\.gz, which is read/);
+      assert.deepEqual(readFileSync(scan), before, name);
+    }
+  }
+  const weights = join(folder, "model");
+  cpSync(model, weights, { recursive: true });
+  const onModel = dinomed3d("segment", scan, "-o", join(weights, "weights.safetensors"), "--model", weights);
+  assert.match(onModel.stderr, /would replace .*weights/);
+  assert.equal(dinomed3d("segment", scan, "-o", "/dev/null").status, 2);
+});
+
+test("a suffix in capitals is a suffix", () => {
+  const folder = scratch();
+  const scan = join(folder, "SCAN.NII.GZ");
+  writeFileSync(scan, readFileSync(join(root, "public/samples/sample.nii.gz")));
+  for (const [name, isPacked] of [["A.NII.GZ", true], ["B.Nii.gZ", true], ["C.NII", false]]) {
+    const said = dinomed3d("segment", scan, "-o", join(folder, name));
+    assert.equal(said.status, 0, said.stderr);
+    assert.equal(said.stderr, "", "a log gets no line that changes");
+    assert.equal(readFileSync(join(folder, name))[0] === 0x1f, isPacked, name);
+  }
+});
+
+test("metres and microns are millimetres of another length", () => {
+  const folder = scratch();
+  const bytes = Buffer.from(readNifti(join(root, "public/samples/sample.nii.gz")).bytes);
+  const labels = (unit, factor) => {
+    const [scan, output] = ["scan.nii", "out.nii"].map((name) => join(folder, name));
+    const scaled = Buffer.from(bytes);
+    scaled.writeUInt8(unit, 123);
+    // Edges, the qform's offset and the sform.
+    for (const at of [80, 84, 88, 268, 272, 276, ...Array.from({ length: 12 }, (_, i) => 280 + 4 * i)]) {
+      scaled.writeFloatLE(bytes.readFloatLE(at) * factor, at);
+    }
+    writeFileSync(scan, scaled);
+    const said = dinomed3d("segment", scan, "-o", output);
+    assert.equal(said.status, 0, said.stderr);
+    return { voxels: readNifti(output).voxels, table: said.stdout };
+  };
+  const millimetres = labels(2, 1);
+  assert.ok(millimetres.voxels.some((label) => label > 0));
+  for (const [unit, factor] of [[1, 1e-3], [3, 1e3]]) {
+    const found = labels(unit, factor);
+    assert.ok(agreement(found.voxels, millimetres.voxels) > 0.999, `unit ${unit}`);
+    assert.match(found.table, /Anterior/);
+    // The same volumes in mL.
+    const volumes = (table) => table.split("\n").slice(1, 3).map((line) => Number(line.trim().split(/ +/)[2]));
+    volumes(found.table).forEach((ml, i) => assert.ok(Math.abs(ml / volumes(millimetres.table)[i] - 1) < 0.02, found.table));
+  }
+});
+
+test("the default model is found beside the program, where it was installed, and in the user's folder", () => {
+  const folder = scratch();
+  const program = join(folder, "bin/dinomed3d");
+  const elsewhere = join(folder, "elsewhere");
+  for (const name of ["bin", "elsewhere"]) mkdirSync(join(folder, name));
+  cpSync(process.env.DINOMED3D_BIN, program);
+  const scan = join(root, "public/samples/sample.nii.gz");
+  const segment = (env = {}) =>
+    spawnSync(program, ["segment", scan, "-o", "out.nii"], { cwd: elsewhere, encoding: "utf8", env: { ...process.env, HOME: folder, XDG_DATA_HOME: "", ...env } });
+  const nowhere = segment();
+  assert.equal(nowhere.status, 2);
+  assert.match(nowhere.stderr, /the default one is nowhere: .*public\/models\/hippocampus.*bin\/models.*share\/dinomed3d\/models/);
+  const data = join(folder, "data");
+  for (const [place, env] of [["bin/models", {}], ["share/dinomed3d/models", {}], ["data/dinomed3d/models", { XDG_DATA_HOME: data }]]) {
+    cpSync(model, join(folder, place, "hippocampus"), { recursive: true });
+    const said = segment(env);
+    assert.equal(said.status, 0, `${place}: ${said.stderr}`);
+    rmSync(join(folder, place), { recursive: true });
+    assert.equal(segment(env).status, 2, place);
+  }
 });
 
 test("a model with damaged weights is refused", () => {

@@ -1,5 +1,6 @@
 //! `dinomed3d bench`: how long a model takes for a scan.
 
+use crate::places::default_model;
 use crate::{sample, segment};
 use anyhow::Context;
 use dinomed3d_volume::NiftiImage;
@@ -13,9 +14,9 @@ use std::time::Instant;
 pub struct Args {
     /// The scan, of several channels in one file [default: the made-up sample].
     scan: Option<PathBuf>,
-    /// Folder of the model.
-    #[arg(long, value_name = "DIR", default_value = "public/models/hippocampus")]
-    model: PathBuf,
+    /// Folder of the model [default: as for segment].
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
     /// cpu, or vulkan or cuda where the program was built with them.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -46,7 +47,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .and_then(|image| image.volumes())
         .with_context(|| format!("in {name}"))?;
     let begun = Instant::now();
-    let segmenter = segment::load_model(&args.model, &args.device)?;
+    let model = args.model.map_or_else(default_model, Ok)?;
+    let segmenter = segment::load_model(&model, &args.device)?;
     let load_ms = begun.elapsed().as_secs_f64() * 1e3;
     let once = || -> anyhow::Result<f64> {
         let begun = Instant::now();

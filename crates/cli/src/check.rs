@@ -1,6 +1,7 @@
 //! `dinomed3d check`: whether a device computes what it should.
 
 use crate::device::device;
+use crate::places::models;
 use crate::segment::load_unchecked;
 use anyhow::{Context, ensure};
 use dinomed3d_core::infer::check::TOLERANCE;
@@ -14,7 +15,8 @@ pub struct Args {
     /// cpu, or what else the program was built with: vulkan, cuda, libtorch-cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Folder of model folders; each has to give its known answer [default: public/models, unless there is --reference].
+    /// Folder of model folders; each has to give its known answer [default: public/models, or models beside the
+    /// program or in the user's data folder, unless there is --reference].
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// Folder of reference numbers; each of its networks has to give those of PyTorch.
@@ -47,8 +49,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         // What is known so far stays known if the device stops the program.
         Ok(table.flush()?)
     };
-    let usual = || args.reference.is_none().then(|| "public/models".into());
-    if let Some(models) = args.models.clone().or_else(usual) {
+    let usual = || args.reference.is_none().then(models).transpose();
+    if let Some(models) = args
+        .models
+        .clone()
+        .map_or_else(usual, |models| Ok(Some(models)))?
+    {
         for folder in model_folders(&models)? {
             write(known_answer(&folder, &args.device)?)?;
         }

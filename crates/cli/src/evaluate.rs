@@ -2,7 +2,7 @@
 
 use crate::device::device;
 use crate::progress::Counting;
-use crate::segment::load_model;
+use crate::segment::{files_of_model, load_model};
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::preprocess::Preprocessing;
@@ -13,8 +13,9 @@ use dinomed3d_core::results::validation::{check_order, score_cases};
 use dinomed3d_core::train::dataset::{DatasetIndex, HeldOut};
 use dinomed3d_core::train::recipe::Split;
 use dinomed3d_volume::Label;
-use dinomed3d_volume::atomic_file::write_whole;
-use dinomed3d_volume::evaluation::{self, CaseScores, Evaluation, pairs};
+use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
+use dinomed3d_volume::evaluation::pairs::{self, Pairs};
+use dinomed3d_volume::evaluation::{self, CaseScores, Evaluation};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `evaluate`.
@@ -53,7 +54,8 @@ pub struct Args {
         conflicts_with_all = ["predictions", "folds"]
     )]
     validation_fold: usize,
-    /// Labels to score, such as 1,2 [default: all that occur, without the background 0].
+    /// Labels to score, such as 1,2 [default: all that any reference holds, without the background 0]. A predicted label
+    /// that is neither named nor in any reference is an error of its case.
     #[arg(
         long,
         value_delimiter = ',',
@@ -105,13 +107,24 @@ impl From<Convention> for evaluation::Convention {
 /// Files that cannot be read or paired, or whose grids differ; outputs that cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
     let convention = args.convention;
+    let outputs = args.outputs();
+    let mut passed_over = Vec::new();
     let (cases, labels) = match (&args.predictions, &args.references, &args.data) {
         (Some(predictions), Some(references), _) => {
             let grid = model_grid(convention, args.grid.as_deref())?;
-            score_files(predictions, references, args.labels, grid.as_ref())?
+            let pairs = pairs::pair(predictions, references)?;
+            check_outputs(&outputs, &pairs.files())?;
+            for file in &pairs.passed_over {
+                eprintln!("passed over: {file}");
+            }
+            let scores = score_files(&pairs, &args.labels, grid.as_ref())?;
+            passed_over = pairs.passed_over;
+            scores
         }
         (_, _, Some(data)) => match (&args.model, &args.folds) {
             (Some(model), _) => {
+                let inputs = [files_of_model(model), files_of_data(data)?].concat();
+                check_outputs(&outputs, &inputs)?;
                 let split = Split {
                     every: args.validation_every,
                     fold: args.validation_fold,
@@ -119,6 +132,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 score_folder(model, data, split, convention.into(), &args.device)?
             }
             (_, Some(runs)) => {
+                check_outputs(
+                    &outputs,
+                    &[files_of_runs(runs), files_of_data(data)?].concat(),
+                )?;
                 let mut counting = Counting::new("scoring case");
                 let device = device(&args.device)?;
                 score_folds(runs, data, convention.into(), &device, |at| {
@@ -132,7 +149,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         },
         _ => unreachable!("clap asks for one of the pairs"),
     };
-    let evaluation = Evaluation::of(cases, labels, convention.into())?;
+    let mut evaluation = Evaluation::of(cases, labels, convention.into())?;
+    evaluation.passed_over = passed_over;
     if let Some(path) = &args.csv {
         write(path, &evaluation.csv())?;
     }
@@ -149,6 +167,37 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+impl Args {
+    /// Where results go.
+    fn outputs(&self) -> Vec<&Path> {
+        let json = self.json.as_deref();
+        let json = json.filter(|path| path.as_os_str() != "-");
+        [json, self.csv.as_deref(), self.picture.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+/// The files of a data set, for no result to replace one.
+///
+/// # Errors
+/// A data set that can't be read.
+pub fn files_of_data(data: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let cases = DatasetIndex::read(data)?.cases.into_iter();
+    let files = cases.flat_map(|case| case.images.into_iter().chain([case.label]));
+    Ok(files.chain([data.join("dataset.json")]).collect())
+}
+
+/// What lies in the folders of runs.
+fn files_of_runs(runs: &Path) -> Vec<PathBuf> {
+    let files = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files(runs.to_owned())
+        .flat_map(|run| files(run.path()))
+        .map(|file| file.path())
+        .collect()
 }
 
 /// Writes a text, whole or not at all.
@@ -206,24 +255,11 @@ fn model_grid(
 
 /// Scores label maps against their references.
 fn score_files(
-    predictions: &Path,
-    references: &Path,
-    labels: Vec<u8>,
+    pairs: &Pairs,
+    chosen: &[u8],
     grid: Option<&Preprocessing>,
 ) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
-    let pairs = pairs::pair(predictions, references)?;
-    for case in &pairs.without_reference {
-        eprintln!(
-            "prediction {case} has no reference in {}: passed over",
-            references.display()
-        );
-    }
-    let labels = if labels.is_empty() {
-        pairs.labels_present()?
-    } else {
-        labels
-    };
     let grid = grid.map(|preprocessing| |shape, affine: &_| preprocessing.grid(shape, affine));
-    let cases = pairs.score(&labels, grid)?;
+    let (cases, labels) = pairs.score(chosen, grid)?;
     Ok((cases, labels.into_iter().map(Label::unnamed).collect()))
 }

@@ -1,9 +1,10 @@
 //! `dinomed3d fingerprint`: what a data set is like.
 
+use crate::evaluate::files_of_data;
 use anyhow::Context;
 use dinomed3d_core::train::Fingerprint;
 use dinomed3d_core::train::fingerprint::{Intensities, Spread3};
-use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ pub struct Args {
 /// # Errors
 /// A data set with problems, a file that can't be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    check_outputs(args.json.as_slice(), &files_of_data(&args.data)?)?;
     let fingerprint = Fingerprint::read(&args.data)?;
     print!("{}", text(&fingerprint));
     if let Some(path) = &args.json {

@@ -12,6 +12,7 @@ mod evaluate;
 mod export;
 mod fingerprint;
 mod info;
+mod places;
 mod prepared_cases;
 mod progress;
 mod report;

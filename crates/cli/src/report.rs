@@ -33,7 +33,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     )?;
     println!(
         "mean Dice {:.4} over {} validation cases; report in {}",
-        evaluation.mean.dice,
+        evaluation.mean_dice(),
         evaluation.cases.len(),
         args.run.join("report.html").display()
     );

@@ -1,12 +1,14 @@
 //! `dinomed3d segment`: from a scan to its label map.
 
 use crate::device::device;
+use crate::places::default_model;
+use crate::progress::Progress;
 use anyhow::Context;
 use dinomed3d_core::infer::Segmenter;
-use dinomed3d_core::model_folder::ModelFolder;
-use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
+use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
+use dinomed3d_volume::nifti::is_gzip_name;
 use dinomed3d_volume::{NOTICE, NamedImage, NiftiImage, gzip, read_channels};
-use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -17,15 +19,23 @@ pub struct Args {
     /// whose fourth dimension they are.
     #[arg(required = true, value_name = "SCAN")]
     scans: Vec<PathBuf>,
-    /// Where the label map goes; gzipped if the name ends in `.gz`.
+    /// Where the label map goes, never over the scan; gzipped if the name ends in `.gz`.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Folder of the model.
-    #[arg(long, value_name = "DIR", default_value = "public/models/hippocampus")]
-    model: PathBuf,
+    /// Folder of the model [default: hippocampus, in public/models, beside the program or in the user's data folder].
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
     /// cpu, or vulkan or cuda where the program was built with them.
     #[arg(long, default_value = "cpu")]
     device: String,
+}
+
+/// What is read of a model folder, for no result to replace it.
+pub fn files_of_model(folder: &Path) -> Vec<PathBuf> {
+    let folder = ModelFolder::open(folder);
+    [MANIFEST_FILE, WEIGHTS_FILE]
+        .map(|name| folder.file(name))
+        .to_vec()
 }
 
 /// Loads a model folder onto a device.
@@ -55,6 +65,11 @@ pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter>
 /// # Errors
 /// A scan or model that cannot be read, or an output that cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    let model = args.model.map_or_else(default_model, Ok)?;
+    check_outputs(
+        &[&args.output],
+        &[args.scans.clone(), files_of_model(&model)].concat(),
+    )?;
     let images = args
         .scans
         .iter()
@@ -65,31 +80,25 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             Ok(NamedImage { name, image })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let names = ModelFolder::open(&args.model).manifest()?.channel_names();
+    let names = ModelFolder::open(&model).manifest()?.channel_names();
     let channels =
         read_channels(&images, &names).map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
-    let segmenter = load_model(&args.model, &args.device)?;
-    let shows_progress = std::io::stderr().is_terminal();
+    let segmenter = load_model(&model, &args.device)?;
+    let mut line = Progress::new();
     let begun = std::time::Instant::now();
     let segmentation = pollster::block_on(segmenter.segment(&channels, async |progress| {
-        if shows_progress {
-            let fraction = f64::from(progress.fraction);
-            let left = begun.elapsed().as_secs_f64() * (1.0 - fraction) / fraction;
-            eprint!(
-                "\r{:3.0} %, window {} of {}, {left:.0} s left   ",
-                100.0 * fraction,
-                progress.window,
-                progress.windows
-            );
-            // A progress line that cannot be shown is no reason to stop.
-            let _ = std::io::stderr().flush();
-        }
+        let fraction = f64::from(progress.fraction);
+        let left = begun.elapsed().as_secs_f64() * (1.0 - fraction) / fraction;
+        line.show(&format!(
+            "{:3.0} %, window {} of {}, {left:.0} s left",
+            100.0 * fraction,
+            progress.window,
+            progress.windows
+        ));
         ControlFlow::Continue(())
     }))
     .with_context(|| format!("segmenting {}", images[0].name))?;
-    if shows_progress {
-        eprintln!();
-    }
+    line.end();
     for warning in &segmentation.warnings {
         eprintln!("warning: {warning}");
     }
@@ -98,7 +107,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let mut file = images[0]
         .image
         .encode_label_map(&segmentation.labels, &description)?;
-    if args.output.extension().is_some_and(|e| e == "gz") {
+    if is_gzip_name(&args.output) {
         file = gzip(&file);
     }
     write_whole(&args.output, &file)

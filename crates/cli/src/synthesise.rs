@@ -6,8 +6,9 @@ use dinomed3d_core::train::augment::Sample;
 use dinomed3d_core::train::dataset::{Dataset, Examples};
 use dinomed3d_core::train::recipe_file::read_recipe;
 use dinomed3d_core::train::synthesis::Synthesizer;
-use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::nifti::{Values, encode};
+use dinomed3d_volume::statistics::quantile_of_unsorted;
 use dinomed3d_volume::{Affine, NiftiImage, gzip};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -37,6 +38,13 @@ pub struct Args {
 /// # Errors
 /// A recipe without synthesis, a folder that can't be read or written.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
+    let drawn =
+        |number: usize, ending: &str| args.out.join(format!("drawn_{number}{ending}.nii.gz"));
+    let picture_path = args.out.join("drawn.png");
+    let files = (0..args.count).flat_map(|number| [drawn(number, ""), drawn(number, "_dseg")]);
+    let outputs: Vec<PathBuf> = files.chain([picture_path.clone()]).collect();
+    check_outputs(&outputs, &inputs(&args))?;
     let mut recipe = read_recipe(&args.recipe)?;
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.check()?;
@@ -49,7 +57,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     let synthesizer = Synthesizer::of_recipe(&recipe, table, &dataset.labels, 2)
         .context("the recipe has no synthesis")?;
-    std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
     let begun = Instant::now();
     let samples: Vec<Sample> = (0..args.count)
         .map(|place| synthesizer.draw(&maps[place % maps.len()], 0, place))
@@ -69,21 +76,29 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let labels = transposed(&labels, recipe.window);
         let reference = NiftiImage::parse(&scan)?.encode_label_map(&labels, "DINO-Med3D, drawn")?;
         for (ending, file) in [("", &scan), ("_dseg", &reference)] {
-            let path = args.out.join(format!("drawn_{number}{ending}.nii.gz"));
+            let path = drawn(number, ending);
             write_whole(&path, &gzip(file))
                 .with_context(|| format!("writing {}", path.display()))?;
         }
     }
-    let path = args.out.join("drawn.png");
     let picture = sheet(&samples, recipe.window, &recipe.colors)?;
-    write_whole(&path, &picture).with_context(|| format!("writing {}", path.display()))?;
+    write_whole(&picture_path, &picture)
+        .with_context(|| format!("writing {}", picture_path.display()))?;
     println!(
         "{} windows of {:?} voxels drawn in {seconds:.2} s on one core; picture in {}",
         args.count,
         recipe.window,
-        path.display()
+        picture_path.display()
     );
     Ok(())
+}
+
+/// What may be read: the recipe, and all that lies where label maps are looked for.
+fn inputs(args: &Args) -> Vec<PathBuf> {
+    let folders = [args.data.clone(), args.data.join("labels")];
+    let files = folders.iter().flat_map(std::fs::read_dir).flatten();
+    let files = files.flatten().map(|entry| entry.path());
+    files.chain([args.recipe.clone()]).collect()
 }
 
 /// Slices, rows and columns run to the right, front and top, so that a file's x is the slice; its middle is the origin.
@@ -160,9 +175,7 @@ fn sheet(
 
 /// Least and greatest value but for the outermost hundredth.
 fn range(values: &[f32]) -> [f32; 2] {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f32::total_cmp);
-    let last = sorted.len() - 1;
-    let [low, high] = [last / 100, last - last / 100].map(|at| sorted[at]);
+    let mut values = values.to_vec();
+    let [low, high] = [0.01, 0.99].map(|f| quantile_of_unsorted(&mut values, f) as f32);
     [low, high.max(low + f32::EPSILON)]
 }

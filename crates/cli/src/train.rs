@@ -1,8 +1,9 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::{device, devices};
+use crate::places::default_recipe;
 use crate::prepared_cases::CacheArgs;
-use crate::progress::Counting;
+use crate::progress::{Counting, Progress};
 use anyhow::{Context, bail};
 use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder};
@@ -16,7 +17,6 @@ use dinomed3d_core::weights::fold::Folding;
 use dinomed3d_core::weights::import::initialize::transformer;
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Source};
 use std::collections::VecDeque;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,8 +24,9 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Settings of the run (TOML); see recipes/. What it leaves open is settled by the data set, and said.
-    #[arg(long, value_name = "FILE", default_value = "recipes/hippocampus.toml")]
-    recipe: PathBuf,
+    /// [default: hippocampus.toml, in recipes/, beside the program or in the user's data folder].
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
     /// Data set in the layout of the Medical Segmentation Decathlon or of nnU-Net v2.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
@@ -260,7 +261,8 @@ fn recipe_of(
 
 /// What --recipe says, and the data set where it says nothing.
 fn new_recipe(args: &Args) -> anyhow::Result<Recipe> {
-    let draft = read_draft(&args.recipe)?;
+    let path = args.recipe.clone().map_or_else(default_recipe, Ok)?;
+    let draft = read_draft(&path)?;
     if draft.needs_fingerprint() {
         eprintln!(
             "the recipe leaves settings to the data set: looking at {}",
@@ -269,7 +271,7 @@ fn new_recipe(args: &Args) -> anyhow::Result<Recipe> {
     }
     let (recipe, choices) = draft
         .resolve(|| Fingerprint::read(&args.data))
-        .with_context(|| format!("settling what {} leaves open", args.recipe.display()))?;
+        .with_context(|| format!("settling what {} leaves open", path.display()))?;
     for choice in choices {
         eprintln!("{choice}");
     }
@@ -341,6 +343,7 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
     )
     .with_context(|| format!("writing into {}", out.display()))?;
     let mut recent = VecDeque::new();
+    let mut line = Progress::new();
     let state = trainer.run(|event| match event {
         Event::Step {
             stage,
@@ -356,21 +359,18 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
             }
             let mean = recent.iter().sum::<f64>() / recent.len() as f64;
             let left = mean * (total_steps - step) as f64;
-            eprint!(
-                "\rstage {stage} epoch {epoch} step {step}/{total_steps} loss {loss:.4} {mean:.2} s/step, {:.0} min left in this stage   ",
+            line.show(&format!(
+                "stage {stage} epoch {epoch} step {step}/{total_steps} loss {loss:.4} {mean:.2} s/step, {:.0} min left in this stage",
                 left / 60.0
-            );
-            // A progress line that cannot be shown is no reason to stop.
-            let _ = std::io::stderr().flush();
+            ));
         }
         Event::Case { stage, done, total } => {
-            eprint!("\rstage {stage}: validated {done} of {total} cases                                                  ");
-            let _ = std::io::stderr().flush();
+            line.show(&format!("stage {stage}: validated {done} of {total} cases"));
         }
         Event::Epoch(row) => {
             let dice: Vec<String> = row.dice.iter().map(|dice| format!("{dice:.4}")).collect();
-            eprintln!(
-                "\rstage {} epoch {}: loss {:.4}, validation Dice {:.4} ({}), {:.0} s, {:.1} % of it waiting for data          ",
+            line.keep(&format!(
+                "stage {} epoch {}: loss {:.4}, validation Dice {:.4} ({}), {:.0} s, {:.1} % of it waiting for data",
                 row.stage,
                 row.epoch,
                 row.loss,
@@ -378,7 +378,7 @@ fn train(args: &Args, mut recipe: Recipe, out: &Path) -> anyhow::Result<()> {
                 dice.join(", "),
                 row.seconds,
                 100.0 * row.data_wait,
-            );
+            ));
         }
     })?;
     println!(

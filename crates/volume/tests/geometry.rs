@@ -45,11 +45,12 @@ impl Scan {
         let mut rows = self.affine.0;
         let origin = self.affine.apply(source([0; 3]).map(|v| v as f64));
         for (row, values) in rows.iter_mut().take(3).enumerate() {
-            for axis in 0..3 {
+            let own = self.affine.0[row];
+            let along = [0, 1, 2].map(|axis| {
                 let sign = if order.is_positive(axis) { 1.0 } else { -1.0 };
-                values[axis] = sign * self.affine.0[row][order.world_axis(axis)];
-            }
-            values[3] = origin[row];
+                sign * own[order.world_axis(axis)]
+            });
+            *values = [along[0], along[1], along[2], origin[row]];
         }
         Self {
             voxels,
@@ -84,10 +85,8 @@ fn scan(random: &mut SplitMix64, degrees: [f64; 3], spacing: [f64; 3]) -> Scan {
     let rotation = turned(degrees);
     let mut rows = [[0.0; 4]; 4];
     for (row, values) in rows.iter_mut().take(3).enumerate() {
-        for column in 0..3 {
-            values[column] = rotation[row][column] * spacing[column];
-        }
-        values[3] = between(random, -90.0, 90.0);
+        let [a, b, c] = [0, 1, 2].map(|column| rotation[row][column] * spacing[column]);
+        *values = [a, b, c, between(random, -90.0, 90.0)];
     }
     rows[3][3] = 1.0;
     Scan {
@@ -140,7 +139,7 @@ fn a_scan_in_any_of_48_orders_is_one_scan() {
     let mut random = SplitMix64::new(48);
     for round in 0..60 {
         let mut angle = |low: f64, high: f64| {
-            let sign = if random.next_u64() % 2 == 0 {
+            let sign = if random.next_u64().is_multiple_of(2) {
                 1.0
             } else {
                 -1.0

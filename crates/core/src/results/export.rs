@@ -141,11 +141,11 @@ pub fn export(
     // The scores are those of the file that is shipped, eight bits and all.
     let evaluations = evaluate(model)?;
     let exact = evaluate(load(tensors.clone())?)?;
-    let dice: Vec<f64> = evaluations.iter().map(|all| all.mean.dice).collect();
+    let dice: Vec<f64> = evaluations.iter().map(Evaluation::mean_dice).collect();
     let better = |best, next| if dice[next] > dice[best] { next } else { best };
     let chosen = (1..dice.len()).fold(0, better);
     let scores = summarize(&evaluations[chosen], &recipe);
-    let unquantized_dice = exact[chosen].mean.dice;
+    let unquantized_dice = exact[chosen].mean_dice();
     let tried: Vec<(Postprocessing, f64)> = postprocessings.into_iter().zip(dice).collect();
     manifest.postprocessing = tried[chosen].0.clone();
     part_sides(&mut manifest, &dataset);

@@ -149,14 +149,17 @@ pub fn summarize(evaluation: &Evaluation, recipe: &Recipe) -> Scores {
     Scores {
         num_cases: evaluation.cases.len(),
         protocol: format!("{held_out}, on each file's own grid"),
-        mean_dice: evaluation.mean.dice,
+        mean_dice: evaluation.mean_dice(),
         labels: evaluation
             .label_means
             .iter()
-            .map(|mean| LabelScores {
-                value: mean.label.unwrap_or_default(),
-                dice: mean.dice,
-                hd95_mm: mean.hd95_mm,
+            .filter_map(|mean| {
+                // Of a label that no case holds there is nothing to say.
+                Some(LabelScores {
+                    value: mean.label?,
+                    dice: mean.dice?,
+                    hd95_mm: mean.hd95_mm,
+                })
             })
             .collect(),
     }

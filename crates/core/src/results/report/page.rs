@@ -205,8 +205,8 @@ impl Page<'_> {
         for case in self.worst {
             let name = escaped(&case.scores.case);
             html += &format!(
-                "<h3>{name}: mean Dice {:.3}</h3>\n<p class=\"muted\">{}</p>\n<div class=\"slices\">\n",
-                case.scores.mean_dice,
+                "<h3>{name}: mean Dice {}</h3>\n<p class=\"muted\">{}</p>\n<div class=\"slices\">\n",
+                dice(case.scores.mean_dice),
                 escaped(&self.label_words(&case.scores))
             );
             for slice in &case.slices {
@@ -235,8 +235,11 @@ impl Page<'_> {
                     .hd95_mm
                     .map_or("no HD95".to_owned(), |mm| format!("HD95 {mm:.2} mm"));
                 format!(
-                    "{}: Dice {:.3}, {distance}, {:.2} mL for {:.2} mL",
-                    label.name, score.dice, score.prediction_ml, score.reference_ml
+                    "{}: Dice {}, {distance}, {:.2} mL for {:.2} mL",
+                    label.name,
+                    dice(score.dice),
+                    score.prediction_ml,
+                    score.reference_ml
                 )
             })
             .collect();
@@ -252,15 +255,15 @@ impl Page<'_> {
         let mut rows = String::new();
         for case in self.evaluation.worst_first() {
             rows += &format!(
-                "<tr><td>{}</td><td>{:.3}</td>",
+                "<tr><td>{}</td><td>{}</td>",
                 escaped(&case.case),
-                case.mean_dice
+                dice(case.mean_dice)
             );
             for score in &case.labels {
                 let distance = score
                     .hd95_mm
                     .map_or("–".to_owned(), |mm| format!("{mm:.2}"));
-                rows += &format!("<td>{:.3}</td><td>{distance}</td>", score.dice);
+                rows += &format!("<td>{}</td><td>{distance}</td>", dice(score.dice));
             }
             rows += "</tr>\n";
         }
@@ -270,6 +273,11 @@ impl Page<'_> {
             self.evaluation.cases.len()
         )
     }
+}
+
+/// A dash for a label that a case does not hold.
+fn dice(value: Option<f64>) -> String {
+    value.map_or("–".to_owned(), |dice| format!("{dice:.3}"))
 }
 
 /// Text inside of HTML, attributes included.

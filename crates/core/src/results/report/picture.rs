@@ -54,7 +54,7 @@ pub fn draw(evaluation: &Evaluation) -> Result<String, ResultsError> {
             title: "Dice (higher is better)",
             unit: "Dice",
             statistics: statistics.iter().map(|s| &s.dice).collect(),
-            value: |score| Some(score.dice),
+            value: |score| score.dice,
             bound: Some(1.0),
         }
         .draw(&left, evaluation)?;
@@ -340,12 +340,14 @@ pub(super) fn ink_of(label: &Label) -> RGBColor {
 mod tests {
     use super::*;
     use dinomed3d_volume::evaluation::{CaseScores, Convention};
+    use dinomed3d_volume::metrics::Presence;
 
     /// Two cases of two labels; one case lacks the second.
     fn evaluation() -> Evaluation {
         let score = |label: u8, dice: f64, hd95_mm: Option<f64>| LabelScore {
             label,
-            dice,
+            present_in: Presence::Both,
+            dice: Some(dice),
             hd95_mm,
             hd_mm: hd95_mm,
             assd_mm: hd95_mm,

@@ -1,0 +1,91 @@
+//! Where models and recipes lie that come with the program.
+
+use anyhow::Context;
+use std::path::{Path, PathBuf};
+
+/// The model and the recipe that are taken where none is named.
+const DEFAULT: &str = "hippocampus";
+
+/// The folder of the default model.
+///
+/// # Errors
+/// It is nowhere; says where it was looked for.
+pub fn default_model() -> anyhow::Result<PathBuf> {
+    let model = Path::new(DEFAULT);
+    find(&candidates("public/models", "models"), model)
+        .with_context(|| "no model is named by --model, and the default one is nowhere")
+}
+
+/// The folder of all models.
+///
+/// # Errors
+/// It is nowhere; says where it was looked for.
+pub fn models() -> anyhow::Result<PathBuf> {
+    find(&candidates("public/models", "models"), Path::new(""))
+}
+
+/// The default recipe.
+///
+/// # Errors
+/// It is nowhere; says where it was looked for.
+pub fn default_recipe() -> anyhow::Result<PathBuf> {
+    let recipe = Path::new(DEFAULT).with_extension("toml");
+    find(&candidates("recipes", "recipes"), &recipe)
+        .with_context(|| "no recipe is named by --recipe, and the default one is nowhere")
+}
+
+/// Folders in the order of looking: the checkout's, beside the program, where it was installed, the user's own.
+fn candidates(in_checkout: &str, name: &str) -> Vec<PathBuf> {
+    let mut folders = vec![PathBuf::from(in_checkout)];
+    let program = std::env::current_exe().ok();
+    if let Some(beside) = program.as_deref().and_then(Path::parent) {
+        folders.push(beside.join(name));
+        folders.extend(
+            beside
+                .parent()
+                .map(|up| up.join("share/dinomed3d").join(name)),
+        );
+    }
+    folders.extend(dirs::data_dir().map(|data| data.join("dinomed3d").join(name)));
+    folders
+}
+
+/// `name` in the first folder that has it.
+fn find(folders: &[PathBuf], name: &Path) -> anyhow::Result<PathBuf> {
+    let paths: Vec<PathBuf> = folders.iter().map(|folder| folder.join(name)).collect();
+    let found = paths.iter().find(|path| path.exists()).cloned();
+    found.with_context(|| {
+        let tried: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+        format!("there is none of {}", tried.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_folder_that_has_it_wins_and_all_are_named() {
+        let folder = std::env::temp_dir().join(format!("dinomed3d-places-{}", std::process::id()));
+        let [a, b, c] = ["a", "b", "c"].map(|name| folder.join(name));
+        for place in [&b, &c] {
+            std::fs::create_dir_all(place.join("model")).unwrap();
+        }
+        let all = [a, b.clone(), c];
+        assert_eq!(find(&all, Path::new("model")).unwrap(), b.join("model"));
+        let error = find(&all, Path::new("other")).unwrap_err().to_string();
+        for place in &all {
+            assert!(error.contains(&place.join("other").display().to_string()));
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn beside_the_program_in_share_and_in_the_user_s_folder_it_is_looked_for() {
+        let found = candidates("public/models", "models");
+        assert_eq!(found[0], Path::new("public/models"));
+        for ending in ["share/dinomed3d/models", "dinomed3d/models"] {
+            assert!(found.iter().any(|path| path.ends_with(ending)), "{found:?}");
+        }
+    }
+}
