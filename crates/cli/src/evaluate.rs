@@ -123,12 +123,18 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         }
         (_, _, Some(data)) => match (&args.model, &args.folds) {
             (Some(model), _) => {
-                let inputs = [files_of_model(model), files_of_data(data)?].concat();
-                check_outputs(&outputs, &inputs)?;
                 let split = Split {
                     every: args.validation_every,
                     fold: args.validation_fold,
                 };
+                ensure!(
+                    split.fold < split.every,
+                    "--validation-fold is {}, expected is a number below --validation-every, {}",
+                    split.fold,
+                    split.every
+                );
+                let inputs = [files_of_model(model), files_of_data(data)?].concat();
+                check_outputs(&outputs, &inputs)?;
                 score_folder(model, data, split, convention.into(), &args.device)?
             }
             (_, Some(runs)) => {
@@ -216,12 +222,6 @@ fn score_folder(
     convention: evaluation::Convention,
     device_name: &str,
 ) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
-    ensure!(
-        split.fold < split.every,
-        "--validation-fold is {}, expected is a number below --validation-every, {}",
-        split.fold,
-        split.every
-    );
     let predictor = Predictor::of_model(load_model(model, device_name)?, device(device_name)?);
     let index = DatasetIndex::read(data)?;
     check_order(predictor.channels(), &index.channels)?;
