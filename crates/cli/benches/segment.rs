@@ -1,6 +1,7 @@
 //! `cargo bench -p dinomed3d-cli --bench segment`: how long a model takes for a scan.
 
 #[path = "../src/device.rs"]
+#[allow(unused_imports, reason = "its tests run with the program's")]
 mod device;
 
 use clap::Parser;
