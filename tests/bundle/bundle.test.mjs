@@ -66,9 +66,9 @@ test("on a machine without a card it checks, segments and trains on the processo
     cpu: "done",
   });
   assert.match(log, /device "cuda" is not one of this build/);
-  assert.deepEqual(results("segment sample.nii.gz"), { cpu: "done" }, log);
-  // How far they come in their share of the time is the machine's affair.
-  for (const what of ["bench", "train"]) assert.match(results(what).cpu, /^(done|stopped at its limit)$/, log);
+  for (const what of ["segment sample.nii.gz", "segment sample.nii.gz again"]) assert.deepEqual(results(what), { cpu: "done" }, log);
+  // How far it comes in its share of the time is the machine's affair.
+  assert.match(results("train").cpu, /^(done|stopped at its limit)$/, log);
 
   const errors = table(join(out, "errors.csv"));
   assert.deepEqual(

@@ -3,7 +3,6 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-mod bench;
 mod check;
 mod compare;
 mod convert;
@@ -16,7 +15,6 @@ mod places;
 mod prepared_cases;
 mod progress;
 mod report;
-mod sample;
 mod segment;
 mod synthesise;
 mod train;
@@ -53,12 +51,8 @@ enum Command {
     Convert(convert::Args),
     /// Put the result of a training run into a model folder, eight bits, scored.
     Export(export::Args),
-    /// Write a made-up scan with its reference, to try the program with.
-    Sample(sample::Args),
     /// Say whether a device computes what it should: models' known answers, reference numbers.
     Check(check::Args),
-    /// Measure how long a model takes for a scan.
-    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,9 +68,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Export(args) => export::run(args),
-        Command::Sample(args) => sample::run(args),
         Command::Check(args) => check::run(args),
-        Command::Bench(args) => bench::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,9 @@ use crate::nifti::{Values, encode};
 use crate::random::SplitMix64;
 use crate::{Affine, NiftiImage};
 
+/// The seed of the sample that the page offers.
+pub const SAMPLE_SEED: u64 = 11;
+
 /// Voxels along x, y and z.
 pub const SHAPE_XYZ: [usize; 3] = [36, 50, 36];
 

@@ -1,7 +1,7 @@
-//! Measuring: one case through the native program and through the browser.
+//! Measuring: one case through the native program's code and through the browser.
 
 use crate::browser;
-use crate::command::{program, run};
+use crate::command::run;
 use crate::native;
 use crate::places::Places;
 use crate::site;
@@ -13,15 +13,14 @@ use anyhow::Result;
 /// When something does not build, or a measurement fails.
 pub fn run_all(places: &Places) -> Result<()> {
     site::build(places)?;
-    let binary = native::build(places)?;
     println!("machine: {}", machine());
-
-    run(
-        "native",
-        program(&binary, &places.root).arg("bench"),
-        "try `dinomed3d bench`",
-    )?;
-
+    let mut native = native::cargo(places);
+    native
+        .arg("bench")
+        .args(native::PACKAGES)
+        .args(["--bench", "segment", "--", "--model"])
+        .arg(places.root.join("public/models/hippocampus"));
+    run("native", &mut native, "the messages are above")?;
     browser::run(places, "tests/browser/bench.mjs")
 }
 

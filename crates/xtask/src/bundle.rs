@@ -1,13 +1,14 @@
 //! One archive that is all one has to bring to a Linux machine with a graphics card.
 
+use crate::card_libraries;
 use crate::cards;
 use crate::command::{output_of, program, run, run_quietly};
-use crate::debian;
+use crate::files::{self, copy, copy_folder};
 use crate::native;
+use crate::node;
 use crate::places::Places;
-use crate::site;
-use crate::steps;
-use crate::wheels;
+use crate::sample;
+use crate::tools::debian;
 use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 use std::env;
@@ -57,7 +58,7 @@ pub fn make(places: &Places, args: &Args) -> Result<()> {
         let built = cards::build(places, features)?;
         place_program(&built, &folder.join("bin").join(name))?;
     }
-    let [libdevice, licence] = wheels::libdevice(places)?;
+    let [libdevice, licence] = card_libraries::libdevice(places)?;
     let nvvm = folder.join("cuda/nvvm/libdevice");
     copy(&libdevice, &nvvm.join("libdevice.10.bc"))?;
     copy(&licence, &nvvm.join("LICENCE.txt"))?;
@@ -97,7 +98,7 @@ pub fn test(places: &Places) -> Result<()> {
     place_program(&built, &folder.join("bin/dinomed3d"))?;
     place_rest(places, &folder)?;
     let archive = pack(&folder, "-0")?;
-    let mut node = steps::node_tests(places, "tests/bundle")?;
+    let mut node = node::tests(places, "tests/bundle")?;
     node.env("DINOMED3D_BUNDLE", archive)
         .env("DINOMED3D_BIN", built);
     let result = run("tests of the bundle", &mut node, "the failures are above");
@@ -115,14 +116,12 @@ fn place_program(from: &Path, to: &Path) -> Result<()> {
     )
 }
 
-/// What every bundle holds beside programs. Its own program draws the sample.
+/// What every bundle holds beside programs.
 fn place_rest(places: &Places, folder: &Path) -> Result<()> {
     copy_folder(&places.root.join("recipes"), &folder.join("recipes"))?;
     copy_folder(&places.root.join("public/models"), &folder.join("models"))?;
     copy(&places.root.join("LICENSE"), &folder.join("LICENSE"))?;
-    let mut sample = program(folder.join("bin/dinomed3d"), folder);
-    sample.args(["sample", "--out", "sample"]);
-    run_quietly("drawing the sample", &mut sample, "try `dinomed3d sample`")?;
+    sample::make(&folder.join("sample"))?;
     let script = folder.join("run.sh");
     fs::write(&script, SCRIPT)?;
     make_executable(&script)?;
@@ -143,7 +142,7 @@ fn place_data(from: &Path, to: &Path) -> Result<()> {
     for folder in maps.iter().filter(|folder| folder.is_dir()) {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            let name = site::file_name(&path);
+            let name = files::name(&path);
             let target = to.join("labels").join(name.trim_end_matches(".gz"));
             if name.ends_with(".nii") {
                 copy(&path, &target)?;
@@ -179,23 +178,6 @@ fn emptied(folder: &Path) -> Result<PathBuf> {
     }
     fs::create_dir_all(folder)?;
     Ok(folder.to_owned())
-}
-
-/// Files of a folder except hidden ones, as anybody may change them.
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    for path in site::files_below(from)? {
-        let inner = path.strip_prefix(from)?;
-        if !site::file_name(&path).starts_with('.') {
-            copy(&path, &to.join(inner))?;
-        }
-    }
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to.parent().context("a file in a folder")?)?;
-    fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
-    Ok(())
 }
 
 #[cfg(unix)]

@@ -1,9 +1,9 @@
 //! The native program for graphics cards: what its libraries need to build.
 
+use crate::card_libraries;
 use crate::command::run;
 use crate::native;
 use crate::places::Places;
-use crate::wheels;
 use anyhow::Result;
 use std::env;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub fn build(places: &Places, features: &[&str]) -> Result<PathBuf> {
     let mut command = native::cargo(places);
     if features.contains(&"cuda") {
         command
-            .env("XDG_DATA_HOME", wheels::llvm_data_home(places)?)
+            .env("XDG_DATA_HOME", card_libraries::llvm_data_home(places)?)
             // There is no toolkit to ask, and the driver is only loaded when the program runs.
             .env("CUDARC_CUDA_VERSION", "13000");
     }
@@ -33,7 +33,7 @@ pub fn build(places: &Places, features: &[&str]) -> Result<PathBuf> {
         .any(|name| env::var_os(name).is_some());
     if has_libtorch && !names_its_own {
         command
-            .env("LIBTORCH", wheels::libtorch(places)?)
+            .env("LIBTORCH", card_libraries::libtorch(places)?)
             .env("LIBTORCH_BYPASS_VERSION_CHECK", "1")
             .env("LIBTORCH_CXX11_ABI", "1");
     }

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -33,12 +32,11 @@ pub fn program(name: impl AsRef<OsStr>, directory: &Path) -> Command {
 /// When the command can't be started or fails; `hint` says what to do by hand.
 pub fn run_quietly(what: &str, command: &mut Command, hint: &str) -> Result<()> {
     let start = Instant::now();
-    print!("· {what} … ");
-    std::io::stdout().flush()?;
+    println!("· {what} …");
     let output = command
         .output()
         .with_context(|| format!("{what}: cannot start {:?}; {hint}", command.get_program()))?;
-    println!("{}", seconds(start.elapsed()));
+    println!("· {what}: {}", seconds(start.elapsed()));
     if output.status.success() {
         return Ok(());
     }

@@ -4,19 +4,19 @@
 mod bench;
 mod browser;
 mod bundle;
+mod card_libraries;
 mod cards;
 mod command;
 mod content;
-mod debian;
+mod files;
 mod native;
+mod node;
 mod places;
+mod sample;
 mod server;
 mod site;
 mod steps;
-mod toolchain;
 mod tools;
-mod vendor;
-mod wheels;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -35,7 +35,7 @@ struct Xtask {
 enum Task {
     /// Installs every tool the other commands use, as far as it is missing.
     Setup,
-    /// Builds the native program and the site (into dist/), or the trainer for more devices.
+    /// Builds the site (into dist/), or the native program for more devices.
     Build {
         /// The native program with CUDA, for NVIDIA cards.
         #[arg(long)]
@@ -96,7 +96,7 @@ fn run(task: Task) -> Result<ExitCode> {
                 site::build(&places)?;
             } else {
                 let program = cards::build(&places, &features)?;
-                println!("the trainer is {}", program.display());
+                println!("the native program is {}", program.display());
             }
         }
         Task::Serve { port, no_build } => {

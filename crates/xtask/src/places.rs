@@ -52,6 +52,11 @@ impl Places {
         self.root.join("dist")
     }
 
+    /// The sample, where the site's build and the tests look for it.
+    pub fn samples(&self) -> PathBuf {
+        self.root.join("public/samples")
+    }
+
     /// The native program.
     pub fn native_program(&self) -> PathBuf {
         self.target

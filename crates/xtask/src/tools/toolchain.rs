@@ -1,10 +1,9 @@
 //! The compiler for the browser: rustup's, or, where rustup's servers can't be reached, Debian's with a wasm32 standard library
 //! built from its sources. Everybody else asks [`WasmToolchain::prepare`] and [`WasmToolchain::cargo`] and knows nothing of it.
 
-use crate::command::{
-    on_path, output_of, path_starting_with, program, run_quietly, succeeds_within,
-};
-use crate::debian;
+use super::debian;
+use super::wasm_library::{self, OVERRIDES, WASM_TARGET};
+use crate::command::{on_path, output_of, path_starting_with, program, succeeds_within};
 use crate::places::Places;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
@@ -12,9 +11,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-
-/// The browser's target.
-pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// Rustup's servers answer within seconds or not at all; the download itself is 20 MB.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(90);
@@ -24,17 +20,6 @@ const DEBIAN_BIN: &str = "/usr/bin";
 
 /// Debian's current Rust: compiler, cargo, clippy and the standard library's sources.
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-clippy", "rust-web-src"];
-
-/// Variables that would bring other compiler flags or another compiler than the checkout's settings say; each would have every
-/// dependency compiled once more.
-const OVERRIDES: [&str; 6] = [
-    "RUSTFLAGS",
-    "CARGO_ENCODED_RUSTFLAGS",
-    "CARGO_BUILD_RUSTFLAGS",
-    "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-    "RUSTC",
-    "RUSTDOC",
-];
 
 /// A compiler that can build for the browser.
 pub struct WasmToolchain {
@@ -91,11 +76,9 @@ impl WasmToolchain {
         install_debian_compiler().with_context(|| {
             format!("no {WASM_TARGET} standard library; by hand: `rustup target add {WASM_TARGET}` where its servers can be reached")
         })?;
-        let library = build_library(&debian_rustc, places)?;
-        place_library(
-            &library,
-            &library_directory(&sysroot(&debian_rustc, &places.root)?),
-        )?;
+        let library = wasm_library::build(&debian_rustc, places)?;
+        let directory = library_directory(&sysroot(&debian_rustc, &places.root)?);
+        wasm_library::place(&library, &directory)?;
         let version = has_wasm_library(&debian_rustc, &places.root)
             .context("the standard library was built and copied, but the compiler's directory does not hold it")?;
         Ok(Self {
@@ -182,103 +165,6 @@ fn install_debian_compiler() -> Result<()> {
 fn debian_sources() -> Option<PathBuf> {
     let sources = PathBuf::from("/usr/lib/rustlib/src/rust/library/std/Cargo.toml");
     sources.is_file().then_some(sources)
-}
-
-/// Builds the standard library with the compiler's own sources and returns the directory that holds it.
-///
-/// The result is kept in the cache: a machine that has the cache but lost the compiler's copy gets the very same files
-/// again, so that everything compiled against them stays valid.
-fn build_library(rustc: &Path, places: &Places) -> Result<PathBuf> {
-    let version = output_of(program(rustc, &places.root).arg("--version"))
-        .context("Debian's rustc does not run")?;
-    let name: String = version
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '.' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    let library = places.tools.join("wasm32-library").join(name);
-    if library.is_dir() {
-        return Ok(library);
-    }
-
-    let workshop = places.tools.join("wasm32-library/workshop");
-    fs::create_dir_all(workshop.join("src"))?;
-    fs::write(
-        workshop.join("Cargo.toml"),
-        "[package]\nname = \"only_dependencies\"\nedition = \"2024\"\n[workspace]\n",
-    )?;
-    fs::write(workshop.join("src/lib.rs"), "")?;
-    let mut cargo = program(rustc.with_file_name("cargo"), &workshop);
-    cargo.args([
-        "build",
-        "--release",
-        "-Zbuild-std=std,panic_abort",
-        "--target",
-        WASM_TARGET,
-    ]);
-    for name in OVERRIDES {
-        cargo.env_remove(name);
-    }
-    cargo
-        .env("PATH", path_starting_with(&[DEBIAN_BIN.into()])?)
-        .env("CARGO_TARGET_DIR", workshop.join("target"))
-        .env("RUSTC_BOOTSTRAP", "1")
-        // Without bitcode in it, a later build with link-time optimisation fails.
-        .env("RUSTFLAGS", "-Cembed-bitcode=yes")
-        .env_remove("LD_LIBRARY_PATH")
-        .env_remove("RUSTUP_TOOLCHAIN");
-    run_quietly(
-        "building the wasm32 standard library",
-        &mut cargo,
-        "its sources come from Debian's rust-web-src, their dependencies from crates.io",
-    )?;
-
-    let built = workshop
-        .join("target")
-        .join(WASM_TARGET)
-        .join("release/deps");
-    let unfinished = library.with_extension("unfinished");
-    let _ = fs::remove_dir_all(&unfinished);
-    fs::create_dir_all(&unfinished)?;
-    for entry in fs::read_dir(&built).with_context(|| format!("reading {}", built.display()))? {
-        let path = entry?.path();
-        let Some(name) = path.file_name().and_then(OsStr::to_str) else {
-            continue;
-        };
-        if name.ends_with(".rlib") && !name.starts_with("libonly_dependencies") {
-            fs::copy(&path, unfinished.join(name))?;
-        }
-    }
-    fs::rename(&unfinished, &library)?;
-    let _ = fs::remove_dir_all(&workshop);
-    Ok(library)
-}
-
-fn place_library(from: &Path, to: &Path) -> Result<()> {
-    let place = || -> std::io::Result<()> {
-        fs::create_dir_all(to)?;
-        // The one by which its presence is told goes last.
-        let mut files: Vec<PathBuf> = fs::read_dir(from)?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<std::io::Result<_>>()?;
-        files.sort_by_key(|path| path.to_string_lossy().contains("libstd-"));
-        for path in files {
-            fs::copy(&path, to.join(path.file_name().unwrap_or_default()))?;
-        }
-        Ok(())
-    };
-    place().with_context(|| {
-        format!(
-            "copying the standard library; by hand, as root: cp {}/*.rlib {}/",
-            from.display(),
-            to.display()
-        )
-    })
 }
 
 /// Debian's compiler comes without a linker for wasm32: rustup's toolchain has one, and so has Debian's lld.

@@ -1,0 +1,64 @@
+//! What cargo checks: lints, tests, documentation.
+
+use crate::command::run;
+use crate::native;
+use crate::places::Places;
+use crate::tools::toolchain::WasmToolchain;
+use crate::tools::wasm_library::WASM_TARGET;
+use anyhow::Result;
+use std::ffi::OsStr;
+
+const LINTS: &str = "the lints are above";
+const FAILURES: &str = "the failures are above";
+
+/// Lints of all that runs on this computer.
+///
+/// # Errors
+/// When there is one.
+pub fn lint(places: &Places) -> Result<()> {
+    let targets = ["--all-targets", "--", "-D", "warnings"];
+    let product = [&["clippy", "--release"][..], &native::PACKAGES, &targets].concat();
+    cargo(places, "clippy of the product", &product, LINTS)?;
+    let others = ["clippy", "--release", "-p", "xtask", "-p", "dinomed3d-web"];
+    let others = [&others[..], &targets].concat();
+    cargo(places, "clippy of xtask", &others, LINTS)
+}
+
+/// Lints of the browser's programs.
+///
+/// # Errors
+/// When there is one, or no compiler for them.
+pub fn lint_wasm(places: &Places) -> Result<()> {
+    let mut cargo = WasmToolchain::prepare(places)?.cargo(places)?;
+    cargo.args(["clippy", "--profile", "wasm", "--target", WASM_TARGET]);
+    cargo.args(["-p", "dinomed3d-web", "--", "-D", "warnings"]);
+    run("clippy for wasm32", &mut cargo, LINTS)
+}
+
+/// The crates' own tests.
+///
+/// # Errors
+/// When one fails.
+pub fn test(places: &Places) -> Result<()> {
+    let product = [&["test", "--release"][..], &native::PACKAGES].concat();
+    cargo(places, "tests of the product", &product, FAILURES)?;
+    let xtask = ["test", "--release", "-p", "xtask"];
+    cargo(places, "tests of xtask", &xtask, FAILURES)
+}
+
+/// Warnings of the documentation.
+///
+/// # Errors
+/// When there is one.
+pub fn document(places: &Places) -> Result<()> {
+    let mut cargo = native::cargo(places);
+    cargo
+        .args(["doc", "--release", "--no-deps"])
+        .args(native::PACKAGES)
+        .env("RUSTDOCFLAGS", "-D warnings");
+    run("cargo doc", &mut cargo, "the warnings are above")
+}
+
+fn cargo(places: &Places, what: &str, arguments: &[impl AsRef<OsStr>], hint: &str) -> Result<()> {
+    run(what, native::cargo(places).args(arguments), hint)
+}

@@ -1,0 +1,54 @@
+//! What is looked at without compiling: form, spelling, dependencies.
+
+use crate::command::{program, run, succeeds_within};
+use crate::native;
+use crate::places::Places;
+use crate::tools;
+use anyhow::Result;
+use std::time::Duration;
+
+/// The database of known faults is a small repository.
+const DATABASE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Every Rust file has rustfmt's form.
+///
+/// # Errors
+/// When one has not.
+pub fn format(places: &Places) -> Result<()> {
+    let mut cargo = native::cargo(places);
+    cargo.args(["fmt", "--all", "--check"]);
+    run("cargo fmt", &mut cargo, "run `cargo fmt --all`")
+}
+
+/// No word is misspelt, except those that typos.toml allows.
+///
+/// # Errors
+/// When one is, or the tool can't be installed.
+pub fn spelling(places: &Places) -> Result<()> {
+    run(
+        "typos",
+        &mut program(tools::typos(places)?, &places.root),
+        "mend the word, or allow it in typos.toml",
+    )
+}
+
+/// Licences and origins of all dependencies are among those of deny.toml; known faults are looked for where their database can
+/// be fetched.
+///
+/// # Errors
+/// When one is not, or the tool can't be installed.
+pub fn dependencies(places: &Places) -> Result<()> {
+    let deny = tools::cargo_deny(places)?;
+    let database = succeeds_within(
+        program(&deny, &places.root).args(["fetch", "db"]),
+        DATABASE_LIMIT,
+    );
+    let mut check = program(&deny, &places.root);
+    check.args(["check", "licenses", "bans", "sources"]);
+    if database {
+        check.arg("advisories");
+    } else {
+        println!("known faults are not looked for: their database can't be fetched here");
+    }
+    run("cargo-deny", &mut check, "deny.toml says what is allowed")
+}
