@@ -4,6 +4,7 @@ use super::files::CaseFiles;
 use super::{decathlon, nnunet, patient};
 use crate::train::TrainError;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// What `dataset.json` says, in either layout.
@@ -87,8 +88,14 @@ impl DatasetIndex {
             return Err(fatal("no training cases".into()));
         }
         let mut problems: Vec<String> = file_problems;
-        if let Err(problem) = patient::read_table(folder, &mut cases) {
+        let mut patients = patient::read_table(folder).unwrap_or_else(|problem| {
             problems.push(problem);
+            HashMap::new()
+        });
+        for case in &mut cases {
+            if let Some(patient) = patients.remove(&case.name) {
+                case.patient = patient;
+            }
         }
         for pair in cases.windows(2) {
             if pair[0].name == pair[1].name {

@@ -6,7 +6,6 @@
 //! `subject` with a number: `sub-07_ses-2_T1w` and `sub-07_ses-1_T1w` are of one patient, `patient012_frame01` and
 //! `patient012_frame14` of another. Any other case is a patient of its own.
 
-use super::files::CaseFiles;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -32,15 +31,15 @@ pub(super) fn patient_in(name: &str) -> &str {
     name.split('_').find(names_one).unwrap_or(name)
 }
 
-/// Sets the patients of `cases` as the table in `folder` says, if there is one.
+/// The patients of cases by name, as the table in `folder` says; empty if there is none.
 ///
 /// # Errors
 /// A sentence: a table that cannot be read, a line of another form, a case that is named twice.
-pub(super) fn read_table(folder: &Path, cases: &mut [CaseFiles]) -> Result<(), String> {
+pub(super) fn read_table(folder: &Path) -> Result<HashMap<String, String>, String> {
     let path = folder.join(TABLE);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(HashMap::new()),
         Err(error) => return Err(format!("{}: {error}", path.display())),
     };
     let problem = |number: usize, found: &str| {
@@ -59,19 +58,17 @@ pub(super) fn read_table(folder: &Path, cases: &mut [CaseFiles]) -> Result<(), S
             (Some(case), Some(patient), None)
                 if number > 0 && !case.is_empty() && !patient.is_empty() =>
             {
-                if patients.insert(case, patient).is_some() {
+                if patients
+                    .insert(case.to_owned(), patient.to_owned())
+                    .is_some()
+                {
                     return Err(problem(number, line));
                 }
             }
             _ => return Err(problem(number, line)),
         }
     }
-    for case in cases {
-        if let Some(patient) = patients.get(&*case.name) {
-            case.patient = (*patient).to_owned();
-        }
-    }
-    Ok(())
+    Ok(patients)
 }
 
 #[cfg(test)]
