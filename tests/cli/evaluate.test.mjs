@@ -222,8 +222,7 @@ test("a cross-validation scores every case once, by the run that did not see it;
   assert.deepEqual(readdirSync(run).filter((name) => name.endsWith(".part")), []);
 
   // Two runs that held out the same cases are no cross-validation.
-  const resolved = readFileSync(join(run, "recipe.toml"), "utf8");
-  writeFileSync(join(run, "recipe.toml"), resolved.replace(/^validation-fold = 1$/m, "validation-fold = 0"));
+  writeFileSync(join(run, "splits.json"), readFileSync(join(runs, "fold-1/splits.json")));
   const twice = dinomed3d("evaluate", "--folds", runs, "--data", data);
   assert.equal(twice.status, 2);
   assert.match(twice.stderr, /10 of 10 are not: box_0 by fold-1 and fold-2, box_1 by none/);

@@ -66,7 +66,7 @@ test("a killed run is resumed, exported and segments", async (t) => {
   // Two runs that go on from these weights, and their mean.
   const next = [1, 2].map((seed) => {
     const out = join(folder, `next-${seed}`);
-    const init = ["--init", join(exported, "weights.safetensors"), "--seed", String(seed)];
+    const init = ["--init", exported, "--seed", String(seed)];
     const epochs = ["--stage1-epochs", "0", "--stage2-epochs", "2"];
     const trained = dinomed3d("train", "--no-cache", "--recipe", recipe, "--data", data, "--out", out, ...epochs, ...init);
     assert.equal(trained.status, 0, trained.stderr);
@@ -76,7 +76,7 @@ test("a killed run is resumed, exported and segments", async (t) => {
   const exportMean = (other) => dinomed3d("export", next[0], "--average-with", other, "--data", data, "-o", mean);
   const apart = exportMean(run);
   assert.equal(apart.status, 2);
-  assert.match(apart.stderr, /began with random, gone on from an earlier run's weights\.safetensors and random;/);
+  assert.match(apart.stderr, /began with random, gone on from an earlier run's weights-[0-9a-f]{8}\.safetensors and random;/);
   assert.ok(!existsSync(mean));
   const averaged = exportMean(next[1]);
   assert.equal(averaged.status, 0, averaged.stderr);
@@ -88,6 +88,19 @@ test("a killed run is resumed, exported and segments", async (t) => {
   };
   assert.deepEqual(training.steps, [0, stepsOfBest(next[0])]);
   assert.deepEqual(training.averagedWith[0].steps, [0, stepsOfBest(next[1])]);
+  assert.deepEqual(training.validationCases, ["box_0", "box_5"]);
+  const { training: first } = manifest;
+  const [ancestor] = training.ancestors;
+  assert.deepEqual([ancestor.recipe, ancestor.steps, ancestor.seed], ["box", first.steps, first.seed]);
+  assert.deepEqual(ancestor.trainingCases, first.trainingCases);
+  assert.match(readFileSync(join(mean, "README.md"), "utf8"), /\| trainings before \| box: stage 1 \(proxy task\) \d+, stage 2 \d+, seed/);
+
+  // Weights that learnt from cases which are to validate now.
+  writeFileSync(recipe, whole.replace(/^validation-every = .*$/m, "validation-every = 5\nvalidation-fold = 1"));
+  const seen = dinomed3d("train", "--no-cache", "--recipe", recipe, "--data", data, "--out", join(folder, "seen"), "--init", exported);
+  assert.equal(seen.status, 2);
+  assert.match(seen.stderr, /2 of 2 validation cases were learnt from by the training box \(seed \d+\).*: box_1, box_6\./);
+  assert.ok(!existsSync(join(folder, "seen")));
   t.diagnostic(`Dice of the mean of two: ${scores.meanDice.toFixed(3)}`);
   assert.ok(scores.meanDice > 0.5, "the mean is a network that works");
   assert.match(readFileSync(join(mean, "README.md"), "utf8"), /the weights are the mean with those of .*seed 2/);
@@ -204,6 +217,94 @@ test("a short recipe is settled by the data, and prepared cases are kept", () =>
   assert.match(resumed.stderr, /the run goes on by its own recipe, .*first\/recipe\.toml; --recipe is for new runs/);
   assert.doesNotMatch(resumed.stderr, /window = /);
   assert.equal(readFileSync(join(folder, "first/recipe.toml"), "utf8"), settled);
+});
+
+test("a run keeps its split by name while its data set grows, and says so", () => {
+  const folder = scratch();
+  const [data, run, recipe, exported] = ["data", "run", "recipe.toml", "models/box"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeData(data);
+  makeRecipe(recipe);
+  const train = (...words) =>
+    dinomed3d("train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "0", ...words);
+  const trained = train("--stage2-epochs", "1");
+  assert.equal(trained.status, 0, trained.stderr);
+  const splits = () => JSON.parse(readFileSync(join(run, "splits.json"), "utf8"));
+  const held = ["box_0", "box_5"];
+  assert.deepEqual(splits()[0].val, held);
+
+  // A case that comes first moves all places.
+  const index = JSON.parse(readFileSync(join(data, "dataset.json"), "utf8"));
+  for (const part of ["imagesTr", "labelsTr"]) writeFileSync(join(data, part, "a.nii"), readFileSync(join(data, part, "box_3.nii")));
+  index.training.push({ image: "./imagesTr/a.nii", label: "./labelsTr/a.nii" });
+  writeFileSync(join(data, "dataset.json"), JSON.stringify(index));
+  const isNew = /1 cases are new in the data set since the run in .* began and take no part: a\n/;
+
+  const reported = dinomed3d("report", run, "--data", data);
+  assert.equal(reported.status, 0, reported.stderr);
+  assert.match(reported.stderr, isNew);
+  const scored = JSON.parse(readFileSync(join(run, "validation.json"), "utf8")).cases.map((scores) => scores.case);
+  assert.deepEqual(scored, held);
+  const said = dinomed3d("export", run, "--data", data, "-o", exported);
+  assert.equal(said.status, 0, said.stderr);
+  assert.match(said.stderr, isNew);
+  const { training } = JSON.parse(readFileSync(join(exported, "manifest.json"), "utf8"));
+  assert.deepEqual([training.validationCases, training.trainingCases.length], [held, 8]);
+
+  const refused = train("--resume", "--stage2-epochs", "2", "--seed", "12345");
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /found is --seed 12345: it would go on with other data/);
+  const resumed = train("--resume", "--stage2-epochs", "2");
+  assert.equal(resumed.status, 0, resumed.stderr);
+  assert.match(resumed.stderr, isNew);
+  assert.match(resumed.stderr, /8 training and 2 validation cases/);
+  assert.deepEqual(splits()[0].val, held);
+
+  // A case of the split that is gone is missed by name.
+  index.training = index.training.filter((pair) => !pair.image.endsWith("box_5.nii"));
+  writeFileSync(join(data, "dataset.json"), JSON.stringify(index));
+  const missed = dinomed3d("report", run, "--data", data);
+  assert.equal(missed.status, 2);
+  assert.match(missed.stderr, /case box_5 of the run's split is not in the data set any more/);
+});
+
+test("a report that fails does not undo a training", () => {
+  const folder = scratch();
+  const [data, run, recipe] = ["data", "run", "recipe.toml"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeData(data);
+  makeRecipe(recipe);
+  // A folder in the place of the page.
+  mkdirSync(join(run, "report.html/in-the-way"), { recursive: true });
+  const trained = dinomed3d("train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, "--stage1-epochs", "0", "--stage2-epochs", "1");
+  assert.equal(trained.status, 0, trained.stderr);
+  assert.match(trained.stderr, /warning: the training is done and its weights are whole, but there is no report: .*report\.html/);
+  assert.ok(existsSync(join(run, "best.safetensors")));
+});
+
+test("the folds of a cross-validation are cut at once, and a case that comes later is in none", () => {
+  const folder = scratch();
+  const [data, out, recipe] = ["data", "out", "recipe.toml"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeData(data);
+  makeRecipe(recipe);
+  const words = ["--no-cache", "--recipe", recipe, "--data", data, "--out", out, "--folds", "2", "--stage1-epochs", "0", "--stage2-epochs", "1"];
+  const trained = dinomed3d("train", ...words);
+  assert.equal(trained.status, 0, trained.stderr);
+  const splits = JSON.parse(readFileSync(join(out, "splits.json"), "utf8"));
+  assert.deepEqual(splits[0].val, splits[1].train);
+  const again = dinomed3d("train", ...words);
+  assert.equal(again.status, 2);
+  assert.match(again.stderr, /already holds a cross-validation of 2 folds/);
+
+  const index = JSON.parse(readFileSync(join(data, "dataset.json"), "utf8"));
+  for (const part of ["imagesTr", "labelsTr"]) writeFileSync(join(data, part, "a.nii"), readFileSync(join(data, part, "box_3.nii")));
+  index.training.push({ image: "./imagesTr/a.nii", label: "./labelsTr/a.nii" });
+  writeFileSync(join(data, "dataset.json"), JSON.stringify(index));
+  const evaluated = dinomed3d("evaluate", "--folds", out, "--data", data, "--json");
+  assert.equal(evaluated.status, 0, evaluated.stderr);
+  const { cases } = JSON.parse(evaluated.stdout);
+  assert.deepEqual(cases.map((scores) => scores.case), [...splits[0].val, ...splits[1].val]);
 });
 
 test("runs of two recipes are laid side by side", () => {

@@ -2,6 +2,7 @@
 
 use crate::progress::Counting;
 use dinomed3d_core::results::export::export;
+use dinomed3d_core::results::split_notes;
 use std::path::PathBuf;
 
 /// Arguments of `export`.
@@ -28,6 +29,9 @@ pub struct Args {
 /// # Errors
 /// A run or data set that cannot be read, or a folder that cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
+    for note in split_notes(&args.run, &args.data)? {
+        eprintln!("{note}");
+    }
     let mut counting = Counting::new("scoring case");
     let exported = export(
         &args.run,

@@ -1,5 +1,6 @@
 //! Where prepared cases are kept, and what is said about them.
 
+use dinomed3d_core::train::dataset::CaseSplit;
 use dinomed3d_core::train::{Cache, Dataset, Recipe, TrainError};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -42,11 +43,16 @@ impl CacheArgs {
     /// Loads a data set and says how much of it was there already.
     ///
     /// # Errors
-    /// Those of [`Dataset::of_recipe`].
-    pub fn load(&self, data: &Path, recipe: &Recipe) -> Result<Dataset, TrainError> {
+    /// Those of [`Dataset::of_split`].
+    pub fn load(
+        &self,
+        data: &Path,
+        recipe: &Recipe,
+        split: &CaseSplit,
+    ) -> Result<Dataset, TrainError> {
         let begun = Instant::now();
         let mut cache = self.open();
-        let dataset = Dataset::of_recipe(recipe, data, cache.as_mut())?;
+        let dataset = Dataset::of_split(recipe, split, data, cache.as_mut())?;
         let count = dataset.training.len() + dataset.validation.len();
         let seconds = begun.elapsed().as_secs_f64();
         match cache {

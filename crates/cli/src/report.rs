@@ -3,6 +3,7 @@
 use crate::device::device;
 use crate::progress::Counting;
 use dinomed3d_core::results::report::report_run;
+use dinomed3d_core::results::split_notes;
 use dinomed3d_volume::NOTICE;
 use std::path::PathBuf;
 
@@ -24,6 +25,9 @@ pub struct Args {
 /// # Errors
 /// See [`report_run`].
 pub fn run(args: Args) -> anyhow::Result<()> {
+    for note in split_notes(&args.run, &args.data)? {
+        eprintln!("{note}");
+    }
     let mut counting = Counting::new("scoring case");
     let evaluation = report_run(
         &args.run,

@@ -122,6 +122,34 @@ pub struct TrainingFacts {
     /// Other runs whose weights these are the mean with; they began with the same ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub averaged_with: Vec<RunFacts>,
+    /// Trainings that the weights went through before, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<Ancestor>,
+    /// Names of the cases that were learnt from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub training_cases: Vec<String>,
+    /// Names of the cases that were held out, and that the scores are of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation_cases: Vec<String>,
+}
+
+/// A training that weights went through before the one that a manifest is of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ancestor {
+    /// Name of its recipe.
+    pub recipe: String,
+    /// Data set, with citation.
+    pub data: String,
+    /// What of it is in the weights.
+    #[serde(flatten)]
+    pub run: RunFacts,
+    /// Other runs whose weights were averaged with its.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub averaged_with: Vec<RunFacts>,
+    /// Names of the cases that were learnt from; none where nobody wrote them down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub training_cases: Vec<String>,
 }
 
 /// What of a run is in its weights.

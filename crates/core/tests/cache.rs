@@ -1,7 +1,7 @@
 //! Prepared cases from disk are what preparing gives, and never out of date.
 
 use dinomed3d_core::preprocess::Preprocessing;
-use dinomed3d_core::train::cache::{Cache, KEPT, Usage};
+use dinomed3d_core::train::dataset::cache::{Cache, KEPT, Usage};
 use dinomed3d_core::train::{Dataset, TrainError};
 use dinomed3d_volume::nifti::{Values, encode};
 use dinomed3d_volume::{Affine, NiftiImage, gzip};

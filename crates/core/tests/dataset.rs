@@ -1,7 +1,10 @@
 //! Data sets on disk, in both layouts, whole and spoilt in every way that is looked for.
 
 use dinomed3d_core::preprocess::Preprocessing;
-use dinomed3d_core::train::dataset::{Dataset, DatasetIndex, RawCase};
+use dinomed3d_core::train::dataset::case_split::write_splits;
+use dinomed3d_core::train::dataset::{
+    CaseFiles, CaseSplit, Dataset, DatasetIndex, HeldOut, RawCase,
+};
 use dinomed3d_volume::Affine;
 use dinomed3d_volume::nifti::{Values, encode};
 use std::path::{Path, PathBuf};
@@ -301,4 +304,68 @@ fn an_index_that_can_not_be_used_says_why() {
         assert!(found.contains(expected), "{expected:?} is not in {found}");
         std::fs::remove_dir_all(folder).unwrap();
     }
+}
+
+#[test]
+fn a_table_says_whose_a_case_is() {
+    let folder = nnunet("patients");
+    write(
+        &folder,
+        "patients.csv",
+        b"case,patient\ncase_0,anna\ncase_5,anna\ncase_1,berta\n",
+    );
+    let index = DatasetIndex::read(&folder).unwrap();
+    let names = |cases: Vec<CaseFiles>| cases.into_iter().map(|case| case.name);
+    // Anna is the first patient, Berta the second, and the others are each their own.
+    let (_, held_out) = index.split(5);
+    assert_eq!(names(held_out).collect::<Vec<_>>(), ["case_0", "case_5"]);
+    for line in ["case_2", "case_2,carla,1", "case_0,carla", ",carla"] {
+        let table = format!("case,patient\ncase_0,anna\n{line}\n");
+        write(&folder, "patients.csv", table.as_bytes());
+        let found = problems(&folder);
+        assert!(
+            found.contains(&format!("patients.csv: line 3 is {line:?}")),
+            "{found}"
+        );
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A split of names stays what it is when the data set grows, and misses what is gone.
+#[test]
+fn a_split_is_of_names_not_of_places() {
+    let folder = nnunet("names");
+    let index = DatasetIndex::read(&folder).unwrap();
+    let split = CaseSplit::by_rule(&index.cases, 5.into());
+    assert_eq!(split.val, ["case_0", "case_5"]);
+    write_splits(&folder, std::slice::from_ref(&split)).unwrap();
+    let json = std::fs::read_to_string(folder.join("splits.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0]["val"], serde_json::json!(["case_0", "case_5"]));
+    for channel in 0..2 {
+        let file = format!("imagesTr/a_case_000{channel}.nii");
+        write(&folder, &file, &image(7, channel));
+    }
+    write(&folder, "labelsTr/a_case.nii", &label_map());
+    replace_json(&folder, r#""numTraining": 6"#, r#""numTraining": 7"#);
+    let again = CaseSplit::of_run(&folder).unwrap().unwrap();
+    assert_eq!(again, split);
+    let index = DatasetIndex::read(&folder).unwrap();
+    let held_out = HeldOut::of_names(&index, &again.val).unwrap();
+    assert_eq!(held_out.names(), split.val);
+    assert_ne!(CaseSplit::by_rule(&index.cases, 5.into()).val, split.val);
+    std::fs::remove_file(folder.join("labelsTr/case_5.nii")).unwrap();
+    for channel in 0..2 {
+        std::fs::remove_file(folder.join(format!("imagesTr/case_5_000{channel}.nii"))).unwrap();
+    }
+    replace_json(&folder, r#""numTraining": 7"#, r#""numTraining": 6"#);
+    let index = DatasetIndex::read(&folder).unwrap();
+    let error = HeldOut::of_names(&index, &again.val)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("case case_5 of the run's split is not in the data set any more"),
+        "{error}"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
 }

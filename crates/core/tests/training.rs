@@ -1,19 +1,23 @@
 //! A training run on made-up cases: it learns, and it survives being stopped.
 
 use burn::tensor::Device;
-use dinomed3d_core::model::DinoMed3dConfig;
+use dinomed3d_core::infer::Windowing;
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::lora::LoraConfig;
+use dinomed3d_core::model::{DinoMed3dConfig, SliceSegmenter};
 use dinomed3d_core::preprocess::Preprocessing;
 use dinomed3d_core::train::dataset::Examples;
 use dinomed3d_core::train::recipe::Architecture;
+use dinomed3d_core::train::run_folder::RunState;
+use dinomed3d_core::train::validate::dice_of_case;
 use dinomed3d_core::train::{Dataset, Event, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
-use dinomed3d_core::weights::{NamedTensor, NamedTensors, decode, named_tensors};
+use dinomed3d_core::weights::{NamedTensor, NamedTensors, decode, load_into, named_tensors};
 use dinomed3d_volume::nifti::{Values, encode};
 use dinomed3d_volume::{Affine, NiftiImage, gzip};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const EDGE: usize = 16;
 
@@ -164,7 +168,7 @@ fn a_stopped_run_goes_on_where_it_was() {
         .unwrap();
     assert_eq!(state.log.len(), 4, "one row per epoch, none twice");
     for row in &state.log {
-        let numbers = [row.loss.into(), row.learning_rate, row.mean_dice()];
+        let numbers = [row.loss.into(), row.learning_rate, row.mean_dice().unwrap()];
         assert!(numbers.iter().all(|n: &f64| n.is_finite()), "{row:?}");
     }
 
@@ -177,6 +181,164 @@ fn a_stopped_run_goes_on_where_it_was() {
         }
     }
     for folder in [data, whole, parts] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+/// A checkpoint is written within epochs too, here after every step, and what goes on from one is what would have been.
+#[test]
+fn a_run_that_is_killed_within_an_epoch_goes_on_there() {
+    let _guard = ONE_AT_A_TIME.lock();
+    let data = scratch("midway-data");
+    write_data(&data);
+    let mut recipe = recipe();
+    recipe.stage1.epochs = 0;
+    recipe.stage2.epochs = 2;
+    // Four cases, three windows of each, two in a batch, two batches a step: three steps an epoch.
+    recipe.stage2.windows_per_case = 3;
+    recipe.stage2.accumulation = 2;
+    let dataset = load(&data, &recipe.preprocessing);
+    let device = [Device::flex()];
+    let trainer = |folder: &Path, resume| {
+        Trainer::new(&recipe, &dataset, &device, folder, resume)
+            .unwrap()
+            .with_checkpoint_every(Duration::ZERO)
+    };
+    let whole = scratch("midway-whole");
+    let mut losses = Vec::new();
+    let expected = trainer(&whole, false)
+        .run(|event| {
+            if let Event::Step { epoch, loss, .. } = event {
+                losses.push((epoch, loss));
+            }
+        })
+        .unwrap();
+    assert_eq!(losses.len(), 12);
+    assert_eq!(
+        losses[6].0, 2,
+        "the second epoch begins with the seventh batch"
+    );
+
+    // Stopped as hard as a panic after the fifth step, which is the second of the second epoch.
+    let parts = scratch("midway-parts");
+    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        trainer(&parts, false).run(|event| {
+            if let Event::Step { step: 11, .. } = event {
+                panic!("power cut");
+            }
+        })
+    }));
+    assert!(stopped.is_err());
+    let mut again = Vec::new();
+    let state = trainer(&parts, true)
+        .run(|event| {
+            if let Event::Step { step, loss, .. } = event {
+                again.push((step, loss));
+            }
+        })
+        .unwrap();
+    // The last checkpoint may not have been whole yet.
+    let first = again[0].0;
+    assert!(first == 9 || first == 11, "begins again with batch {first}");
+    for (step, loss) in again {
+        let expected = losses[step - 1].1;
+        assert!(
+            (loss - expected).abs() < 1e-4,
+            "batch {step}: {loss}, expected {expected}"
+        );
+    }
+    assert_eq!(state.log.len(), 2);
+    for (row, expected) in state.log.iter().zip(&expected.log) {
+        assert_eq!((row.epoch, row.steps), (expected.epoch, expected.steps));
+        assert!(
+            (row.loss - expected.loss).abs() < 1e-4,
+            "{row:?}, expected {expected:?}"
+        );
+    }
+    let weights =
+        |folder: &Path| decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();
+    let (a, b) = (weights(&whole), weights(&parts));
+    for (name, tensor) in &a {
+        for (x, y) in tensor.values.iter().zip(&b[name].values) {
+            assert!((x - y).abs() < 1e-4, "{name}: {x} against {y}");
+        }
+    }
+    let left = std::fs::read_dir(parts.join("checkpoint")).unwrap().count();
+    assert_eq!(left, 0, "no checkpoint of a stage that is done");
+    for folder in [data, whole, parts] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+/// Stage 1 climbs at first and, with a learning rate that throws the weights about, falls again.
+#[test]
+fn stage_2_begins_with_the_best_epoch_of_stage_1() {
+    let _guard = ONE_AT_A_TIME.lock();
+    let (data, folder) = (scratch("best1-data"), scratch("best1"));
+    write_data(&data);
+    let mut recipe = recipe();
+    recipe.stage1.epochs = 8;
+    recipe.stage1.learning_rate = 0.5;
+    recipe.stage2.epochs = 0;
+    let dataset = load(&data, &recipe.preprocessing);
+    let path = folder.join("stage1.safetensors");
+    let state = Trainer::new(&recipe, &dataset, &[Device::flex()], &folder, false)
+        .unwrap()
+        .run(|_| {})
+        .unwrap();
+    let best = state.best(1).unwrap();
+    assert!(
+        best.epoch < 8,
+        "the last epoch is not the best: {:?}",
+        state.log
+    );
+    assert_eq!(state.stage1_steps, Some(best.steps));
+    // What the file holds scores as the best epoch did.
+    let network = recipe.architecture(2, 1).unwrap();
+    let network = SliceSegmenter::init(&network, &Device::flex());
+    let tensors = decode(&std::fs::read(&path).unwrap()).unwrap();
+    let network = load_into(network, tensors).unwrap();
+    let windowing = Windowing {
+        window: recipe.window,
+        overlap: recipe.overlap,
+        blending: recipe.blending.unwrap_or_default(),
+    };
+    let case = &dataset.validation[0];
+    let dice = dice_of_case(&network, case, &dataset.labels, windowing, &Device::flex()).unwrap();
+    let last = state.rows(1).next_back().unwrap();
+    assert_eq!(dice, best.dice);
+    assert_ne!(dice, last.dice);
+    for folder in [data, folder] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
+fn a_run_without_validation_is_whole_and_can_be_read() {
+    let _guard = ONE_AT_A_TIME.lock();
+    let (data, folder) = (scratch("unseen-data"), scratch("unseen"));
+    write_data(&data);
+    let recipe = recipe();
+    let mut dataset = Dataset::load(&data, &recipe.preprocessing, 5).unwrap();
+    dataset.validation.clear();
+    let dataset = Arc::new(dataset);
+    let device = [Device::flex()];
+    let train = |resume| {
+        Trainer::new(&recipe, &dataset, &device, &folder, resume)
+            .unwrap()
+            .run(|_| {})
+            .unwrap()
+    };
+    let state = train(false);
+    assert_eq!(state.best_dice(), None);
+    let json = std::fs::read_to_string(folder.join("state.json")).unwrap();
+    assert!(!json.contains("null") && !json.contains("NaN"), "{json}");
+    // Numbers go through text, which may cost the last digit.
+    let steps = |state: &RunState| state.log.iter().map(|row| row.steps).collect::<Vec<_>>();
+    assert_eq!(steps(&train(true)), steps(&state));
+    let file = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert_eq!(file("best.safetensors"), file("last.safetensors"));
+    for folder in [data, folder] {
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

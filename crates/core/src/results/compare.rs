@@ -2,8 +2,9 @@
 
 use super::{During, ResultsError};
 use crate::train::Recipe;
+use crate::train::dataset::case_split::hold_out_the_same;
 use crate::train::recipe_file::read_recipe;
-use crate::train::run_folder::{LogRow, RunFolder};
+use crate::train::run_folder::RunFolder;
 use crate::weights::decode;
 use dinomed3d_volume::statistics::mean;
 use std::collections::BTreeMap;
@@ -13,8 +14,8 @@ use std::path::{Path, PathBuf};
 struct Run {
     recipe: Recipe,
     parameters: usize,
-    /// Its last epoch: the best one would be chosen by the cases that score it.
-    last: LogRow,
+    /// Mean validation Dice of its last epoch: the best one would be chosen by the cases that score it.
+    dice: f64,
     /// Of each stage.
     steps: [usize; 2],
     seconds: f64,
@@ -47,7 +48,10 @@ impl Run {
             parameters: weights.values().map(|tensor| tensor.values.len()).sum(),
             steps: [steps(1), steps(2)],
             seconds: state.log.iter().map(|row| row.seconds).sum(),
-            last: last.clone(),
+            dice: last.mean_dice().ok_or_else(unusable(format!(
+                "the run in {} has no validation cases, and no Dice to compare",
+                folder.display()
+            )))?,
             recipe,
         })
     }
@@ -86,13 +90,11 @@ pub fn table(folders: &[PathBuf]) -> Result<String, ResultsError> {
         .iter()
         .map(|folder| Run::read(folder))
         .collect::<Result<Vec<_>, _>>()?;
-    let split = runs[0].recipe.split();
     for (run, folder) in runs.iter().zip(folders) {
-        if run.recipe.split() != split {
+        if !hold_out_the_same((first, &runs[0].recipe), (folder, &run.recipe))? {
             return Err(ResultsError::Unusable(format!(
-                "{} was scored on other cases ({:?}) than {} ({split:?}); expected is one split",
+                "{} was scored on other cases than {}; expected is one split",
                 folder.display(),
-                run.recipe.split(),
                 first.display(),
             )));
         }
@@ -102,8 +104,7 @@ pub fn table(folders: &[PathBuf]) -> Result<String, ResultsError> {
         rows.entry(experiment(&run.recipe)?).or_default().push(run);
     }
     let mut rows: Vec<Vec<&Run>> = rows.into_values().collect();
-    let mean_dice =
-        |runs: &[&Run]| mean(runs.iter().map(|run| run.last.mean_dice())).unwrap_or(f64::NAN);
+    let mean_dice = |runs: &[&Run]| mean(runs.iter().map(|run| run.dice)).unwrap_or(f64::NAN);
     rows.sort_by(|a, b| mean_dice(b).total_cmp(&mean_dice(a)));
     let mut table = String::from(
         "| network | parameters | steps of stage 1 and 2 | seeds | Dice of the last epoch (lowest to highest) | s a run |\n|---|---|---|---|---|---|\n",
@@ -116,7 +117,7 @@ pub fn table(folders: &[PathBuf]) -> Result<String, ResultsError> {
             runs[0].recipe.title,
             runs[0].parameters as f64 / 1e6,
             seeds.join(", "),
-            spread(runs.iter().map(|run| run.last.mean_dice())),
+            spread(runs.iter().map(|run| run.dice)),
             mean(runs.iter().map(|run| run.seconds)).unwrap_or(f64::NAN),
         );
     }

@@ -118,6 +118,9 @@ pub fn manifest(
                 seed: 0,
             },
             averaged_with: Vec::new(),
+            ancestors: Vec::new(),
+            training_cases: Vec::new(),
+            validation_cases: Vec::new(),
         },
         scores: None,
     })

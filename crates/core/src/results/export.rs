@@ -9,9 +9,10 @@ use crate::infer::check::{CHECK_SHAPE, answer};
 use crate::infer::segmenter::hex;
 use crate::infer::{Correction, Postprocessing};
 use crate::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
-use crate::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
-use crate::train::dataset::{Examples, HeldOut};
+use crate::model_folder::{MANIFEST_FILE, ModelFolder, readable_json};
+use crate::train::dataset::{CaseSplit, Examples, HeldOut};
 use crate::train::recipe_file::read_recipe;
+use crate::train::run_folder::RunFolder;
 use crate::train::{Dataset, Recipe};
 use crate::weights::file::Quantization;
 use crate::weights::{decode, encode, load_into};
@@ -44,11 +45,24 @@ impl Exported {
     /// # Errors
     /// A folder that cannot be written.
     pub fn write(&self, folder: &Path) -> Result<(), ResultsError> {
-        let folder = ModelFolder::create(folder)?;
-        folder.write(WEIGHTS_FILE, &self.weights)?;
+        let path = folder;
+        let folder = ModelFolder::create(path)?;
+        // Weights have a name of their own, so that whatever manifest is there, its weights are too, also after a kill.
+        let weights = &self.manifest.weights.file;
+        folder.write(weights, &self.weights)?;
         folder.write(MANIFEST_FILE, &readable_json(&self.manifest))?;
         folder.write("README.md", self.card.as_bytes())?;
-        Ok(folder.list()?)
+        folder.list()?;
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let is_weights = name.starts_with("weights") && name.ends_with(".safetensors");
+            if is_weights && name != **weights {
+                // Weights that stay behind cost room and nothing else.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -65,7 +79,14 @@ pub fn export(
     mut progress: impl FnMut(usize, usize),
 ) -> Result<Exported, ResultsError> {
     let recipe = read_recipe(&run.join("recipe.toml"))?;
-    let dataset = Dataset::of_recipe(&recipe, data, None)?;
+    let split = CaseSplit::of_run_or_recipe(run, &recipe, data)?;
+    if split.val.is_empty() {
+        return Err(ResultsError::Unusable(format!(
+            "the run in {} has no validation cases, expected is one or more: a model is shipped with its scores",
+            run.display()
+        )));
+    }
+    let dataset = Dataset::of_split(&recipe, &split, data, None)?;
     let (num_labels, num_channels) = (dataset.labels.len(), dataset.channels.len());
     let TrainedWeights {
         tensors,
@@ -74,6 +95,7 @@ pub fn export(
         averaged_with,
     } = TrainedWeights::read(run, average_with, &recipe, num_labels, num_channels)?;
     let weights = encode(&tensors, Quantization::Q8Block64)?;
+    let sha256 = hex(&Sha256::digest(&weights));
     let device = Device::flex();
     let load = |tensors| load_into(architecture.init(&device), tensors);
     let model = load(decode(&weights)?)?;
@@ -107,9 +129,9 @@ pub fn export(
         extent_mm: (!dataset.training.scans().is_empty()).then_some(extent),
         architecture: architecture.clone(),
         weights: WeightsFile {
-            file: WEIGHTS_FILE.into(),
+            file: format!("weights-{}.safetensors", &sha256[..8]),
             bytes: weights.len() as u64,
-            sha256: hex(&Sha256::digest(&weights)),
+            sha256,
             quantization: Quantization::Q8Block64,
         },
         check: pollster::block_on(answer(&model, CHECK_SHAPE, &device))?,
@@ -123,10 +145,13 @@ pub fn export(
             num_validation: dataset.validation.len(),
             run: facts,
             averaged_with,
+            ancestors: RunFolder(run.to_owned()).ancestors()?,
+            training_cases: split.train.clone(),
+            validation_cases: split.val.clone(),
         },
         scores: None,
     };
-    let cases = HeldOut::of_recipe(&recipe, data)?;
+    let cases = HeldOut::of_split(&recipe, &split, data)?;
     let postprocessings = candidates(&recipe, &dataset.labels)?;
     let mut evaluate = |network| -> Result<Vec<Evaluation>, ResultsError> {
         let predictor = Predictor::new(&manifest, network, device.clone());
@@ -227,6 +252,43 @@ fn weights_licence(recipe: &Recipe) -> String {
 mod tests {
     use super::*;
     use crate::train::recipe_file::read_draft;
+
+    /// As after a kill between the two files: the manifest can't be written.
+    #[test]
+    fn a_model_that_is_half_replaced_is_the_old_one() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public/models/hippocampus");
+        let manifest = ModelFolder::open(&shipped).manifest().unwrap();
+        let folder = std::env::temp_dir()
+            .join(format!("dinomed3d-export-{}", std::process::id()))
+            .join("model");
+        let exported = |content: &str| {
+            let mut manifest = manifest.clone();
+            manifest.weights.file = format!("weights-{content}.safetensors");
+            Exported {
+                manifest,
+                weights: content.into(),
+                card: String::new(),
+                unquantized_dice: 0.0,
+                tried: Vec::new(),
+                chosen: 0,
+            }
+        };
+        let is_whole = |content: &str| {
+            let file = ModelFolder::open(&folder).manifest().unwrap().weights.file;
+            std::fs::read(folder.join(file)).unwrap() == content.as_bytes()
+        };
+        exported("one").write(&folder).unwrap();
+        assert!(is_whole("one"));
+        let in_the_way = folder.join(format!("{MANIFEST_FILE}.{}.part", std::process::id()));
+        std::fs::create_dir(&in_the_way).unwrap();
+        assert!(exported("two").write(&folder).is_err());
+        assert!(is_whole("one"));
+        let _ = std::fs::remove_dir(&in_the_way);
+        exported("two").write(&folder).unwrap();
+        assert!(is_whole("two"));
+        assert!(!folder.join("weights-one.safetensors").exists());
+        std::fs::remove_dir_all(folder.parent().unwrap()).unwrap();
+    }
 
     #[test]
     fn corrections_are_tried_alone_and_together() {

@@ -3,7 +3,8 @@
 use super::predictor::Predictor;
 use super::validation::score_cases;
 use super::{During, ResultsError};
-use crate::train::dataset::{CaseFiles, DatasetIndex, HeldOut};
+use crate::train::dataset::case_split::{SPLITS_FILE, first_few};
+use crate::train::dataset::{CaseSplit, DatasetIndex, HeldOut};
 use crate::train::recipe_file::read_recipe;
 use burn::tensor::Device;
 use dinomed3d_volume::Label;
@@ -17,7 +18,7 @@ struct Fold {
     /// In its folder's name, from 1.
     number: usize,
     run: PathBuf,
-    held_out: Vec<CaseFiles>,
+    split: CaseSplit,
 }
 
 /// How far a cross-validation's scoring is.
@@ -49,22 +50,18 @@ pub fn score_folds(
     let folds = folds_in(runs)?
         .into_iter()
         .map(|(number, run)| {
-            let split = read_recipe(&run.join("recipe.toml"))?.split();
             let in_run = || format!("in {}", run.display());
-            split.check().during(in_run)?;
-            let (_, held_out) = index.split(split);
-            Ok(Fold {
-                number,
-                run,
-                held_out,
-            })
+            let recipe = read_recipe(&run.join("recipe.toml"))?;
+            let split = CaseSplit::of_run_or_recipe(&run, &recipe, data).during(in_run)?;
+            Ok(Fold { number, run, split })
         })
         .collect::<Result<Vec<_>, ResultsError>>()?;
-    check_coverage(&index.cases, &folds)?;
+    check_coverage(&folds)?;
     let mut cases = Vec::with_capacity(index.cases.len());
     let mut labels = Vec::new();
     for fold in &folds {
-        let held_out = HeldOut::of_files(&index, fold.held_out.clone());
+        let held_out = HeldOut::of_names(&index, &fold.split.val)
+            .during(|| format!("in {}", fold.run.display()))?;
         let predictor = Predictor::of_run(&fold.run, &held_out, device.clone())?;
         let scores = score_cases(&predictor, &held_out, convention, |case, cases| {
             progress(Progress {
@@ -106,15 +103,15 @@ fn folds_in(runs: &Path) -> Result<BTreeMap<usize, PathBuf>, ResultsError> {
     Ok(folds)
 }
 
-/// Whether each case is held out exactly once.
-fn check_coverage(cases: &[CaseFiles], folds: &[Fold]) -> Result<(), ResultsError> {
+/// Whether each case that a fold knows is held out exactly once. One that is new since is known to none.
+fn check_coverage(folds: &[Fold]) -> Result<(), ResultsError> {
     let mut holders: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for case in cases {
-        holders.insert(&case.name, Vec::new());
-    }
-    for fold in folds {
-        for case in &fold.held_out {
-            holders.entry(&case.name).or_default().push(fold.number);
+    for Fold { number, split, .. } in folds {
+        for case in &split.train {
+            holders.entry(case).or_default();
+        }
+        for case in &split.val {
+            holders.entry(case).or_default().push(*number);
         }
     }
     let wrong: Vec<String> = holders
@@ -131,13 +128,12 @@ fn check_coverage(cases: &[CaseFiles], folds: &[Fold]) -> Result<(), ResultsErro
     if wrong.is_empty() {
         return Ok(());
     }
-    let shown = wrong.len().min(5);
+    let shown: Vec<&str> = wrong.iter().map(String::as_str).collect();
     Err(ResultsError::Unusable(format!(
-        "each case must be held out by exactly one fold, but {} of {} are not: {}{} (validation-every and validation-fold in the recipes say which)",
+        "each case must be held out by exactly one fold, but {} of {} are not: {} ({SPLITS_FILE} of each run says which)",
         wrong.len(),
-        cases.len(),
-        wrong[..shown].join(", "),
-        if wrong.len() > shown { " …" } else { "" }
+        holders.len(),
+        first_few(&shown)
     )))
 }
 
@@ -145,28 +141,24 @@ fn check_coverage(cases: &[CaseFiles], folds: &[Fold]) -> Result<(), ResultsErro
 mod tests {
     use super::*;
 
-    fn cases(names: &[&str]) -> Vec<CaseFiles> {
-        let case = |name: &&str| CaseFiles {
-            name: (*name).to_owned(),
-            images: Vec::new(),
-            label: PathBuf::new(),
-        };
-        names.iter().map(case).collect()
-    }
-
-    fn fold(number: usize, names: &[&str]) -> Fold {
+    fn fold(number: usize, train: &[&str], val: &[&str]) -> Fold {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Fold {
             number,
             run: PathBuf::new(),
-            held_out: cases(names),
+            split: CaseSplit {
+                train: names(train),
+                val: names(val),
+            },
         }
     }
 
     #[test]
     fn every_case_is_held_out_exactly_once() {
-        let all = cases(&["a", "b", "c"]);
-        assert!(check_coverage(&all, &[fold(1, &["a", "c"]), fold(2, &["b"])]).is_ok());
-        let error = check_coverage(&all, &[fold(1, &["a", "c"]), fold(2, &["a"])]).unwrap_err();
+        let right = [fold(1, &["b"], &["a", "c"]), fold(2, &["a", "c"], &["b"])];
+        assert!(check_coverage(&right).is_ok());
+        let wrong = [fold(1, &["b"], &["a", "c"]), fold(2, &["b", "c"], &["a"])];
+        let error = check_coverage(&wrong).unwrap_err();
         let error = error.to_string();
         assert!(error.contains("2 of 3"), "{error}");
         assert!(

@@ -14,8 +14,11 @@ pub mod validation;
 
 use crate::infer::{InferError, ModelError};
 use crate::train::TrainError;
+use crate::train::dataset::case_split;
+use crate::train::recipe_file::read_recipe;
 use crate::weights::WeightsError;
 use dinomed3d_volume::evaluation::EvaluationError;
+use std::path::Path;
 
 /// Why there are no results.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +62,15 @@ impl<E: std::error::Error + Send + Sync + 'static> From<plotters::drawing::Drawi
             source: Box::new(error),
         }
     }
+}
+
+/// What a person should know of a run's split on the data as they are now, a sentence each.
+///
+/// # Errors
+/// A run or data that cannot be read.
+pub fn split_notes(run: &Path, data: &Path) -> Result<Vec<String>, ResultsError> {
+    let recipe = read_recipe(&run.join("recipe.toml"))?;
+    Ok(case_split::split_notes(run, &recipe, data)?)
 }
 
 /// Says what was being done when something failed.

@@ -1,7 +1,7 @@
 //! The model card: what a person must know before using a model.
 
 use crate::infer::Postprocessing;
-use crate::manifest::{ModelManifest, RunFacts, Scores, TrainingFacts};
+use crate::manifest::{Ancestor, ModelManifest, RunFacts, Scores, TrainingFacts};
 use crate::model::adaptation::Adaptation;
 use crate::weights::file::Quantization;
 use std::fmt;
@@ -107,7 +107,8 @@ impl ModelCard<'_> {
                     other => other.to_owned(),
                 },
             ),
-            ("steps", steps(training)),
+            ("steps", steps(&training.run, &training.averaged_with)),
+            ("trainings before", descent(training)),
             ("data", training.data.clone()),
             ("licence of the data", training.data_licence.clone()),
             (
@@ -201,22 +202,40 @@ impl ModelCard<'_> {
     }
 }
 
-/// Of which runs the weights are.
-fn steps(training: &TrainingFacts) -> String {
+/// Of which runs weights are.
+fn steps(run: &RunFacts, averaged_with: &[RunFacts]) -> String {
     let of = |RunFacts { steps, seed }: &RunFacts| {
         format!(
             "stage 1 (proxy task) {}, stage 2 {}, seed {seed}",
             steps[0], steps[1]
         )
     };
-    let others: Vec<String> = training.averaged_with.iter().map(of).collect();
+    let others: Vec<String> = averaged_with.iter().map(of).collect();
     if others.is_empty() {
-        of(&training.run)
+        of(run)
     } else {
         format!(
             "{}; the weights are the mean with those of {}",
-            of(&training.run),
+            of(run),
             others.join(" and of ")
         )
+    }
+}
+
+/// The trainings that the weights went through before, the oldest first.
+fn descent(training: &TrainingFacts) -> String {
+    let of = |ancestor: &Ancestor| {
+        format!(
+            "{}: {}, on {}",
+            ancestor.recipe,
+            steps(&ancestor.run, &ancestor.averaged_with),
+            ancestor.data
+        )
+    };
+    let all: Vec<String> = training.ancestors.iter().map(of).collect();
+    if all.is_empty() {
+        "none that is known of".to_owned()
+    } else {
+        all.join("; then ")
     }
 }

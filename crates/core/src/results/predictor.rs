@@ -90,19 +90,19 @@ impl Predictor {
         &self.pipeline.channels
     }
 
-    /// Scores every voxel of a scan, given its channels in order.
+    /// Logits of every voxel of a scan, given its channels in order.
     ///
     /// # Errors
-    /// A scan that cannot be prepared, a score that is not finite, a device that fails.
-    pub fn score(&self, channels: &[Volume]) -> Result<Scored, InferError> {
-        let score_window = async |input, _, _| {
+    /// A scan that cannot be prepared, a logit that is not finite, a device that fails.
+    pub fn predict(&self, channels: &[Volume]) -> Result<Scored, InferError> {
+        let window_logits = async |input, _, _| {
             let logits = self.network.forward(input).flatten::<1>(0, 4);
             let data = logits.into_data_async().await;
             let data = data.map_err(|error| InferError::Device(format!("{error:?}")))?;
             Ok(data.iter::<f32>().collect())
         };
-        let scored = self.pipeline.score(channels, &self.device, score_window);
-        pollster::block_on(scored)
+        let predicted = self.pipeline.score(channels, &self.device, window_logits);
+        pollster::block_on(predicted)
     }
 }
 

@@ -4,6 +4,7 @@ use super::{During, ResultsError};
 use crate::manifest::RunFacts;
 use crate::model::DinoMed3dConfig;
 use crate::train::Recipe;
+use crate::train::dataset::case_split::{SPLITS_FILE, hold_out_the_same};
 use crate::train::recipe_file::read_recipe;
 use crate::train::run_folder::RunFolder;
 use crate::weights::average::average;
@@ -43,7 +44,7 @@ impl TrainedWeights {
         let (mut networks, mut averaged_with) = (vec![tensors], Vec::new());
         for other in others {
             let theirs = read_recipe(&other.join("recipe.toml"))?;
-            check_kinship(recipe, &theirs)
+            check_kinship((folder, recipe), (other, &theirs))
                 .during(|| format!("averaging with {}", other.display()))?;
             let (tensors, facts) = best_of(other, &theirs, &mut network(&theirs)?)?;
             networks.push(tensors);
@@ -60,18 +61,21 @@ impl TrainedWeights {
 
 /// Networks that began apart lie apart: between them is none that works. And one that was trained on our validation
 /// cases would be scored on what it has seen.
-fn check_kinship(ours: &Recipe, theirs: &Recipe) -> Result<(), ResultsError> {
+fn check_kinship(
+    (our_run, ours): (&Path, &Recipe),
+    (their_run, theirs): (&Path, &Recipe),
+) -> Result<(), ResultsError> {
     let (our_start, their_start) = (&ours.initialization, &theirs.initialization);
     if our_start == "random" || our_start != their_start {
         return Err(ResultsError::Unusable(format!(
             "the runs began with {our_start} and {their_start}; expected are runs that began with the same weights, given by --init"
         )));
     }
-    if ours.split() != theirs.split() {
+    if !hold_out_the_same((our_run, ours), (their_run, theirs))? {
         return Err(ResultsError::Unusable(format!(
-            "the runs kept other cases for validation: {:?} and {:?}",
-            ours.split(),
-            theirs.split()
+            "the runs kept other cases for validation, see {SPLITS_FILE} in {} and {}",
+            our_run.display(),
+            their_run.display()
         )));
     }
     if ours.preprocessing != theirs.preprocessing {
@@ -100,13 +104,8 @@ fn best_of(
     let path = run.0.join("best.safetensors");
     let mut tensors = decode(&run.read(&path)?).during(|| format!("in {}", path.display()))?;
     merge_lora(&mut tensors, architecture)?;
-    let first_stage = state.log.iter().filter(|row| row.stage == 1);
     let facts = RunFacts {
-        // Stage 2 goes on after the last epoch of stage 1.
-        steps: [
-            first_stage.map(|row| row.steps).max().unwrap_or(0),
-            best.steps,
-        ],
+        steps: [state.steps_of_stage1(), best.steps],
         seed: recipe.seed,
     };
     Ok((tensors, facts))

@@ -45,12 +45,17 @@ pub fn score_cases(
 ) -> Result<Vec<CaseScores>, ResultsError> {
     let labels = values(predictor);
     let mut scores = Vec::new();
-    predict_each(predictor, cases, progress, |name, case, scored| {
+    predict_each(predictor, cases, progress, |name, case, predicted| {
         let labels = match convention {
-            Convention::Native => compare(scored.on_file_grid()?.labels, case, &labels),
+            Convention::Native => compare(predicted.on_file_grid()?.labels, case, &labels),
             Convention::Paper => {
-                let wanted = scored.grid.labels_to_model(&case.reference.labels);
-                score_as_paper(scored.on_model_grid().labels, wanted, &scored.grid, &labels)
+                let wanted = predicted.grid.labels_to_model(&case.reference.labels);
+                score_as_paper(
+                    predicted.on_model_grid().labels,
+                    wanted,
+                    &predicted.grid,
+                    &labels,
+                )
             }
         }
         .map_err(EvaluationError::from)?;
@@ -73,8 +78,8 @@ pub fn score_postprocessings(
 ) -> Result<Vec<Vec<CaseScores>>, ResultsError> {
     let labels = values(predictor);
     let mut scores = vec![Vec::new(); postprocessings.len()];
-    predict_each(predictor, cases, progress, |name, case, scored| {
-        let raw = scored.on_file_grid()?;
+    predict_each(predictor, cases, progress, |name, case, predicted| {
+        let raw = predicted.on_file_grid()?;
         for (postprocessing, scores) in postprocessings.iter().zip(&mut scores) {
             let mut prediction = raw.labels.clone();
             let scan = &case.channels[0];
@@ -128,9 +133,9 @@ fn predict_each(
         progress(place + 1, names.len());
         let case = read_case(cases, place)?;
         predictor
-            .score(&case.channels)
+            .predict(&case.channels)
             .map_err(ResultsError::from)
-            .and_then(|scored| score(name.clone(), &case, &scored))
+            .and_then(|predicted| score(name.clone(), &case, &predicted))
             .during(|| format!("scoring {name}"))?;
     }
     Ok(())

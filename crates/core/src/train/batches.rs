@@ -2,19 +2,19 @@
 
 use super::augment::{Sample, Sampler};
 use super::dataset::{Dataset, Examples};
+use super::ema_network::Batch;
 use super::loss::one_hot;
 use super::seed::rng_of;
-use super::student::Batch;
+use super::stretch::Stretches;
 use super::synthesis::Synthesizer;
-use burn::data::dataloader::batcher::Batcher;
-use burn::data::dataloader::{DataLoader, DataLoaderBuilder, DataLoaderIterator, Progress};
-use burn::data::dataset::{DatasetError, InMemDataset};
+use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
+use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::seq::SliceRandom;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Batches of each drawing thread that lie ready while one is being learnt from.
@@ -46,6 +46,8 @@ pub struct Windows {
     pub batch_size: usize,
     /// Edges of a window.
     pub window: [usize; 3],
+    /// How the stage goes through its epochs.
+    pub stretches: Arc<Stretches>,
     /// How long the learner waited for them.
     pub wait: Wait,
 }
@@ -107,46 +109,50 @@ struct Drawn {
     count: usize,
 }
 
-/// Loads the windows of one device. Which they are depends on seed, epoch and place alone, neither
+/// Loads the windows of one device, stretch by stretch. Which they are depends on seed, epoch and place alone, neither
 /// on the number of devices nor on where a run was resumed.
 #[derive(Debug)]
 pub struct WindowLoader {
     windows: Arc<Windows>,
     places: Range<usize>,
-    first_epoch: usize,
-    passes: AtomicUsize,
+    stretches_before: AtomicUsize,
+    /// Goes on from one stretch of an epoch to the next.
+    drawing: Mutex<Option<Drawing>>,
     device: Device,
 }
 
+/// The rest of an epoch, drawn ahead.
+#[derive(Debug)]
+struct Drawing {
+    epoch: usize,
+    /// Batches of the epoch that were taken, here or before.
+    round: usize,
+    /// Batches that were taken before.
+    first: usize,
+    /// Of the drawing threads.
+    receivers: Vec<Receiver<Drawn>>,
+}
+
 impl WindowLoader {
-    /// A loader whose first pass is `first_epoch` (from 0).
-    pub fn new(windows: Arc<Windows>, first_epoch: usize, device: &Device) -> Self {
+    /// A loader of all windows.
+    pub fn new(windows: Arc<Windows>, device: &Device) -> Self {
         let places = 0..windows.dataset.training.len() * windows.windows_per_case;
+        Self::of_places(windows, places, device)
+    }
+
+    fn of_places(windows: Arc<Windows>, places: Range<usize>, device: &Device) -> Self {
         Self {
             windows,
             places,
-            first_epoch,
-            passes: AtomicUsize::new(0),
+            stretches_before: AtomicUsize::new(0),
+            drawing: Mutex::default(),
             device: device.clone(),
         }
     }
 
-    fn with(&self, places: Range<usize>, device: &Device) -> Arc<dyn DataLoader<Batch>> {
-        Arc::new(Self {
-            windows: self.windows.clone(),
-            places,
-            first_epoch: self.first_epoch,
-            passes: AtomicUsize::new(0),
-            device: device.clone(),
-        })
-    }
-}
-
-impl DataLoader<Batch> for WindowLoader {
-    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
-        let epoch = self.first_epoch + self.passes.fetch_add(1, Ordering::Relaxed);
-        let windows = self.windows.clone();
-        let places = self.places.clone();
+    /// Begins to draw an epoch from its batch `first` on.
+    fn draw(&self, epoch: usize, first: usize) -> Drawing {
+        let windows = &self.windows;
         let [seed, stage] = windows.seed;
         let order = Arc::new(order(
             windows.dataset.training.len(),
@@ -154,15 +160,17 @@ impl DataLoader<Batch> for WindowLoader {
             [seed, stage, epoch as u64],
         ));
         let step = windows.batch_size;
-        let threads = windows.threads.clamp(1, places.len().div_ceil(step).max(1));
+        let rounds = self.places.len().div_ceil(step);
+        let threads = windows.threads.clamp(1, rounds.max(1));
         // Each thread draws every n-th batch, and they are taken in turn: in order, whichever is done first.
         let receivers = (0..threads)
             .map(|thread| {
                 let (sender, receiver) = sync_channel(BATCHES_AHEAD);
-                let (windows, order, places) = (windows.clone(), order.clone(), places.clone());
+                let (windows, order) = (windows.clone(), order.clone());
+                let places = self.places.clone();
                 std::thread::spawn(move || {
-                    let starts = places.clone().step_by(step);
-                    for start in starts.skip(thread).step_by(threads) {
+                    for round in (first + thread..rounds).step_by(threads) {
+                        let start = places.start + round * step;
                         let batch = start..(start + step).min(places.end);
                         // Nobody listens any more when a run is stopped.
                         if sender
@@ -176,12 +184,27 @@ impl DataLoader<Batch> for WindowLoader {
                 receiver
             })
             .collect();
-        Box::new(WindowIterator {
-            loader: self,
+        Drawing {
+            epoch,
+            round: first,
+            first,
             receivers,
-            batches: 0,
-            done: 0,
-        })
+        }
+    }
+}
+
+impl DataLoader<Batch> for WindowLoader {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
+        let number = self.stretches_before.fetch_add(1, Ordering::Relaxed);
+        let (epoch, round) = self.windows.stretches.begin(number);
+        let mut drawing = self.drawing.lock().unwrap_or_else(|e| e.into_inner());
+        if drawing
+            .as_ref()
+            .is_none_or(|drawing| drawing.epoch != epoch)
+        {
+            *drawing = Some(self.draw(epoch, round));
+        }
+        Box::new(WindowIterator(self))
     }
 
     fn num_items(&self) -> usize {
@@ -189,23 +212,33 @@ impl DataLoader<Batch> for WindowLoader {
     }
 
     fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<Batch>> {
-        self.with(self.places.clone(), device)
+        let (windows, places) = (self.windows.clone(), self.places.clone());
+        Arc::new(Self::of_places(windows, places, device))
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
         let begin = self.places.start;
-        self.with(begin + start..begin + end, &self.device)
+        let places = begin + start..begin + end;
+        Arc::new(Self::of_places(self.windows.clone(), places, &self.device))
     }
 }
 
-struct WindowIterator<'a> {
-    loader: &'a WindowLoader,
-    /// Of the drawing threads.
-    receivers: Vec<Receiver<Drawn>>,
-    /// Taken so far.
-    batches: usize,
-    /// Windows taken so far.
-    done: usize,
+/// The windows of a stretch.
+struct WindowIterator<'a>(&'a WindowLoader);
+
+impl WindowIterator<'_> {
+    /// The next batch, if it is of this stretch.
+    fn draw_next(&self) -> Option<Drawn> {
+        let mut drawing = self.0.drawing.lock().unwrap_or_else(|e| e.into_inner());
+        let drawing = drawing.as_mut()?;
+        if !self.0.windows.stretches.grants(drawing.round) {
+            return None;
+        }
+        let thread = (drawing.round - drawing.first) % drawing.receivers.len();
+        let drawn = drawing.receivers[thread].recv().ok()?;
+        drawing.round += 1;
+        Some(drawn)
+    }
 }
 
 impl Iterator for WindowIterator<'_> {
@@ -217,13 +250,10 @@ impl Iterator for WindowIterator<'_> {
             voxels,
             labels,
             count,
-        } = self.receivers[self.batches % self.receivers.len()]
-            .recv()
-            .ok()?;
-        self.batches += 1;
-        let windows = &self.loader.windows;
+        } = self.draw_next()?;
+        let windows = &self.0.windows;
         let [depth, height, width] = windows.window;
-        let device = &self.loader.device;
+        let device = &self.0.device;
         let channels = voxels.len() / (count * depth * height * width);
         let input = TensorData::new(voxels, [count, channels, depth, height, width]);
         let num_classes = windows.dataset.labels.len();
@@ -231,41 +261,86 @@ impl Iterator for WindowIterator<'_> {
             input: Tensor::from_data(input, device),
             target: one_hot(&labels, [count, depth, height, width], num_classes, device),
         };
-        self.done += count;
         windows.wait.add(begun.elapsed());
         Some(Ok(batch))
     }
 }
 
 impl DataLoaderIterator<Batch> for WindowIterator<'_> {
+    /// Of the whole epoch: at its end the learner makes a step of fewer batches.
     fn progress(&self) -> Progress {
-        Progress::new(
-            self.done,
-            self.loader.places.len(),
-            Some("windows".to_owned()),
-        )
+        let drawing = self.0.drawing.lock().unwrap_or_else(|e| e.into_inner());
+        let round = drawing.as_ref().map_or(0, |drawing| drawing.round);
+        let total = self.0.places.len();
+        let done = (round * self.0.windows.batch_size).min(total);
+        Progress::new(done, total, Some("windows".to_owned()))
     }
 }
 
-/// Loads the places of `count` validation cases, one at a time; a case itself goes to its device
-/// window by window.
-pub fn case_loader(count: usize) -> Arc<dyn DataLoader<usize>> {
-    DataLoaderBuilder::new(OneCase)
-        .batch_size(1)
-        .build(InMemDataset::new((0..count).collect()))
+/// Loads the places of validation cases, one at a time, after a stretch that ends an epoch; a case itself goes to its
+/// device window by window.
+#[derive(Clone, Debug)]
+pub struct CaseLoader {
+    /// Places in [`Dataset::validation`].
+    pub cases: Range<usize>,
+    /// How the stage goes through its epochs.
+    pub stretches: Arc<Stretches>,
 }
 
-struct OneCase;
+impl DataLoader<usize> for CaseLoader {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<usize> + 'a> {
+        let count = if self.stretches.ends_epoch() {
+            self.cases.len()
+        } else {
+            0
+        };
+        Box::new(CaseIterator {
+            left: self.cases.start..self.cases.start + count,
+            count,
+        })
+    }
 
-impl Batcher<usize, usize> for OneCase {
-    fn batch(&self, places: Vec<usize>, _device: &Device) -> usize {
-        places[0]
+    fn num_items(&self) -> usize {
+        self.cases.len()
+    }
+
+    fn to_device(&self, _device: &Device) -> Arc<dyn DataLoader<usize>> {
+        Arc::new(self.clone())
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<usize>> {
+        let begin = self.cases.start;
+        Arc::new(Self {
+            cases: begin + start..begin + end,
+            ..self.clone()
+        })
+    }
+}
+
+struct CaseIterator {
+    left: Range<usize>,
+    count: usize,
+}
+
+impl Iterator for CaseIterator {
+    type Item = Result<usize, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left.next().map(Ok)
+    }
+}
+
+impl DataLoaderIterator<usize> for CaseIterator {
+    fn progress(&self) -> Progress {
+        let done = self.count - self.left.len();
+        Progress::new(done, self.count, Some("cases".to_owned()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::dataset::TrainingCase;
+    use super::super::run_folder::Mark;
     use super::*;
 
     #[test]
@@ -277,8 +352,9 @@ mod tests {
         assert_ne!(first, order(7, 3, [1, 2, 3]));
     }
 
-    /// Three cases that differ in their values, drawn without any change by so many threads.
-    fn drawn_by(threads: usize) -> Vec<Vec<f32>> {
+    /// Fifteen windows of three cases that differ in their values, drawn without any change by so many threads, in
+    /// stretches of at most so long, from a place in the first epoch on.
+    fn drawn_by(threads: usize, longest: Duration, steps_before: usize) -> Vec<Vec<f32>> {
         let cases = (0..3u8).map(|number| TrainingCase {
             name: number.to_string(),
             voxels: (0..8)
@@ -298,6 +374,11 @@ mod tests {
             "flip-slices": 0.5, "affine": 0.0, "rotation-deg": 0.0, "scale": [1.0, 1.0],
             "shift-voxels": 0.0, "intensity": 0.0, "contrast": 0.0, "brightness": 0.0, "noise": 0.0
         }));
+        let stretches = Stretches::new(8, 1, longest);
+        let stretches = Arc::new(match steps_before {
+            0 => stretches,
+            steps => stretches.after(Mark::within(1, steps), steps),
+        });
         let windows = Windows {
             dataset: Arc::new(dataset),
             draw: Draw::FromScans(Sampler::new(still.unwrap(), [2; 3], 2, [1, 2])),
@@ -306,21 +387,42 @@ mod tests {
             windows_per_case: 5,
             batch_size: 2,
             window: [2; 3],
+            stretches: stretches.clone(),
             wait: Wait::default(),
         };
-        let loader = WindowLoader::new(Arc::new(windows), 0, &Device::flex());
+        let loader = WindowLoader::new(Arc::new(windows), &Device::flex());
         let values = |batch: Batch| batch.input.into_data().iter::<f32>().collect();
-        loader.iter().map(|batch| values(batch.unwrap())).collect()
+        let mut drawn = Vec::new();
+        loop {
+            drawn.extend(loader.iter().map(|batch| values(batch.unwrap())));
+            if stretches.finish().ends_epoch {
+                return drawn;
+            }
+        }
     }
 
-    /// Fifteen windows in eight batches, the last of one window.
+    /// Eight batches, the last of one window.
     #[test]
     fn windows_do_not_depend_on_the_number_of_threads() {
-        let one = drawn_by(1);
+        let one = drawn_by(1, Duration::MAX, 0);
         assert_eq!(one.len(), 8);
         assert_eq!(one[7].len(), 8);
         for threads in [2, 3, 16] {
-            assert_eq!(drawn_by(threads), one, "{threads} threads");
+            assert_eq!(
+                drawn_by(threads, Duration::MAX, 0),
+                one,
+                "{threads} threads"
+            );
+        }
+    }
+
+    #[test]
+    fn windows_do_not_depend_on_where_an_epoch_is_cut_or_gone_on_with() {
+        let whole = drawn_by(3, Duration::MAX, 0);
+        assert_eq!(drawn_by(3, Duration::ZERO, 0), whole);
+        for steps in 1..8 {
+            assert_eq!(drawn_by(3, Duration::MAX, steps), whole[steps..]);
+            assert_eq!(drawn_by(2, Duration::ZERO, steps), whole[steps..]);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Checkpoints: files of the learner that are whole or not there, and the weights that people use.
 
 use super::TrainError;
+use super::ema_network::EmaNetwork;
 use super::network::Network;
-use super::run_folder::{PARTS, RunFolder, RunState};
-use super::student::Student;
+use super::run_folder::{Mark, PARTS, RunFolder, RunState};
+use super::stretch::Stretches;
 use crate::weights::file::Quantization;
 use crate::weights::{encode, named_tensors};
 use burn::module::Module;
@@ -22,122 +23,139 @@ pub struct PartFile<R> {
     folder: RunFolder,
     stage: usize,
     part: &'static str,
+    stretches: Arc<Stretches>,
     record: PhantomData<fn() -> R>,
 }
 
 impl<R> PartFile<R> {
-    fn new(folder: &RunFolder, stage: usize, part: usize) -> Self {
+    fn new(folder: &RunFolder, stage: usize, part: usize, stretches: &Arc<Stretches>) -> Self {
         Self {
             folder: folder.clone(),
             stage,
             part: PARTS[part],
+            stretches: stretches.clone(),
             record: PhantomData,
         }
     }
 
     /// Of the optimiser.
-    pub fn optimizer(folder: &RunFolder, stage: usize) -> Self {
-        Self::new(folder, stage, 1)
+    pub fn optimizer(folder: &RunFolder, stage: usize, stretches: &Arc<Stretches>) -> Self {
+        Self::new(folder, stage, 1, stretches)
     }
 
     /// Of the learning rates.
-    pub fn scheduler(folder: &RunFolder, stage: usize) -> Self {
-        Self::new(folder, stage, 2)
+    pub fn scheduler(folder: &RunFolder, stage: usize, stretches: &Arc<Stretches>) -> Self {
+        Self::new(folder, stage, 2, stretches)
     }
 
-    fn path(&self, epoch: usize) -> PathBuf {
-        self.folder.part(self.stage, self.part, epoch)
+    fn path(&self, number: usize) -> PathBuf {
+        let (mark, _) = self.stretches.marks(number);
+        self.folder.part(self.stage, self.part, mark)
     }
 
-    fn write(&self, epoch: usize, bytes: &[u8]) -> Result<(), CheckpointerError> {
-        let path = self.path(epoch);
+    /// Writes this part. With the last part the checkpoint is whole, and those before it may go: each part has a thread of
+    /// its own, and a checkpoint that went earlier could leave none that is whole.
+    fn write(&self, number: usize, bytes: &[u8]) -> Result<(), CheckpointerError> {
+        let path = self.path(number);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(CheckpointerError::IOError)?;
         }
-        write_whole(&path, bytes).map_err(CheckpointerError::IOError)
+        write_whole(&path, bytes).map_err(CheckpointerError::IOError)?;
+        let (mark, before) = self.stretches.marks(number);
+        if self.folder.is_whole(self.stage, mark) {
+            for mark in before {
+                self.folder.remove_checkpoint(self.stage, mark);
+            }
+        }
+        Ok(())
     }
 }
 
 impl<R: Checkpoint> Checkpointer<R> for PartFile<R> {
-    fn save(&self, epoch: usize, record: R) -> Result<(), CheckpointerError> {
+    fn save(&self, number: usize, record: R) -> Result<(), CheckpointerError> {
         let bytes = record
             .checkpoint_into_bytes()
             .map_err(CheckpointerError::Record)?;
-        self.write(epoch, &bytes)
+        self.write(number, &bytes)
     }
 
-    fn delete(&self, epoch: usize) -> Result<(), CheckpointerError> {
-        match std::fs::remove_file(self.path(epoch)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(CheckpointerError::IOError(error))
-            }
-            _ => Ok(()),
-        }
+    /// Never asked for: a checkpoint goes when a later one is whole.
+    fn delete(&self, _number: usize) -> Result<(), CheckpointerError> {
+        Ok(())
     }
 
-    fn restore(&self, epoch: usize) -> Result<R, CheckpointerError> {
-        let bytes = std::fs::read(self.path(epoch)).map_err(CheckpointerError::IOError)?;
+    fn restore(&self, number: usize) -> Result<R, CheckpointerError> {
+        let bytes = std::fs::read(self.path(number)).map_err(CheckpointerError::IOError)?;
         R::checkpoint_from_bytes(Bytes::from_bytes_vec(bytes)).map_err(CheckpointerError::Record)
     }
 }
 
-/// Saves a student, and the averaged weights that people use.
+/// Saves a network with its moving average, and at the end of an epoch the averaged weights that people use.
 #[derive(Debug)]
-pub struct StudentFile<N: Network> {
+pub struct NetworkFile<N: Network> {
     /// Has the shapes of what is saved.
-    pub template: Student<N>,
+    pub template: EmaNetwork<N>,
     /// Where to.
     pub folder: RunFolder,
     /// 1 or 2.
     pub stage: usize,
     /// Says which epoch is the best.
     pub state: Arc<Mutex<RunState>>,
+    /// How the stage goes through its epochs.
+    pub stretches: Arc<Stretches>,
 }
 
-impl<N: Network> StudentFile<N> {
+impl<N: Network> NetworkFile<N> {
     fn part(&self) -> PartFile<ModuleRecord> {
-        PartFile::new(&self.folder, self.stage, 0)
+        PartFile::new(&self.folder, self.stage, 0, &self.stretches)
     }
 
-    /// Averaged weights of the last and of the best epoch.
-    fn write_weights(&self, epoch: usize, student: &Student<N>) -> Result<(), TrainError> {
-        let bytes = encode(&named_tensors(&student.average), Quantization::None)?;
-        let folder = &self.folder.0;
-        if self.stage == 1 {
-            return self
-                .folder
-                .write(&folder.join("stage1.safetensors"), &bytes);
+    /// Averaged weights: of stage 1 those of the best epoch, which stage 2 begins with, of stage 2 those of the last too.
+    fn write_weights(&self, mark: Mark, network: &EmaNetwork<N>) -> Result<(), TrainError> {
+        if mark.steps.is_some() {
+            return Ok(());
         }
-        self.folder
-            .write(&folder.join("last.safetensors"), &bytes)?;
-        let state = self.state.lock().unwrap_or_else(|e| e.into_inner());
-        if state.best(self.stage).is_some_and(|row| row.epoch == epoch) {
-            self.folder
-                .write(&folder.join("best.safetensors"), &bytes)?;
+        let is_best = {
+            let state = self.state.lock().unwrap_or_else(|e| e.into_inner());
+            // A later epoch may be done by now.
+            let best = state.best_until(self.stage, mark.epoch);
+            best.is_some_and(|row| row.epoch == mark.epoch)
+        };
+        let bytes = encode(&named_tensors(&network.average), Quantization::None)?;
+        let write = |name: &str| self.folder.write(&self.folder.0.join(name), &bytes);
+        match (self.stage, is_best) {
+            (1, true) => write("stage1.safetensors"),
+            (1, false) => Ok(()),
+            (_, is_best) => {
+                write("last.safetensors")?;
+                if is_best {
+                    write("best.safetensors")?;
+                }
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 
-impl<N: Network> Checkpointer<ModuleRecord> for StudentFile<N> {
-    fn save(&self, epoch: usize, record: ModuleRecord) -> Result<(), CheckpointerError> {
+impl<N: Network> Checkpointer<ModuleRecord> for NetworkFile<N> {
+    fn save(&self, number: usize, record: ModuleRecord) -> Result<(), CheckpointerError> {
         let bytes = record.into_bytes().map_err(CheckpointerError::Record)?;
         let record = ModuleRecord::from_bytes(bytes.clone()).map_err(CheckpointerError::Record)?;
-        let student = self
+        let network = self
             .template
             .clone()
             .try_load_record(record)
             .map_err(|error| CheckpointerError::Unknown(format!("{error:?}")))?;
-        self.write_weights(epoch, &student)
+        self.write_weights(self.stretches.marks(number).0, &network)
             .map_err(|error| CheckpointerError::Unknown(error.to_string()))?;
-        self.part().write(epoch, &bytes)
+        self.part().write(number, &bytes)
     }
 
-    fn delete(&self, epoch: usize) -> Result<(), CheckpointerError> {
-        self.part().delete(epoch)
+    fn delete(&self, number: usize) -> Result<(), CheckpointerError> {
+        self.part().delete(number)
     }
 
-    fn restore(&self, epoch: usize) -> Result<ModuleRecord, CheckpointerError> {
-        self.part().restore(epoch)
+    fn restore(&self, number: usize) -> Result<ModuleRecord, CheckpointerError> {
+        self.part().restore(number)
     }
 }

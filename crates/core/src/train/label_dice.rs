@@ -1,6 +1,6 @@
 //! Validation Dice of a label, as a metric of the learner.
 
-use super::student::CaseDice;
+use super::ema_network::CaseDice;
 use burn::tensor::TensorReadError;
 use burn::train::metric::state::{FormatOptions, NumericMetricState};
 use burn::train::metric::{

@@ -2,13 +2,15 @@
 
 pub mod augment;
 pub mod batches;
-pub mod cache;
+#[cfg(feature = "import")]
+pub mod beginning;
 pub mod checkpoint;
 pub mod clip;
 pub mod dataset;
 pub mod draft;
 pub mod elastic;
 pub mod ema;
+pub mod ema_network;
 pub mod fingerprint;
 pub mod freeze;
 pub mod intensity;
@@ -22,18 +24,19 @@ pub mod run_folder;
 pub mod schedule;
 pub mod seed;
 pub mod stage;
-pub mod student;
+pub mod stop;
+pub mod stretch;
 pub mod synthesis;
 pub mod trainer;
 pub mod validate;
 
-pub use cache::Cache;
-pub use dataset::{Dataset, TrainingCase};
+pub use dataset::{Cache, Dataset, TrainingCase};
 pub use draft::RecipeDraft;
 pub use fingerprint::Fingerprint;
 pub use progress::Event;
 pub use recipe::Recipe;
-pub use trainer::{Parallelism, Start, Trainer};
+pub use stage::Parallelism;
+pub use trainer::{Start, Trainer};
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What both stages share: a network that scores voxels.
+//! What both stages share: a network that has logits for every voxel.
 
 use crate::model::{DinoMed3d, SliceSegmenter};
 use burn::module::{Module, ModuleDisplay};
@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 /// A network that can be trained.
 pub trait Network: Module + ModuleDisplay + Sync + 'static {
-    /// Scores of every voxel.
+    /// Logits of every voxel.
     ///
     /// # Shapes
     /// - `volume`: `[batch, channel, slice, row, column]`

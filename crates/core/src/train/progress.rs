@@ -2,13 +2,15 @@
 
 use super::TrainError;
 use super::run_folder::LogRow;
-use super::student::Stop;
+use super::stop::Stop;
+use super::stretch::Stretches;
 use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
 use burn::train::metric::{MetricDefinition, MetricId};
 use burn::train::renderer::{
     EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
     MetricsRendererTraining,
 };
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
@@ -50,8 +52,8 @@ pub(super) struct Reporter {
     total_steps: usize,
     events: Sender<Event>,
     stop: Stop,
+    stretches: Arc<Stretches>,
     loss_metric: Option<MetricId>,
-    epoch: usize,
     loss: f32,
     /// While cases are validated: their number.
     total_cases: Option<usize>,
@@ -63,6 +65,7 @@ impl Reporter {
         stage: usize,
         steps_before: usize,
         total_steps: usize,
+        stretches: Arc<Stretches>,
         events: Sender<Event>,
         stop: Stop,
     ) -> Self {
@@ -72,8 +75,8 @@ impl Reporter {
             total_steps,
             events,
             stop,
+            stretches,
             loss_metric: None,
-            epoch: 1,
             loss: f32::NAN,
             total_cases: None,
             last: Instant::now(),
@@ -111,17 +114,14 @@ impl TrainingProgressLogger for Reporter {
     fn start(
         &mut self,
         _total_epochs: usize,
-        starting_epoch: usize,
+        _starting_epoch: usize,
         _total_items: Option<usize>,
         _label: Option<&str>,
     ) {
-        self.epoch = starting_epoch;
         self.last = Instant::now();
     }
 
-    fn update_epoch(&mut self, epoch: usize) {
-        self.epoch = epoch + 1;
-    }
+    fn update_epoch(&mut self, _epoch: usize) {}
 
     fn start_split(&mut self, split: &str, total_items: usize) {
         let validates = split.to_lowercase().starts_with("valid");
@@ -143,7 +143,7 @@ impl TrainingProgressLogger for Reporter {
         self.last = Instant::now();
         self.tell(Event::Step {
             stage: self.stage,
-            epoch: self.epoch,
+            epoch: self.stretches.epoch(),
             step: self.step,
             total_steps: self.total_steps,
             loss: self.loss,

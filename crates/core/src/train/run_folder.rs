@@ -1,9 +1,14 @@
 //! The folder of a run and its log, each file whole or not there.
 
 use super::TrainError;
+use crate::manifest::Ancestor;
 use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_volume::statistics::mean;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+
+/// Name of the file of what a run's first weights went through.
+const ANCESTORS_FILE: &str = "ancestors.json";
 
 /// One row of the log.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
@@ -18,7 +23,8 @@ pub struct LogRow {
     pub loss: f32,
     /// Mean learning rate of the epoch.
     pub learning_rate: f64,
-    /// Mean Dice of each foreground class on the validation cases.
+    /// Mean Dice of each foreground class on the validation cases; empty where no case validates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dice: Vec<f64>,
     /// Wall-clock time of the epoch, validation included.
     pub seconds: f64,
@@ -28,10 +34,31 @@ pub struct LogRow {
 }
 
 impl LogRow {
-    /// Mean Dice over the foreground classes.
-    pub fn mean_dice(&self) -> f64 {
-        self.dice.iter().sum::<f64>() / self.dice.len() as f64
+    /// Mean Dice over the foreground classes; none where no case validates.
+    pub fn mean_dice(&self) -> Option<f64> {
+        mean(self.dice.iter().copied())
     }
+}
+
+/// A stretch of an epoch that a checkpoint was written after.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct LogPart {
+    /// 1 or 2.
+    pub stage: usize,
+    /// From 1.
+    pub epoch: usize,
+    /// Steps of the optimiser in this stage so far.
+    pub steps: usize,
+    /// Batches of the stretch.
+    pub batches: usize,
+    /// Mean training loss of the stretch.
+    pub loss: f64,
+    /// Mean learning rate of the stretch.
+    pub learning_rate: f64,
+    /// Wall-clock time of the stretch.
+    pub seconds: f64,
+    /// Of these, how many were spent waiting for data.
+    pub waited: f64,
 }
 
 /// What a run has done so far.
@@ -40,32 +67,79 @@ pub struct RunState {
     /// Number of stages that are done, by their last epoch or by early stopping.
     #[serde(default)]
     pub stages_done: usize,
+    /// Steps of stage 1 behind the weights that stage 2 began with; none before that, or without a stage 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage1_steps: Option<usize>,
     /// One row for every epoch.
     pub log: Vec<LogRow>,
+    /// Stretches of the last epochs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<LogPart>,
 }
 
 impl RunState {
-    /// Highest mean validation Dice of stage 2; zero before its first epoch.
-    pub fn best_dice(&self) -> f64 {
-        self.best(2).map_or(0.0, LogRow::mean_dice)
+    /// Highest mean validation Dice of stage 2; none before its first epoch, or where no case validates.
+    pub fn best_dice(&self) -> Option<f64> {
+        self.best(2).and_then(LogRow::mean_dice)
     }
 
-    /// The epoch of `stage` with the highest mean Dice, the last of several.
+    /// The epoch of `stage` with the highest mean Dice, the last of several; the last of all where no case validates.
     pub fn best(&self, stage: usize) -> Option<&LogRow> {
-        let rows = self.log.iter().filter(|row| row.stage == stage);
-        rows.max_by(|a, b| a.mean_dice().total_cmp(&b.mean_dice()))
+        self.best_until(stage, usize::MAX)
     }
 
-    /// Forgets what came after `epoch` of `stage`.
-    pub fn rewind(&mut self, stage: usize, epoch: usize) {
-        self.log
-            .retain(|row| row.stage < stage || (row.stage == stage && row.epoch <= epoch));
+    /// The best among the epochs of `stage` up to one.
+    pub fn best_until(&self, stage: usize, epoch: usize) -> Option<&LogRow> {
+        let dice = |row: &LogRow| row.mean_dice().unwrap_or(f64::NEG_INFINITY);
+        self.rows(stage)
+            .filter(|row| row.epoch <= epoch)
+            .max_by(|a, b| dice(a).total_cmp(&dice(b)))
+    }
+
+    /// The epochs of a stage.
+    pub fn rows(&self, stage: usize) -> impl DoubleEndedIterator<Item = &LogRow> {
+        self.log.iter().filter(move |row| row.stage == stage)
+    }
+
+    /// Steps of stage 1 behind the weights of stage 2; a run of before this was kept went on from the last.
+    pub fn steps_of_stage1(&self) -> usize {
+        let last = || self.rows(1).map(|row| row.steps).max();
+        self.stage1_steps.or_else(last).unwrap_or(0)
+    }
+
+    /// Forgets what came after so many steps of `stage`.
+    pub fn rewind(&mut self, stage: usize, steps: usize) {
+        let is_kept = |of: usize, after: usize| of < stage || (of == stage && after <= steps);
+        self.log.retain(|row| is_kept(row.stage, row.steps));
+        self.parts.retain(|part| is_kept(part.stage, part.steps));
     }
 }
 
 /// The folder of a run.
 #[derive(Clone, Debug)]
 pub struct RunFolder(pub PathBuf);
+
+/// A place in a stage that a checkpoint is called by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// From 1.
+    pub epoch: usize,
+    /// Steps of the stage so far; none at the end of an epoch.
+    pub steps: Option<usize>,
+}
+
+impl Mark {
+    pub(super) fn end_of(epoch: usize) -> Self {
+        Self { epoch, steps: None }
+    }
+
+    pub(super) fn within(epoch: usize, steps: usize) -> Self {
+        Self {
+            epoch,
+            steps: Some(steps),
+        }
+    }
+}
 
 /// Parts of a checkpoint. It counts when all are there.
 pub(super) const PARTS: [&str; 3] = ["model", "optimizer", "scheduler"];
@@ -75,9 +149,40 @@ impl RunFolder {
         self.0.join("state.json")
     }
 
-    pub(super) fn part(&self, stage: usize, part: &str, epoch: usize) -> PathBuf {
-        let file = format!("stage{stage}-epoch{epoch}-{part}.bpk");
+    /// A part of the checkpoint after so many steps of a stage.
+    pub(super) fn part(&self, stage: usize, part: &str, at: Mark) -> PathBuf {
+        let Mark { epoch, steps } = at;
+        let file = match steps {
+            None => format!("stage{stage}-epoch{epoch}-{part}.bpk"),
+            Some(steps) => format!("stage{stage}-epoch{epoch}-step{steps}-{part}.bpk"),
+        };
         self.0.join("checkpoint").join(file)
+    }
+
+    /// Trainings that the run's first weights went through, the oldest first.
+    ///
+    /// # Errors
+    /// A file that is there and can't be read.
+    pub fn ancestors(&self) -> Result<Vec<Ancestor>, TrainError> {
+        let path = self.0.join(ANCESTORS_FILE);
+        if !path.exists() {
+            return Ok(Vec::new());
+        }
+        let json = self.read(&path)?;
+        serde_json::from_slice(&json)
+            .map_err(|error| TrainError::Recipe(format!("{}: {error}", path.display())))
+    }
+
+    /// Writes them down; nothing where there are none.
+    ///
+    /// # Errors
+    /// [`TrainError::File`].
+    pub fn write_ancestors(&self, ancestors: &[Ancestor]) -> Result<(), TrainError> {
+        if ancestors.is_empty() {
+            return Ok(());
+        }
+        let json = serde_json::to_vec_pretty(ancestors).expect("facts are plain data");
+        self.write(&self.0.join(ANCESTORS_FILE), &json)
     }
 
     /// The state of an earlier run, if there is one.
@@ -97,15 +202,22 @@ impl RunFolder {
             })
     }
 
-    /// The last epoch of `stage` that a run can go on after.
-    pub fn last_checkpoint(&self, stage: usize, state: &RunState) -> Option<usize> {
-        let is_whole = |epoch: &usize| {
-            PARTS
-                .iter()
-                .all(|part| self.part(stage, part, *epoch).exists())
-        };
-        let rows = state.log.iter().filter(|row| row.stage == stage);
-        rows.map(|row| row.epoch).filter(is_whole).max()
+    /// Whether all parts of a checkpoint are there.
+    pub(super) fn is_whole(&self, stage: usize, mark: Mark) -> bool {
+        let mut parts = PARTS.iter();
+        parts.all(|part| self.part(stage, part, mark).exists())
+    }
+
+    /// The last place of `stage` that a run can go on from, and the steps before it.
+    pub(super) fn last_checkpoint(&self, stage: usize, state: &RunState) -> Option<(Mark, usize)> {
+        let rows = state
+            .rows(stage)
+            .map(|row| (Mark::end_of(row.epoch), row.steps));
+        let parts = state.parts.iter().filter(|part| part.stage == stage);
+        let parts = parts.map(|part| (Mark::within(part.epoch, part.steps), part.steps));
+        rows.chain(parts)
+            .filter(|(mark, _)| self.is_whole(stage, *mark))
+            .max_by_key(|(_, steps)| *steps)
     }
 
     /// Writes the state, and the log as a table for people.
@@ -139,7 +251,7 @@ impl RunFolder {
     }
 
     /// Removes the checkpoints of a stage that is done.
-    pub fn remove_checkpoints(&self, stage: usize) {
+    pub(super) fn remove_checkpoints(&self, stage: usize) {
         let prefix = format!("stage{stage}-");
         let Ok(entries) = std::fs::read_dir(self.0.join("checkpoint")) else {
             return;
@@ -149,6 +261,13 @@ impl RunFolder {
                 // A file that stays behind harms nobody.
                 let _ = std::fs::remove_file(entry.path());
             }
+        }
+    }
+
+    /// Removes one checkpoint of a stage.
+    pub(super) fn remove_checkpoint(&self, stage: usize, mark: Mark) {
+        for part in PARTS {
+            let _ = std::fs::remove_file(self.part(stage, part, mark));
         }
     }
 
@@ -197,14 +316,32 @@ mod tests {
     #[test]
     fn the_best_epoch_is_of_its_stage() {
         let mut state = RunState {
-            stages_done: 0,
             log: log(),
+            ..RunState::default()
         };
         assert_eq!(state.best(2).unwrap().epoch, 3);
-        assert!((state.best_dice() - 0.75).abs() < 1e-12);
-        state.rewind(1, 2);
+        assert_eq!(state.best_until(2, 2).unwrap().epoch, 2);
+        assert!((state.best_dice().unwrap() - 0.75).abs() < 1e-12);
+        state.rewind(1, 20);
         assert_eq!(state.best(2), None);
-        assert_eq!(state.best_dice(), 0.0);
+        assert_eq!(state.best_dice(), None);
         assert_eq!(state.log.len(), 2);
+    }
+
+    #[test]
+    fn a_log_without_validation_can_be_read_again() {
+        let mut state = RunState {
+            log: log(),
+            ..RunState::default()
+        };
+        for row in &mut state.log {
+            row.dice.clear();
+        }
+        let json = serde_json::to_string(&state).unwrap();
+        assert!(!json.contains("null"), "{json}");
+        let again: RunState = serde_json::from_str(&json).unwrap();
+        assert_eq!(again.log, state.log);
+        assert_eq!(again.best(2).unwrap().epoch, 3, "the last");
+        assert_eq!(again.best_dice(), None);
     }
 }

@@ -6,8 +6,8 @@ use super::freeze::{freeze, is_backbone};
 use super::progress::Event;
 use super::recipe::Recipe;
 use super::run_folder::{RunFolder, RunState};
-use super::stage::Stage;
-use super::student::Stop;
+use super::stage::{Parallelism, Stage};
+use super::stop::Stop;
 use crate::model::{DinoMed3d, SliceSegmenter};
 use crate::weights::{NamedTensors, load_into, named_tensors};
 use burn::module::Module;
@@ -15,6 +15,10 @@ use burn::tensor::Device;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+/// Training between two checkpoints, at most: what a kill may cost.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs a recipe.
 #[derive(Debug)]
@@ -25,16 +29,7 @@ pub struct Trainer<'a> {
     parallelism: Parallelism,
     folder: RunFolder,
     start: Option<Start>,
-}
-
-/// How several devices train one network.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Parallelism {
-    /// Gradients of all devices are gathered on the first, which makes the step.
-    #[default]
-    Gather,
-    /// Devices exchange gradients, and each makes the same step.
-    Distributed,
+    checkpoint_every: Duration,
 }
 
 /// Weights that a run begins with.
@@ -49,7 +44,7 @@ pub enum Start {
 impl<'a> Trainer<'a> {
     /// A run on `devices` in `folder`, which is made if it is not there.
     ///
-    /// With `resume` an earlier run goes on after its last whole epoch; without, a folder that
+    /// With `resume` an earlier run goes on after its last checkpoint; without, a folder that
     /// already holds one is refused.
     ///
     /// # Errors
@@ -91,6 +86,7 @@ impl<'a> Trainer<'a> {
             parallelism: Parallelism::default(),
             folder,
             start: None,
+            checkpoint_every: CHECKPOINT_EVERY,
         })
     }
 
@@ -103,6 +99,12 @@ impl<'a> Trainer<'a> {
     /// Begins with the weights of another training.
     pub fn with_start(mut self, start: Start) -> Self {
         self.start = Some(start);
+        self
+    }
+
+    /// Writes a checkpoint after so much training; a minute when not said.
+    pub fn with_checkpoint_every(mut self, time: Duration) -> Self {
+        self.checkpoint_every = time;
         self
     }
 
@@ -152,6 +154,7 @@ impl<'a> Trainer<'a> {
             depth: architecture.vit.depth,
             events: events.clone(),
             stop: stop.clone(),
+            checkpoint_every: self.checkpoint_every,
         };
         for device in &self.devices {
             device.clone().inner().seed(self.recipe.seed);
@@ -168,6 +171,7 @@ impl<'a> Trainer<'a> {
                 stage(1, &self.recipe.stage1).run(network, average, &mut state)?;
             }
             state.stages_done = 1;
+            state.stage1_steps = state.best(1).map(|row| row.steps);
             if self.has_stage1() {
                 self.folder.write_state(&state, &self.dataset.labels)?;
                 self.folder.remove_checkpoints(1);

@@ -11,7 +11,7 @@ use dinomed3d_volume::metrics::dice;
 /// Dice of each foreground class of a case.
 ///
 /// # Errors
-/// [`TrainError::Infer`] if a score is not finite.
+/// [`TrainError::Infer`] if a logit is not finite.
 pub fn dice_of_case<N: Network>(
     network: &N,
     case: &ValidationCase,
@@ -19,7 +19,7 @@ pub fn dice_of_case<N: Network>(
     windowing: Windowing,
     device: &Device,
 ) -> Result<Vec<f64>, TrainError> {
-    let scores = pollster::block_on(predict(
+    let logits = pollster::block_on(predict(
         labels.len(),
         &case.prepared.voxels,
         case.prepared.shape,
@@ -30,7 +30,7 @@ pub fn dice_of_case<N: Network>(
     let classes = case
         .prepared
         .grid
-        .scores_to_labels(&scores, labels.len())
+        .scores_to_labels(&logits, labels.len())
         .map_err(crate::infer::InferError::from)?;
     let prediction: Vec<u8> = classes
         .into_iter()

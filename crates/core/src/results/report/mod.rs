@@ -12,7 +12,7 @@ use super::predictor::Predictor;
 use super::validation::{read_case, score_cases};
 use super::{During, ResultsError};
 use crate::train::Recipe;
-use crate::train::dataset::HeldOut;
+use crate::train::dataset::{CaseSplit, HeldOut};
 use crate::train::recipe_file::read_recipe;
 use crate::train::run_folder::{RunFolder, RunState};
 use burn::tensor::Device;
@@ -39,7 +39,8 @@ pub fn report_run(
     let state = RunFolder(run.to_owned()).state()?.ok_or_else(|| {
         ResultsError::Unusable(format!("{} holds no training run", run.display()))
     })?;
-    let cases = HeldOut::of_recipe(&recipe, data)?;
+    let split = CaseSplit::of_run_or_recipe(run, &recipe, data)?;
+    let cases = HeldOut::of_split(&recipe, &split, data)?;
     let predictor = Predictor::of_run(run, &cases, device)?;
     let scores = score_cases(&predictor, &cases, Convention::Native, progress)?;
     let evaluation = Evaluation::of(scores, predictor.labels().to_vec(), Convention::Native)?;
@@ -62,10 +63,10 @@ fn draw_worst(
             let place = names.iter().position(|name| *name == scores.case);
             let case = read_case(cases, place.expect("a case that was scored"))?;
             let drawing = || format!("drawing {}", scores.case);
-            let scored = predictor.score(&case.channels).during(drawing)?;
+            let predicted = predictor.predict(&case.channels).during(drawing)?;
             let slices = slices::worst_slices(
                 &case.channels[0],
-                &scored.on_file_grid()?.labels,
+                &predicted.on_file_grid()?.labels,
                 &case.reference.labels,
                 &recipe.preprocessing.intensity,
             );

@@ -106,13 +106,14 @@ impl Page<'_> {
                 facts.push((name, text));
             }
         }
-        if let Some(best) = self.state.best(2) {
+        if let Some(best) = self.state.best(2)
+            && let Some(dice) = best.mean_dice()
+        {
             facts.push((
                 "best epoch",
                 format!(
-                    "{} of stage 2, mean Dice {:.4} in training; its weights are scored here",
+                    "{} of stage 2, mean Dice {dice:.4} in training; its weights are scored here",
                     best.epoch,
-                    best.mean_dice()
                 ),
             ));
         }

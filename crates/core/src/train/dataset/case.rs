@@ -1,12 +1,7 @@
-//! One case: read from its files, and brought onto the model grid.
+//! One case as its files hold it.
 
-use super::check;
-use super::index::{CaseFiles, DatasetIndex};
-use super::{TrainingCase, ValidationCase};
-use crate::preprocess::{Prepared, PreprocessError, Preprocessing};
-use dinomed3d_volume::{
-    Affine, LabelMap, NamedImage, NiftiImage, Volume, grid_problem, read_channels,
-};
+use super::files::CaseFiles;
+use dinomed3d_volume::{LabelMap, NamedImage, NiftiImage, Volume, grid_problem, read_channels};
 use std::path::Path;
 
 /// A case as its files hold it, all on one grid.
@@ -16,19 +11,6 @@ pub struct RawCase {
     pub channels: Vec<Volume>,
     /// Label values.
     pub reference: LabelMap,
-}
-
-/// A case on the model grid, with the reference on its own.
-#[derive(Clone, Debug)]
-pub struct PreparedCase {
-    /// The image, ready for the network.
-    pub prepared: Prepared,
-    /// From the image's voxels to the world; the model grid follows from it.
-    pub affine: Affine,
-    /// Label values on the file grid.
-    pub reference: LabelMap,
-    /// Class of each voxel of the model grid, `[slice, row, column]`.
-    pub classes: Vec<u8>,
 }
 
 impl RawCase {
@@ -87,86 +69,6 @@ impl RawCase {
                 problems.extend(reference.err());
                 Err(problems)
             }
-        }
-    }
-
-    /// Reads and checks a case.
-    ///
-    /// # Errors
-    /// A sentence for each problem, naming the file.
-    pub fn load(files: &CaseFiles, index: &DatasetIndex) -> Result<Self, Vec<String>> {
-        let case = Self::read(files, &index.channels).map_err(|mut problems| {
-            problems.extend(check::problems_of_readable(files, index));
-            problems
-        })?;
-        let problems = check::problems(files, &case, index);
-        if problems.is_empty() {
-            Ok(case)
-        } else {
-            Err(problems)
-        }
-    }
-
-    /// Brings image and labels onto the model grid; the place of a label in `labels` is its class, and values that are
-    /// not in there become background.
-    ///
-    /// # Errors
-    /// See [`Preprocessing::apply`].
-    pub fn prepare(
-        self,
-        preprocessing: &Preprocessing,
-        labels: &[(u8, String)],
-    ) -> Result<PreparedCase, PreprocessError> {
-        let prepared = preprocessing.apply(&self.channels)?;
-        let affine = self.channels[0].affine;
-        let class_of = |value: u8| labels.iter().position(|label| label.0 == value);
-        let classes = prepared
-            .grid
-            .labels_to_model(&self.reference.labels)
-            .into_iter()
-            .map(|value| class_of(value).unwrap_or(0) as u8)
-            .collect();
-        Ok(PreparedCase {
-            prepared,
-            affine,
-            reference: self.reference,
-            classes,
-        })
-    }
-}
-
-impl PreparedCase {
-    /// Reads, checks and prepares a case.
-    ///
-    /// # Errors
-    /// A sentence for each problem, naming the file.
-    pub fn load(
-        files: &CaseFiles,
-        preprocessing: &Preprocessing,
-        index: &DatasetIndex,
-    ) -> Result<Self, Vec<String>> {
-        RawCase::load(files, index)?
-            .prepare(preprocessing, &index.labels)
-            .map_err(|error| vec![format!("{}: {error}", files.images[0].display())])
-    }
-
-    /// As a case to learn from.
-    pub fn into_training(self, name: String) -> TrainingCase {
-        TrainingCase {
-            name,
-            shape: self.prepared.shape,
-            spacing_mm: self.prepared.grid.spacing_mm(),
-            voxels: self.prepared.voxels,
-            labels: self.classes,
-        }
-    }
-
-    /// As a case to score on.
-    pub fn into_validation(self, name: String) -> ValidationCase {
-        ValidationCase {
-            name,
-            prepared: self.prepared,
-            reference: self.reference,
         }
     }
 }

@@ -1,13 +1,33 @@
 //! What the voxels of a case must not hold: each problem is a sentence that names the file.
 
 use super::case::{RawCase, read};
-use super::index::{CaseFiles, DatasetIndex};
+use super::files::CaseFiles;
+use super::index::DatasetIndex;
 use dinomed3d_volume::{LabelMap, Volume};
 use std::path::Path;
 
+impl RawCase {
+    /// Reads and checks a case.
+    ///
+    /// # Errors
+    /// A sentence for each problem, naming the file.
+    pub fn load(files: &CaseFiles, index: &DatasetIndex) -> Result<Self, Vec<String>> {
+        let case = Self::read(files, &index.channels).map_err(|mut problems| {
+            problems.extend(problems_of_readable(files, index));
+            problems
+        })?;
+        let problems = problems(files, &case, index);
+        if problems.is_empty() {
+            Ok(case)
+        } else {
+            Err(problems)
+        }
+    }
+}
+
 /// Problems of a case that was read: voxels that are not finite, images that are constant, labels that the data set
 /// does not name.
-pub fn problems(files: &CaseFiles, case: &RawCase, index: &DatasetIndex) -> Vec<String> {
+fn problems(files: &CaseFiles, case: &RawCase, index: &DatasetIndex) -> Vec<String> {
     let mut problems = Vec::new();
     for (place, channel) in case.channels.iter().enumerate() {
         let has_own_file = files.images.len() == case.channels.len();
@@ -23,7 +43,7 @@ pub fn problems(files: &CaseFiles, case: &RawCase, index: &DatasetIndex) -> Vec<
 }
 
 /// The same of those files of a case that can be read, where the case as a whole can't be.
-pub fn problems_of_readable(files: &CaseFiles, index: &DatasetIndex) -> Vec<String> {
+fn problems_of_readable(files: &CaseFiles, index: &DatasetIndex) -> Vec<String> {
     let mut problems = Vec::new();
     for path in &files.images {
         let volumes = read(path, "").map(|file| file.image.volumes());

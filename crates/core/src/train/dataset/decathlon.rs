@@ -2,7 +2,7 @@
 //!
 //! Several modalities are the fourth dimension of one file.
 
-use super::index::{CaseFiles, Cases, numbered_names};
+use super::files::{CaseFiles, Cases, numbered_names};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -51,11 +51,11 @@ pub(super) fn cases(json: &Map<String, Value>, folder: &Path) -> Result<Cases, S
         let (Some(image), Some(label)) = (file("image"), file("label")) else {
             return Err(format!("its training holds {pair}, {expected}"));
         };
-        cases.push(CaseFiles {
-            name: case_name(image),
-            images: vec![folder.join(image)],
-            label: folder.join(label),
-        });
+        cases.push(CaseFiles::new(
+            case_name(image),
+            vec![folder.join(image)],
+            folder.join(label),
+        ));
     }
     Ok((cases, Vec::new()))
 }

@@ -1,10 +1,13 @@
 //! The cases that a recipe holds out, one at a time: read from their files, or drawn.
 
 use super::case::RawCase;
-use super::index::{CaseFiles, DatasetIndex};
+use super::case_split::{CaseSplit, no_missing};
+use super::files::CaseFiles;
+use super::index::DatasetIndex;
 use crate::train::TrainError;
 use crate::train::recipe::Recipe;
 use crate::train::synthesis::{LabelTable, Placed, Synthesis, drawn_whole, read_folder};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Cases to score on.
@@ -30,20 +33,34 @@ enum Source {
 }
 
 impl HeldOut {
-    /// Those of a recipe and its data.
+    /// Those of a run: of its recipe, its split and its data.
     ///
     /// # Errors
     /// Data that cannot be read, or lack what is to validate.
-    pub fn of_recipe(recipe: &Recipe, folder: &Path) -> Result<Self, TrainError> {
+    pub fn of_split(recipe: &Recipe, split: &CaseSplit, folder: &Path) -> Result<Self, TrainError> {
         let Some(settings) = &recipe.synthesis else {
-            let index = DatasetIndex::read(folder)?;
-            let split = recipe.split();
-            split.check()?;
-            let cases = index.split(split).1;
-            return Ok(Self::of_files(&index, cases));
+            return Self::of_names(&DatasetIndex::read(folder)?, &split.val);
         };
         let (table, maps) = read_folder(folder)?;
-        Ok(Self::of_maps(maps, table, settings, recipe.seed).1)
+        // What was learnt from need not be there to score.
+        let split = CaseSplit {
+            train: Vec::new(),
+            val: split.val.clone(),
+        };
+        Ok(Self::of_maps(maps, table, settings, &split, recipe.seed)?.1)
+    }
+
+    /// Cases of a data set by name.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] for those that are not there.
+    pub fn of_names(index: &DatasetIndex, names: &[String]) -> Result<Self, TrainError> {
+        let split = CaseSplit {
+            train: Vec::new(),
+            val: names.to_vec(),
+        };
+        let [_, cases] = split.find(&index.cases)?;
+        Ok(Self::of_files(index, cases))
     }
 
     /// Some cases of a data set.
@@ -55,15 +72,32 @@ impl HeldOut {
         }
     }
 
-    /// Parts label maps into those to train on and those that validate.
+    /// Parts label maps into those to train on and those that validate, in the order of the split.
+    ///
+    /// # Errors
+    /// [`TrainError::Data`] for a map of the split that is not there.
     pub fn of_maps(
         maps: Vec<Placed>,
         table: LabelTable,
         settings: &Synthesis,
+        split: &CaseSplit,
         seed: u64,
-    ) -> (Vec<Placed>, Self) {
-        let validates = |(name, _): &Placed| settings.validation.contains(name);
-        let (maps, training) = maps.into_iter().partition(validates);
+    ) -> Result<(Vec<Placed>, Self), TrainError> {
+        let mut by_name: HashMap<String, Placed> =
+            maps.into_iter().map(|map| (map.0.clone(), map)).collect();
+        let mut missing = Vec::new();
+        let mut side = |names: &[String]| -> Vec<Placed> {
+            let mut find = |name: &String| {
+                let map = by_name.remove(name);
+                if map.is_none() {
+                    missing.push(name.clone());
+                }
+                map
+            };
+            names.iter().filter_map(&mut find).collect()
+        };
+        let (training, maps) = (side(&split.train), side(&split.val));
+        no_missing(missing)?;
         let held_out = Self {
             labels: table.targets(settings.merge_sides),
             channels: vec!["MR".into()],
@@ -74,7 +108,7 @@ impl HeldOut {
                 seed,
             },
         };
-        (training, held_out)
+        Ok((training, held_out))
     }
 
     /// Their names, in order.

@@ -1,21 +1,11 @@
 //! What `dataset.json` says: labels, channels, and the files of each case.
 
-use super::super::TrainError;
-use super::super::recipe::Split;
-use super::{decathlon, nnunet};
+use super::files::CaseFiles;
+use super::{decathlon, nnunet, patient};
+use crate::train::TrainError;
 use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
-
-/// The files of a case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CaseFiles {
-    /// File name without its endings.
-    pub name: String,
-    /// The scan: a file for each channel, or one file that holds them all.
-    pub images: Vec<PathBuf>,
-    /// Its label map.
-    pub label: PathBuf,
-}
+use std::collections::HashMap;
+use std::path::Path;
 
 /// What `dataset.json` says, in either layout.
 #[derive(Clone, Debug)]
@@ -27,9 +17,6 @@ pub struct DatasetIndex {
     /// Cases in order of name.
     pub cases: Vec<CaseFiles>,
 }
-
-/// Cases of a layout, and what is wrong with their files as far as names tell.
-pub(super) type Cases = (Vec<CaseFiles>, Vec<String>);
 
 impl DatasetIndex {
     /// Reads `dataset.json` of `folder`.
@@ -101,6 +88,15 @@ impl DatasetIndex {
             return Err(fatal("no training cases".into()));
         }
         let mut problems: Vec<String> = file_problems;
+        let mut patients = patient::read_table(folder).unwrap_or_else(|problem| {
+            problems.push(problem);
+            HashMap::new()
+        });
+        for case in &mut cases {
+            if let Some(patient) = patients.remove(&case.name) {
+                case.patient = patient;
+            }
+        }
         for pair in cases.windows(2) {
             if pair[0].name == pair[1].name {
                 problems.push(in_file(format!("two cases are called {}", pair[0].name)));
@@ -112,21 +108,6 @@ impl DatasetIndex {
             cases,
         };
         Ok((index, problems))
-    }
-
-    /// Splits the cases into those that train and those that validate; a number holds out the first of so many folds.
-    pub fn split(&self, split: impl Into<Split>) -> (Vec<CaseFiles>, Vec<CaseFiles>) {
-        let split = split.into();
-        let mut training = Vec::new();
-        let mut validation = Vec::new();
-        for (index, case) in self.cases.iter().enumerate() {
-            if split.validates(index) {
-                validation.push(case.clone());
-            } else {
-                training.push(case.clone());
-            }
-        }
-        (training, validation)
     }
 }
 
@@ -176,66 +157,9 @@ fn check_labels(labels: &[(u8, String)]) -> Option<String> {
     Some(format!("labels {one:?} and {other:?} are both {value}"))
 }
 
-/// Names under the keys "0", "1", …, in this order.
-pub(super) fn numbered_names(key: &str, json: &Value) -> Result<Vec<String>, String> {
-    let problem = || {
-        format!(
-            r#"its {key} is {json}, expected are names under the numbers from 0 on, such as {{"0": "T1", "1": "T2"}}"#
-        )
-    };
-    let names = json.as_object().ok_or_else(problem)?;
-    if names.is_empty() {
-        return Err(problem());
-    }
-    (0..names.len())
-        .map(|number| {
-            let name = names.get(&number.to_string()).and_then(Value::as_str);
-            name.map(str::to_owned).ok_or_else(problem)
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_folds_hold_out_every_case_exactly_once() {
-        let case = |number: usize| CaseFiles {
-            name: format!("case_{number}"),
-            images: Vec::new(),
-            label: PathBuf::new(),
-        };
-        let index = DatasetIndex {
-            labels: Vec::new(),
-            channels: Vec::new(),
-            cases: (0..7).map(case).collect(),
-        };
-        let names = |cases: &[CaseFiles]| -> Vec<String> {
-            cases.iter().map(|case| case.name.clone()).collect()
-        };
-        let mut held_out = Vec::new();
-        for fold in 0..3 {
-            let (training, validation) = index.split(Split { every: 3, fold });
-            assert_eq!(training.len() + validation.len(), 7);
-            held_out.extend(names(&validation));
-        }
-        assert_eq!(held_out[..3], ["case_0", "case_3", "case_6"]);
-        held_out.sort();
-        assert_eq!(held_out, names(&index.cases));
-        assert_eq!(names(&index.split(3).1), ["case_0", "case_3", "case_6"]);
-    }
-
-    #[test]
-    fn a_fold_that_there_is_not_is_named() {
-        let error = |every, fold| Split { every, fold }.check().unwrap_err().to_string();
-        assert_eq!(
-            error(5, 5),
-            "the recipe's validation-fold is 5, expected is below validation-every, 5"
-        );
-        assert!(error(1, 0).contains("validation-every is 1"));
-        assert!(Split { every: 5, fold: 4 }.check().is_ok());
-    }
 
     #[test]
     fn the_labels_tell_the_layout() {

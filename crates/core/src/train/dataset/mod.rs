@@ -1,59 +1,34 @@
 //! Labelled volumes: which files a data set has, whether they can be used, and all of them ready to train on.
 //!
 //! [`index`] reads `dataset.json` in the layout of the Medical Segmentation Decathlon (`decathlon.rs`) or of nnU-Net v2
-//! (`nnunet.rs`); [`case`] reads the files of a case, [`check`] looks at what they hold.
+//! (`nnunet.rs`); [`case`] reads the files of a case, [`check`] looks at what they hold, [`prepared`] brings them onto the
+//! model grid; [`case_split`] knows which of them train, [`patient`] whose they are.
 
+pub mod cache;
 pub mod case;
+pub mod case_split;
 pub mod check;
 mod decathlon;
+pub mod files;
 mod held_out;
 pub mod index;
 mod nnunet;
+pub mod patient;
+pub mod prepared;
 
-pub use case::{PreparedCase, RawCase};
+pub use cache::Cache;
+pub use case::RawCase;
+pub use case_split::CaseSplit;
+pub use files::CaseFiles;
 pub use held_out::HeldOut;
-pub use index::{CaseFiles, DatasetIndex};
+pub use index::DatasetIndex;
+pub use prepared::{PreparedCase, TrainingCase, ValidationCase};
 
 use super::TrainError;
-use super::cache::Cache;
 use super::recipe::{Recipe, Split};
 use super::synthesis::{self, LabelTable, SourceMap, Synthesis};
-use crate::preprocess::{Prepared, Preprocessing};
-use dinomed3d_volume::LabelMap;
+use crate::preprocess::Preprocessing;
 use std::path::Path;
-
-/// A case on the model grid, ready to draw windows from.
-#[derive(Clone, Debug)]
-pub struct TrainingCase {
-    /// File name without its endings.
-    pub name: String,
-    /// Normalised intensities, `[channel, slice, row, column]`.
-    pub voxels: Vec<f32>,
-    /// Class of each voxel, `[slice, row, column]`.
-    pub labels: Vec<u8>,
-    /// `[slice, row, column]`
-    pub shape: [usize; 3],
-    /// `[slice, row, column]`
-    pub spacing_mm: [f64; 3],
-}
-
-impl TrainingCase {
-    /// Number of channels of its image.
-    pub fn num_channels(&self) -> usize {
-        self.voxels.len() / self.labels.len()
-    }
-}
-
-/// A case that is scored on its own grid.
-#[derive(Clone, Debug)]
-pub struct ValidationCase {
-    /// File name without its endings.
-    pub name: String,
-    /// The image, ready for the network.
-    pub prepared: Prepared,
-    /// Label values on the file grid.
-    pub reference: LabelMap,
-}
 
 /// What windows to learn from are taken from.
 #[derive(Clone, Debug)]
@@ -106,20 +81,35 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Loads and prepares every case of `folder`; all problems are reported at once.
+    /// Loads and prepares every case of `folder`, split by a rule; all problems are reported at once.
     ///
     /// # Errors
-    /// [`TrainError::Data`] with one line per problem, naming the file; [`TrainError::Recipe`] for a split that
-    /// cannot be.
+    /// [`TrainError::Data`] with one line per problem, naming the file; [`TrainError::Recipe`] for a rule that cannot be.
     pub fn load(
         folder: &Path,
         preprocessing: &Preprocessing,
-        split: impl Into<Split>,
+        rule: impl Into<Split>,
     ) -> Result<Self, TrainError> {
-        Self::load_with(folder, preprocessing, split, None)
+        Self::load_with(folder, preprocessing, rule, None)
     }
 
-    /// What a recipe trains on: a data set of scans, or a folder of label maps where it says how images are drawn.
+    /// As [`Dataset::load`], where a cache spares preparing cases again.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::load`].
+    pub fn load_with(
+        folder: &Path,
+        preprocessing: &Preprocessing,
+        rule: impl Into<Split>,
+        cache: Option<&mut Cache>,
+    ) -> Result<Self, TrainError> {
+        let rule = rule.into();
+        rule.check()?;
+        let split = CaseSplit::by_rule(&DatasetIndex::survey(folder)?.0.cases, rule);
+        Self::of_scans(folder, preprocessing, &split, cache)
+    }
+
+    /// What a recipe trains on, split as it says.
     ///
     /// # Errors
     /// Those of [`Dataset::load`].
@@ -128,11 +118,29 @@ impl Dataset {
         folder: &Path,
         cache: Option<&mut Cache>,
     ) -> Result<Self, TrainError> {
+        Self::of_split(
+            recipe,
+            &CaseSplit::of_recipe(recipe, folder)?,
+            folder,
+            cache,
+        )
+    }
+
+    /// What a recipe trains on: a data set of scans, or a folder of label maps where it says how images are drawn.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::load`]; a case of the split that is not there.
+    pub fn of_split(
+        recipe: &Recipe,
+        split: &CaseSplit,
+        folder: &Path,
+        cache: Option<&mut Cache>,
+    ) -> Result<Self, TrainError> {
         match &recipe.synthesis {
-            None => Self::load_with(folder, &recipe.preprocessing, recipe.split(), cache),
+            None => Self::of_scans(folder, &recipe.preprocessing, split, cache),
             Some(settings) => {
                 settings.check()?;
-                Self::of_label_maps(folder, &recipe.preprocessing, settings, recipe.seed)
+                Self::of_label_maps(folder, &recipe.preprocessing, settings, split, recipe.seed)
             }
         }
     }
@@ -141,6 +149,7 @@ impl Dataset {
         folder: &Path,
         preprocessing: &Preprocessing,
         settings: &Synthesis,
+        split: &CaseSplit,
         seed: u64,
     ) -> Result<Self, TrainError> {
         let (table, files) = synthesis::read_folder(folder)?;
@@ -156,7 +165,7 @@ impl Dataset {
             })
             .collect();
         let labels = table.targets(settings.merge_sides);
-        let (training, held_out) = HeldOut::of_maps(files, table.clone(), settings, seed);
+        let (training, held_out) = HeldOut::of_maps(files, table.clone(), settings, split, seed)?;
         let mut maps = Vec::with_capacity(training.len());
         for file in &training {
             match SourceMap::new(file, &table, preprocessing) {
@@ -189,20 +198,14 @@ impl Dataset {
         })
     }
 
-    /// As [`Dataset::load`], where a cache spares preparing cases again.
-    ///
-    /// # Errors
-    /// Those of [`Dataset::load`].
-    pub fn load_with(
+    fn of_scans(
         folder: &Path,
         preprocessing: &Preprocessing,
-        split: impl Into<Split>,
+        split: &CaseSplit,
         mut cache: Option<&mut Cache>,
     ) -> Result<Self, TrainError> {
-        let split = split.into();
-        split.check()?;
         let (index, mut problems) = DatasetIndex::survey(folder)?;
-        let (training_files, validation_files) = index.split(split);
+        let [training_files, validation_files] = split.find(&index.cases)?;
         let mut prepared = |files: &CaseFiles| {
             let case = match &mut cache {
                 Some(cache) => cache.load(files, preprocessing, &index),

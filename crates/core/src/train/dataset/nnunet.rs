@@ -2,7 +2,7 @@
 //!
 //! Source: nnU-Net's documentation, "nnU-Net dataset format".
 
-use super::index::{CaseFiles, Cases, numbered_names};
+use super::files::{CaseFiles, Cases, numbered_names};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -92,13 +92,13 @@ pub(super) fn cases(
     }
     let cases: Vec<CaseFiles> = names
         .into_iter()
-        .map(|name| CaseFiles {
-            images: (0..channels.len())
+        .map(|name| {
+            let images = (0..channels.len())
                 .map(|channel| format!("{name}_{channel:0DIGITS$}{ending}"))
                 .map(|file| folder.join("imagesTr").join(file))
-                .collect(),
-            label: folder.join("labelsTr").join(format!("{name}{ending}")),
-            name,
+                .collect();
+            let label = folder.join("labelsTr").join(format!("{name}{ending}"));
+            CaseFiles::new(name, images, label)
         })
         .collect();
     if let Some(expected) = json.get("numTraining")

@@ -13,7 +13,7 @@ mod source;
 pub use appearance::{Appearance, Contrast};
 pub use drawing::Synthesizer;
 pub use labels::{LabelRow, LabelTable, TABLE_FILE};
-pub use source::{Placed, SourceMap, drawn_whole, read_folder};
+pub use source::{Placed, SourceMap, drawn_whole, map_files, read_folder};
 
 use super::TrainError;
 use super::recipe::{RandomChange, expect};

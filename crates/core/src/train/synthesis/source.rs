@@ -5,7 +5,7 @@ use super::labels::LabelTable;
 use super::{Contrast, Synthesis};
 use crate::preprocess::Preprocessing;
 use crate::train::TrainError;
-use crate::train::dataset::RawCase;
+use crate::train::dataset::case::RawCase;
 use crate::train::seed::rng_of;
 use dinomed3d_volume::{LabelMap, NiftiImage, Volume};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub type Placed = (String, Volume);
 /// [`TrainError::Data`] with a line for each problem, naming the file.
 pub fn read_folder(folder: &Path) -> Result<(LabelTable, Vec<Placed>), TrainError> {
     let table = LabelTable::read(folder)?;
-    let files = files(folder)?;
+    let files = map_files(folder)?;
     let mut problems = Vec::new();
     let mut maps = Vec::with_capacity(files.len());
     for (name, path) in files {
@@ -60,7 +60,10 @@ pub fn read_folder(folder: &Path) -> Result<(LabelTable, Vec<Placed>), TrainErro
 }
 
 /// Names and paths of the NIfTI files, in order of name.
-fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>, TrainError> {
+///
+/// # Errors
+/// [`TrainError::File`].
+pub fn map_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, TrainError> {
     let mut files = Vec::new();
     for folder in [folder.to_owned(), folder.join("labels")] {
         let error = |source| TrainError::File {

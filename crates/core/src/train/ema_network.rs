@@ -1,12 +1,12 @@
 //! What the learner trains: a network, and the moving average of its weights.
 
-use super::TrainError;
 use super::clip::clip_global_norm;
 use super::dataset::{Dataset, ValidationCase};
 use super::ema::{decay_at, follow};
 use super::freeze::freeze;
 use super::loss::segmentation_loss;
 use super::network::Network;
+use super::stop::Stop;
 use super::validate::dice_of_case;
 use crate::infer::Windowing;
 use burn::module::Module;
@@ -14,13 +14,13 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, ExecutionError, Tensor};
 use burn::train::metric::{Adaptor, LossInput};
-use burn::train::{InferenceStep, Interrupter, ItemLazy, TrainOutput, TrainStep};
-use std::sync::{Arc, Mutex};
+use burn::train::{InferenceStep, ItemLazy, TrainOutput, TrainStep};
+use std::sync::Arc;
 
-/// A network in training. Its average follows it slowly, validates better than it does, and is
-/// what a run leaves behind.
+/// A network in training with the exponential moving average (EMA) of its weights, which follows it slowly, validates
+/// better than it does, and is what a run leaves behind.
 #[derive(Module, Debug)]
-pub struct Student<N: Network> {
+pub struct EmaNetwork<N: Network> {
     /// What the optimiser moves.
     pub network: N,
     /// Moving average of its weights; never has gradients.
@@ -31,7 +31,7 @@ pub struct Student<N: Network> {
     task: Arc<Task>,
 }
 
-/// What a student has to know beside its weights.
+/// What a training network has to know beside its weights.
 #[derive(Debug)]
 pub struct Task {
     /// The data set, for its labels and validation cases.
@@ -50,40 +50,8 @@ pub struct Task {
     pub stop: Stop,
 }
 
-/// Stops a run, keeping the reason.
-#[derive(Clone, Default)]
-pub struct Stop {
-    interrupter: Interrupter,
-    reason: Arc<Mutex<Option<TrainError>>>,
-}
-
-impl std::fmt::Debug for Stop {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stop").finish_non_exhaustive()
-    }
-}
-
-impl Stop {
-    /// Ends the run before its next step; the first reason is kept.
-    pub fn because(&self, error: TrainError) {
-        let mut reason = self.reason.lock().unwrap_or_else(|e| e.into_inner());
-        reason.get_or_insert(error);
-        self.interrupter.stop(None);
-    }
-
-    /// What the learner asks whether to go on.
-    pub fn interrupter(&self) -> Interrupter {
-        self.interrupter.clone()
-    }
-
-    /// Why the run was ended, if it was and nobody has asked yet.
-    pub fn take_reason(&self) -> Option<TrainError> {
-        self.reason.lock().unwrap_or_else(|e| e.into_inner()).take()
-    }
-}
-
-impl<N: Network> Student<N> {
-    /// A student at its first step. Frozen parameters of `network` stay frozen; `average` is any
+impl<N: Network> EmaNetwork<N> {
+    /// Both at the first step. Frozen parameters of `network` stay frozen; `average` is any
     /// network of the same weights.
     pub fn new(network: N, average: N, task: Arc<Task>) -> Self {
         Self {
@@ -128,7 +96,7 @@ impl Adaptor<LossInput> for StepLoss {
     }
 }
 
-impl<N: Network> TrainStep for Student<N> {
+impl<N: Network> TrainStep for EmaNetwork<N> {
     type Input = Batch;
     type Output = StepLoss;
 
@@ -179,7 +147,7 @@ impl Adaptor<CaseDice> for CaseDice {
     }
 }
 
-impl<N: Network> InferenceStep for Student<N> {
+impl<N: Network> InferenceStep for EmaNetwork<N> {
     /// Place in [`Dataset::validation`].
     type Input = usize;
     type Output = CaseDice;

@@ -3,7 +3,9 @@
 //! An entry is found by what it was made from, the contents of a case's files and all settings, so none is ever out of
 //! date: what changed has another name. Entries that nobody used for a month are removed.
 
-use super::dataset::{CaseFiles, DatasetIndex, PreparedCase};
+use super::files::CaseFiles;
+use super::index::DatasetIndex;
+use super::prepared::PreparedCase;
 use crate::infer::segmenter::hex;
 use crate::preprocess::{Prepared, Preprocessing};
 use dinomed3d_volume::atomic_file::write_whole;
@@ -299,7 +301,7 @@ fn affines_of(bytes: &[u8]) -> Result<[Affine; 2], String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dataset::RawCase;
+    use super::super::case::RawCase;
     use super::*;
     use dinomed3d_volume::Volume;
 
