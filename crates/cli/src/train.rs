@@ -8,7 +8,7 @@ use dinomed3d_core::model::DinoMed3dConfig;
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder};
 use dinomed3d_core::results::report::report_run;
 use dinomed3d_core::train::recipe::Split;
-use dinomed3d_core::train::recipe_file::{read_draft, read_recipe};
+use dinomed3d_core::train::recipe_file::{read_recipe, read_settled};
 use dinomed3d_core::train::run_folder::RunFolder;
 use dinomed3d_core::train::{Event, Fingerprint, Parallelism, Recipe, Start, Trainer};
 use dinomed3d_core::weights::decode;
@@ -260,15 +260,14 @@ fn recipe_of(
 
 /// What --recipe says, and the data set where it says nothing.
 fn new_recipe(args: &Args) -> anyhow::Result<Recipe> {
-    let draft = read_draft(&args.recipe)?;
-    if draft.needs_fingerprint() {
+    let fingerprint = || {
         eprintln!(
             "the recipe leaves settings to the data set: looking at {}",
             args.data.display()
         );
-    }
-    let (recipe, choices) = draft
-        .resolve(|| Fingerprint::read(&args.data))
+        Fingerprint::read(&args.data)
+    };
+    let (recipe, choices) = read_settled(&args.recipe, fingerprint)
         .with_context(|| format!("settling what {} leaves open", args.recipe.display()))?;
     for choice in choices {
         eprintln!("{choice}");

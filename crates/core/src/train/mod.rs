@@ -1,12 +1,13 @@
 //! Training: stage 1 on slices, stage 2 on volumes.
 
 pub mod augment;
+mod base;
 pub mod batches;
 pub mod cache;
 pub mod checkpoint;
 pub mod clip;
 pub mod dataset;
-pub mod draft;
+pub mod defaults;
 pub mod elastic;
 pub mod ema;
 pub mod fingerprint;
@@ -17,6 +18,7 @@ pub mod loss;
 pub mod network;
 pub mod progress;
 pub mod recipe;
+mod recipe_check;
 pub mod recipe_file;
 pub mod run_folder;
 pub mod schedule;
@@ -29,7 +31,6 @@ pub mod validate;
 
 pub use cache::Cache;
 pub use dataset::{Dataset, TrainingCase};
-pub use draft::RecipeDraft;
 pub use fingerprint::Fingerprint;
 pub use progress::Event;
 pub use recipe::Recipe;

@@ -123,10 +123,10 @@ impl Synthesizer {
 
     /// Blackens all that is no brain; the fluid around it stays or goes.
     fn strip(&self, appearance: &mut Appearance, class_of: &mut ClassOfRow, rng: &mut StdRng) {
-        const FLUID: u8 = 24;
+        let fluid = &self.settings.outer_fluid;
         let keeps_fluid = rng.random_bool(0.5);
         for (place, row) in self.table.rows().iter().enumerate() {
-            if row.target == 0 || (row.target == FLUID && !keeps_fluid) {
+            if row.target == 0 || (fluid.contains(&row.target) && !keeps_fluid) {
                 appearance.blacken(place);
                 class_of[place] = 0;
             }
