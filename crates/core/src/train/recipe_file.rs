@@ -260,7 +260,7 @@ mod tests {
         for part in ["aisd.toml", "expected is a complete recipe", "`mean`"] {
             assert!(error.contains(part), "{error}");
         }
-        let folder = scratch("complete");
+        let folder = scratch("with-both");
         let path = folder.join("recipe.toml");
         let with_both = "kind = \"window\", mean = 30, std = 20";
         let text = ours("aisd.toml").replacen("kind = \"window\"", with_both, 1);

@@ -4,6 +4,7 @@ use super::Synthesis;
 use super::labels::LabelTable;
 use crate::train::TrainError;
 use crate::train::recipe_check::{expect, expect_limit};
+use crate::train::seed::normal;
 use rand::Rng;
 use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};
@@ -121,13 +122,6 @@ impl Appearance {
     }
 }
 
-/// Near enough to a normal number: the sum of four uniform ones.
-pub(super) fn normal(rng: &mut impl Rng) -> f32 {
-    let bits: u64 = rng.random();
-    let sum: u64 = (0..4).map(|part| bits >> (16 * part) & 0xFFFF).sum();
-    (sum as f32 / 65535.0 - 2.0) * 1.732_050_8
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{settings, table};
@@ -197,17 +191,5 @@ mod tests {
             .collect();
         let [low, high] = [f32::min, f32::max].map(|f| means.iter().copied().reduce(f).unwrap());
         assert!(low < 0.2 && high > 0.8, "{low} {high}");
-    }
-
-    #[test]
-    fn normal_numbers_have_mean_zero_and_deviation_one() {
-        let mut rng = StdRng::seed_from_u64(3);
-        let values: Vec<f32> = (0..20_000).map(|_| normal(&mut rng)).collect();
-        let mean = values.iter().sum::<f32>() / 20_000.0;
-        let variance = values.iter().map(|v| v * v).sum::<f32>() / 20_000.0;
-        assert!(
-            mean.abs() < 0.03 && (variance - 1.0).abs() < 0.03,
-            "{mean} {variance}"
-        );
     }
 }

@@ -1,7 +1,7 @@
 //! A window of a deformed label map, and its image.
 
 use super::Synthesis;
-use super::appearance::{Appearance, normal};
+use super::appearance::Appearance;
 use super::labels::LabelTable;
 use super::slices::thicken;
 use super::source::SourceMap;
@@ -10,7 +10,7 @@ use crate::train::augment::{Sample, diagonal, multiply, rotation};
 use crate::train::elastic::Deformation;
 use crate::train::intensity;
 use crate::train::recipe::{Augmentation, Recipe};
-use crate::train::seed::rng_of;
+use crate::train::seed::{normal, rng_of};
 use rand::Rng;
 use rand::rngs::StdRng;
 

@@ -1,12 +1,12 @@
 //! Label maps in memory, ready to draw from.
 
-use super::appearance::{Appearance, normal};
+use super::appearance::Appearance;
 use super::labels::LabelTable;
 use super::{Contrast, Synthesis};
 use crate::preprocess::Preprocessing;
 use crate::train::TrainError;
 use crate::train::dataset::RawCase;
-use crate::train::seed::rng_of;
+use crate::train::seed::{normal, rng_of};
 use dinomed3d_volume::{LabelMap, NiftiImage, Volume};
 use std::path::{Path, PathBuf};
 
