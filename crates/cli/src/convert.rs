@@ -12,9 +12,7 @@ use dinomed3d_core::model::presets::{DinoV3, Preset};
 use dinomed3d_core::model::{DinoMed3dConfig, SliceSegmenter};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
 use dinomed3d_core::results::converted::{Named, manifest};
-use dinomed3d_core::train::Recipe;
-use dinomed3d_core::train::draft::IntensityDraft;
-use dinomed3d_core::train::recipe_file::{read_draft, read_recipe};
+use dinomed3d_core::train::recipe_file::read_recipe;
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Imported, Scope, Source, import};
@@ -23,7 +21,7 @@ use dinomed3d_core::weights::{NamedTensors, decode, encode_to_file, load_into, p
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of `convert`.
 #[derive(Debug, clap::Args)]
@@ -209,7 +207,8 @@ fn stage2(
                 .with_alpha(args.lora_alpha),
         ),
     };
-    let recipe = args.recipe.as_deref().map(complete_recipe).transpose()?;
+    // It must say everything: there is no data set here that could settle the rest.
+    let recipe = args.recipe.as_deref().map(read_recipe).transpose()?;
     let device = Device::flex();
     let shapes = parameter_shapes(&config.init(&device));
     let mut tensors = take(args, checkpoint, identity, &shapes, Scope::Whole)?.tensors;
@@ -244,19 +243,6 @@ fn stage2(
         "Weights that derive from DINOv3's may be handed on under the DINOv3 License only, with a copy of it."
     );
     Ok(())
-}
-
-/// Reads the recipe of a checkpoint, which must say everything: there is no data set here that could settle the rest.
-fn complete_recipe(path: &Path) -> anyhow::Result<Recipe> {
-    let open = |intensity: &IntensityDraft| matches!(intensity, IntensityDraft::Window { mean, std, .. } if mean.is_none() || std.is_none());
-    let read = read_recipe(path).map_err(anyhow::Error::from);
-    read.map_err(|error| match read_draft(path) {
-        Ok(draft) if draft.preprocessing.intensity.as_ref().is_some_and(open) => error.context(format!(
-            "{} leaves mean or std of its window to the data set, which convert does not see; add mean and std to preprocessing.intensity",
-            path.display()
-        )),
-        _ => error,
-    })
 }
 
 /// Imports, and says what went where.
@@ -326,37 +312,4 @@ fn write_weights(
         sha256: hex(&hasher.finalize()),
         quantization,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_recipe_of_ct_is_asked_for_mean_and_deviation() {
-        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
-        let open = complete_recipe(&recipes.join("aisd.toml")).unwrap_err();
-        let open = open.to_string();
-        assert!(
-            open.contains("aisd.toml") && open.contains("add mean and std"),
-            "{open}"
-        );
-        assert!(complete_recipe(&recipes.join("hippocampus.toml")).is_ok());
-
-        // With both it is complete; what else is wrong is not about them.
-        let text = std::fs::read_to_string(recipes.join("aisd.toml")).unwrap();
-        let whole = "kind = \"window\", mean = 30, std = 20";
-        let text = text.replacen("kind = \"window\"", whole, 1);
-        let path = std::env::temp_dir().join(format!("aisd-{}.toml", std::process::id()));
-        std::fs::write(&path, &text).unwrap();
-        let found = complete_recipe(&path);
-        assert!(found.is_ok(), "{found:?}");
-        std::fs::write(&path, text.replacen("seed", "sed", 1)).unwrap();
-        let error = format!("{:#}", complete_recipe(&path).unwrap_err());
-        assert!(
-            !error.contains("add mean") && error.contains("sed"),
-            "{error}"
-        );
-        std::fs::remove_file(path).unwrap();
-    }
 }

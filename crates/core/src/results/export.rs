@@ -251,7 +251,6 @@ fn weights_licence(recipe: &Recipe) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::recipe_file::read_draft;
 
     /// As after a kill between the two files: the manifest can't be written.
     #[test]
@@ -293,10 +292,7 @@ mod tests {
     #[test]
     fn corrections_are_tried_alone_and_together() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/hippocampus.toml");
-        let draft = read_draft(&path).unwrap();
-        let (mut recipe, _) = draft
-            .resolve(|| unreachable!("it leaves nothing to the data"))
-            .unwrap();
+        let mut recipe = read_recipe(&path).unwrap();
         let labels = [(0, "background"), (1, "Anterior"), (2, "Posterior")];
         let labels = labels.map(|(value, name)| (value, name.to_owned()));
         let written =

@@ -64,13 +64,6 @@ impl Sampler {
             if settings.in_plane {
                 (angles[1], angles[2], scales[0]) = (0.0, 0.0, 1.0);
             }
-            if let Some(planes) = settings.keep_planes {
-                for (axis, angle) in angles.iter_mut().enumerate() {
-                    if axis != planes.axis() {
-                        *angle = 0.0;
-                    }
-                }
-            }
             matrix = multiply(rotation(angles), diagonal(scales));
         }
         if rng.random_bool(f64::from(settings.flip_slices)) {
@@ -116,9 +109,6 @@ impl Sampler {
                 let mut limit = spacing.map(|mm| elastic.limit / mm);
                 if settings.in_plane {
                     limit[0] = 0.0;
-                }
-                if let Some(planes) = settings.keep_planes {
-                    limit[planes.axis()] = 0.0;
                 }
                 Deformation::draw(self.window, limit, &mut rng).displacements()
             });
@@ -288,7 +278,7 @@ pub(super) fn rotation(angles: [f32; 3]) -> [[f32; 3]; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recipe::{Planes, RandomChange};
+    use super::super::recipe::RandomChange;
     use super::*;
 
     /// Intensity tells the label, so that any misalignment shows.
@@ -319,7 +309,6 @@ mod tests {
                 flip_columns: 0.0,
                 affine: 0.5,
                 in_plane: false,
-                keep_planes: None,
                 rotation_deg: 15.0,
                 scale: [0.85, 1.18],
                 shift_voxels: 2.0,
@@ -501,66 +490,6 @@ mod tests {
                     "{value} in {slice}"
                 );
             }
-        }
-    }
-
-    /// Labels are cut across one axis; a plane of that axis that holds both has tilted or bent.
-    #[test]
-    fn kept_planes_stay_planes() {
-        for planes in [Planes::Slices, Planes::Rows, Planes::Columns] {
-            let index = |voxel: usize, edge: usize| {
-                [voxel / (edge * edge), voxel / edge % edge, voxel % edge]
-            };
-            let [across, along, other] = [0, 1, 2].map(|step| (planes.axis() + step) % 3);
-            let all = 0..30 * 30 * 30;
-            let case = TrainingCase {
-                name: "cut".into(),
-                voxels: all.clone().map(|i| index(i, 30)[along] as f32).collect(),
-                labels: all
-                    .map(|i| 1 + u8::from(index(i, 30)[across] < 14))
-                    .collect(),
-                shape: [30; 3],
-                spacing_mm: [1.0, 1.5, 0.7],
-            };
-            let mut sampler = sampler(0.0);
-            sampler.window = [16, 16, 16];
-            sampler.augmentation.affine = 1.0;
-            sampler.augmentation.elastic = RandomChange {
-                chance: 1.0,
-                limit: 2.0,
-            };
-            let tilted = |sampler: &Sampler, draw: usize| {
-                let sample = sampler.draw(&case, 0, draw);
-                let mut labels = [0u8; 16];
-                sample.labels.iter().enumerate().any(|(voxel, &label)| {
-                    let first = &mut labels[index(voxel, 16)[across]];
-                    if label > 0 && *first == 0 {
-                        *first = label;
-                    }
-                    label > 0 && *first != label
-                })
-            };
-            let seen = (0..10).filter(|draw| tilted(&sampler, *draw)).count();
-            assert!(seen >= 5, "the test sees tilts: {seen} of 10");
-            sampler.augmentation.keep_planes = Some(planes);
-            for draw in 0..40 {
-                assert!(!tilted(&sampler, draw), "{planes:?}, window {draw}");
-            }
-            // Values grow along one axis of the plane; once turned or bent, along the other too.
-            let step = [256, 16, 1][other];
-            let middle = [8 * 256, 8 * 16, 8].iter().sum::<usize>();
-            let varies = |sampler: &Sampler| {
-                let changed = sampler.draw(&case, 0, 0).voxels;
-                (changed[middle] - changed[middle + step]).abs() > 1e-3
-            };
-            let mut bent = sampler.clone();
-            bent.augmentation.rotation_deg = 0.0;
-            assert!(varies(&bent), "{planes:?}");
-            let mut turned = sampler;
-            turned.augmentation.elastic = RandomChange::default();
-            assert!(varies(&turned), "{planes:?}");
-            turned.augmentation.rotation_deg = 0.0;
-            assert!(!varies(&turned), "{planes:?}");
         }
     }
 

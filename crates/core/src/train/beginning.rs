@@ -5,7 +5,7 @@ use super::dataset::CaseSplit;
 use super::dataset::case_split::{first_few, read_splits, split_notes, write_splits};
 use super::fingerprint::Fingerprint;
 use super::recipe::{Recipe, Split};
-use super::recipe_file::{read_draft, read_recipe};
+use super::recipe_file::{read_recipe, read_settled};
 use super::run_folder::RunFolder;
 use super::trainer::Start;
 use crate::manifest::{Ancestor, ModelManifest, RunFacts};
@@ -204,15 +204,14 @@ impl Request {
 
     /// What the recipe says, and the data set where it says nothing.
     fn new_recipe(&self, say: &mut impl FnMut(String)) -> Result<Recipe, TrainError> {
-        let draft = read_draft(&self.recipe)?;
-        if draft.needs_fingerprint() {
+        let fingerprint = || {
             say(format!(
                 "the recipe leaves settings to the data set: looking at {}",
                 self.data.display()
             ));
-        }
-        let (recipe, choices) = draft
-            .resolve(|| Fingerprint::read(&self.data))
+            Fingerprint::read(&self.data)
+        };
+        let (recipe, choices) = read_settled(&self.recipe, fingerprint)
             .map_err(with(format!(
                 "settling what {} leaves open",
                 self.recipe.display()

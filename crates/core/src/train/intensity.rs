@@ -3,6 +3,7 @@
 //! Only voxels of the scan change: what lies beyond its border stays zero, as in inference.
 
 use super::recipe::{Augmentation, RandomChange};
+use super::seed::normal;
 use dinomed3d_volume::AxisWeights;
 use dinomed3d_volume::statistics::mean_and_std;
 use rand::Rng;
@@ -42,9 +43,7 @@ pub fn change(
         let brightness = settings.brightness * symmetric(rng);
         let noise = rng.random_range(0.0..=1.0f32) * settings.noise;
         for value in voxels.iter_mut() {
-            // The sum of four uniform numbers is near enough to normal for noise.
-            let normal: f32 = (0..4).map(|_| symmetric(rng)).sum::<f32>() * 0.866;
-            *value = *value * contrast + brightness + noise * normal;
+            *value = *value * contrast + brightness + noise * normal(rng);
         }
     }
     for (value, inside) in voxels.iter_mut().zip(inside) {

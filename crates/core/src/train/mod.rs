@@ -1,13 +1,14 @@
 //! Training: stage 1 on slices, stage 2 on volumes.
 
 pub mod augment;
+mod base;
 pub mod batches;
 #[cfg(feature = "import")]
 pub mod beginning;
 pub mod checkpoint;
 pub mod clip;
 pub mod dataset;
-pub mod draft;
+pub mod defaults;
 pub mod elastic;
 pub mod ema;
 pub mod ema_network;
@@ -19,6 +20,7 @@ pub mod loss;
 pub mod network;
 pub mod progress;
 pub mod recipe;
+mod recipe_check;
 pub mod recipe_file;
 pub mod run_folder;
 pub mod schedule;
@@ -31,7 +33,6 @@ pub mod trainer;
 pub mod validate;
 
 pub use dataset::{Cache, Dataset, TrainingCase};
-pub use draft::RecipeDraft;
 pub use fingerprint::Fingerprint;
 pub use progress::Event;
 pub use recipe::Recipe;

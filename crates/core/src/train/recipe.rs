@@ -2,11 +2,10 @@
 
 use super::TrainError;
 use super::loss::CROSS_ENTROPY_WEIGHT;
+use super::recipe_check::{check_network, expect};
 use super::synthesis::Synthesis;
 use crate::infer::{Blending, PlaneCut};
 use crate::model::DinoMed3dConfig;
-use crate::model::adaptation::Adaptation;
-use crate::model::decoder::DecoderConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Preprocessing, Spacing};
 use dinomed3d_volume::Orientation;
@@ -14,7 +13,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A training recipe.
+/// A training recipe, complete. What a file leaves open is settled by [`settle`](super::defaults::settle).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Recipe {
@@ -110,92 +109,6 @@ impl<'de> Deserialize<'de> for Architecture {
 }
 
 impl Recipe {
-    /// Whether its settings can work.
-    ///
-    /// # Errors
-    /// [`TrainError::Recipe`], which names the first one that can't.
-    pub fn check(&self) -> Result<(), TrainError> {
-        self.split().check()?;
-        let a = &self.augmentation;
-        for (name, chance) in [
-            ("flip-slices", a.flip_slices),
-            ("flip-columns", a.flip_columns),
-            ("affine", a.affine),
-            ("elastic.chance", a.elastic.chance),
-            ("intensity", a.intensity),
-            ("gamma.chance", a.gamma.chance),
-            ("bias-field.chance", a.bias_field.chance),
-            ("low-resolution.chance", a.low_resolution.chance),
-            ("balanced", a.balanced),
-        ] {
-            expect((0.0..=1.0).contains(&chance), name, chance, "0 to 1")?;
-        }
-        let [low, high] = a.scale;
-        let scale = format!("{low} to {high}");
-        expect(
-            0.0 < low && low <= high,
-            "scale",
-            scale,
-            "two positive numbers, the smaller first",
-        )?;
-        for (name, limit) in [
-            ("elastic.limit", a.elastic.limit),
-            ("gamma.limit", a.gamma.limit),
-            ("bias-field.limit", a.bias_field.limit),
-            ("low-resolution.limit", a.low_resolution.limit),
-            ("noise", a.noise),
-            ("shift-voxels", a.shift_voxels),
-        ] {
-            expect(limit.is_finite() && limit >= 0.0, name, limit, "0 or more")?;
-        }
-        check_window(self.window)?;
-        if let Some(synthesis) = &self.synthesis {
-            synthesis.check()?;
-            let has_spacing = self.preprocessing.spacing_mm.is_some();
-            let expected = "three lengths, for there are no scans whose own it could be";
-            expect(has_spacing, "preprocessing.spacingMm", "own", expected)?;
-        }
-        expect(
-            (0.0..=0.9).contains(&self.overlap),
-            "overlap",
-            self.overlap,
-            "0 to 0.9",
-        )?;
-        for (stage, settings) in [("stage1", &self.stage1), ("stage2", &self.stage2)] {
-            let name = format!("{stage}.batch-size");
-            expect(
-                settings.batch_size > 0,
-                &name,
-                settings.batch_size,
-                "1 or more",
-            )?;
-            let name = format!("{stage}.windows-per-case");
-            let windows = settings.windows_per_case;
-            expect(windows > 0, &name, windows, "1 or more")?;
-            let name = format!("{stage}.learning-rate");
-            let rate = settings.learning_rate;
-            expect(0.0 < rate && rate <= 1.0, &name, rate, "above 0, at most 1")?;
-            let name = format!("{stage}.accumulation");
-            let batches = settings.accumulation;
-            expect(batches > 0, &name, batches, "1 or more")?;
-            let name = format!("{stage}.layer-decay");
-            let decay = settings.layer_decay;
-            expect(
-                0.0 < decay && decay <= 1.0,
-                &name,
-                decay,
-                "above 0, at most 1",
-            )?;
-            let name = format!("{stage}.cross-entropy");
-            let share = settings.cross_entropy;
-            expect((0.0..=1.0).contains(&share), &name, share, "0 to 1")?;
-            let name = format!("{stage}.early-stopping");
-            let patience = settings.early_stopping;
-            expect(patience != Some(0), &name, 0, "1 epoch or more")?;
-        }
-        Ok(())
-    }
-
     /// The plane cut, if there is one, with the values of its labels in a data set.
     ///
     /// # Errors
@@ -247,23 +160,37 @@ impl Recipe {
         num_classes: usize,
         image_channels: usize,
     ) -> Result<DinoMed3dConfig, TrainError> {
-        let config = match &self.architecture {
-            None => Preset::Compact.config(num_classes),
-            Some(Architecture::Preset(name)) => Preset::from_name(name)
-                .map_err(|error| TrainError::Recipe(error.to_string()))?
-                .config(num_classes),
-            Some(Architecture::Config(config)) if config.num_classes != num_classes => {
-                return Err(TrainError::Recipe(format!(
-                    "the network has {} classes, the data set {num_classes} labels",
-                    config.num_classes
-                )));
+        let config = self.network(num_classes)?;
+        if !matches!(self.architecture, Some(Architecture::Config(_))) {
+            return Ok(config.with_image_channels(image_channels));
+        }
+        if config.num_classes != num_classes {
+            return Err(TrainError::Recipe(format!(
+                "the network has {} classes, the data set {num_classes} labels",
+                config.num_classes
+            )));
+        }
+        check_network(&config)?;
+        let channels = image_channels * (2 * config.num_neighbours + 1);
+        let expected = format!(
+            "{channels}, for {} neighbours and the {image_channels} channels of the data set",
+            config.num_neighbours
+        );
+        let found = config.vit.in_channels;
+        expect(found == channels, "in_channels", found, &expected)?;
+        Ok(config)
+    }
+
+    /// The network that is written out, or that of a preset for so many classes.
+    pub(super) fn network(&self, num_classes: usize) -> Result<DinoMed3dConfig, TrainError> {
+        let preset = match &self.architecture {
+            Some(Architecture::Config(config)) => return Ok((**config).clone()),
+            Some(Architecture::Preset(name)) => {
+                Preset::from_name(name).map_err(|error| TrainError::Recipe(error.to_string()))?
             }
-            Some(Architecture::Config(config)) => {
-                check_network(config, image_channels)?;
-                return Ok((**config).clone());
-            }
+            None => Preset::Compact,
         };
-        Ok(config.with_image_channels(image_channels))
+        Ok(preset.config(num_classes))
     }
 }
 
@@ -300,97 +227,6 @@ impl Split {
     pub fn validates(self, index: usize) -> bool {
         index % self.every == self.fold
     }
-}
-
-/// Whether the parts of a network that somebody wrote down fit each other, and the data set's channels.
-fn check_network(config: &DinoMed3dConfig, image_channels: usize) -> Result<(), TrainError> {
-    let vit = &config.vit;
-    let channels = image_channels * (2 * config.num_neighbours + 1);
-    let expected = format!(
-        "{channels}, for {} neighbours and the {image_channels} channels of the data set",
-        config.num_neighbours
-    );
-    expect(
-        vit.in_channels == channels,
-        "in_channels",
-        vit.in_channels,
-        &expected,
-    )?;
-    expect(vit.depth > 0, "depth", vit.depth, "1 or more")?;
-    let divides = vit.num_heads > 0 && vit.embed_dim.is_multiple_of(4 * vit.num_heads);
-    let heads = format!("{} in width {}", vit.num_heads, vit.embed_dim);
-    expect(
-        divides,
-        "num_heads",
-        heads,
-        "heads whose width is a multiple of 4",
-    )?;
-    check_patch_size(vit.patch_size)?;
-    if let Adaptation::Lora(lora) = &config.adaptation {
-        expect(lora.rank > 0, "rank", lora.rank, "1 or more")?;
-        expect(
-            (0.0..1.0).contains(&lora.dropout),
-            "dropout",
-            lora.dropout,
-            "0 to below 1",
-        )?;
-    }
-    let blocks = config.detail.blocks;
-    expect(
-        blocks == [0; 3] || !blocks[1..].contains(&0),
-        "detail.blocks",
-        format!("{blocks:?}"),
-        "at least one block at half and at quarter size, or none at all",
-    )?;
-    if let Some(full) = config.detail.full_channels {
-        let begins_at_half = blocks[0] == 0 && blocks != [0; 3];
-        expect(
-            full > 0 && begins_at_half,
-            "detail.full_channels",
-            format!("{full}, beside blocks {blocks:?}"),
-            "above 0 beside a stream that begins at half size, such as [0, 1, 1], or not given",
-        )?;
-    }
-    let found = format!("detail stream of channels {:?}", config.detail.channels());
-    let channels = config.detail.channels();
-    match &config.decoder {
-        DecoderConfig::Light(_) => expect(
-            config.detail.blocks[0] == 0,
-            "detail",
-            found,
-            "one that begins at half size",
-        ),
-        DecoderConfig::UperNet(decoder) => {
-            let fits = channels.len() == 3 && channels[2] == decoder.channels;
-            let expected = format!("full size first and {} channels last", decoder.channels);
-            expect(fits, "detail", found, &expected)
-        }
-    }
-}
-
-pub(super) fn check_window(window: [usize; 3]) -> Result<(), TrainError> {
-    let found = format!("{window:?}");
-    let is_right = !window.contains(&0);
-    expect(is_right, "window", found, "three positive edges")
-}
-
-pub(super) fn check_patch_size(patch: usize) -> Result<(), TrainError> {
-    let is_right = patch > 0 && patch.is_multiple_of(4);
-    expect(is_right, "patch_size", patch, "a multiple of 4")
-}
-
-pub(super) fn expect(
-    holds: bool,
-    name: &str,
-    found: impl std::fmt::Display,
-    expected: &str,
-) -> Result<(), TrainError> {
-    if holds {
-        return Ok(());
-    }
-    Err(TrainError::Recipe(format!(
-        "the recipe's {name} is {found}, expected is {expected}"
-    )))
 }
 
 /// Also says when scans keep their own spacing: a recipe that says nothing leaves it to the data set.
@@ -502,11 +338,6 @@ pub struct Augmentation {
     /// Whether rotation, scaling, shift and displacement stay within slices, as befits thick ones.
     #[serde(default)]
     pub in_plane: bool,
-    /// Planes that stay such planes: rotation turns about their normal alone, and displacement does
-    /// not move voxels along it; with `in_plane`, which allows turns about the slices' normal alone,
-    /// nothing is turned unless both are of slices. For a protocol that cuts one label from the next
-    /// by a plane of the grid, which turned and bent examples would unlearn.
-    pub keep_planes: Option<Planes>,
     /// Largest rotation about each axis, in degrees.
     pub rotation_deg: f32,
     /// Smallest and largest scale.
@@ -538,29 +369,6 @@ pub struct Augmentation {
     /// first, so that rare ones are seen as often as common ones.
     #[serde(default)]
     pub balanced: f32,
-}
-
-/// Planes of a window, each of the voxels that have one index in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Planes {
-    /// Sagittal ones in orientation RAS.
-    Slices,
-    /// Coronal ones in RAS.
-    Rows,
-    /// Axial ones in RAS.
-    Columns,
-}
-
-impl Planes {
-    /// The axis across them, of `[slice, row, column]`.
-    pub fn axis(self) -> usize {
-        match self {
-            Self::Slices => 0,
-            Self::Rows => 1,
-            Self::Columns => 2,
-        }
-    }
 }
 
 /// A change that happens by chance, up to a limit.

@@ -144,11 +144,10 @@ impl HeldOut {
                 settings,
                 seed,
             } => {
-                let names = &settings.validation_contrasts;
-                let contrast = settings.contrast(&names[place % names.len()]);
-                let contrast = contrast.map_err(|error| vec![error.to_string()])?;
-                let map = &maps[place / names.len()];
-                Ok(drawn_whole(map, table, settings, contrast, *seed))
+                let count = settings.validation_contrasts.len();
+                let (map, contrast) = (&maps[place / count], place % count);
+                drawn_whole(map, table, settings, contrast, *seed)
+                    .map_err(|error| vec![error.to_string()])
             }
         }
     }

@@ -3,18 +3,17 @@
 use super::Synthesis;
 use super::labels::LabelTable;
 use crate::train::TrainError;
-use crate::train::recipe::expect;
+use crate::train::recipe_check::{expect, expect_limit};
+use crate::train::seed::normal;
 use rand::Rng;
-use rand::rngs::StdRng;
+use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Brightness of tissues as in one kind of scan.
+/// Brightness of tissues as in one kind of scan, such as T1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Contrast {
-    /// Such as T1.
-    pub name: String,
     /// Of being drawn, in proportion to the other contrasts and the random one.
     pub chance: f32,
     /// Standard deviation of a tissue's brightness from image to image.
@@ -25,18 +24,14 @@ pub struct Contrast {
 }
 
 impl Contrast {
-    pub(super) fn check(&self) -> Result<(), TrainError> {
-        let name = |setting: &str| format!("synthesis.contrast {:?}, {setting}", self.name);
-        let number = |setting: &str, value: f32| {
-            let is_right = value.is_finite() && value >= 0.0;
-            expect(is_right, &name(setting), value, "0 or more")
-        };
-        number("chance", self.chance)?;
-        number("spread", self.spread)?;
+    pub(super) fn check(&self, name: &str) -> Result<(), TrainError> {
+        let name = |setting: &str| format!("synthesis.contrast.{name}.{setting}");
+        expect_limit(&name("chance"), self.chance)?;
+        expect_limit(&name("spread"), self.spread)?;
         for (value, brightness) in &self.brightness {
             let is_value = value.parse::<u16>().is_ok();
             expect(is_value, &name("brightness"), value, "values of label maps")?;
-            number("brightness", *brightness)?;
+            expect_limit(&name(&format!("brightness.{value}")), *brightness)?;
         }
         Ok(())
     }
@@ -63,17 +58,14 @@ pub struct Appearance {
 
 impl Appearance {
     /// Draws one: which contrast, and how bright each tissue is in it.
-    pub fn draw(settings: &Synthesis, table: &LabelTable, rng: &mut StdRng) -> Self {
-        let total: f32 =
-            settings.contrasts.iter().map(|c| c.chance).sum::<f32>() + settings.random_contrast;
-        let mut rest = rng.random_range(0.0..1.0f32) * total;
-        for contrast in &settings.contrasts {
-            if rest < contrast.chance {
-                return Self::of_contrast(contrast, settings, table, rng);
-            }
-            rest -= contrast.chance;
+    pub fn draw(settings: &Synthesis, table: &LabelTable, rng: &mut impl Rng) -> Self {
+        let chances = settings.contrasts.values().map(|contrast| contrast.chance);
+        let chances = WeightedIndex::new(chances.chain([settings.random_contrast]));
+        let drawn = rng.sample(chances.expect("a recipe that was checked has a chance above 0"));
+        match settings.contrasts.values().nth(drawn) {
+            Some(contrast) => Self::of_contrast(contrast, settings, table, rng),
+            None => Self::of_tissues(&BTreeMap::new(), 0.0, settings, table, rng),
         }
-        Self::of_tissues(&BTreeMap::new(), 0.0, settings, table, rng)
     }
 
     /// One of a contrast.
@@ -81,7 +73,7 @@ impl Appearance {
         contrast: &Contrast,
         settings: &Synthesis,
         table: &LabelTable,
-        rng: &mut StdRng,
+        rng: &mut impl Rng,
     ) -> Self {
         let known = contrast.of_tissues(table);
         Self::of_tissues(&known, contrast.spread, settings, table, rng)
@@ -92,7 +84,7 @@ impl Appearance {
         spread: f32,
         settings: &Synthesis,
         table: &LabelTable,
-        rng: &mut StdRng,
+        rng: &mut impl Rng,
     ) -> Self {
         let [least, most] = settings.texture;
         let mut laws = BTreeMap::new();
@@ -130,18 +122,48 @@ impl Appearance {
     }
 }
 
-/// Near enough to a normal number: the sum of four uniform ones.
-pub(super) fn normal(rng: &mut StdRng) -> f32 {
-    let bits: u64 = rng.random();
-    let sum: u64 = (0..4).map(|part| bits >> (16 * part) & 0xFFFF).sum();
-    (sum as f32 / 65535.0 - 2.0) * 1.732_050_8
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{settings, table};
     use super::*;
-    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+    use rand::{RngCore, SeedableRng};
+
+    /// Draws the greatest number there is.
+    struct Greatest;
+
+    impl RngCore for Greatest {
+        fn next_u32(&mut self) -> u32 {
+            u32::MAX
+        }
+
+        fn next_u64(&mut self) -> u64 {
+            u64::MAX
+        }
+
+        fn fill_bytes(&mut self, bytes: &mut [u8]) {
+            bytes.fill(u8::MAX);
+        }
+    }
+
+    /// Subtracted one by one from the greatest number, these chances left a rest that was no contrast's.
+    #[test]
+    fn what_has_no_chance_is_never_drawn() {
+        let (mut settings, table) = (settings(), table());
+        let t1 = settings.contrast("T1").unwrap().clone();
+        settings.contrasts.clear();
+        settings.random_contrast = 0.0;
+        for (place, chance) in [0.05, 0.05, 0.05, 1.05].into_iter().enumerate() {
+            let contrast = Contrast {
+                chance,
+                spread: 0.0,
+                ..t1.clone()
+            };
+            settings.contrasts.insert(place.to_string(), contrast);
+        }
+        let drawn = Appearance::draw(&settings, &table, &mut Greatest);
+        assert_eq!(drawn.mean[table.place(2).unwrap()], 0.8);
+    }
 
     #[test]
     fn sides_are_equally_bright_and_known_tissues_near_their_brightness() {
@@ -169,17 +191,5 @@ mod tests {
             .collect();
         let [low, high] = [f32::min, f32::max].map(|f| means.iter().copied().reduce(f).unwrap());
         assert!(low < 0.2 && high > 0.8, "{low} {high}");
-    }
-
-    #[test]
-    fn normal_numbers_have_mean_zero_and_deviation_one() {
-        let mut rng = StdRng::seed_from_u64(3);
-        let values: Vec<f32> = (0..20_000).map(|_| normal(&mut rng)).collect();
-        let mean = values.iter().sum::<f32>() / 20_000.0;
-        let variance = values.iter().map(|v| v * v).sum::<f32>() / 20_000.0;
-        assert!(
-            mean.abs() < 0.03 && (variance - 1.0).abs() < 0.03,
-            "{mean} {variance}"
-        );
     }
 }

@@ -1,7 +1,7 @@
 //! A window of a deformed label map, and its image.
 
 use super::Synthesis;
-use super::appearance::{Appearance, normal};
+use super::appearance::Appearance;
 use super::labels::LabelTable;
 use super::slices::thicken;
 use super::source::SourceMap;
@@ -10,7 +10,7 @@ use crate::train::augment::{Sample, diagonal, multiply, rotation};
 use crate::train::elastic::Deformation;
 use crate::train::intensity;
 use crate::train::recipe::{Augmentation, Recipe};
-use crate::train::seed::rng_of;
+use crate::train::seed::{normal, rng_of};
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -123,10 +123,10 @@ impl Synthesizer {
 
     /// Blackens all that is no brain; the fluid around it stays or goes.
     fn strip(&self, appearance: &mut Appearance, class_of: &mut ClassOfRow, rng: &mut StdRng) {
-        const FLUID: u8 = 24;
+        let fluid = &self.settings.outer_fluid;
         let keeps_fluid = rng.random_bool(0.5);
         for (place, row) in self.table.rows().iter().enumerate() {
-            if row.target == 0 || (row.target == FLUID && !keeps_fluid) {
+            if row.target == 0 || (fluid.contains(&row.target) && !keeps_fluid) {
                 appearance.blacken(place);
                 class_of[place] = 0;
             }

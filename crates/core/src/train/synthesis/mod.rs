@@ -16,8 +16,10 @@ pub use labels::{LabelRow, LabelTable, TABLE_FILE};
 pub use source::{Placed, SourceMap, drawn_whole, map_files, read_folder};
 
 use super::TrainError;
-use super::recipe::{RandomChange, expect};
+use super::recipe::RandomChange;
+use super::recipe_check::{expect, expect_limit, expect_share};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How images are drawn from label maps; geometry and the last changes of intensity are those of the recipe's
 /// [`Augmentation`](super::recipe::Augmentation).
@@ -37,13 +39,16 @@ pub struct Synthesis {
     pub texture: [f32; 2],
     /// Chance that only the brain is left, as after skull stripping.
     pub skull_stripped: f32,
+    /// Labels of the fluid around a brain: a stripped head has it or, as often, has it not.
+    #[serde(default)]
+    pub outer_fluid: Vec<u8>,
     /// Chance that what is not brain is cut away beyond a plane: a face removed, a neck outside of the scan.
     pub cut: f32,
     /// Slices up to `limit` millimetres thick along one axis.
     pub thick_slices: RandomChange,
-    /// Contrasts with names, such as T1.
+    /// By name, such as T1.
     #[serde(default, rename = "contrast")]
-    pub contrasts: Vec<Contrast>,
+    pub contrasts: BTreeMap<String, Contrast>,
 }
 
 impl Synthesis {
@@ -58,8 +63,7 @@ impl Synthesis {
             ("cut", self.cut),
             ("thick-slices.chance", self.thick_slices.chance),
         ] {
-            let name = format!("synthesis.{name}");
-            expect((0.0..=1.0).contains(&chance), &name, chance, "0 to 1")?;
+            expect_share(&format!("synthesis.{name}"), chance)?;
         }
         let [low, high] = self.texture;
         let is_range = 0.0 <= low && low <= high && high.is_finite();
@@ -70,17 +74,10 @@ impl Synthesis {
             found,
             "two numbers, the smaller first",
         )?;
-        let limit = self.thick_slices.limit;
-        let is_length = limit.is_finite() && limit >= 0.0;
-        expect(
-            is_length,
-            "synthesis.thick-slices.limit",
-            limit,
-            "0 mm or more",
-        )?;
+        expect_limit("synthesis.thick-slices.limit", self.thick_slices.limit)?;
         let mut chances = self.random_contrast;
-        for contrast in &self.contrasts {
-            contrast.check()?;
+        for (name, contrast) in &self.contrasts {
+            contrast.check(name)?;
             chances += contrast.chance;
         }
         expect(
@@ -106,16 +103,13 @@ impl Synthesis {
     /// # Errors
     /// [`TrainError::Recipe`], which names those there are.
     pub fn contrast(&self, name: &str) -> Result<&Contrast, TrainError> {
-        self.contrasts
-            .iter()
-            .find(|c| c.name == name)
-            .ok_or_else(|| {
-                let known: Vec<&str> = self.contrasts.iter().map(|c| &*c.name).collect();
-                TrainError::Recipe(format!(
-                    "the recipe's synthesis has no contrast {name:?}, expected is one of {}",
-                    known.join(", ")
-                ))
-            })
+        self.contrasts.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.contrasts.keys().map(String::as_str).collect();
+            TrainError::Recipe(format!(
+                "the recipe's synthesis has no contrast {name:?}, expected is one of {}",
+                known.join(", ")
+            ))
+        })
     }
 }
 
@@ -139,7 +133,7 @@ mod tests {
             "validation": ["head_2"], "validation-contrasts": ["T1"], "merge-sides": true, "random-contrast": 0.0,
             "texture": [0.01, 0.02], "skull-stripped": 0.0, "cut": 0.0,
             "thick-slices": {"chance": 0.0, "limit": 7.0},
-            "contrast": [{"name": "T1", "chance": 1.0, "spread": 0.02, "brightness": {"2": 0.8, "3": 0.5, "507": 0.3}}]
+            "contrast": {"T1": {"chance": 1.0, "spread": 0.02, "brightness": {"2": 0.8, "3": 0.5, "507": 0.3}}}
         });
         serde_json::from_value(settings).unwrap()
     }
@@ -271,6 +265,20 @@ mod tests {
         );
     }
 
+    /// The cortex stands in for the fluid: gone from half of the heads, and from none that does not name it.
+    #[test]
+    fn the_fluid_around_a_stripped_brain_is_what_the_recipe_says() {
+        let stripped = |outer_fluid: Vec<u8>| {
+            let mut settings = settings();
+            (settings.skull_stripped, settings.outer_fluid) = (1.0, outer_fluid);
+            let synthesizer = synthesizer(settings);
+            let bare = |place: &usize| !synthesizer.draw(&head(), 0, *place).labels.contains(&2);
+            (0..20).filter(bare).count()
+        };
+        assert_eq!(stripped(vec![]), 0);
+        assert!((4..=16).contains(&stripped(vec![3, 42])));
+    }
+
     #[test]
     fn settings_that_cannot_work_are_refused_by_name() {
         let broken = |change: &dyn Fn(&mut Synthesis)| {
@@ -282,7 +290,7 @@ mod tests {
         assert!(error.contains("synthesis.cut"), "{error}");
         let error = broken(&|s| s.validation_contrasts = vec!["T7".into()]);
         assert!(error.contains("T7") && error.contains("T1"), "{error}");
-        let error = broken(&|s| s.contrasts[0].chance = 0.0);
+        let error = broken(&|s| s.contrasts.get_mut("T1").unwrap().chance = 0.0);
         assert!(error.contains("random-contrast"), "{error}");
         assert!(settings().check().is_ok());
     }

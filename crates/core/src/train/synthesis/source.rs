@@ -1,12 +1,12 @@
 //! Label maps in memory, ready to draw from.
 
-use super::appearance::{Appearance, normal};
+use super::appearance::Appearance;
 use super::labels::LabelTable;
 use super::{Contrast, Synthesis};
 use crate::preprocess::Preprocessing;
 use crate::train::TrainError;
 use crate::train::dataset::case::RawCase;
-use crate::train::seed::rng_of;
+use crate::train::seed::{normal, rng_of};
 use dinomed3d_volume::{LabelMap, NiftiImage, Volume};
 use std::path::{Path, PathBuf};
 
@@ -159,17 +159,20 @@ impl SourceMap {
     }
 }
 
-/// A whole label map drawn in a contrast, as a scan with its reference: neither deformed nor cut.
+/// A whole label map drawn in a contrast of validation, by its place, as a scan with its reference: neither deformed nor
+/// cut.
+///
+/// # Errors
+/// A contrast that there is not.
 pub fn drawn_whole(
     (_, placed): &Placed,
     table: &LabelTable,
     settings: &Synthesis,
-    contrast: &Contrast,
+    contrast: usize,
     seed: u64,
-) -> RawCase {
-    let names = &settings.validation_contrasts;
-    let number = names.iter().position(|name| *name == contrast.name);
-    let mut rng = rng_of(&[seed, u64::MAX, number.unwrap_or(0) as u64]);
+) -> Result<RawCase, TrainError> {
+    let mut rng = rng_of(&[seed, u64::MAX, contrast as u64]);
+    let contrast = settings.contrast(&settings.validation_contrasts[contrast])?;
     let mut typical = settings.clone();
     typical.texture = [(settings.texture[0] + settings.texture[1]) / 2.0; 2];
     let known = Contrast {
@@ -189,12 +192,12 @@ pub fn drawn_whole(
     };
     let places = placed.voxels.iter().map(|&place| place as usize);
     let targets = places.map(|place| table.target(place, settings.merge_sides));
-    RawCase {
+    Ok(RawCase {
         reference: LabelMap {
             labels: targets.collect(),
             shape: placed.shape,
             affine: placed.affine,
         },
         channels: vec![image],
-    }
+    })
 }

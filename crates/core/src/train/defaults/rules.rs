@@ -3,11 +3,8 @@
 use crate::infer::Blending;
 use crate::model::DinoMed3dConfig;
 use crate::model::decoder::DecoderConfig;
-use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Spacing};
-use crate::train::TrainError;
 use crate::train::fingerprint::{ChannelFacts, Fingerprint, Intensities};
-use crate::train::recipe::Architecture;
 use dinomed3d_volume::Orientation;
 use dinomed3d_volume::statistics::quantile;
 
@@ -30,61 +27,71 @@ const METAL: f64 = 4000.0;
 /// cheaper error, for a flip teaches that right is left.
 const SIDED: [&str; 8] = ["left", "right", "l", "r", "lh", "rh", "sin", "dex"];
 
-/// What rules go by.
-pub struct Rules<'a> {
-    network: Network,
-    fingerprint: Option<&'a Fingerprint>,
-}
-
 /// What of a network decides how it is trained.
 #[derive(Clone, Copy)]
-struct Network {
-    patch: usize,
+pub struct Network {
+    /// Edge of a patch.
+    pub patch: usize,
     /// The paper's, for pretrained transformers and graphics cards, or the compact one.
     is_paper: bool,
 }
 
 impl Network {
-    fn of(config: &DinoMed3dConfig) -> Self {
+    pub fn of(config: &DinoMed3dConfig) -> Self {
         Self {
             patch: config.vit.patch_size,
             is_paper: matches!(config.decoder, DecoderConfig::UperNet(_)),
         }
     }
+
+    pub fn batch_size(&self, window: [usize; 3]) -> (usize, String) {
+        if self.is_paper {
+            return (1, "as in the paper, for windows of 512 × 512".into());
+        }
+        let voxels: usize = window.iter().product();
+        let size = (MOST_VOXELS / voxels.max(1)).clamp(2, 8);
+        (
+            size,
+            format!("2 to 8 windows, here of {voxels} voxels each"),
+        )
+    }
+
+    pub fn learning_rate(&self, stage: usize) -> f64 {
+        match (self.is_paper, stage) {
+            (true, 1) => 1e-5,
+            (true, _) => 1e-4,
+            (false, _) => 1e-3,
+        }
+    }
+
+    pub fn freeze_backbone(&self) -> (bool, String) {
+        let reason = if self.is_paper {
+            "as in the paper, on top of pretrained weights"
+        } else {
+            "weights that begin at random have nothing that freezing would protect"
+        };
+        (self.is_paper, reason.into())
+    }
+
+    pub fn blending(&self) -> Option<Blending> {
+        self.is_paper.then_some(Blending::Mean)
+    }
 }
 
-impl<'a> Rules<'a> {
-    /// Rules for a network, and a data set where anything depends on it.
-    pub fn new(
-        architecture: Option<&Architecture>,
-        fingerprint: Option<&'a Fingerprint>,
-    ) -> Result<Self, TrainError> {
-        // Neither patches nor decoder depend on the number of classes.
-        let network = match architecture {
-            None => Network::of(&Preset::Compact.config(2)),
-            Some(Architecture::Preset(name)) => Preset::from_name(name)
-                .map(|preset| Network::of(&preset.config(2)))
-                .map_err(|error| TrainError::Recipe(error.to_string()))?,
-            Some(Architecture::Config(config)) => Network::of(config),
-        };
-        Ok(Self {
-            network,
-            fingerprint,
-        })
-    }
+/// What depends on a data set too.
+pub struct Rules<'a> {
+    pub network: Network,
+    pub data: &'a Fingerprint,
+}
 
-    fn data(&self) -> &Fingerprint {
-        self.fingerprint
-            .expect("a draft that needs a fingerprint asks for one")
-    }
-
+impl Rules<'_> {
     /// Labels after background.
     pub fn num_labels(&self) -> usize {
-        self.data().labels.len() - 1
+        self.data.labels.len() - 1
     }
 
     pub fn orientation(&self) -> (Orientation, String) {
-        let median = self.data().spacing_mm.median;
+        let median = self.data.spacing_mm.median;
         let largest = (0..3).fold(0, |best, axis| {
             if median[axis] > median[best] {
                 axis
@@ -122,7 +129,7 @@ impl<'a> Rules<'a> {
     }
 
     pub fn intensity(&self, modality: &str) -> (Intensity, String) {
-        let data = self.data();
+        let data = self.data;
         let percentiles = Intensity::PercentileZScore {
             low_percent: 0.5,
             high_percent: 99.5,
@@ -192,7 +199,7 @@ impl<'a> Rules<'a> {
         &'f self,
         of: impl Fn(&'f ChannelFacts) -> Option<&'f Intensities>,
     ) -> Option<Intensities> {
-        let channels = self.data().channels.iter().filter_map(of);
+        let channels = self.data.channels.iter().filter_map(of);
         Intensities::of(
             channels
                 .flat_map(|found| found.values.iter().copied())
@@ -205,7 +212,7 @@ impl<'a> Rules<'a> {
         match spacing {
             Spacing::Mm(mm) => mm,
             Spacing::Own => {
-                let median = self.data().spacing_mm.median;
+                let median = self.data.spacing_mm.median;
                 [0, 1, 2].map(|axis| median[orientation.world_axis(axis)])
             }
         }
@@ -216,7 +223,7 @@ impl<'a> Rules<'a> {
         std::array::from_fn(|axis| {
             let world = orientation.world_axis(axis);
             let mut edges: Vec<f64> = self
-                .data()
+                .data
                 .grids
                 .iter()
                 .map(|grid| {
@@ -293,42 +300,9 @@ impl<'a> Rules<'a> {
         (count.clamp(1, most), reason)
     }
 
-    pub fn batch_size(&self, window: [usize; 3]) -> (usize, String) {
-        if self.network.is_paper {
-            return (1, "as in the paper, for windows of 512 × 512".into());
-        }
-        let voxels: usize = window.iter().product();
-        let size = (MOST_VOXELS / voxels.max(1)).clamp(2, 8);
-        (
-            size,
-            format!("2 to 8 windows, here of {voxels} voxels each"),
-        )
-    }
-
-    pub fn learning_rate(&self, stage: usize) -> f64 {
-        match (self.network.is_paper, stage) {
-            (true, 1) => 1e-5,
-            (true, _) => 1e-4,
-            (false, _) => 1e-3,
-        }
-    }
-
-    pub fn freeze_backbone(&self) -> (bool, String) {
-        let reason = if self.network.is_paper {
-            "as in the paper, on top of pretrained weights"
-        } else {
-            "weights that begin at random have nothing that freezing would protect"
-        };
-        (self.network.is_paper, reason.into())
-    }
-
-    pub fn blending(&self) -> Option<Blending> {
-        self.network.is_paper.then_some(Blending::Mean)
-    }
-
     /// Chances of a flip of slices and of columns.
     pub fn flips(&self, orientation: Orientation) -> ([f32; 2], String) {
-        let sided = self.data().labels.iter().find(|label| {
+        let sided = self.data.labels.iter().find(|label| {
             let words = words(&label.name);
             words.iter().any(|word| SIDED.contains(&word.as_str()))
         });
@@ -369,7 +343,7 @@ impl<'a> Rules<'a> {
         if (0..3).all(|axis| window[axis] >= median[axis]) {
             return (0.0, "the window covers the median scan".into());
         }
-        let rarest = self.data().labels[1..]
+        let rarest = self.data.labels[1..]
             .iter()
             .filter(|label| label.num_cases > 0)
             .min_by(|a, b| a.share.total_cmp(&b.share));

@@ -1,0 +1,216 @@
+//! Whether the settings of a recipe can work: said with their names, before anything is read or computed.
+
+use super::TrainError;
+use super::recipe::{Recipe, StageRecipe};
+use crate::model::DinoMed3dConfig;
+use crate::model::adaptation::Adaptation;
+use crate::model::decoder::DecoderConfig;
+use crate::preprocess::PreprocessError;
+use std::fmt::Display;
+
+impl Recipe {
+    /// Whether its settings can work, as far as that can be known without a data set.
+    ///
+    /// # Errors
+    /// [`TrainError::Recipe`], which names the first one that can't.
+    pub fn check(&self) -> Result<(), TrainError> {
+        self.split().check()?;
+        self.check_preprocessing()?;
+        let overlap = self.overlap;
+        let is_right = (0.0..=0.9).contains(&overlap);
+        expect(is_right, "overlap", overlap, "0 to 0.9")?;
+        let decay = self.ema_decay;
+        let is_right = (0.0..1.0).contains(&decay);
+        expect(is_right, "ema-decay", decay, "0 to below 1")?;
+        self.check_augmentation()?;
+        self.stage1.check("stage1")?;
+        self.stage2.check("stage2")?;
+        if let Some(synthesis) = &self.synthesis {
+            synthesis.check()?;
+            let has_spacing = self.preprocessing.spacing_mm.is_some();
+            let expected = "three lengths, for there are no scans whose own it could be";
+            expect(has_spacing, "preprocessing.spacingMm", "own", expected)?;
+        }
+        let classes = self.colors.len() + 1;
+        let network = self.network(classes)?;
+        check_network(&network)?;
+        // Without colours it is the data set that says how many.
+        let is_right = self.colors.is_empty() || network.num_classes == classes;
+        let expected = format!("{classes}, for background and a label of each colour");
+        expect(is_right, "num_classes", network.num_classes, &expected)?;
+        self.check_window(network.vit.patch_size)
+    }
+
+    fn check_window(&self, patch: usize) -> Result<(), TrainError> {
+        let found = format!("{:?}", self.window);
+        let is_right = !self.window.contains(&0);
+        expect(is_right, "window", &found, "three positive edges")?;
+        let fits = self.window[1..].iter().all(|edge| edge % patch == 0);
+        let expected = format!("rows and columns in whole patches of {patch}");
+        expect(fits, "window", &found, &expected)
+    }
+
+    fn check_preprocessing(&self) -> Result<(), TrainError> {
+        if let Some(mm) = self.preprocessing.spacing_mm {
+            let is_right = mm.iter().all(|edge| edge.is_finite() && *edge > 0.0);
+            let expected = "three finite numbers above 0";
+            let found = format!("{mm:?}");
+            expect(is_right, "preprocessing.spacingMm", found, expected)?;
+        }
+        match self.preprocessing.intensity.check() {
+            Err(PreprocessError::Setting {
+                setting,
+                found,
+                expected,
+            }) => expect(false, &format!("preprocessing.{setting}"), found, expected),
+            other => other.map_err(|error| TrainError::Recipe(error.to_string())),
+        }
+    }
+
+    fn check_augmentation(&self) -> Result<(), TrainError> {
+        let a = &self.augmentation;
+        for (name, chance) in [
+            ("flip-slices", a.flip_slices),
+            ("flip-columns", a.flip_columns),
+            ("affine", a.affine),
+            ("elastic.chance", a.elastic.chance),
+            ("intensity", a.intensity),
+            ("gamma.chance", a.gamma.chance),
+            ("bias-field.chance", a.bias_field.chance),
+            ("low-resolution.chance", a.low_resolution.chance),
+            ("balanced", a.balanced),
+        ] {
+            expect_share(&format!("augmentation.{name}"), chance)?;
+        }
+        let [low, high] = a.scale;
+        let is_right = 0.0 < low && low <= high && high.is_finite();
+        let expected = "two positive numbers, the smaller first";
+        let found = format!("{low} to {high}");
+        expect(is_right, "augmentation.scale", found, expected)?;
+        for (name, limit) in [
+            ("rotation-deg", a.rotation_deg),
+            ("shift-voxels", a.shift_voxels),
+            ("elastic.limit", a.elastic.limit),
+            ("contrast", a.contrast),
+            ("brightness", a.brightness),
+            ("noise", a.noise),
+            ("gamma.limit", a.gamma.limit),
+            ("bias-field.limit", a.bias_field.limit),
+            ("low-resolution.limit", a.low_resolution.limit),
+        ] {
+            expect_limit(&format!("augmentation.{name}"), limit)?;
+        }
+        Ok(())
+    }
+}
+
+impl StageRecipe {
+    fn check(&self, stage: &str) -> Result<(), TrainError> {
+        let name = |setting: &str| format!("{stage}.{setting}");
+        for (setting, count) in [
+            ("windows-per-case", self.windows_per_case),
+            ("batch-size", self.batch_size),
+            ("accumulation", self.accumulation),
+        ] {
+            expect(count > 0, &name(setting), count, "1 or more")?;
+        }
+        for (setting, factor) in [
+            ("learning-rate", self.learning_rate),
+            ("layer-decay", self.layer_decay),
+        ] {
+            let is_right = 0.0 < factor && factor <= 1.0;
+            expect(is_right, &name(setting), factor, "above 0, at most 1")?;
+        }
+        expect_limit(&name("weight-decay"), self.weight_decay)?;
+        // A negative one would turn the gradient round, and the loss would climb.
+        let norm = self.max_gradient_norm;
+        let is_right = norm.is_finite() && norm > 0.0;
+        let expected = "a finite number above 0";
+        expect(is_right, &name("max-gradient-norm"), norm, expected)?;
+        expect_share(&name("cross-entropy"), self.cross_entropy)?;
+        let is_right = self.early_stopping != Some(0);
+        expect(is_right, &name("early-stopping"), 0, "1 epoch or more")
+    }
+}
+
+/// Whether the parts of a network that somebody wrote down fit each other.
+pub(super) fn check_network(config: &DinoMed3dConfig) -> Result<(), TrainError> {
+    let vit = &config.vit;
+    expect(vit.depth > 0, "depth", vit.depth, "1 or more")?;
+    let divides = vit.num_heads > 0 && vit.embed_dim.is_multiple_of(4 * vit.num_heads);
+    let heads = format!("{} in width {}", vit.num_heads, vit.embed_dim);
+    expect(
+        divides,
+        "num_heads",
+        heads,
+        "heads whose width is a multiple of 4",
+    )?;
+    let patch = vit.patch_size;
+    let is_right = patch > 0 && patch.is_multiple_of(4);
+    expect(is_right, "patch_size", patch, "a multiple of 4")?;
+    if let Adaptation::Lora(lora) = &config.adaptation {
+        expect(lora.rank > 0, "rank", lora.rank, "1 or more")?;
+        expect(
+            (0.0..1.0).contains(&lora.dropout),
+            "dropout",
+            lora.dropout,
+            "0 to below 1",
+        )?;
+    }
+    let blocks = config.detail.blocks;
+    expect(
+        blocks == [0; 3] || !blocks[1..].contains(&0),
+        "detail.blocks",
+        format!("{blocks:?}"),
+        "at least one block at half and at quarter size, or none at all",
+    )?;
+    if let Some(full) = config.detail.full_channels {
+        let begins_at_half = blocks[0] == 0 && blocks != [0; 3];
+        expect(
+            full > 0 && begins_at_half,
+            "detail.full_channels",
+            format!("{full}, beside blocks {blocks:?}"),
+            "above 0 beside a stream that begins at half size, such as [0, 1, 1], or not given",
+        )?;
+    }
+    let found = format!("detail stream of channels {:?}", config.detail.channels());
+    let channels = config.detail.channels();
+    match &config.decoder {
+        DecoderConfig::Light(_) => expect(
+            config.detail.blocks[0] == 0,
+            "detail",
+            found,
+            "one that begins at half size",
+        ),
+        DecoderConfig::UperNet(decoder) => {
+            let fits = channels.len() == 3 && channels[2] == decoder.channels;
+            let expected = format!("full size first and {} channels last", decoder.channels);
+            expect(fits, "detail", found, &expected)
+        }
+    }
+}
+
+pub(super) fn expect(
+    holds: bool,
+    name: &str,
+    found: impl Display,
+    expected: &str,
+) -> Result<(), TrainError> {
+    if holds {
+        return Ok(());
+    }
+    Err(TrainError::Recipe(format!(
+        "the recipe's {name} is {found}, expected is {expected}"
+    )))
+}
+
+/// A share or a chance.
+pub(super) fn expect_share(name: &str, share: f32) -> Result<(), TrainError> {
+    expect((0.0..=1.0).contains(&share), name, share, "0 to 1")
+}
+
+/// The largest size of something.
+pub(super) fn expect_limit(name: &str, limit: f32) -> Result<(), TrainError> {
+    let is_right = limit.is_finite() && limit >= 0.0;
+    expect(is_right, name, limit, "0 or more")
+}
