@@ -4,10 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use burn::tensor::Device;
-use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
-use dinomed3d_core::infer::{
-    Correction, InferError, ModelError, PlaneCut, Postprocessing, Progress, Segmentation, Segmenter,
-};
+use dinomed3d_core::infer::check::{CHECK_SHAPE, CheckReach, answer, known_answer};
+use dinomed3d_core::infer::{Correction, InferError, PlaneCut, Postprocessing, Progress};
 use dinomed3d_core::manifest::{ExtentRange, ModelManifest};
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::decoder::DecoderConfig;
@@ -15,8 +13,9 @@ use dinomed3d_core::model::detail::DetailConfig;
 use dinomed3d_core::model::light_decoder::LightDecoderConfig;
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::model::{DinoMed3d, DinoMed3dConfig};
+use dinomed3d_core::segmenter::{ModelError, Segmentation, Segmenter};
 use dinomed3d_core::weights::file::Quantization;
-use dinomed3d_core::weights::{NamedTensors, encode, load_into, named_tensors};
+use dinomed3d_core::weights::{NamedTensors, encode, hex, load_into, named_tensors};
 use dinomed3d_volume::{Affine, Volume};
 use sha2::{Digest, Sha256};
 
@@ -57,14 +56,11 @@ fn random_network(architecture: &DinoMed3dConfig, seed: u64) -> DinoMed3d {
 fn model(change: impl Fn(&mut NamedTensors)) -> (ModelManifest, Vec<u8>) {
     let device = Device::flex();
     let network = random_network(&architecture(), 11);
-    let check = pollster::block_on(answer(&network, CHECK_SHAPE, &device)).unwrap();
+    let check = pollster::block_on(known_answer(&network, WINDOW, &device)).unwrap();
     let mut tensors = named_tensors(&network);
     change(&mut tensors);
     let weights = encode(&tensors, Quantization::None).unwrap();
-    let sha256: String = Sha256::digest(&weights)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sha256 = hex(&Sha256::digest(&weights));
     let label = |value: u8| serde_json::json!({"value": value, "name": format!("label {value}"), "color": [value, 0, 0]});
     let manifest = serde_json::json!({
         "format": 2, "name": "test", "title": "Test", "description": "", "version": "0", "modality": "made-up MR",
@@ -293,12 +289,12 @@ fn a_model_of_two_channels_takes_two() {
     let device = Device::flex();
     let network = random_network(&manifest.architecture, 11);
     assert_eq!(network.image_channels(), 2);
-    manifest.check = pollster::block_on(answer(&network, CHECK_SHAPE, &device)).unwrap();
+    manifest.check = pollster::block_on(known_answer(&network, WINDOW, &device)).unwrap();
     let weights = encode(&named_tensors(&network), Quantization::None).unwrap();
-    manifest.weights.sha256 = dinomed3d_core::infer::segmenter::hex(&Sha256::digest(&weights));
+    manifest.weights.sha256 = hex(&Sha256::digest(&weights));
     let manifest = ModelManifest::from_json(&serde_json::to_vec(&manifest).unwrap()).unwrap();
     let segmenter = Segmenter::load(manifest, &weights, &device).unwrap();
-    let errors = pollster::block_on(segmenter.self_check()).unwrap();
+    let errors = pollster::block_on(segmenter.self_check(CheckReach::Window)).unwrap();
     assert!(errors.are_tolerable(), "{errors}");
 
     let first = scan([20, 11, 7]);
@@ -323,9 +319,9 @@ fn a_model_of_two_channels_takes_two() {
     assert!(error.contains("[[20, 11, 7], [11, 20, 7]]"), "{error}");
 }
 
-/// Weights that are finite, but so large that the scores are not.
+/// Weights that are finite, but so large that the logits are not.
 #[test]
-fn scores_that_are_not_finite_are_an_error_not_a_background() {
+fn logits_that_are_not_finite_are_an_error_not_a_background() {
     let (manifest, weights) = model(|tensors| {
         tensors
             .get_mut("decoder.head.weight")
@@ -346,7 +342,7 @@ fn scores_that_are_not_finite_are_an_error_not_a_background() {
         "{result:?}"
     );
     assert!(
-        !pollster::block_on(segmenter.self_check())
+        !pollster::block_on(segmenter.self_check(CheckReach::Window))
             .unwrap()
             .are_tolerable()
     );
@@ -355,7 +351,7 @@ fn scores_that_are_not_finite_are_an_error_not_a_background() {
 /// The known answer tells right weights from wrong ones, and which part is wrong.
 #[test]
 fn the_self_check_names_the_part_that_is_wrong() {
-    let errors = pollster::block_on(segmenter().self_check()).unwrap();
+    let errors = pollster::block_on(segmenter().self_check(CheckReach::Window)).unwrap();
     assert!(
         errors.first_block < 1e-6 && errors.logits < 1e-6,
         "{errors}"
@@ -366,7 +362,7 @@ fn the_self_check_names_the_part_that_is_wrong() {
         }
     });
     let segmenter = Segmenter::load(manifest, &weights, &Device::flex()).unwrap();
-    let errors = pollster::block_on(segmenter.self_check()).unwrap();
+    let errors = pollster::block_on(segmenter.self_check(CheckReach::Window)).unwrap();
     assert!(
         errors.first_block < 1e-6 && errors.logits > 1e-3,
         "{errors}"

@@ -2,7 +2,7 @@
 
 use super::predictor::Predictor;
 use super::{During, ResultsError};
-use crate::infer::{Postprocessing, Scored};
+use crate::infer::{Postprocessing, Prediction};
 use crate::manifest::{LabelScores, Scores};
 use crate::train::Recipe;
 use crate::train::dataset::{HeldOut, RawCase};
@@ -45,12 +45,17 @@ pub fn score_cases(
 ) -> Result<Vec<CaseScores>, ResultsError> {
     let labels = values(predictor);
     let mut scores = Vec::new();
-    predict_each(predictor, cases, progress, |name, case, scored| {
+    predict_each(predictor, cases, progress, |name, case, prediction| {
         let labels = match convention {
-            Convention::Native => compare(scored.on_file_grid()?.labels, case, &labels),
+            Convention::Native => compare(prediction.on_file_grid().labels, case, &labels),
             Convention::Paper => {
-                let wanted = scored.grid.labels_to_model(&case.reference.labels);
-                score_as_paper(scored.on_model_grid().labels, wanted, &scored.grid, &labels)
+                let wanted = prediction.grid.labels_to_model(&case.reference.labels);
+                score_as_paper(
+                    prediction.on_model_grid().labels,
+                    wanted,
+                    &prediction.grid,
+                    &labels,
+                )
             }
         }
         .map_err(EvaluationError::from)?;
@@ -73,14 +78,14 @@ pub fn score_postprocessings(
 ) -> Result<Vec<Vec<CaseScores>>, ResultsError> {
     let labels = values(predictor);
     let mut scores = vec![Vec::new(); postprocessings.len()];
-    predict_each(predictor, cases, progress, |name, case, scored| {
-        let raw = scored.on_file_grid()?;
+    predict_each(predictor, cases, progress, |name, case, prediction| {
+        let raw = prediction.on_file_grid();
         for (postprocessing, scores) in postprocessings.iter().zip(&mut scores) {
-            let mut prediction = raw.labels.clone();
+            let mut map = raw.labels.clone();
             let scan = &case.channels[0];
             let orientation = scan.affine.orientation().reversed();
-            postprocessing.apply(&mut prediction, scan.shape, orientation);
-            let labels = compare(prediction, case, &labels).map_err(EvaluationError::from)?;
+            postprocessing.apply(&mut map, scan.shape, orientation);
+            let labels = compare(map, case, &labels).map_err(EvaluationError::from)?;
             scores.push(CaseScores::new(name.clone(), labels));
         }
         Ok(())
@@ -121,16 +126,16 @@ fn predict_each(
     predictor: &Predictor,
     cases: &HeldOut,
     mut progress: impl FnMut(usize, usize),
-    mut score: impl FnMut(String, &RawCase, &Scored) -> Result<(), ResultsError>,
+    mut score: impl FnMut(String, &RawCase, &Prediction) -> Result<(), ResultsError>,
 ) -> Result<(), ResultsError> {
     let names = cases.names();
     for (place, name) in names.iter().enumerate() {
         progress(place + 1, names.len());
         let case = read_case(cases, place)?;
         predictor
-            .score(&case.channels)
+            .predict(&case.channels)
             .map_err(ResultsError::from)
-            .and_then(|scored| score(name.clone(), &case, &scored))
+            .and_then(|prediction| score(name.clone(), &case, &prediction))
             .during(|| format!("scoring {name}"))?;
     }
     Ok(())

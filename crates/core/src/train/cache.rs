@@ -4,8 +4,8 @@
 //! date: what changed has another name. Entries that nobody used for a month are removed.
 
 use super::dataset::{CaseFiles, DatasetIndex, PreparedCase};
-use crate::infer::segmenter::hex;
 use crate::preprocess::{Prepared, Preprocessing};
+use crate::weights::hex;
 use dinomed3d_volume::atomic_file::write_whole;
 use dinomed3d_volume::{Affine, LabelMap};
 use safetensors::SafeTensors;

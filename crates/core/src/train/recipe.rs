@@ -3,10 +3,8 @@
 use super::TrainError;
 use super::loss::CROSS_ENTROPY_WEIGHT;
 use super::synthesis::Synthesis;
-use crate::infer::{Blending, PlaneCut};
+use crate::infer::{Blending, PlaneCut, Windowing};
 use crate::model::DinoMed3dConfig;
-use crate::model::adaptation::Adaptation;
-use crate::model::decoder::DecoderConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Preprocessing, Spacing};
 use dinomed3d_volume::Orientation;
@@ -304,6 +302,7 @@ impl Split {
 
 /// Whether the parts of a network that somebody wrote down fit each other, and the data set's channels.
 fn check_network(config: &DinoMed3dConfig, image_channels: usize) -> Result<(), TrainError> {
+    config.check()?;
     let vit = &config.vit;
     let channels = image_channels * (2 * config.num_neighbours + 1);
     let expected = format!(
@@ -315,68 +314,21 @@ fn check_network(config: &DinoMed3dConfig, image_channels: usize) -> Result<(), 
         "in_channels",
         vit.in_channels,
         &expected,
-    )?;
-    expect(vit.depth > 0, "depth", vit.depth, "1 or more")?;
-    let divides = vit.num_heads > 0 && vit.embed_dim.is_multiple_of(4 * vit.num_heads);
-    let heads = format!("{} in width {}", vit.num_heads, vit.embed_dim);
-    expect(
-        divides,
-        "num_heads",
-        heads,
-        "heads whose width is a multiple of 4",
-    )?;
-    check_patch_size(vit.patch_size)?;
-    if let Adaptation::Lora(lora) = &config.adaptation {
-        expect(lora.rank > 0, "rank", lora.rank, "1 or more")?;
-        expect(
-            (0.0..1.0).contains(&lora.dropout),
-            "dropout",
-            lora.dropout,
-            "0 to below 1",
-        )?;
-    }
-    let blocks = config.detail.blocks;
-    expect(
-        blocks == [0; 3] || !blocks[1..].contains(&0),
-        "detail.blocks",
-        format!("{blocks:?}"),
-        "at least one block at half and at quarter size, or none at all",
-    )?;
-    if let Some(full) = config.detail.full_channels {
-        let begins_at_half = blocks[0] == 0 && blocks != [0; 3];
-        expect(
-            full > 0 && begins_at_half,
-            "detail.full_channels",
-            format!("{full}, beside blocks {blocks:?}"),
-            "above 0 beside a stream that begins at half size, such as [0, 1, 1], or not given",
-        )?;
-    }
-    let found = format!("detail stream of channels {:?}", config.detail.channels());
-    let channels = config.detail.channels();
-    match &config.decoder {
-        DecoderConfig::Light(_) => expect(
-            config.detail.blocks[0] == 0,
-            "detail",
-            found,
-            "one that begins at half size",
-        ),
-        DecoderConfig::UperNet(decoder) => {
-            let fits = channels.len() == 3 && channels[2] == decoder.channels;
-            let expected = format!("full size first and {} channels last", decoder.channels);
-            expect(fits, "detail", found, &expected)
-        }
-    }
+    )
 }
 
 pub(super) fn check_window(window: [usize; 3]) -> Result<(), TrainError> {
-    let found = format!("{window:?}");
-    let is_right = !window.contains(&0);
-    expect(is_right, "window", found, "three positive edges")
+    let (overlap, blending) = (0.0, Blending::default());
+    let windowing = Windowing {
+        window,
+        overlap,
+        blending,
+    };
+    Ok(windowing.check()?)
 }
 
 pub(super) fn check_patch_size(patch: usize) -> Result<(), TrainError> {
-    let is_right = patch > 0 && patch.is_multiple_of(4);
-    expect(is_right, "patch_size", patch, "a multiple of 4")
+    Ok(crate::model::check::patch_size(patch)?)
 }
 
 pub(super) fn expect(
