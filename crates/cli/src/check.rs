@@ -4,8 +4,8 @@ use crate::device::device;
 use crate::places::models;
 use crate::segment::load_unchecked;
 use anyhow::{Context, ensure};
-use dinomed3d_core::infer::check::TOLERANCE;
-use dinomed3d_core::model_folder::MANIFEST_FILE;
+use dinomed3d_core::infer::check::{CheckReach, TOLERANCE};
+use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, readable_json};
 use dinomed3d_core::reference::{Comparison, Reference, compare_all};
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,10 @@ pub struct Args {
     /// Folder of reference numbers; each of its networks has to give those of PyTorch.
     #[arg(long, value_name = "DIR")]
     reference: Option<PathBuf>,
+    /// Write what this device answers for a whole window into each manifest, where the rest of the known answer holds: for
+    /// models of an older program, which say nothing of it.
+    #[arg(long)]
+    add_window: bool,
 }
 
 /// Compares and prints a table (CSV): device, what was compared, relative error, what is allowed.
@@ -56,7 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .map_or_else(usual, |models| Ok(Some(models)))?
     {
         for folder in model_folders(&models)? {
-            write(known_answer(&folder, &args.device)?)?;
+            write(known_answer(&folder, &args.device, args.add_window)?)?;
         }
     }
     if let Some(folder) = &args.reference {
@@ -86,18 +90,39 @@ fn model_folders(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// How far the device is from a model's known answer.
-fn known_answer(folder: &Path, device: &str) -> anyhow::Result<Vec<Comparison>> {
+/// How far the device is from a model's known answer; of `adds_window` see [`Args`].
+fn known_answer(folder: &Path, device: &str, adds_window: bool) -> anyhow::Result<Vec<Comparison>> {
     let segmenter = load_unchecked(folder, device)?;
-    let errors = pollster::block_on(segmenter.self_check())?;
+    let reach = if adds_window {
+        CheckReach::Parts
+    } else {
+        CheckReach::Window
+    };
+    let errors = pollster::block_on(segmenter.self_check(reach))?;
     let model = &segmenter.manifest().name;
+    if adds_window && errors.are_tolerable() {
+        let mut manifest = segmenter.manifest().clone();
+        manifest.check.window = Some(pollster::block_on(segmenter.window_answer())?);
+        ModelFolder::open(folder).write(MANIFEST_FILE, &readable_json(&manifest))?;
+        eprintln!(
+            "{}: known answer for a whole window written",
+            folder.display()
+        );
+    } else if errors.window.is_none() {
+        eprintln!(
+            "{}: the manifest says nothing of a whole window, which was not checked",
+            folder.display()
+        );
+    }
     let comparison = |part: &str, error| Comparison {
         name: format!("{model} {part}"),
         error,
         tolerance: TOLERANCE,
     };
-    Ok(vec![
-        comparison("first block", errors.first_block),
-        comparison("logits", errors.logits),
-    ])
+    let parts = [
+        Some(comparison("first block", errors.first_block)),
+        Some(comparison("logits", errors.logits)),
+        errors.window.map(|error| comparison("window", error)),
+    ];
+    Ok(parts.into_iter().flatten().collect())
 }

@@ -3,8 +3,7 @@
 use anyhow::{Context, bail};
 use burn::tensor::Device;
 use clap::ValueEnum;
-use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
-use dinomed3d_core::infer::segmenter::hex;
+use dinomed3d_core::infer::check::known_answer;
 use dinomed3d_core::manifest::WeightsFile;
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::lora::LoraConfig;
@@ -17,7 +16,9 @@ use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Imported, Scope, Source, import};
 use dinomed3d_core::weights::merge::merge_lora;
-use dinomed3d_core::weights::{NamedTensors, decode, encode_to_file, load_into, parameter_shapes};
+use dinomed3d_core::weights::{
+    NamedTensors, decode, encode_to_file, hex, load_into, parameter_shapes,
+};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
@@ -226,13 +227,14 @@ fn stage2(
         tensors = decode(&bytes)?;
     }
     let model = load_into(config.init(&device), tensors)?;
-    let check = pollster::block_on(answer(&model, CHECK_SHAPE, &device))?;
     let named = Named {
         from: &args.from,
         folder: &args.output,
         labels: &args.labels,
     };
-    let manifest = manifest(named, recipe, config, weights, check)?;
+    let manifest = manifest(named, recipe, config, weights, |window| {
+        pollster::block_on(known_answer(&model, window, &device))
+    })?;
     folder.write(MANIFEST_FILE, &readable_json(&manifest))?;
     if args.recipe.is_none() {
         println!(

@@ -1,8 +1,8 @@
 //! DINO-Med3D: the network, inference and training.
 //!
 //! Data flows one way: file → volume → [`preprocess`] → [`infer`] (windows through the
-//! [`model`], blended) → label map → file. [`train`] makes the [`weights`] that a
-//! [`manifest`] describes. What needs no network is in `dinomed3d_volume`.
+//! [`model`], blended) → label map → file. `train` makes the [`weights`] that a
+//! [`manifest`] describes; a [`segmenter`] is both, loaded. What needs no network is in `dinomed3d_volume`.
 
 pub mod infer;
 pub mod manifest;
@@ -13,6 +13,7 @@ pub mod preprocess;
 pub mod reference;
 #[cfg(feature = "train")]
 pub mod results;
+pub mod segmenter;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod weights;

@@ -1,8 +1,10 @@
 //! The manifest beside a weights file: everything one must know to use a model.
 
-use crate::infer::{Blending, Correction, Pipeline, PlaneCut, Postprocessing, Windowing};
-use crate::model::DinoMed3dConfig;
-use crate::preprocess::Preprocessing;
+use crate::infer::check::{SelfCheck, summary_len};
+use crate::infer::{Blending, Correction, Pipeline, Postprocessing, Windowing};
+use crate::model::check::expect;
+use crate::model::{DinoMed3dConfig, SettingError};
+use crate::preprocess::{PreprocessError, Preprocessing};
 use crate::weights::file::Quantization;
 use dinomed3d_volume::Label;
 use serde::{Deserialize, Serialize};
@@ -83,19 +85,6 @@ pub struct WeightsFile {
     pub sha256: String,
     /// How values are stored.
     pub quantization: Quantization,
-}
-
-/// Output of the network for the built-in input of that shape, see
-/// [`check_input`](crate::infer::check::check_input).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SelfCheck {
-    /// `[slice, row, column]`
-    pub shape: [usize; 3],
-    /// Tokens after the first transformer block, `[slice, token, embed_dim]`, flattened; computed on the CPU.
-    pub first_block: Vec<f32>,
-    /// Logits `[class, slice, row, column]`, flattened; likewise.
-    pub logits: Vec<f32>,
 }
 
 /// Where weights come from.
@@ -202,52 +191,12 @@ pub enum ManifestError {
         /// In the file.
         found: u32,
     },
-    /// Labels and network disagree.
-    #[error("manifest names {labels} labels, its network has {classes} classes")]
-    Classes {
-        /// Number of labels.
-        labels: usize,
-        /// Number of classes.
-        classes: usize,
-    },
-    /// Channels and network disagree.
-    #[error(
-        "manifest names the channels {channels:?}, its network has {in_channels} input channels for {neighbours} neighbouring slices on either side"
-    )]
-    Channels {
-        /// Names of the channels.
-        channels: Vec<String>,
-        /// Of the patch embedding.
-        in_channels: usize,
-        /// On either side.
-        neighbours: usize,
-    },
-    /// Sides of what is no label.
-    #[error(
-        "sides are of labels {values:?}, expected are two different labels of the model after background"
-    )]
-    Sides {
-        /// What was found.
-        values: [u8; 2],
-    },
-    /// A plane between what are not two labels.
-    #[error(
-        "plane-cut names the values {values:?}; expected are two different labels that are not background"
-    )]
-    PlaneCut {
-        /// In the file.
-        values: [u8; 2],
-    },
-    /// A window edge or overlap that cannot work.
-    #[error(
-        "window {window:?} with overlap {overlap} is not usable: edges must be positive and overlap within 0 … 0.9"
-    )]
-    Window {
-        /// `[slice, row, column]`
-        window: [usize; 3],
-        /// Fraction.
-        overlap: f32,
-    },
+    /// A setting that can't be, or does not fit another.
+    #[error("in the manifest, {0}")]
+    Setting(#[from] SettingError),
+    /// Of the preprocessing.
+    #[error(transparent)]
+    Preprocessing(#[from] PreprocessError),
 }
 
 impl ModelManifest {
@@ -266,47 +215,138 @@ impl ModelManifest {
             return Err(ManifestError::Format { found: format });
         }
         let manifest: Self = serde_json::from_slice(json)?;
-        let is_label = |value: u8| value != 0 && manifest.labels.iter().any(|l| l.value == value);
-        for &[left, right] in &manifest.sides {
-            if left == right || !is_label(left) || !is_label(right) {
-                return Err(ManifestError::Sides {
-                    values: [left, right],
-                });
-            }
-        }
-        let num_classes = manifest.classes().count();
-        if num_classes != manifest.architecture.num_classes {
-            return Err(ManifestError::Classes {
-                labels: num_classes,
-                classes: manifest.architecture.num_classes,
-            });
-        }
-        for correction in &manifest.postprocessing.0 {
-            let Correction::PlaneCut(PlaneCut { labels: values, .. }) = *correction else {
-                continue;
-            };
-            let foreground = manifest.labels.get(1..).unwrap_or_default();
-            let is_label = |value: u8| foreground.iter().any(|label| label.value == value);
-            if values[0] == values[1] || !values.into_iter().all(is_label) {
-                return Err(ManifestError::PlaneCut { values });
-            }
-        }
-        let network = &manifest.architecture;
-        let slices = 2 * network.num_neighbours + 1;
-        if network.vit.in_channels != slices * manifest.channels.len().max(1) {
-            return Err(ManifestError::Channels {
-                in_channels: network.vit.in_channels,
-                neighbours: network.num_neighbours,
-                channels: manifest.channels,
-            });
-        }
-        let Self {
-            window, overlap, ..
-        } = manifest;
-        if window.contains(&0) || !(0.0..=0.9).contains(&overlap) {
-            return Err(ManifestError::Window { window, overlap });
-        }
+        manifest.check()?;
         Ok(manifest)
+    }
+
+    /// Whether all that it says can be followed. What passes can be loaded, if its weights fit, and run on any scan.
+    ///
+    /// # Errors
+    /// [`ManifestError::Setting`] or [`ManifestError::Preprocessing`], naming the first that can't.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        self.architecture.check()?;
+        self.check_labels()?;
+        let network = &self.architecture;
+        let slices = 2 * network.num_neighbours + 1;
+        let channels = self.channels.len().max(1);
+        expect(
+            network.vit.in_channels == slices.saturating_mul(channels),
+            "channels",
+            format!("{:?}", self.channels),
+            &format!(
+                "a name for each of those that make {} input channels with {} neighbouring slices on either side",
+                network.vit.in_channels, network.num_neighbours
+            ),
+        )?;
+        self.preprocessing.check()?;
+        self.pipeline().windowing.check()?;
+        if let Some(ExtentRange { min, max }) = self.extent_mm {
+            let is_right =
+                |axis: usize| min[axis] > 0.0 && min[axis] <= max[axis] && max[axis].is_finite();
+            expect(
+                (0..3).all(is_right),
+                "extentMm",
+                format!("{min:?} to {max:?}"),
+                "lengths above 0, the smaller first",
+            )?;
+        }
+        let file = &self.weights.file;
+        expect(
+            !file.is_empty() && file != ".." && !file.contains(['/', '\\', ':']),
+            "weights.file",
+            format!("{file:?}"),
+            "the name of a file in the manifest's own folder",
+        )?;
+        self.check_known_answer()
+    }
+
+    fn check_labels(&self) -> Result<(), ManifestError> {
+        let values: Vec<u8> = self.labels.iter().map(|label| label.value).collect();
+        let is_repeated = |place: usize| values[..place].contains(&values[place]);
+        expect(
+            values.first() == Some(&0) && !(1..values.len()).any(is_repeated),
+            "labels",
+            format!("of the values {values:?}"),
+            "background first, which is 0, and each value once",
+        )?;
+        let two_labels = |setting: &str, [a, b]: [u8; 2]| {
+            let is_label = |value: u8| value != 0 && values.contains(&value);
+            expect(
+                a != b && is_label(a) && is_label(b),
+                setting,
+                format!("{a} and {b}"),
+                "two different labels that are not background",
+            )
+        };
+        for (place, sides) in self.sides.iter().enumerate() {
+            two_labels("sides", *sides)?;
+            let before = self.sides[..place].as_flattened();
+            expect(
+                !sides.iter().any(|value| before.contains(value)),
+                "sides",
+                format!("{:?}", self.sides),
+                "each label in one pair",
+            )?;
+        }
+        for correction in &self.postprocessing.0 {
+            if let Correction::PlaneCut(cut) = correction {
+                two_labels("postprocessing.plane-cut.labels", cut.labels)?;
+            }
+        }
+        let classes = self.classes().count();
+        Ok(expect(
+            classes == self.architecture.num_classes,
+            "num_classes",
+            self.architecture.num_classes,
+            &format!("{classes}, for so many labels that the network tells apart"),
+        )?)
+    }
+
+    /// Whether the known answer is one of this network.
+    fn check_known_answer(&self) -> Result<(), ManifestError> {
+        let network = &self.architecture;
+        let shape = self.check.shape;
+        let shape_text = format!("{shape:?}");
+        let small = 1..=256;
+        let is_small = shape.iter().all(|edge| small.contains(edge));
+        expect(
+            is_small,
+            "check.shape",
+            shape_text,
+            "three edges from 1 to 256",
+        )?;
+        let [depth, rows, columns] = shape;
+        let patches = |edge: usize| edge.div_ceil(network.vit.patch_size);
+        let tokens = 1 + network.vit.num_registers + patches(rows) * patches(columns);
+        let window = self.check.window.as_deref();
+        for (setting, found, expected) in [
+            (
+                "check.firstBlock",
+                Some(&*self.check.first_block),
+                depth * tokens * network.vit.embed_dim,
+            ),
+            (
+                "check.logits",
+                Some(&*self.check.logits),
+                network.num_classes * depth * rows * columns,
+            ),
+            ("check.window", window, summary_len(network.num_classes)),
+        ] {
+            let Some(found) = found else { continue };
+            let is_finite = found.iter().all(|value| value.is_finite());
+            let finite = if is_finite {
+                "finite numbers"
+            } else {
+                "numbers, not all finite"
+            };
+            expect(
+                found.len() == expected && is_finite,
+                setting,
+                format!("{} {finite}", found.len()),
+                &format!("{expected} finite numbers, by check.shape and the network"),
+            )?;
+        }
+        Ok(())
     }
 
     /// The labels that are classes of the network, in its order: all but those that only a side tells apart.

@@ -1,7 +1,7 @@
 //! The folder of a model: manifest, weights, card; and the list of models beside it.
 
-use crate::infer::{ModelError, Segmenter};
 use crate::manifest::ModelManifest;
+use crate::segmenter::{ModelError, Segmenter};
 use burn::tensor::Device;
 use dinomed3d_volume::atomic_file::write_whole;
 use serde::Serialize;

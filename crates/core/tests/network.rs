@@ -9,11 +9,13 @@ use dinomed3d_core::model::detail::DetailConfig;
 use dinomed3d_core::model::feed_forward::FeedForwardKind;
 use dinomed3d_core::model::light_decoder::LightDecoderConfig;
 use dinomed3d_core::model::lora::LoraConfig;
+use dinomed3d_core::model::presets::DinoV3;
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::model::{DinoMed3d, DinoMed3dConfig, SliceSegmenter};
 use dinomed3d_core::train::freeze::{freeze, is_backbone};
 use dinomed3d_core::weights::merge::merge_lora;
-use dinomed3d_core::weights::{NamedTensors, load_into, named_tensors};
+use dinomed3d_core::weights::transfer::with_stage1;
+use dinomed3d_core::weights::{NamedTensors, load_into, named_tensors, parameter_shapes};
 
 fn small(adaptation: Adaptation) -> DinoMed3dConfig {
     let vit = VitConfig::new(16, 4, 2, 32)
@@ -32,8 +34,31 @@ fn volume(shape: [usize; 5], device: &Device) -> Tensor<5> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
 }
 
+/// The published numbers of parameters, in millions, and where the release taps.
 #[test]
-fn one_slice_and_odd_sizes_give_one_score_per_voxel() {
+fn the_family_has_its_published_sizes() {
+    for (preset, millions, taps) in [
+        (DinoV3::S, 21.6, [2, 5, 8, 11]),
+        (DinoV3::SPlus, 28.7, [2, 5, 8, 11]),
+        (DinoV3::B, 85.7, [2, 5, 8, 11]),
+        (DinoV3::L, 303.0, [5, 11, 17, 23]),
+        (DinoV3::HPlus, 841.0, [7, 15, 23, 31]),
+    ] {
+        let config = preset.config();
+        let vit = config.init(&Adaptation::None, &Device::flex());
+        let shapes = parameter_shapes(&vit);
+        let count: usize = shapes.values().map(|s| s.iter().product::<usize>()).sum();
+        let found = count as f64 / 1e6;
+        assert!(
+            (found / millions - 1.0).abs() < 3e-3,
+            "{preset:?}: {found} million"
+        );
+        assert_eq!(config.taps(), taps, "{preset:?}");
+    }
+}
+
+#[test]
+fn one_slice_and_odd_sizes_give_one_logit_per_voxel() {
     let device = Device::flex();
     for config in [
         small(Adaptation::InBlock(Adapter3dConfig::new())),
@@ -88,11 +113,9 @@ fn fresh_adapters_change_nothing() {
     let device = Device::flex();
     let stage1 = SliceSegmenter::init(&small(Adaptation::None), &device);
     let config = small(Adaptation::InBlock(Adapter3dConfig::new()));
-    let with = config.init(&device).with_stage1(&stage1.vit).unwrap();
-    let without = small(Adaptation::None)
-        .init(&device)
-        .with_stage1(&stage1.vit)
-        .unwrap();
+    let with = with_stage1(config.init(&device), &stage1.vit).unwrap();
+    let without = small(Adaptation::None).init(&device);
+    let without = with_stage1(without, &stage1.vit).unwrap();
     let input = volume([1, 1, 4, 16, 24], &device);
     let taps = |network: &DinoMed3d| {
         let mut pass = network.start(input.clone());

@@ -92,8 +92,8 @@ fn stored_as(volume: &Volume, order: Orientation) -> (Volume, Vec<usize>) {
     (stored, places)
 }
 
-/// Scores that depend on the place on the model grid alone.
-fn scores(shape: [usize; 3], num_classes: usize) -> Vec<f32> {
+/// Logits that depend on the place on the model grid alone.
+fn logits(shape: [usize; 3], num_classes: usize) -> Vec<f32> {
     let count = shape.iter().product::<usize>() * num_classes;
     (0..count)
         .map(|i| ((i * 2_654_435_761) % 4093) as f32 / 4093.0)
@@ -108,8 +108,8 @@ fn all_48_orders_give_one_model_grid_and_one_label_map_in_the_world() {
             for spacing_mm in [None, Some([1.0, 1.3, 3.1])] {
                 let settings = preprocessing(model, spacing_mm);
                 let expected = settings.apply(std::slice::from_ref(&source)).unwrap();
-                let scores = scores(expected.shape, 4);
-                let labels = expected.grid.scores_to_labels(&scores, 4).unwrap();
+                let logits = logits(expected.shape, 4);
+                let labels = expected.grid.logits_to_labels(&logits, 4).unwrap();
                 let on_model = expected.grid.labels_to_model(&labels);
                 for order in Orientation::all() {
                     let (stored, places) = stored_as(&source, order);
@@ -135,7 +135,7 @@ fn all_48_orders_give_one_model_grid_and_one_label_map_in_the_world() {
                         "{order}"
                     );
                     assert_eq!(found.voxels, expected.voxels, "{order}");
-                    let back = found.grid.scores_to_labels(&scores, 4).unwrap();
+                    let back = found.grid.logits_to_labels(&logits, 4).unwrap();
                     let wanted: Vec<u8> = places.iter().map(|&i| labels[i]).collect();
                     assert_eq!(back, wanted, "{order}");
                     assert_eq!(found.grid.labels_to_model(&back), on_model, "{order}");
@@ -151,8 +151,8 @@ fn label_maps_of_all_48_orders_keep_their_place() {
     let source = source(true);
     let settings = preprocessing("RAS", Some([2.0; 3]));
     let grid = settings.apply(std::slice::from_ref(&source)).unwrap().grid;
-    let scores = scores(grid.shape(), 3);
-    let expected = grid.scores_to_labels(&scores, 3).unwrap();
+    let logits = logits(grid.shape(), 3);
+    let expected = grid.logits_to_labels(&logits, 3).unwrap();
     for order in Orientation::all() {
         let (stored, places) = stored_as(&source, order);
         for big_endian in [false, true] {
@@ -161,7 +161,7 @@ fn label_maps_of_all_48_orders_keep_their_place() {
             let volume = image.volume().unwrap();
             assert_eq!(volume.voxels, stored.voxels);
             let grid = settings.apply(std::slice::from_ref(&volume)).unwrap().grid;
-            let labels = grid.scores_to_labels(&scores, 3).unwrap();
+            let labels = grid.logits_to_labels(&logits, 3).unwrap();
             let bytes = image.encode_label_map(&labels, "labels").unwrap();
             for (from, to) in [(40, 56), (76, 108), (123, 124), (252, 328)] {
                 assert_eq!(bytes[from..to], file[from..to], "{order} {from}");
@@ -250,8 +250,8 @@ fn one_real_head_in_many_orders_is_one_head() {
     let (head, _) = open("RAS");
     let expected = settings.apply(std::slice::from_ref(&head)).unwrap();
     let expected_coarse = coarse.apply(std::slice::from_ref(&head)).unwrap();
-    let scores = scores(expected_coarse.shape, 3);
-    let labels = expected_coarse.grid.scores_to_labels(&scores, 3).unwrap();
+    let logits = logits(expected_coarse.shape, 3);
+    let labels = expected_coarse.grid.logits_to_labels(&logits, 3).unwrap();
     let to_head = head.affine.inverse().unwrap();
     let [_, head_rows, head_columns] = head.shape;
 
@@ -271,7 +271,7 @@ fn one_real_head_in_many_orders_is_one_head() {
         assert_eq!(found.voxels, expected.voxels, "{order}");
         let found = coarse.apply(std::slice::from_ref(&volume)).unwrap();
         assert_eq!(found.voxels, expected_coarse.voxels, "{order}");
-        let back = found.grid.scores_to_labels(&scores, 3).unwrap();
+        let back = found.grid.logits_to_labels(&logits, 3).unwrap();
         let bytes = image.encode_label_map(&back, "").unwrap();
         let map = NiftiImage::parse(&bytes).unwrap().label_map().unwrap();
 

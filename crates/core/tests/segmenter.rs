@@ -4,10 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use burn::tensor::Device;
-use dinomed3d_core::infer::check::{CHECK_SHAPE, answer};
-use dinomed3d_core::infer::{
-    Correction, InferError, ModelError, PlaneCut, Postprocessing, Progress, Segmentation, Segmenter,
-};
+use dinomed3d_core::infer::check::{CHECK_SHAPE, CheckReach, answer, known_answer};
+use dinomed3d_core::infer::{Correction, InferError, PlaneCut, Postprocessing, Progress};
 use dinomed3d_core::manifest::{ExtentRange, ModelManifest};
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::decoder::DecoderConfig;
@@ -15,8 +13,9 @@ use dinomed3d_core::model::detail::DetailConfig;
 use dinomed3d_core::model::light_decoder::LightDecoderConfig;
 use dinomed3d_core::model::vit::VitConfig;
 use dinomed3d_core::model::{DinoMed3d, DinoMed3dConfig};
+use dinomed3d_core::segmenter::{ModelError, Segmentation, Segmenter};
 use dinomed3d_core::weights::file::Quantization;
-use dinomed3d_core::weights::{NamedTensors, encode, load_into, named_tensors};
+use dinomed3d_core::weights::{NamedTensors, encode, hex, load_into, named_tensors};
 use dinomed3d_volume::{Affine, Volume};
 use sha2::{Digest, Sha256};
 
@@ -57,14 +56,11 @@ fn random_network(architecture: &DinoMed3dConfig, seed: u64) -> DinoMed3d {
 fn model(change: impl Fn(&mut NamedTensors)) -> (ModelManifest, Vec<u8>) {
     let device = Device::flex();
     let network = random_network(&architecture(), 11);
-    let check = pollster::block_on(answer(&network, CHECK_SHAPE, &device)).unwrap();
+    let check = pollster::block_on(known_answer(&network, WINDOW, &device)).unwrap();
     let mut tensors = named_tensors(&network);
     change(&mut tensors);
     let weights = encode(&tensors, Quantization::None).unwrap();
-    let sha256: String = Sha256::digest(&weights)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sha256 = hex(&Sha256::digest(&weights));
     let label = |value: u8| serde_json::json!({"value": value, "name": format!("label {value}"), "color": [value, 0, 0]});
     let manifest = serde_json::json!({
         "format": 2, "name": "test", "title": "Test", "description": "", "version": "0", "modality": "made-up MR",
@@ -258,6 +254,146 @@ fn a_manifest_that_cannot_be_followed_says_why() {
     assert!(error.contains("expected R, L, A, P, S or I"), "{error}");
 }
 
+/// A manifest from elsewhere, each time with one thing wrong: none panics, each sentence names what is.
+#[test]
+fn broken_manifests_are_refused_in_words() {
+    let (manifest, weights) = model(|_| {});
+    let good = serde_json::to_value(&manifest).unwrap();
+    use serde_json::json;
+    let table = [
+        ("/architecture/vit/num_heads", json!(3), "num_heads is 3"),
+        ("/architecture/vit/num_heads", json!(0), "num_heads"),
+        ("/architecture/vit/patch_size", json!(6), "patch_size is 6"),
+        ("/architecture/vit/patch_size", json!(0), "patch_size"),
+        ("/architecture/vit/depth", json!(0), "depth"),
+        ("/architecture/vit/mlp_dim", json!(0), "mlp_dim"),
+        (
+            "/architecture/vit/embed_dim",
+            json!(1u64 << 40),
+            "embed_dim",
+        ),
+        (
+            "/architecture/vit/num_registers",
+            json!(1u64 << 40),
+            "num_registers",
+        ),
+        ("/architecture/vit/in_channels", json!(4), "in_channels"),
+        (
+            "/architecture/num_neighbours",
+            json!(u64::MAX),
+            "num_neighbours",
+        ),
+        ("/architecture/num_classes", json!(0), "num_classes"),
+        ("/architecture/num_classes", json!(2), "num_classes is 2"),
+        (
+            "/architecture/adaptation",
+            json!({"in-block": {"reduction": 0, "kernel": [3, 3, 3]}}),
+            "reduction",
+        ),
+        (
+            "/architecture/adaptation",
+            json!({"in-block": {"reduction": 4, "kernel": [3, 2, 3]}}),
+            "kernel",
+        ),
+        (
+            "/architecture/adaptation",
+            json!({"lora": {"rank": 0, "alpha": 1.0, "dropout": 0.0}}),
+            "rank",
+        ),
+        (
+            "/architecture/detail/blocks",
+            json!([0, 1, 0]),
+            "detail.blocks",
+        ),
+        ("/architecture/detail/blocks", json!([1, 1, 1]), "detail"),
+        (
+            "/architecture/detail/base_channels",
+            json!(0),
+            "base_channels",
+        ),
+        (
+            "/architecture/decoder/light/half_channels",
+            json!(12),
+            "half_channels is 12",
+        ),
+        (
+            "/architecture/decoder/light/tap_channels",
+            json!(0),
+            "tap_channels",
+        ),
+        ("/labels", json!([]), "labels"),
+        ("/labels/0/value", json!(7), "labels"),
+        ("/labels/2/value", json!(3), "labels"),
+        ("/sides", json!([[3, 3]]), "sides"),
+        ("/sides", json!([[3, 200], [200, 3]]), "sides"),
+        ("/channels", json!(["T1", "T2"]), "channels"),
+        ("/window", json!([4, 0, 16]), "window"),
+        ("/window", json!([u64::MAX, 16, 16]), "window"),
+        ("/overlap", json!(1.0), "overlap is 1"),
+        ("/overlap", json!(-0.5), "overlap"),
+        (
+            "/preprocessing/spacingMm",
+            json!([1.0, 0.0, 1.0]),
+            "spacingMm",
+        ),
+        (
+            "/preprocessing/intensity/lowPercent",
+            json!(100.0),
+            "lowPercent",
+        ),
+        (
+            "/extentMm",
+            json!({"min": [5.0, 0.0, 5.0], "max": [9.0, 9.0, 9.0]}),
+            "extentMm",
+        ),
+        ("/weights/file", json!("../../secret"), "weights.file"),
+        ("/check/shape", json!([4, 16, 8]), "check.firstBlock"),
+        ("/check/shape", json!([u64::MAX, 1, 1]), "check.shape"),
+        ("/check/logits", json!([]), "check.logits"),
+        ("/check/logits/5", json!(1e39), "check.logits"),
+        ("/check/window", json!([0.5]), "check.window"),
+    ];
+    for (place, value, words) in table {
+        let mut broken = good.clone();
+        let (parent, key) = place.rsplit_once('/').unwrap();
+        match broken.pointer_mut(parent).unwrap() {
+            serde_json::Value::Array(list) => list[key.parse::<usize>().unwrap()] = value.clone(),
+            parent => parent[key] = value.clone(),
+        }
+        let json = serde_json::to_vec(&broken).unwrap();
+        let error = ModelManifest::from_json(&json);
+        let error = error.map(|_| ()).expect_err(place).to_string();
+        assert!(error.contains(words), "{place} = {value}: {error}");
+    }
+    // A manifest that was changed after it was read is refused too.
+    let mut changed = manifest;
+    changed.overlap = f32::NAN;
+    let error = Segmenter::load(changed, &weights, &Device::flex()).unwrap_err();
+    assert!(error.to_string().contains("overlap is NaN"), "{error}");
+}
+
+/// Manifests of older programs say nothing of a whole window; one that does is held to it.
+#[test]
+fn a_whole_window_is_checked_where_the_manifest_knows_it() {
+    let (mut manifest, weights) = model(|_| {});
+    let errors = |manifest: &ModelManifest, reach| {
+        let segmenter = Segmenter::load(manifest.clone(), &weights, &Device::flex()).unwrap();
+        pollster::block_on(segmenter.self_check(reach)).unwrap()
+    };
+    assert!(errors(&manifest, CheckReach::Window).window.unwrap() < 1e-6);
+    assert_eq!(errors(&manifest, CheckReach::Parts).window, None);
+    manifest.check.window.as_mut().unwrap()[7] += 1.0;
+    assert!(!errors(&manifest, CheckReach::Window).are_tolerable());
+    manifest.check.window = None;
+    let old = serde_json::to_vec(&manifest).unwrap();
+    let old = ModelManifest::from_json(&old).unwrap();
+    let errors = errors(&old, CheckReach::Window);
+    assert!(
+        errors.window.is_none() && errors.are_tolerable(),
+        "{errors}"
+    );
+}
+
 #[test]
 fn a_cancelled_run_stops_at_once() {
     let mut steps = 0;
@@ -293,12 +429,12 @@ fn a_model_of_two_channels_takes_two() {
     let device = Device::flex();
     let network = random_network(&manifest.architecture, 11);
     assert_eq!(network.image_channels(), 2);
-    manifest.check = pollster::block_on(answer(&network, CHECK_SHAPE, &device)).unwrap();
+    manifest.check = pollster::block_on(known_answer(&network, WINDOW, &device)).unwrap();
     let weights = encode(&named_tensors(&network), Quantization::None).unwrap();
-    manifest.weights.sha256 = dinomed3d_core::infer::segmenter::hex(&Sha256::digest(&weights));
+    manifest.weights.sha256 = hex(&Sha256::digest(&weights));
     let manifest = ModelManifest::from_json(&serde_json::to_vec(&manifest).unwrap()).unwrap();
     let segmenter = Segmenter::load(manifest, &weights, &device).unwrap();
-    let errors = pollster::block_on(segmenter.self_check()).unwrap();
+    let errors = pollster::block_on(segmenter.self_check(CheckReach::Window)).unwrap();
     assert!(errors.are_tolerable(), "{errors}");
 
     let first = scan([20, 11, 7]);
@@ -323,9 +459,9 @@ fn a_model_of_two_channels_takes_two() {
     assert!(error.contains("[[20, 11, 7], [11, 20, 7]]"), "{error}");
 }
 
-/// Weights that are finite, but so large that the scores are not.
+/// Weights that are finite, but so large that the logits are not.
 #[test]
-fn scores_that_are_not_finite_are_an_error_not_a_background() {
+fn logits_that_are_not_finite_are_an_error_not_a_background() {
     let (manifest, weights) = model(|tensors| {
         tensors
             .get_mut("decoder.head.weight")
@@ -346,7 +482,7 @@ fn scores_that_are_not_finite_are_an_error_not_a_background() {
         "{result:?}"
     );
     assert!(
-        !pollster::block_on(segmenter.self_check())
+        !pollster::block_on(segmenter.self_check(CheckReach::Window))
             .unwrap()
             .are_tolerable()
     );
@@ -355,7 +491,7 @@ fn scores_that_are_not_finite_are_an_error_not_a_background() {
 /// The known answer tells right weights from wrong ones, and which part is wrong.
 #[test]
 fn the_self_check_names_the_part_that_is_wrong() {
-    let errors = pollster::block_on(segmenter().self_check()).unwrap();
+    let errors = pollster::block_on(segmenter().self_check(CheckReach::Window)).unwrap();
     assert!(
         errors.first_block < 1e-6 && errors.logits < 1e-6,
         "{errors}"
@@ -366,7 +502,7 @@ fn the_self_check_names_the_part_that_is_wrong() {
         }
     });
     let segmenter = Segmenter::load(manifest, &weights, &Device::flex()).unwrap();
-    let errors = pollster::block_on(segmenter.self_check()).unwrap();
+    let errors = pollster::block_on(segmenter.self_check(CheckReach::Window)).unwrap();
     assert!(
         errors.first_block < 1e-6 && errors.logits > 1e-3,
         "{errors}"

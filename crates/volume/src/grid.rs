@@ -1,11 +1,11 @@
 //! The model grid of one scan: permuted, turned, resampled, and the way back.
 
-use crate::{Affine, AxisWeights, Orientation};
+use crate::{Affine, AxisWeights, Labelling, Orientation};
 
 /// Most voxels of a model grid (1 GiB of f32).
 const MAX_VOXELS: usize = 1 << 28;
 
-/// Why a scan has no model grid, or scores can't be brought back from it.
+/// Why a scan has no model grid, or logits can't be brought back from it.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GridError {
@@ -56,21 +56,21 @@ pub enum GridError {
         limit: usize,
     },
     /// No class, or more than a label map can hold.
-    #[error("scores of {found} classes, expected are 1 to 256")]
+    #[error("logits of {found} classes, expected are 1 to 256")]
     Classes {
         /// Classes given.
         found: usize,
     },
     /// The network gave a number that is no number.
     #[error(
-        "the network's score for class {class} at {voxel:?} (slice, row, column) is {value}, not a finite number"
+        "the network's logit of class {class} at {voxel:?} (slice, row, column) is {value}, not a finite number"
     )]
-    Score {
+    Logit {
         /// The class.
         class: usize,
         /// Index on the model grid.
         voxel: [usize; 3],
-        /// The score.
+        /// The logit.
         value: f32,
     },
 }
@@ -82,11 +82,11 @@ pub enum GridError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelGrid {
     /// Voxels of the scan in the model's axis order.
-    oriented: [usize; 3],
+    pub(crate) oriented: [usize; 3],
     /// Index in the file's memory of the first voxel in the model's axis order.
     start: usize,
     /// Step in the file's memory along each model axis.
-    steps: [isize; 3],
+    pub(crate) steps: [isize; 3],
     shape: [usize; 3],
     spacing_mm: [f64; 3],
 }
@@ -182,92 +182,22 @@ impl ModelGrid {
         result
     }
 
-    /// The label of each voxel of the scan: scores are interpolated to the file grid, and the class with the highest
-    /// wins, the lower one of equals.
-    ///
-    /// Works slice by slice, so nothing of the size of `scores` is allocated besides the labels.
+    /// The label of each voxel of the scan, from the logits of all classes at once; see [`Labelling`].
     ///
     /// # Shapes
-    /// `scores` is `[class, slice, row, column]` on the model grid, the result `[z, y, x]` on the file grid.
+    /// `logits` is `[class, slice, row, column]` on the model grid, the result `[z, y, x]` on the file grid.
     ///
     /// # Errors
-    /// [`GridError::Score`] if a score is NaN or infinite, [`GridError::Count`] for another number of
-    /// scores, [`GridError::Classes`] for no class or more than 256.
-    pub fn scores_to_labels(
+    /// [`GridError::Logit`] if a logit is NaN or infinite, [`GridError::Count`] for another number of
+    /// logits, [`GridError::Classes`] for no class or more than 256.
+    pub fn logits_to_labels(
         &self,
-        scores: &[f32],
+        logits: &[f32],
         num_classes: usize,
     ) -> Result<Vec<u8>, GridError> {
-        if !(1..=256).contains(&num_classes) {
-            return Err(GridError::Classes { found: num_classes });
-        }
-        let class_voxels: usize = self.shape.iter().product();
-        if scores.len() != class_voxels * num_classes {
-            return Err(GridError::Count {
-                expected: class_voxels * num_classes,
-                got: scores.len(),
-            });
-        }
-        if let Some(at) = scores.iter().position(|score| !score.is_finite()) {
-            let (class, index) = (at / class_voxels, at % class_voxels);
-            let [_, rows, columns] = self.shape;
-            return Err(GridError::Score {
-                class,
-                voxel: [
-                    index / (rows * columns),
-                    index / columns % rows,
-                    index % columns,
-                ],
-                value: scores[at],
-            });
-        }
-
-        let back = [0, 1, 2].map(|axis| AxisWeights::new(self.shape[axis], self.oriented[axis]));
-        let [slices, rows, columns] = self.oriented;
-        let plane = self.shape[1] * self.shape[2];
-        let mut labels = vec![0; self.file_voxels()];
-        let mut best = vec![0.0f32; rows * columns];
-        let mut winner = vec![0u8; rows * columns];
-        let (mut mixed, mut tall, mut wide) = (Vec::new(), Vec::new(), Vec::new());
-        for slice in 0..slices {
-            let [(a, share_a), (b, share_b)] = back[0].neighbours(slice);
-            for (class, scores) in scores.chunks_exact(class_voxels).enumerate() {
-                let (a, b) = (&scores[a * plane..][..plane], &scores[b * plane..][..plane]);
-                let mut current: &[f32] = a;
-                if share_b > 0.0 {
-                    mixed.clear();
-                    mixed.extend(a.iter().zip(b).map(|(a, b)| share_a * a + share_b * b));
-                    current = &mixed;
-                }
-                if !back[1].is_identity() {
-                    back[1].apply(current, self.shape[2], &mut tall);
-                    current = &tall;
-                }
-                if !back[2].is_identity() {
-                    back[2].apply(current, 1, &mut wide);
-                    current = &wide;
-                }
-                if class == 0 {
-                    best.copy_from_slice(current);
-                    winner.fill(0);
-                } else {
-                    for ((best, winner), &score) in best.iter_mut().zip(&mut winner).zip(current) {
-                        if score > *best {
-                            *best = score;
-                            *winner = class as u8;
-                        }
-                    }
-                }
-            }
-            for (row, winners) in winner.chunks_exact(columns).enumerate() {
-                let mut at = self.memory_index([slice, row, 0]);
-                for &label in winners {
-                    labels[at as usize] = label;
-                    at += self.steps[2];
-                }
-            }
-        }
-        Ok(labels)
+        let mut labelling = Labelling::new(self, num_classes)?;
+        labelling.add(logits)?;
+        labelling.finish()
     }
 
     /// Values of the file grid in the model's axis order.
@@ -301,12 +231,12 @@ impl ModelGrid {
         values
     }
 
-    fn file_voxels(&self) -> usize {
+    pub(crate) fn file_voxels(&self) -> usize {
         self.oriented.iter().product()
     }
 
     /// Index in the file's memory of a voxel in the model's axis order.
-    fn memory_index(&self, voxel: [usize; 3]) -> isize {
+    pub(crate) fn memory_index(&self, voxel: [usize; 3]) -> isize {
         let offset: isize = (0..3).map(|a| voxel[a] as isize * self.steps[a]).sum();
         self.start as isize + offset
     }
@@ -394,73 +324,6 @@ mod tests {
             matches!(result, Err(GridError::Affine { .. })),
             "{result:?}"
         );
-    }
-
-    #[test]
-    fn equal_scores_go_to_the_lower_class() {
-        let model = grid([1, 1, 2], [1.0; 3], None);
-        let labels = model
-            .scores_to_labels(&[1.0, 0.0, 1.0, 2.0, 0.5, 2.0], 3)
-            .unwrap();
-        assert_eq!(labels, [0, 1]);
-    }
-
-    #[test]
-    fn a_score_that_is_not_finite_is_named() {
-        let model = grid([2, 3, 4], [1.0; 3], None);
-        let mut scores = vec![0.0; 2 * 24];
-        scores[24 + 6 + 2 + 1] = f32::NAN;
-        let error = model.scores_to_labels(&scores, 2).unwrap_err();
-        assert!(
-            matches!(error, GridError::Score { class: 1, voxel: [1, 1, 1], value } if value.is_nan()),
-            "{error}"
-        );
-        assert!(matches!(
-            model.scores_to_labels(&scores[1..], 2),
-            Err(GridError::Count {
-                expected: 48,
-                got: 47
-            })
-        ));
-        assert!(model.scores_to_labels(&[], 0).is_err());
-    }
-
-    /// The way back slice by slice equals trilinear interpolation of each class as a whole.
-    #[test]
-    fn scores_are_interpolated_not_labels() {
-        let model = grid([9, 7, 5], [1.2, 0.9, 2.0], Some([2.0, 1.0, 1.0]));
-        assert_eq!(model.shape(), [3, 6, 18]);
-        let voxels: usize = model.shape().iter().product();
-        let scores: Vec<f32> = (0..3 * voxels)
-            .map(|i| ((i * 7919) % 1013) as f32 / 1013.0)
-            .collect();
-        let labels = model.scores_to_labels(&scores, 3).unwrap();
-        let at = |class: usize, file: [usize; 3]| {
-            // file is x, y, z = model's axis order here.
-            let mut sum = 0.0f64;
-            let axes: Vec<[(usize, f32); 2]> = (0..3)
-                .map(|a| AxisWeights::new(model.shape[a], model.oriented[a]).neighbours(file[a]))
-                .collect();
-            for (d, wd) in axes[0] {
-                for (h, wh) in axes[1] {
-                    for (w, ww) in axes[2] {
-                        let index = ((class * 3 + d) * 6 + h) * 18 + w;
-                        sum += f64::from(wd * wh * ww) * f64::from(scores[index]);
-                    }
-                }
-            }
-            sum
-        };
-        for z in 0..9 {
-            for y in 0..7 {
-                for x in 0..5 {
-                    let found = [0, 1, 2].map(|class| at(class, [x, y, z]));
-                    let label = usize::from(labels[(z * 7 + y) * 5 + x]);
-                    let most = found.iter().copied().fold(f64::MIN, f64::max);
-                    assert!(found[label] > most - 1e-6, "{found:?} {label}");
-                }
-            }
-        }
     }
 
     #[test]

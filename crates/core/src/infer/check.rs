@@ -1,10 +1,37 @@
 //! A known input whose answer is known, to catch a device that computes nonsense.
 
 use super::InferError;
+use super::pipeline::window_logits;
 use super::predict::read;
-use crate::manifest::SelfCheck;
 use crate::model::DinoMed3d;
 use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+/// Output of the network for the built-in input of that shape, see [`check_input`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SelfCheck {
+    /// `[slice, row, column]`
+    pub shape: [usize; 3],
+    /// Tokens after the first transformer block, `[slice, token, embed_dim]`, flattened; computed on the CPU.
+    pub first_block: Vec<f32>,
+    /// Logits `[class, slice, row, column]`, flattened; likewise.
+    pub logits: Vec<f32>,
+    /// For the built-in input of a whole window: its logits by [`summary`]. Older manifests have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Vec<f32>>,
+}
+
+/// What of a device is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckReach {
+    /// Every part of the network, on an input so small that it costs nothing.
+    Parts,
+    /// Beside that a window of the size that scans are cut into, as kernels may fail at one size and not at another. It
+    /// costs as much as a window of a scan.
+    Window,
+}
 
 /// Shape of the built-in input, `[slice, row, column]`: small, yet every part of the network
 /// works on it.
@@ -57,7 +84,83 @@ pub async fn answer(
         shape,
         first_block,
         logits,
+        window: None,
     })
+}
+
+/// What `model` answers to the built-in input of a whole window, by [`summary`].
+///
+/// # Errors
+/// [`InferError::Device`] if nothing comes back.
+pub async fn window_answer(
+    model: &DinoMed3d,
+    window: [usize; 3],
+    device: &Device,
+) -> Result<Vec<f32>, InferError> {
+    let input = check_input(model.image_channels(), window, device);
+    let logits = window_logits(model, input, async |_| ControlFlow::Continue(())).await?;
+    Ok(summary(&logits, window))
+}
+
+/// All that a manifest says of the answers of `model`.
+///
+/// # Errors
+/// [`InferError::Device`] if nothing comes back.
+pub async fn known_answer(
+    model: &DinoMed3d,
+    window: [usize; 3],
+    device: &Device,
+) -> Result<SelfCheck, InferError> {
+    let mut known = answer(model, CHECK_SHAPE, device).await?;
+    known.window = Some(window_answer(model, window, device).await?);
+    Ok(known)
+}
+
+/// Cells of a window, `[slice, row, column]`.
+const CELLS: [usize; 3] = [2, 4, 4];
+
+/// Numbers that [`summary`] makes of a window.
+pub fn summary_len(num_classes: usize) -> usize {
+    2 * num_classes * CELLS.iter().product::<usize>()
+}
+
+/// Few numbers in which every voxel counts: of each class and each cell of a coarse grid the mean of the logits, and one of
+/// them.
+///
+/// # Shapes
+/// - `logits`: `[class, slice, row, column]`
+/// - returns: `[class, cell, 2]`, flattened
+fn summary(logits: &[f32], shape: [usize; 3]) -> Vec<f32> {
+    let [_, height, width] = shape;
+    // A cell holds the voxels that its share of the axis touches, at least one.
+    let range = |axis: usize, cell: usize| {
+        let (size, cells) = (shape[axis], CELLS[axis]);
+        cell * size / cells..((cell + 1) * size).div_ceil(cells)
+    };
+    let mut numbers = Vec::new();
+    for logits in logits.chunks_exact(shape.iter().product()) {
+        for cell in 0..CELLS.iter().product() {
+            let at = [
+                cell / (CELLS[1] * CELLS[2]),
+                cell / CELLS[2] % CELLS[1],
+                cell % CELLS[2],
+            ];
+            let [slices, rows, columns] = [0, 1, 2].map(|axis| range(axis, at[axis]));
+            let mut sum = 0.0f64;
+            for z in slices.clone() {
+                for y in rows.clone() {
+                    let row = &logits[(z * height + y) * width..][columns.clone()];
+                    sum += row.iter().map(|logit| f64::from(*logit)).sum::<f64>();
+                }
+            }
+            let voxels = slices.len() * rows.len() * columns.len();
+            numbers.push((sum / voxels as f64) as f32);
+            // Elsewhere in each cell, so that no period of a kernel's tiles hides.
+            let place = |range: std::ops::Range<usize>| range.start + cell * 5 % range.len();
+            numbers.push(logits[(place(slices) * height + place(rows)) * width + place(columns)]);
+        }
+    }
+    numbers
 }
 
 /// How far an answer is from the expected one, each part relative to its largest expected value.
@@ -67,6 +170,8 @@ pub struct CheckErrors {
     pub first_block: f32,
     /// Of the whole network.
     pub logits: f32,
+    /// Over a whole window; none if that was not checked.
+    pub window: Option<f32>,
 }
 
 impl CheckErrors {
@@ -75,12 +180,19 @@ impl CheckErrors {
         Self {
             first_block: relative_error(&found.first_block, &expected.first_block),
             logits: relative_error(&found.logits, &expected.logits),
+            window: match (&found.window, &expected.window) {
+                (Some(found), Some(expected)) => Some(relative_error(found, expected)),
+                _ => None,
+            },
         }
     }
 
     /// Whether a device that made no larger errors is trusted.
     pub fn are_tolerable(self) -> bool {
-        self.first_block <= TOLERANCE && self.logits <= TOLERANCE
+        let is_tolerable = |error: f32| error <= TOLERANCE;
+        is_tolerable(self.first_block)
+            && is_tolerable(self.logits)
+            && self.window.is_none_or(is_tolerable)
     }
 }
 
@@ -90,7 +202,11 @@ impl std::fmt::Display for CheckErrors {
             f,
             "{:.0e} after one transformer block and {:.0e} after the whole network",
             self.first_block, self.logits
-        )
+        )?;
+        match self.window {
+            Some(window) => write!(f, ", {window:.0e} over a whole window"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -119,11 +235,39 @@ mod tests {
         let errors = |first_block, logits| CheckErrors {
             first_block,
             logits,
+            window: None,
         };
         assert!(errors(1e-6, 9e-4).are_tolerable());
         assert!(!errors(2e-3, 1e-6).are_tolerable());
         assert!(!errors(1e-6, f32::INFINITY).are_tolerable());
         assert!(!errors(f32::NAN, 0.0).are_tolerable());
+        for (window, is_trusted) in [(1e-5, true), (2e-3, false), (f32::NAN, false)] {
+            let mut errors = errors(0.0, 0.0);
+            errors.window = Some(window);
+            assert_eq!(errors.are_tolerable(), is_trusted, "{errors}");
+        }
+    }
+
+    /// By hand: cells of 2 × 1 × 2 voxels; and one wrong voxel anywhere is seen.
+    #[test]
+    fn every_voxel_counts_in_the_summary() {
+        let shape = [4, 4, 8];
+        let logits: Vec<f32> = (0..2 * 128).map(|i| i as f32).collect();
+        let numbers = summary(&logits, shape);
+        assert_eq!(numbers.len(), summary_len(2));
+        // Slices 0 and 1, row 0, columns 0 and 1.
+        assert_eq!(numbers[0], (0.0 + 1.0 + 32.0 + 33.0) / 4.0);
+        for voxel in 0..logits.len() {
+            let mut wrong = logits.clone();
+            wrong[voxel] += 50.0;
+            let error = relative_error(&summary(&wrong, shape), &numbers);
+            assert!(error > TOLERANCE, "{voxel}: {error}");
+            wrong[voxel] = f32::NAN;
+            let error = relative_error(&summary(&wrong, shape), &numbers);
+            assert_eq!(error, f32::INFINITY);
+        }
+        // A window thinner than the grid of cells.
+        assert_eq!(summary(&[1.0, 2.0], [1, 1, 2]).len(), summary_len(1));
     }
 
     #[test]

@@ -1,25 +1,20 @@
 //! Inference: from a volume to a label map, window by window.
 
-pub mod blend;
 pub mod check;
 pub mod features;
 pub mod pipeline;
 pub mod postprocess;
 pub mod predict;
-pub mod segmenter;
+pub mod slab;
 pub mod windows;
 
-pub use pipeline::{Labelled, Pipeline, Scored};
+pub use pipeline::{Labelled, Pipeline, Prediction, Progress};
 pub use postprocess::{Changes, Correction, PlaneCut, Postprocessing};
-pub use predict::{Windowing, predict};
-pub use segmenter::{Progress, Segmentation, Segmenter};
-pub use windows::Blending;
+pub use predict::predict;
+pub use windows::{Blending, Windowing};
 
-use crate::manifest::ManifestError;
 use crate::preprocess::PreprocessError;
-use crate::weights::WeightsError;
 use dinomed3d_volume::GridError;
-use std::path::PathBuf;
 
 /// Why a volume could not be segmented.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +25,7 @@ pub enum InferError {
     Cancelled,
     /// The network's answer is not a number: arithmetic went wrong on this device.
     #[error(
-        "window {window} of {windows} has a score that is not finite; this device computes wrongly or its memory failed"
+        "window {window} of {windows} has a logit that is not finite; this device computes wrongly or its memory failed"
     )]
     NotFinite {
         /// From 1.
@@ -62,26 +57,4 @@ impl From<GridError> for InferError {
     fn from(error: GridError) -> Self {
         PreprocessError::from(error).into()
     }
-}
-
-/// Why a model could not be loaded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ModelError {
-    /// The manifest.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// The weights.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// A file or the folder of a model.
-    #[error("{doing} {}", path.display())]
-    File {
-        /// "reading", "in" and so on.
-        doing: &'static str,
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
 }

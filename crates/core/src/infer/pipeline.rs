@@ -2,11 +2,14 @@
 
 use super::InferError;
 use super::postprocess::{Changes, Postprocessing};
-use super::predict::{Windowing, predict};
+use super::predict::{predict, read};
+use super::windows::Windowing;
+use crate::model::DinoMed3d;
 use crate::preprocess::Preprocessing;
 use burn::tensor::{Device, Tensor};
-use dinomed3d_volume::{Affine, LabelMap, MidPlane, ModelGrid};
+use dinomed3d_volume::{Affine, LabelMap, Labelling, MidPlane, ModelGrid};
 use dinomed3d_volume::{Orientation, Volume};
+use std::ops::ControlFlow;
 
 /// How a scan comes to a network and its answer back.
 #[derive(Clone, Debug)]
@@ -25,13 +28,28 @@ pub struct Pipeline {
     pub sides: Vec<[u8; 2]>,
 }
 
-/// What a network says of a scan.
+/// How far a segmentation is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Of the whole, 0 … 1.
+    pub fraction: f32,
+    /// Window under way, from 1.
+    pub window: usize,
+    /// Number of windows.
+    pub windows: usize,
+}
+
+/// What a network says of a scan: the class of each voxel, on either grid. Logits are gone as soon as classes are known.
 #[derive(Clone, Debug)]
-pub struct Scored {
-    /// Logits `[class, slice, row, column]` on the model grid, flattened.
-    scores: Vec<f32>,
-    /// The way back to the scan's grid.
+pub struct Prediction {
+    /// `[z, y, x]` of the scan.
+    file_classes: Vec<u8>,
+    /// `[slice, row, column]` of the model grid.
+    model_classes: Vec<u8>,
+    /// The way from one grid to the other.
     pub grid: ModelGrid,
+    /// Number of windows computed.
+    pub windows: usize,
     /// Of the model grid, `[slice, row, column]`.
     orientation: Orientation,
     file: FileGrid,
@@ -57,18 +75,19 @@ pub struct Labelled {
 }
 
 impl Pipeline {
-    /// Scores every voxel of a scan, given its channels in order and on one grid; `score` is that of
-    /// [`predict`].
+    /// What `network` says of a scan, given its channels in order and on one grid. `progress` is awaited after every step
+    /// of the network; [`ControlFlow::Break`] cancels.
     ///
     /// # Errors
     /// [`InferError::Channels`] for another number of channels, [`InferError::Preprocess`] for a scan that cannot be
-    /// prepared (empty, constant), and those of [`predict`].
-    pub async fn score(
+    /// prepared (empty, constant), [`InferError::Cancelled`], [`InferError::NotFinite`], [`InferError::Device`].
+    pub async fn predict(
         &self,
+        network: &DinoMed3d,
         channels: &[Volume],
         device: &Device,
-        score: impl AsyncFnMut(Tensor<5>, usize, usize) -> Result<Vec<f32>, InferError>,
-    ) -> Result<Scored, InferError> {
+        mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Prediction, InferError> {
         if channels.len() != self.channels.len() {
             return Err(InferError::Channels {
                 found: channels.len(),
@@ -76,18 +95,37 @@ impl Pipeline {
             });
         }
         let prepared = self.preprocessing.apply(channels)?;
-        let scores = predict(
-            self.values.len(),
+        let num_classes = self.values.len();
+        let mut labelling = Labelling::new(&prepared.grid, num_classes)?;
+        let mut model_classes = Vec::with_capacity(prepared.shape.iter().product());
+        let windows = predict(
+            num_classes,
             &prepared.voxels,
             prepared.shape,
             self.windowing,
             device,
-            score,
+            async |input, window, windows| {
+                let progress = async |done| {
+                    progress(Progress {
+                        fraction: ((window - 1) as f32 + done) / windows as f32,
+                        window,
+                        windows,
+                    })
+                    .await
+                };
+                window_logits(network, input, progress).await
+            },
+            |slice| {
+                model_classes.extend(classes(slice, num_classes));
+                Ok(labelling.add(slice)?)
+            },
         )
         .await?;
-        Ok(Scored {
-            scores,
+        Ok(Prediction {
+            file_classes: labelling.finish()?,
+            model_classes,
             grid: prepared.grid,
+            windows,
             orientation: self.preprocessing.orientation,
             file: FileGrid {
                 shape: channels[0].shape,
@@ -100,53 +138,72 @@ impl Pipeline {
     }
 }
 
-impl Scored {
-    /// On the scan's own grid, `[z, y, x]`.
-    ///
-    /// # Errors
-    /// [`InferError::Preprocess`] for a score that is not finite.
-    pub fn on_file_grid(&self) -> Result<Labelled, InferError> {
-        let classes = self
-            .grid
-            .scores_to_labels(&self.scores, self.values.len())?;
+/// Logits of one window, flattened; `progress` is awaited after every step, with how much of the window is done.
+pub(super) async fn window_logits(
+    network: &DinoMed3d,
+    input: Tensor<5>,
+    mut progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+) -> Result<Vec<f32>, InferError> {
+    let mut pass = network.start(input);
+    let steps = pass.num_steps();
+    while pass.remaining() > 0 {
+        pass.step();
+        // A device runs behind what it was told; waiting for one value keeps progress true
+        // and lets a cancelled run end soon.
+        read(pass.witness()).await?;
+        let done = (steps - pass.remaining()) as f32 / steps as f32;
+        if progress(done).await.is_break() {
+            return Err(InferError::Cancelled);
+        }
+    }
+    read(pass.logits().flatten::<1>(0, 4)).await
+}
+
+/// The class of each voxel: the one with the highest logit, the lower one of equals.
+///
+/// # Shapes
+/// `logits` is `[class, ..]`
+fn classes(logits: &[f32], num_classes: usize) -> impl Iterator<Item = u8> {
+    let voxels = logits.len() / num_classes;
+    (0..voxels).map(move |voxel| {
+        let logit = |class: usize| logits[class * voxels + voxel];
+        let higher = |best, class| {
+            if logit(class) > logit(best) {
+                class
+            } else {
+                best
+            }
+        };
+        (1..num_classes).fold(0, higher) as u8
+    })
+}
+
+impl Prediction {
+    /// The label map on the scan's own grid, `[z, y, x]`.
+    pub fn on_file_grid(&self) -> Labelled {
         let FileGrid { shape, affine } = self.file;
-        let Labelled { labels, changes } =
-            self.labelled(classes, shape, affine.orientation().reversed());
+        let orientation = affine.orientation().reversed();
+        let Labelled { labels, changes } = self.labelled(&self.file_classes, shape, orientation);
         let mut map = LabelMap {
             labels,
             shape,
             affine,
         };
         part_sides(&mut map, &self.sides);
-        Ok(Labelled {
+        Labelled {
             labels: map.labels,
             changes,
-        })
-    }
-
-    /// On the model grid, `[slice, row, column]`: the class with the highest score, the lower one of equals.
-    pub fn on_model_grid(&self) -> Labelled {
-        let voxels = self.scores.len() / self.values.len();
-        let best_class = |voxel: usize| {
-            let score = |class: usize| self.scores[class * voxels + voxel];
-            let best = (1..self.values.len()).fold(0, |best, class| {
-                if score(class) > score(best) {
-                    class
-                } else {
-                    best
-                }
-            });
-            best as u8
-        };
-        let classes = (0..voxels).map(best_class).collect();
-        self.labelled(classes, self.grid.shape(), self.orientation)
-    }
-
-    fn labelled(&self, classes: Vec<u8>, shape: [usize; 3], orientation: Orientation) -> Labelled {
-        let mut labels = classes;
-        for class in &mut labels {
-            *class = self.values[usize::from(*class)];
         }
+    }
+
+    /// The label map on the model grid, `[slice, row, column]`.
+    pub fn on_model_grid(&self) -> Labelled {
+        self.labelled(&self.model_classes, self.grid.shape(), self.orientation)
+    }
+
+    fn labelled(&self, classes: &[u8], shape: [usize; 3], orientation: Orientation) -> Labelled {
+        let value = |class: &u8| self.values[usize::from(*class)];
+        let mut labels = classes.iter().map(value).collect::<Vec<u8>>();
         let changes = self.postprocessing.apply(&mut labels, shape, orientation);
         Labelled { labels, changes }
     }
@@ -164,19 +221,25 @@ fn part_sides(map: &mut LabelMap, sides: &[[u8; 2]]) {
 mod tests {
     use super::super::postprocess::{Correction, PlaneCut};
     use super::*;
-    use dinomed3d_volume::Affine;
 
-    /// Scores of three voxels along x, of classes of values 0, 4 and 7.
-    fn scored(orientation: &str, scores: [[f32; 3]; 3], postprocessing: Vec<Correction>) -> Scored {
+    /// Logits of three voxels along x, of classes of values 0, 4 and 7.
+    fn predicted(
+        orientation: &str,
+        logits: [[f32; 3]; 3],
+        postprocessing: Vec<Correction>,
+    ) -> Prediction {
         let preprocessing: Preprocessing = serde_json::from_value(serde_json::json!({
             "orientation": orientation,
             "intensity": {"kind": "percentile-z-score", "lowPercent": 0, "highPercent": 100}
         }))
         .unwrap();
         let affine = Affine::from_spacing_mm([1.0; 3]);
-        Scored {
-            scores: scores.concat(),
-            grid: preprocessing.grid([1, 1, 3], &affine).unwrap(),
+        let grid = preprocessing.grid([1, 1, 3], &affine).unwrap();
+        Prediction {
+            file_classes: grid.logits_to_labels(logits.as_flattened(), 3).unwrap(),
+            model_classes: classes(logits.as_flattened(), 3).collect(),
+            grid,
+            windows: 1,
             orientation: preprocessing.orientation,
             file: FileGrid {
                 shape: [1, 1, 3],
@@ -188,19 +251,19 @@ mod tests {
         }
     }
 
-    /// By hand; the first voxel's highest score is shared.
+    /// By hand; the first voxel's highest logit is shared.
     #[test]
-    fn the_highest_score_wins_and_the_lower_class_of_equals() {
-        let scores = [[0.0, 0.1, 0.5], [2.0, 0.2, 0.1], [2.0, 0.3, 0.1]];
-        let scored = scored("SAR", scores, vec![]);
-        assert_eq!(scored.on_model_grid().labels, [4, 7, 0]);
-        assert_eq!(scored.on_file_grid().unwrap().labels, [4, 7, 0]);
+    fn the_highest_logit_wins_and_the_lower_class_of_equals() {
+        let logits = [[0.0, 0.1, 0.5], [2.0, 0.2, 0.1], [2.0, 0.3, 0.1]];
+        let predicted = predicted("SAR", logits, vec![]);
+        assert_eq!(predicted.on_model_grid().labels, [4, 7, 0]);
+        assert_eq!(predicted.on_file_grid().labels, [4, 7, 0]);
     }
 
     #[test]
     fn both_grids_are_postprocessed() {
-        let scores = [[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 2.0]];
-        let scored = scored("SAR", scores, vec![Correction::LargestComponent]);
+        let logits = [[0.0, 1.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 2.0]];
+        let predicted = predicted("SAR", logits, vec![Correction::LargestComponent]);
         let expected = Labelled {
             labels: vec![4, 0, 0],
             changes: Changes {
@@ -208,25 +271,25 @@ mod tests {
                 relabelled: 0,
             },
         };
-        assert_eq!(scored.on_model_grid(), expected);
-        assert_eq!(scored.on_file_grid().unwrap(), expected);
+        assert_eq!(predicted.on_model_grid(), expected);
+        assert_eq!(predicted.on_file_grid(), expected);
     }
 
     /// By hand: 7, 4 and 7 on the way to the right, where the scan runs; the model grid runs to the left. One of the two planes
     /// that are equally good comes first from either end.
     #[test]
     fn a_plane_lies_where_the_body_says() {
-        let scores = [[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [2.0, 0.0, 2.0]];
+        let logits = [[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [2.0, 0.0, 2.0]];
         for (towards, of_scan) in [("R", [7, 4, 4]), ("L", [4, 4, 7])] {
             let cut = PlaneCut {
                 labels: [7, 4],
                 towards: towards.parse().unwrap(),
             };
-            let scored = scored("SAL", scores, vec![Correction::PlaneCut(cut)]);
-            assert_eq!(scored.on_file_grid().unwrap().labels, of_scan, "{towards}");
+            let predicted = predicted("SAL", logits, vec![Correction::PlaneCut(cut)]);
+            assert_eq!(predicted.on_file_grid().labels, of_scan, "{towards}");
             let mut of_model = of_scan;
             of_model.reverse();
-            assert_eq!(scored.on_model_grid().labels, of_model, "{towards}");
+            assert_eq!(predicted.on_model_grid().labels, of_model, "{towards}");
         }
     }
 }

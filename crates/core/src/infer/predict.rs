@@ -1,49 +1,36 @@
-//! Scores of a whole volume from windows.
+//! Logits of a whole volume from windows.
 
 use super::InferError;
-use super::blend::ScoreVolume;
-use super::windows::Blending;
+use super::slab::Slab;
+use super::windows::Windowing;
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// How a volume is cut into windows.
-#[derive(Clone, Copy, Debug)]
-pub struct Windowing {
-    /// Edge of a window, `[slice, row, column]`.
-    pub window: [usize; 3],
-    /// Fraction by which neighbours overlap.
-    pub overlap: f32,
-    /// How they are laid and joined.
-    pub blending: Blending,
-}
-
-/// Scores every window of a prepared volume (`[channel, slice, row, column]`; `shape` is that of a
-/// channel) with `score` and blends the logits.
+/// Takes every window of a prepared volume (`[channel, slice, row, column]`; `shape` is that of a
+/// channel) to its logits and blends them.
 ///
 /// Every window has the same shape; a volume smaller than the window lies in its middle, with
 /// zeros (the mean intensity) around it. So a device compiles its programs once, and training
-/// and inference see the same borders. `score` is given a window `[1, channel, slice, row,
-/// column]`, its number from 1 and how many there are; it returns logits, flattened.
+/// and inference see the same borders. `logits_of` is given a window `[1, channel, slice, row,
+/// column]`, its number from 1 and how many there are; it returns logits, flattened. `finished` is given each slice of the
+/// volume, in order, as soon as no later window reaches it: its logits `[class, row, column]`.
 ///
-/// # Shapes
-/// returns: logits `[class, slice, row, column]` of the volume, flattened
+/// Returns the number of windows.
 ///
 /// # Errors
-/// What `score` returns, and [`InferError::NotFinite`].
+/// What the two return, and [`InferError::NotFinite`].
 pub async fn predict(
     num_classes: usize,
     voxels: &[f32],
     shape: [usize; 3],
     windowing: Windowing,
     device: &Device,
-    mut score: impl AsyncFnMut(Tensor<5>, usize, usize) -> Result<Vec<f32>, InferError>,
-) -> Result<Vec<f32>, InferError> {
+    mut logits_of: impl AsyncFnMut(Tensor<5>, usize, usize) -> Result<Vec<f32>, InferError>,
+    mut finished: impl FnMut(&[f32]) -> Result<(), InferError>,
+) -> Result<usize, InferError> {
     let Windowing {
-        window,
-        overlap,
-        blending,
+        window, blending, ..
     } = windowing;
-    let starts: [Vec<usize>; 3] =
-        std::array::from_fn(|axis| blending.starts(shape[axis], window[axis], overlap));
+    let starts = windowing.starts(shape);
     let margin: [usize; 3] =
         std::array::from_fn(|axis| window[axis].saturating_sub(shape[axis]) / 2);
     let windows = starts.iter().map(Vec::len).product::<usize>();
@@ -54,9 +41,9 @@ pub async fn predict(
         num_channels * channel_voxels,
         "values of whole channels of shape {shape:?}"
     );
-    let mut scores = ScoreVolume::new(shape, num_classes, window, blending);
+    let mut slab = Slab::new(shape, num_classes, window, blending);
     let mut number = 0;
-    for &z in &starts[0] {
+    for (place, &z) in starts[0].iter().enumerate() {
         for &y in &starts[1] {
             for &x in &starts[2] {
                 let start = [z, y, x];
@@ -68,8 +55,8 @@ pub async fn predict(
                 let [d, h, w] = window;
                 let input = TensorData::new(input, [1, num_channels, d, h, w]);
                 let input = Tensor::from_data(input, device);
-                let logits = score(input, number, windows).await?;
-                if !scores.add(&logits, start, margin) {
+                let logits = logits_of(input, number, windows).await?;
+                if !slab.add(&logits, start, margin) {
                     return Err(InferError::NotFinite {
                         window: number,
                         windows,
@@ -77,8 +64,12 @@ pub async fn predict(
                 }
             }
         }
+        let next = starts[0].get(place + 1).copied().unwrap_or(shape[0]);
+        for slice in slab.finish(next) {
+            finished(&slice)?;
+        }
     }
-    Ok(scores.into_scores())
+    Ok(windows)
 }
 
 /// Reads values from the device.

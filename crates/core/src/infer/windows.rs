@@ -1,6 +1,53 @@
 //! Where windows lie in a volume, and how much each counts.
 
+use crate::model::SettingError;
+use crate::model::check::expect;
 use serde::{Deserialize, Serialize};
+
+/// How a volume is cut into windows.
+#[derive(Clone, Copy, Debug)]
+pub struct Windowing {
+    /// Edge of a window, `[slice, row, column]`.
+    pub window: [usize; 3],
+    /// Fraction by which neighbours overlap.
+    pub overlap: f32,
+    /// How they are laid and joined.
+    pub blending: Blending,
+}
+
+/// Most voxels of a window: 64 MiB of single precision.
+const MAX_VOXELS: usize = 1 << 24;
+
+impl Windowing {
+    /// Whether windows can be laid so.
+    ///
+    /// # Errors
+    /// [`SettingError`] for an edge of zero, a window that no device holds, an overlap out of 0 to 0.9.
+    pub fn check(&self) -> Result<(), SettingError> {
+        let edges = self.window.iter();
+        let voxels = edges.fold(1usize, |product, edge| product.saturating_mul(*edge));
+        expect(
+            (1..=MAX_VOXELS).contains(&voxels),
+            "window",
+            format!("{:?}", self.window),
+            "three positive edges, of 2^24 voxels at most",
+        )?;
+        expect(
+            (0.0..=0.9).contains(&self.overlap),
+            "overlap",
+            self.overlap,
+            "0 to 0.9",
+        )
+    }
+
+    /// First index of each window along each axis of a volume of `shape`.
+    pub fn starts(&self, shape: [usize; 3]) -> [Vec<usize>; 3] {
+        std::array::from_fn(|axis| {
+            self.blending
+                .starts(shape[axis], self.window[axis], self.overlap)
+        })
+    }
+}
 
 /// How windows are laid and joined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -36,7 +36,7 @@ impl Adapter3dConfig {
         Adapter3d {
             norm: LayerNormConfig::new(embed_dim).init(device),
             down: LinearConfig::new(embed_dim, inner_dim)
-                .with_initializer(super::vit::initializer())
+                .with_initializer(super::initializer::initializer())
                 .init(device),
             depthwise: Depthwise3dConfig::new(inner_dim, self.kernel).init(device),
             up: LinearConfig::new(inner_dim, embed_dim)

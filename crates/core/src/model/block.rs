@@ -3,12 +3,27 @@
 use super::adaptation::Adaptation;
 use super::adapter::Adapter3d;
 use super::attention::{Attention, AttentionConfig};
-use super::feed_forward::FeedForward;
+use super::feed_forward::{FeedForward, FeedForwardKind};
 use super::rope::RotaryEmbedding;
-use super::vit::VitConfig;
+use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
+
+/// Settings of a [`Block`], those of its transformer.
+#[derive(Config, Debug)]
+pub struct BlockConfig {
+    /// Width of a token.
+    pub embed_dim: usize,
+    /// Number of attention heads.
+    pub num_heads: usize,
+    /// Inner width of the feed-forward network.
+    pub mlp_dim: usize,
+    /// Kind of feed-forward network.
+    pub feed_forward: FeedForwardKind,
+    /// First value of LayerScale.
+    pub layer_scale: f64,
+}
 
 /// Learnt scale of each channel of a residual branch.
 #[derive(Module, Debug)]
@@ -41,23 +56,26 @@ pub struct Block {
     adapter: Option<Adapter3d>,
 }
 
-impl Block {
-    pub(super) fn init(config: &VitConfig, adaptation: &Adaptation, device: &Device) -> Self {
-        let width = config.embed_dim;
+impl BlockConfig {
+    /// Fresh weights.
+    pub fn init(&self, adaptation: &Adaptation, device: &Device) -> Block {
+        let width = self.embed_dim;
         let lora = adaptation.lora();
-        Self {
+        Block {
             norm1: LayerNormConfig::new(width).init(device),
-            attn: AttentionConfig::new(width, config.num_heads).init(lora, device),
-            ls1: LayerScale::init(width, config.layer_scale, device),
+            attn: AttentionConfig::new(width, self.num_heads).init(lora, device),
+            ls1: LayerScale::init(width, self.layer_scale, device),
             norm2: LayerNormConfig::new(width).init(device),
-            mlp: FeedForward::init(config.feed_forward, width, config.mlp_dim, lora, device),
-            ls2: LayerScale::init(width, config.layer_scale, device),
+            mlp: FeedForward::init(self.feed_forward, width, self.mlp_dim, lora, device),
+            ls2: LayerScale::init(width, self.layer_scale, device),
             adapter: adaptation
                 .in_block()
                 .map(|adapter| adapter.init(width, device)),
         }
     }
+}
 
+impl Block {
     /// One block over the tokens of all slices.
     ///
     /// # Shapes

@@ -1,4 +1,4 @@
-//! Decoders: from the transformer's taps and the detail stream to one score per voxel and class.
+//! Decoders: from the transformer's taps and the detail stream to one logit per voxel and class.
 
 use super::detail::{DetailConfig, DetailFeatures};
 use super::light_decoder::{LightDecoder, LightDecoderConfig};

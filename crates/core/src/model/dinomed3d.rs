@@ -5,7 +5,6 @@ use super::decoder::{Decoder, DecoderConfig};
 use super::detail::{DetailConfig, DetailFeatures, DetailStream};
 use super::slices::{EndSlices, stack_neighbours};
 use super::vit::{Tokens, VisionTransformer, VitConfig};
-use crate::weights::{WeightsError, load_into, named_tensors};
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, ops::PadMode};
@@ -46,26 +45,18 @@ impl DinoMed3dConfig {
         self
     }
 
-    fn channels_per_image(&self) -> usize {
+    pub(super) fn channels_per_image(&self) -> usize {
         2 * self.num_neighbours + 1
     }
 
     /// Fresh weights.
     ///
     /// # Panics
-    /// If the transformer's input channels are not those of whole scans with their neighbours.
+    /// For settings that [`check`](Self::check) refuses.
     pub fn init(&self, device: &Device) -> DinoMed3d {
-        assert!(
-            self.vit.in_channels > 0
-                && self
-                    .vit
-                    .in_channels
-                    .is_multiple_of(self.channels_per_image()),
-            "{} channels of the patch embedding for {} neighbours: expected is a multiple of {}",
-            self.vit.in_channels,
-            self.num_neighbours,
-            self.channels_per_image()
-        );
+        if let Err(error) = self.check() {
+            panic!("{error}");
+        }
         DinoMed3d {
             vit: self.vit.init(&self.adaptation, device),
             detail: self.detail.init(self.image_channels(), device),
@@ -81,7 +72,7 @@ impl DinoMed3dConfig {
     }
 }
 
-/// A volume goes in, one score per voxel and class comes out.
+/// A volume goes in, one logit per voxel and class comes out.
 #[derive(Module, Debug)]
 pub struct DinoMed3d {
     /// The transformer with its adapters.
@@ -97,7 +88,7 @@ pub struct DinoMed3d {
 }
 
 impl DinoMed3d {
-    /// Scores of every voxel.
+    /// Logits of every voxel.
     ///
     /// # Shapes
     /// - `volume`: `[batch, channel, slice, row, column]`, any size
@@ -139,18 +130,6 @@ impl DinoMed3d {
     /// The decoder.
     pub fn decoder(&self) -> &Decoder {
         &self.decoder
-    }
-
-    /// Takes over the transformer of stage 1; what adapts it keeps its own weights.
-    /// Natively only: it waits for the device.
-    ///
-    /// # Errors
-    /// [`WeightsError`] if the transformers are not of one kind.
-    pub fn with_stage1(mut self, stage1: &VisionTransformer) -> Result<Self, WeightsError> {
-        let mut tensors = named_tensors(&self.vit);
-        tensors.extend(named_tensors(stage1));
-        self.vit = load_into(self.vit, tensors)?;
-        Ok(self)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The compact preset's decoder: from patch tokens back to one score per voxel and class.
+//! The compact preset's decoder: from patch tokens back to one logit per voxel and class.
 
 use super::conv::{Pointwise, conv3, instance_norm};
 use super::detail::{DetailConfig, DetailFeatures};
@@ -48,7 +48,7 @@ impl ConvNormGelu {
     }
 }
 
-/// A correction of the scores at full size, where borders are drawn: what the half size knows and
+/// A correction of the logits at full size, where borders are drawn: what the half size knows and
 /// the detail of full size, joined as the paper's refinement does. It begins as none: a network
 /// that has it and one without give the same at first.
 #[derive(Module, Debug)]
@@ -89,7 +89,7 @@ impl FullRefinement {
 /// Joins the taps of the transformer, climbs in plane by pixel shuffle and takes in the detail
 /// stream on the way.
 ///
-/// Every kernel is depth-preserving (padding 1, stride 1 over slices). The scores of the voxels of
+/// Every kernel is depth-preserving (padding 1, stride 1 over slices). The logits of the voxels of
 /// a 2×2 cell are written from that cell's features; where the detail stream has a map of full
 /// size, a [`FullRefinement`] corrects them there.
 #[derive(Module, Debug)]

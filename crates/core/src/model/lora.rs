@@ -92,7 +92,7 @@ impl AdaptedLinear {
         device: &Device,
     ) -> Self {
         let Linear { weight, bias } = LinearConfig::new(d_input, d_output)
-            .with_initializer(super::vit::initializer())
+            .with_initializer(super::initializer::initializer())
             .init(device);
         Self {
             weight,

@@ -30,9 +30,9 @@ impl ProxyHead {
     /// - returns: logits `[batch, class, slice, row * patch, column * patch]`
     pub fn forward(&self, patches: Tensor<5>) -> Tensor<5> {
         let [_, depth, rows, columns, _] = patches.dims();
-        let scores = self.classifier.forward(patches).permute([0, 4, 1, 2, 3]); // [b, n, d, h, w]
+        let logits = self.classifier.forward(patches).permute([0, 4, 1, 2, 3]); // [b, n, d, h, w]
         trilinear(
-            scores,
+            logits,
             [depth, rows * self.patch_size, columns * self.patch_size],
         )
     }

@@ -1,8 +1,9 @@
 //! DINOv3 vision transformer over the slices of a volume.
 
 use super::adaptation::Adaptation;
-use super::block::Block;
+use super::block::{Block, BlockConfig};
 use super::feed_forward::FeedForwardKind;
+use super::initializer::initializer;
 use super::lora::Lora;
 use super::rope::RotaryEmbedding;
 use burn::config::Config;
@@ -37,14 +38,6 @@ pub struct VitConfig {
     /// First value of LayerScale.
     #[config(default = 1e-5)]
     pub layer_scale: f64,
-}
-
-/// Weights start as in DINOv3: normal, standard deviation 0.02.
-pub(super) fn initializer() -> Initializer {
-    Initializer::Normal {
-        mean: 0.0,
-        std: 0.02,
-    }
 }
 
 /// Cuts images into patches and projects each to a token.
@@ -103,6 +96,13 @@ impl VitConfig {
     /// Fresh weights.
     pub fn init(&self, adaptation: &Adaptation, device: &Device) -> VisionTransformer {
         let patch = [self.patch_size, self.patch_size];
+        let block = BlockConfig {
+            embed_dim: self.embed_dim,
+            num_heads: self.num_heads,
+            mlp_dim: self.mlp_dim,
+            feed_forward: self.feed_forward,
+            layer_scale: self.layer_scale,
+        };
         VisionTransformer {
             patch_embed: PatchEmbed {
                 proj: Conv2dConfig::new([self.in_channels, self.embed_dim], patch)
@@ -119,7 +119,7 @@ impl VitConfig {
             storage_tokens: (self.num_registers > 0)
                 .then(|| initializer().init([1, self.num_registers, self.embed_dim], device)),
             blocks: (0..self.depth)
-                .map(|_| Block::init(self, adaptation, device))
+                .map(|_| block.init(adaptation, device))
                 .collect(),
             norm: LayerNormConfig::new(self.embed_dim).init(device),
             num_heads: self.num_heads,

@@ -1,8 +1,8 @@
 //! From a scan's own grid to the network's, and back.
 //!
 //! The steps of [`Preprocessing::apply`], in order: axes permuted and turned to the model's orientation, values
-//! normalised, grid resampled to the model's spacing. The way back, [`ModelGrid::scores_to_labels`], interpolates the
-//! network's scores, not labels.
+//! normalised, grid resampled to the model's spacing. The way back, [`ModelGrid::logits_to_labels`], interpolates the
+//! network's logits, not labels.
 
 mod normalize;
 mod spacing;
@@ -73,11 +73,11 @@ pub struct Prepared {
     pub grid: ModelGrid,
 }
 
-/// Why a scan can't be prepared, or scores not be brought back.
+/// Why a scan can't be prepared, or logits not be brought back.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PreprocessError {
-    /// The scan has no model grid, or scores don't fit it.
+    /// The scan has no model grid, or logits don't fit it.
     #[error(transparent)]
     Grid(#[from] GridError),
     /// A scan without channels, or channels of different shapes.
@@ -125,6 +125,20 @@ pub enum PreprocessError {
 }
 
 impl Preprocessing {
+    /// Whether its settings can be used.
+    ///
+    /// # Errors
+    /// [`PreprocessError::Setting`] or [`GridError::Spacing`].
+    pub fn check(&self) -> Result<(), PreprocessError> {
+        self.intensity.check()?;
+        match self.spacing_mm {
+            Some(found) if found.iter().any(|edge| !edge.is_finite() || *edge <= 0.0) => {
+                Err(GridError::Spacing { found }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Brings the channels of a scan onto the model grid and the values of each, by itself, to the model's scale.
     ///
     /// Voxels that are not finite count as the lowest finite value. The grid is the first channel's.

@@ -182,13 +182,24 @@ pub async fn sliding_window(
         overlap: reference.number("sliding_window", "overlap")? as f32,
         blending: Blending::Mean,
     };
-    let found = predict(
-        reference.count("stage2", "num_classes")?,
+    let num_classes = reference.count("stage2", "num_classes")?;
+    let plane = height * width;
+    let mut found = vec![0.0; num_classes * depth * plane];
+    let mut slices = 0;
+    predict(
+        num_classes,
         &input,
         [depth, height, width],
         windowing,
         device,
         async |window, _, _| values(network.forward(window)).await,
+        |slice| {
+            for (class, logits) in slice.chunks_exact(plane).enumerate() {
+                found[(class * depth + slices) * plane..][..plane].copy_from_slice(logits);
+            }
+            slices += 1;
+            Ok(())
+        },
     )
     .await?;
     Ok(vec![logits(reference, "sliding_window", &found, &file)?])

@@ -1,8 +1,9 @@
 //! The manifest of a converted checkpoint.
 
 use super::ResultsError;
-use crate::infer::{Blending, Postprocessing};
-use crate::manifest::{FORMAT, ModelManifest, RunFacts, SelfCheck, TrainingFacts, WeightsFile};
+use crate::infer::check::SelfCheck;
+use crate::infer::{Blending, InferError, Postprocessing};
+use crate::manifest::{FORMAT, ModelManifest, RunFacts, TrainingFacts, WeightsFile};
 use crate::model::DinoMed3dConfig;
 use crate::preprocess::{Intensity, Preprocessing};
 use crate::train::Recipe;
@@ -25,14 +26,16 @@ pub struct Named<'a> {
 /// The manifest of a model whose checkpoint says nothing but weights: from the recipe where there
 /// is one, otherwise what the release reports.
 ///
+/// `known_answer` is asked what the network answers to a window of the manifest's size.
+///
 /// # Errors
-/// More than 256 classes.
+/// More than 256 classes; what `known_answer` returns.
 pub fn manifest(
     named: Named<'_>,
     recipe: Option<Recipe>,
     architecture: DinoMed3dConfig,
     weights: WeightsFile,
-    check: SelfCheck,
+    known_answer: impl FnOnce([usize; 3]) -> Result<SelfCheck, InferError>,
 ) -> Result<ModelManifest, ResultsError> {
     let foreground = architecture.num_classes - 1;
     let name = |index: usize| match named.labels.get(index) {
@@ -78,6 +81,7 @@ pub fn manifest(
         },
         |recipe| recipe.preprocessing.clone(),
     );
+    let window = recipe.as_ref().map_or(WINDOW, |r| r.window);
     Ok(ModelManifest {
         format: FORMAT,
         title: fact(|r| r.title.clone(), &own_name),
@@ -91,7 +95,7 @@ pub fn manifest(
         channels: Vec::new(),
         labels,
         preprocessing,
-        window: recipe.as_ref().map_or(WINDOW, |r| r.window),
+        window,
         overlap: recipe.as_ref().map_or(0.5, |r| r.overlap),
         blending: recipe
             .as_ref()
@@ -101,7 +105,7 @@ pub fn manifest(
         extent_mm: None,
         architecture,
         weights,
-        check,
+        check: known_answer(window)?,
         training: TrainingFacts {
             data: fact(|r| r.data.source.clone(), "not stated"),
             data_licence: fact(|r| r.data.licence.clone(), "not stated"),

@@ -5,8 +5,7 @@ use super::model_card::ModelCard;
 use super::predictor::{Predictor, colored};
 use super::trained_weights::TrainedWeights;
 use super::validation::{score_postprocessings, summarize};
-use crate::infer::check::{CHECK_SHAPE, answer};
-use crate::infer::segmenter::hex;
+use crate::infer::check::known_answer;
 use crate::infer::{Correction, Postprocessing};
 use crate::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
 use crate::model_folder::{MANIFEST_FILE, ModelFolder, readable_json};
@@ -15,7 +14,7 @@ use crate::train::recipe_file::read_recipe;
 use crate::train::run_folder::RunFolder;
 use crate::train::{Dataset, Recipe};
 use crate::weights::file::Quantization;
-use crate::weights::{decode, encode, load_into};
+use crate::weights::{decode, encode, hex, load_into};
 use burn::tensor::Device;
 use dinomed3d_volume::Label;
 use dinomed3d_volume::evaluation::{Convention, Evaluation};
@@ -134,7 +133,7 @@ pub fn export(
             sha256,
             quantization: Quantization::Q8Block64,
         },
-        check: pollster::block_on(answer(&model, CHECK_SHAPE, &device))?,
+        check: pollster::block_on(known_answer(&model, recipe.window, &device))?,
         training: TrainingFacts {
             data: recipe.data.source.clone(),
             data_licence: recipe.data.licence.clone(),

@@ -12,7 +12,8 @@ pub mod report;
 pub mod trained_weights;
 pub mod validation;
 
-use crate::infer::{InferError, ModelError};
+use crate::infer::InferError;
+use crate::segmenter::ModelError;
 use crate::train::TrainError;
 use crate::train::dataset::case_split;
 use crate::train::recipe_file::read_recipe;

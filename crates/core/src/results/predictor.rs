@@ -1,9 +1,10 @@
 //! A network with everything that brings a scan to its grid and back, from a model folder or a run.
 
 use super::{During, ResultsError};
-use crate::infer::{InferError, Pipeline, Postprocessing, Scored, Segmenter, Windowing};
+use crate::infer::{InferError, Pipeline, Postprocessing, Prediction, Windowing};
 use crate::manifest::ModelManifest;
 use crate::model::DinoMed3d;
+use crate::segmenter::Segmenter;
 use crate::train::Recipe;
 use crate::train::dataset::HeldOut;
 use crate::train::recipe_file::read_recipe;
@@ -12,6 +13,7 @@ use crate::weights::{decode, load_into};
 use burn::tensor::Device;
 use dinomed3d_volume::Label;
 use dinomed3d_volume::Volume;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// A network that segments scans, on either grid.
@@ -37,8 +39,8 @@ impl Predictor {
 
     /// Of a loaded model on its device.
     pub fn of_model(segmenter: Segmenter, device: Device) -> Self {
-        let manifest = segmenter.manifest().clone();
-        Self::new(&manifest, segmenter.into_network(), device)
+        let (manifest, network) = segmenter.into_parts();
+        Self::new(&manifest, network, device)
     }
 
     /// The best weights of a run on the data that `data` is of.
@@ -90,19 +92,16 @@ impl Predictor {
         &self.pipeline.channels
     }
 
-    /// Logits of every voxel of a scan, given its channels in order.
+    /// What the network says of every voxel of a scan, given its channels in order.
     ///
     /// # Errors
-    /// A scan that cannot be prepared, a logit that is not finite, a device that fails.
-    pub fn predict(&self, channels: &[Volume]) -> Result<Scored, InferError> {
-        let window_logits = async |input, _, _| {
-            let logits = self.network.forward(input).flatten::<1>(0, 4);
-            let data = logits.into_data_async().await;
-            let data = data.map_err(|error| InferError::Device(format!("{error:?}")))?;
-            Ok(data.iter::<f32>().collect())
-        };
-        let predicted = self.pipeline.score(channels, &self.device, window_logits);
-        pollster::block_on(predicted)
+    /// Those of [`Pipeline::predict`].
+    pub fn predict(&self, channels: &[Volume]) -> Result<Prediction, InferError> {
+        let go_on = async |_| ControlFlow::Continue(());
+        let prediction = self
+            .pipeline
+            .predict(&self.network, channels, &self.device, go_on);
+        pollster::block_on(prediction)
     }
 }
 

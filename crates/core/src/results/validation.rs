@@ -2,7 +2,7 @@
 
 use super::predictor::Predictor;
 use super::{During, ResultsError};
-use crate::infer::{Postprocessing, Scored};
+use crate::infer::{Postprocessing, Prediction};
 use crate::manifest::{LabelScores, Scores};
 use crate::train::Recipe;
 use crate::train::dataset::{HeldOut, RawCase};
@@ -45,15 +45,15 @@ pub fn score_cases(
 ) -> Result<Vec<CaseScores>, ResultsError> {
     let labels = values(predictor);
     let mut scores = Vec::new();
-    predict_each(predictor, cases, progress, |name, case, predicted| {
+    predict_each(predictor, cases, progress, |name, case, prediction| {
         let labels = match convention {
-            Convention::Native => compare(predicted.on_file_grid()?.labels, case, &labels),
+            Convention::Native => compare(prediction.on_file_grid().labels, case, &labels),
             Convention::Paper => {
-                let wanted = predicted.grid.labels_to_model(&case.reference.labels);
+                let wanted = prediction.grid.labels_to_model(&case.reference.labels);
                 score_as_paper(
-                    predicted.on_model_grid().labels,
+                    prediction.on_model_grid().labels,
                     wanted,
-                    &predicted.grid,
+                    &prediction.grid,
                     &labels,
                 )
             }
@@ -78,14 +78,14 @@ pub fn score_postprocessings(
 ) -> Result<Vec<Vec<CaseScores>>, ResultsError> {
     let labels = values(predictor);
     let mut scores = vec![Vec::new(); postprocessings.len()];
-    predict_each(predictor, cases, progress, |name, case, predicted| {
-        let raw = predicted.on_file_grid()?;
+    predict_each(predictor, cases, progress, |name, case, prediction| {
+        let raw = prediction.on_file_grid();
         for (postprocessing, scores) in postprocessings.iter().zip(&mut scores) {
-            let mut prediction = raw.labels.clone();
+            let mut map = raw.labels.clone();
             let scan = &case.channels[0];
             let orientation = scan.affine.orientation().reversed();
-            postprocessing.apply(&mut prediction, scan.shape, orientation);
-            let labels = compare(prediction, case, &labels).map_err(EvaluationError::from)?;
+            postprocessing.apply(&mut map, scan.shape, orientation);
+            let labels = compare(map, case, &labels).map_err(EvaluationError::from)?;
             scores.push(CaseScores::new(name.clone(), labels));
         }
         Ok(())
@@ -126,7 +126,7 @@ fn predict_each(
     predictor: &Predictor,
     cases: &HeldOut,
     mut progress: impl FnMut(usize, usize),
-    mut score: impl FnMut(String, &RawCase, &Scored) -> Result<(), ResultsError>,
+    mut score: impl FnMut(String, &RawCase, &Prediction) -> Result<(), ResultsError>,
 ) -> Result<(), ResultsError> {
     let names = cases.names();
     for (place, name) in names.iter().enumerate() {
@@ -135,7 +135,7 @@ fn predict_each(
         predictor
             .predict(&case.channels)
             .map_err(ResultsError::from)
-            .and_then(|predicted| score(name.clone(), &case, &predicted))
+            .and_then(|prediction| score(name.clone(), &case, &prediction))
             .during(|| format!("scoring {name}"))?;
     }
     Ok(())

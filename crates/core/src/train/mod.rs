@@ -59,6 +59,9 @@ pub enum TrainError {
     /// Settings that cannot work.
     #[error("{0}")]
     Recipe(String),
+    /// A setting of the network or its windows that can't be.
+    #[error("the recipe's {0}")]
+    Setting(#[from] crate::model::SettingError),
     /// A checkpoint that does not fit or is damaged.
     #[error("checkpoint {path}: {reason}")]
     Checkpoint {

@@ -9,6 +9,7 @@ use super::run_folder::{RunFolder, RunState};
 use super::stage::{Parallelism, Stage};
 use super::stop::Stop;
 use crate::model::{DinoMed3d, SliceSegmenter};
+use crate::weights::transfer::with_stage1;
 use crate::weights::{NamedTensors, load_into, named_tensors};
 use burn::module::Module;
 use burn::tensor::Device;
@@ -184,7 +185,7 @@ impl<'a> Trainer<'a> {
             } else if self.has_stage1() {
                 let tensors = crate::weights::decode(&self.folder.read(&stage1_path)?)?;
                 let stage1 = load_into(fresh_stage1(), tensors)?;
-                architecture.init(device).with_stage1(&stage1.vit)?
+                with_stage1(architecture.init(device), &stage1.vit)?
             } else {
                 self.started(architecture.init(device))?
             };

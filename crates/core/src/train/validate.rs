@@ -4,8 +4,9 @@ use super::TrainError;
 use super::dataset::ValidationCase;
 use super::network::Network;
 use crate::infer::predict::read;
-use crate::infer::{Windowing, predict};
+use crate::infer::{InferError, Windowing, predict};
 use burn::tensor::Device;
+use dinomed3d_volume::Labelling;
 use dinomed3d_volume::metrics::dice;
 
 /// Dice of each foreground class of a case.
@@ -19,19 +20,18 @@ pub fn dice_of_case<N: Network>(
     windowing: Windowing,
     device: &Device,
 ) -> Result<Vec<f64>, TrainError> {
-    let logits = pollster::block_on(predict(
+    let grid = &case.prepared.grid;
+    let mut labelling = Labelling::new(grid, labels.len()).map_err(InferError::from)?;
+    pollster::block_on(predict(
         labels.len(),
         &case.prepared.voxels,
         case.prepared.shape,
         windowing,
         device,
         async |input, _, _| read(network.logits(input).flatten::<1>(0, 4)).await,
+        |slice| Ok(labelling.add(slice)?),
     ))?;
-    let classes = case
-        .prepared
-        .grid
-        .scores_to_labels(&logits, labels.len())
-        .map_err(crate::infer::InferError::from)?;
+    let classes = labelling.finish().map_err(InferError::from)?;
     let prediction: Vec<u8> = classes
         .into_iter()
         .map(|class| labels[usize::from(class)].0)

@@ -171,6 +171,11 @@ pub fn decode(bytes: &[u8]) -> Result<NamedTensors, WeightsError> {
     Ok(tensors)
 }
 
+/// Lower-case hexadecimal digits, as checksums of weights files are written.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn f32_bytes(values: &[f32]) -> Vec<u8> {
     values
         .iter()

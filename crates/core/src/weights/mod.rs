@@ -9,8 +9,9 @@ pub mod import;
 pub mod merge;
 pub mod named;
 pub mod quantization;
+pub mod transfer;
 
-pub use file::{decode, encode, encode_to_file};
+pub use file::{decode, encode, encode_to_file, hex};
 pub use named::{NamedTensor, NamedTensors, load_into, named_tensors, parameter_shapes};
 
 /// What can be wrong with a weights file.

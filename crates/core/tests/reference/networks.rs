@@ -13,16 +13,13 @@ fn check(compared: Result<Vec<Comparison>, ReferenceError>) {
 
 #[test]
 fn reference_networks() {
-    if let Some(reference) = reference() {
-        check(pollster::block_on(compare_all(&reference, &Device::flex())));
-    }
+    let reference = reference();
+    check(pollster::block_on(compare_all(&reference, &Device::flex())));
 }
 
 #[test]
 fn reference_dinov3_files() {
-    if let Some(reference) = reference() {
-        let device = Device::flex();
-        let compared = released_transformers(&reference, &device);
-        check(pollster::block_on(compared));
-    }
+    let (reference, device) = (reference(), Device::flex());
+    let compared = released_transformers(&reference, &device);
+    check(pollster::block_on(compared));
 }

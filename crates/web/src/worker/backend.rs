@@ -1,6 +1,7 @@
 //! Which backend the worker computes on, and why.
 
 use burn::tensor::Device;
+use dinomed3d_core::infer::check::CheckReach;
 
 use super::fault::Fault;
 use super::protocol::{Backend, BackendChoice, FromWorker};
@@ -14,6 +15,9 @@ pub struct ChosenBackend {
     pub device: Device,
     /// Whether the visitor insists on it.
     pub is_forced: bool,
+    /// How much of it is checked with a model: a card's kernels at the size of a window too; the CPU runs the code that
+    /// known answers were made with, and a software adapter would take minutes.
+    pub reach: CheckReach,
     adapter: Option<String>,
     reason: String,
 }
@@ -25,6 +29,7 @@ impl ChosenBackend {
             backend: Backend::Cpu,
             device: Device::flex(),
             is_forced: false,
+            reach: CheckReach::Parts,
             adapter,
             reason: reason.into(),
         }
@@ -106,6 +111,11 @@ impl ChosenBackend {
             backend: Backend::WebGpu,
             device,
             is_forced,
+            reach: if adapter.is_software {
+                CheckReach::Parts
+            } else {
+                CheckReach::Window
+            },
             adapter: Some(name.clone()),
             reason,
         })

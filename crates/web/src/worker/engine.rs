@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use std::panic;
 use std::rc::Rc;
 
-use dinomed3d_core::infer::{InferError, Progress, Segmentation, Segmenter, check};
+use dinomed3d_core::infer::{InferError, Progress, check};
 use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::segmenter::{Segmentation, Segmenter};
 use dinomed3d_volume::{NiftiImage, gzip};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
@@ -212,14 +213,19 @@ impl Engine {
     ) -> Result<(Segmenter, check::CheckErrors), String> {
         loop {
             scope::turn().await;
-            let (device, backend, is_forced) = {
+            let (device, backend, is_forced, reach) = {
                 let chosen = self.backend.borrow();
-                (chosen.device.clone(), chosen.backend, chosen.is_forced)
+                (
+                    chosen.device.clone(),
+                    chosen.backend,
+                    chosen.is_forced,
+                    chosen.reach,
+                )
             };
             let segmenter = Segmenter::load(manifest.clone(), weights, &device)
                 .map_err(|error| format!("The model can't be used: {error}."))?;
             let is_sabotaged = backend == Backend::WebGpu && self.fault.get() == Some(Fault::Check);
-            let problem = match segmenter.self_check().await {
+            let problem = match segmenter.self_check(reach).await {
                 Ok(_) if is_sabotaged => "a test says that its results are wrong".to_owned(),
                 Ok(errors) if errors.are_tolerable() => return Ok((segmenter, errors)),
                 Ok(errors) => format!("its result for a known input is off by {errors}"),

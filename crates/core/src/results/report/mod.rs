@@ -63,10 +63,10 @@ fn draw_worst(
             let place = names.iter().position(|name| *name == scores.case);
             let case = read_case(cases, place.expect("a case that was scored"))?;
             let drawing = || format!("drawing {}", scores.case);
-            let predicted = predictor.predict(&case.channels).during(drawing)?;
+            let prediction = predictor.predict(&case.channels).during(drawing)?;
             let slices = slices::worst_slices(
                 &case.channels[0],
-                &predicted.on_file_grid()?.labels,
+                &prediction.on_file_grid().labels,
                 &case.reference.labels,
                 &recipe.preprocessing.intensity,
             );

@@ -6,8 +6,8 @@
 use super::files::CaseFiles;
 use super::index::DatasetIndex;
 use super::prepared::PreparedCase;
-use crate::infer::segmenter::hex;
 use crate::preprocess::{Prepared, Preprocessing};
+use crate::weights::hex;
 use dinomed3d_volume::atomic_file::write_whole;
 use dinomed3d_volume::{Affine, LabelMap};
 use safetensors::SafeTensors;

@@ -1,18 +1,38 @@
 //! A loaded model, ready to segment.
 
-use super::check::{CheckErrors, answer};
-use super::pipeline::{Labelled, Pipeline};
-use super::postprocess::Changes;
-use super::predict::read;
-use super::{InferError, ModelError};
-use crate::manifest::ModelManifest;
+use crate::infer::check::{CheckErrors, CheckReach, answer, window_answer};
+use crate::infer::{Changes, InferError, Labelled, Pipeline, Progress};
+use crate::manifest::{ManifestError, ModelManifest};
 use crate::model::DinoMed3d;
-use crate::weights::{WeightsError, decode, load_into};
-use burn::tensor::{Device, Tensor};
+use crate::weights::{WeightsError, decode, hex, load_into};
+use burn::tensor::Device;
 use dinomed3d_volume::ModelGrid;
 use dinomed3d_volume::Volume;
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+/// Why a model could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The manifest.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The weights.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A file or the folder of a model.
+    #[error("{doing} {}", path.display())]
+    File {
+        /// "reading", "in" and so on.
+        doing: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
 
 /// A model on a device.
 #[derive(Debug)]
@@ -21,17 +41,6 @@ pub struct Segmenter {
     pipeline: Pipeline,
     model: DinoMed3d,
     device: Device,
-}
-
-/// How far a segmentation is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress {
-    /// Of the whole, 0 … 1.
-    pub fraction: f32,
-    /// Window under way, from 1.
-    pub window: usize,
-    /// Number of windows.
-    pub windows: usize,
 }
 
 /// A segmented scan.
@@ -53,9 +62,10 @@ const EXTENT_SLACK: f64 = 1.25;
 const NOTEWORTHY_CHANGE: f64 = 0.05;
 
 impl Segmenter {
-    /// Loads a model onto `device` after checking that the weights are the manifest's.
+    /// Loads a model onto `device` after checking the manifest and that the weights are its.
     ///
     /// # Errors
+    /// [`ModelError::Manifest`] for a manifest that can't be followed.
     /// [`ModelError::Weights`] if the checksum differs, the file is damaged or does not fit the
     /// network.
     pub fn load(
@@ -63,6 +73,7 @@ impl Segmenter {
         weights: &[u8],
         device: &Device,
     ) -> Result<Self, ModelError> {
+        manifest.check()?;
         let found = hex(&Sha256::digest(weights));
         if found != manifest.weights.sha256 {
             return Err(WeightsError::Checksum {
@@ -86,52 +97,49 @@ impl Segmenter {
         &self.manifest
     }
 
-    /// Its network alone.
-    pub fn into_network(self) -> DinoMed3d {
-        self.model
+    /// Its parts: what brings a scan to the network and back, and the network.
+    pub fn into_parts(self) -> (ModelManifest, DinoMed3d) {
+        (self.manifest, self.model)
     }
 
-    /// How far this device's answer to the built-in input is from the manifest's.
+    /// How far this device's answer to the built-in input is from the manifest's; over a whole window too if `reach` says
+    /// so and the manifest has an answer for it.
     ///
     /// # Errors
     /// [`InferError::Device`] if nothing comes back.
-    pub async fn self_check(&self) -> Result<CheckErrors, InferError> {
+    pub async fn self_check(&self, reach: CheckReach) -> Result<CheckErrors, InferError> {
         let expected = &self.manifest.check;
-        let found = answer(&self.model, expected.shape, &self.device).await?;
+        let mut found = answer(&self.model, expected.shape, &self.device).await?;
+        if reach == CheckReach::Window && expected.window.is_some() {
+            found.window = Some(self.window_answer().await?);
+        }
         Ok(CheckErrors::between(&found, expected))
+    }
+
+    /// What this device answers to the built-in input of a whole window, for the manifest.
+    ///
+    /// # Errors
+    /// [`InferError::Device`] if nothing comes back.
+    pub async fn window_answer(&self) -> Result<Vec<f32>, InferError> {
+        window_answer(&self.model, self.manifest.window, &self.device).await
     }
 
     /// Segments a scan, given the channels that the manifest names, in order and on one grid.
     /// `progress` is awaited after every step of the network; [`ControlFlow::Break`] cancels.
     ///
     /// # Errors
-    /// [`InferError::Channels`] for another number of channels, [`InferError::Preprocess`] for a
-    /// scan that cannot be prepared (empty, constant),
-    /// [`InferError::Cancelled`], [`InferError::NotFinite`], [`InferError::Device`].
+    /// Those of [`Pipeline::predict`].
     pub async fn segment(
         &self,
         channels: &[Volume],
-        mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+        progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Segmentation, InferError> {
-        let mut windows = 0;
-        let score_window = async |input, window, of| {
-            windows = of;
-            self.score(input, async |done| {
-                progress(Progress {
-                    fraction: ((window - 1) as f32 + done) / of as f32,
-                    window,
-                    windows: of,
-                })
-                .await
-            })
-            .await
-        };
-        let scored = self
+        let prediction = self
             .pipeline
-            .score(channels, &self.device, score_window)
+            .predict(&self.model, channels, &self.device, progress)
             .await?;
-        let Labelled { labels, changes } = scored.on_file_grid()?;
-        let mut warnings = self.extent_warnings(&scored.grid);
+        let Labelled { labels, changes } = prediction.on_file_grid();
+        let mut warnings = self.extent_warnings(&prediction.grid);
         let kept = labels.iter().filter(|label| **label != 0).count();
         if kept == 0 {
             warnings.push(format!(
@@ -161,29 +169,8 @@ impl Segmenter {
             labels,
             shape: channels[0].shape,
             warnings,
-            windows,
+            windows: prediction.windows,
         })
-    }
-
-    /// Logits of one window, step by step.
-    async fn score(
-        &self,
-        input: Tensor<5>,
-        mut progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
-    ) -> Result<Vec<f32>, InferError> {
-        let mut pass = self.model.start(input);
-        let steps = pass.num_steps();
-        while pass.remaining() > 0 {
-            pass.step();
-            // A device runs behind what it was told; waiting for one value keeps progress true
-            // and lets a cancelled run end soon.
-            read(pass.witness()).await?;
-            let done = (steps - pass.remaining()) as f32 / steps as f32;
-            if progress(done).await.is_break() {
-                return Err(InferError::Cancelled);
-            }
-        }
-        read(pass.logits().flatten::<1>(0, 4)).await
     }
 
     fn extent_warnings(&self, grid: &ModelGrid) -> Vec<String> {
@@ -207,9 +194,4 @@ impl Segmenter {
             text(range.max)
         )]
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
