@@ -185,6 +185,8 @@ fn lint_wasm(places: &Places) -> Result<()> {
         WASM_TARGET,
         "-p",
         "dinomed3d-web",
+        "--features",
+        "worker",
         "--",
         "-D",
         "warnings",
@@ -198,8 +200,8 @@ fn test_native(places: &Places) -> Result<()> {
     run_cargo(places, "tests of the product", &product, hint)?;
     run_cargo(
         places,
-        "tests of xtask",
-        &["test", "--release", "-p", "xtask"],
+        "tests of xtask and the page",
+        &["test", "--release", "-p", "xtask", "-p", "dinomed3d-web"],
         hint,
     )
 }
