@@ -1,10 +1,11 @@
-// The page without a mouse, without eyes, on a phone and in the dark.
+// The page without a mouse, without eyes, on a phone and in the dark. What a worker would compute is canned.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { openBrowser, openPage } from "./page.mjs";
+import { open } from "./page.mjs";
+import { stubWorker } from "./stub.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -16,11 +17,10 @@ async function violations(visitor) {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`no accessibility rule is broken, ${colorScheme}`, async (t) => {
-    const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu", colorScheme });
+    const visitor = await open(t, { prepare: stubWorker(), colorScheme });
     await visitor.waitForModel();
     assert.deepEqual(await violations(visitor), []);
-    await visitor.at("sample").click();
-    await visitor.waitForScan("sample.nii.gz");
+    await visitor.takeSample();
     await visitor.segment();
     assert.deepEqual(await violations(visitor), []);
     await visitor.choose({ name: "bad.nii", bytes: Buffer.from("no scan") });
@@ -30,7 +30,7 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 test("everything works by keyboard, in a sensible order", async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
+  const visitor = await open(t, { prepare: stubWorker() });
   await visitor.waitForModel();
   const { keyboard } = visitor.page;
   const focused = () => visitor.page.evaluate(() => document.activeElement?.getAttribute("data-testid") ?? document.activeElement?.tagName);
@@ -49,7 +49,7 @@ test("everything works by keyboard, in a sensible order", async (t) => {
   await tabTo("backend");
   await tabTo("segment");
   await keyboard.press("Enter");
-  await visitor.at("download-labels").waitFor({ timeout: 120_000 });
+  await visitor.at("download-labels").waitFor();
   await tabTo("CANVAS");
   const before = await visitor.at("location").innerText();
   for (let i = 0; i < 3; i++) await keyboard.press("ArrowRight");
@@ -57,17 +57,17 @@ test("everything works by keyboard, in a sensible order", async (t) => {
   await tabTo("download-labels");
 });
 
-for (const [what, width, height] of [
-  ["phone", 360, 740],
-  ["tablet", 820, 1180],
-  ["wide screen", 2560, 1300],
-]) {
-  test(`nothing is cut off on a ${what}`, async (t) => {
-    const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu", viewport: { width, height } });
-    await visitor.waitForModel();
-    await visitor.at("sample").click();
-    await visitor.waitForScan("sample.nii.gz");
-    await visitor.segment();
+test("nothing is cut off on a phone, a tablet or a wide screen", async (t) => {
+  const visitor = await open(t, { prepare: stubWorker() });
+  await visitor.waitForModel();
+  await visitor.takeSample();
+  await visitor.segment();
+  for (const [width, height] of [
+    [360, 740],
+    [820, 1180],
+    [2560, 1300],
+  ]) {
+    await visitor.page.setViewportSize({ width, height });
     const { scroll, client } = await visitor.page.evaluate(() => ({
       scroll: document.documentElement.scrollWidth,
       client: document.documentElement.clientWidth,
@@ -77,6 +77,25 @@ for (const [what, width, height] of [
       const box = await visitor.at(id).boundingBox();
       assert.ok(box.width > 0 && box.x >= 0 && box.x + box.width <= width, `${id} at ${JSON.stringify(box)}`);
     }
-    assert.ok(await visitor.canvasShowsSomething());
+    assert.ok(await visitor.canvasShowsSomething(), `in a window of ${width}`);
+  }
+});
+
+test("a worker that does not stop in time is ended, and a fresh one goes on with the scan", async (t) => {
+  const visitor = await open(t, {
+    prepare: async (page) => {
+      await page.clock.install();
+      await stubWorker({ isStubborn: true })(page);
+    },
   });
-}
+  await visitor.waitForModel();
+  await visitor.takeSample();
+  await visitor.at("segment").click();
+  await visitor.at("cancel").click();
+  await visitor.waitForStatus("Stopping");
+  await visitor.page.clock.fastForward(11_000);
+  await visitor.waitForModel();
+  assert.equal(await visitor.at("download-labels").count(), 0);
+  assert.ok(await visitor.canvasShowsSomething(), "the scan is still on screen");
+  await visitor.segment();
+});

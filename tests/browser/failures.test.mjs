@@ -1,4 +1,4 @@
-// Whatever goes wrong, the page lives, says what happened, keeps the scan, and the next try works.
+// Whatever is wrong with a file or the site, the page lives, says what happened, keeps the scan, and the next try works.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -7,18 +7,15 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { makeNifti } from "../nifti.mjs";
 import { data, model, root, without } from "../places.mjs";
-import { openBrowser, openPage } from "./page.mjs";
+import { open, sharedPage } from "./page.mjs";
 
 const sample = join(root, "public/samples/sample.nii.gz");
 
-/** A page on the CPU with the sample on screen. */
-async function withSample(t, options = { query: "?backend=cpu" }) {
-  const visitor = await openPage(await openBrowser(t), options);
+const withSample = sharedPage({ query: "?backend=cpu" }, async (visitor) => {
   await visitor.waitForModel();
   await visitor.choose(sample);
   await visitor.waitForScan("sample.nii.gz");
-  return visitor;
-}
+});
 
 const half = (bytes) => bytes.subarray(0, bytes.length / 2);
 const hill = (x, y, z) => Math.hypot(x - 8, y - 8, z - 8);
@@ -30,20 +27,18 @@ for (const [what, file, said] of [
   ["a series in time", { name: "series.nii", bytes: makeNifti([8, 8, 8, 3], hill) }, /can't be opened.*volume/s],
   ["a header that promises more than the file holds", { name: "short.nii", bytes: makeNifti([64, 64, 64], hill).subarray(0, 5000) }, /can't be opened/],
 ]) {
-  test(`${what} is refused, and the scan before it stays`, async (t) => {
-    const visitor = await withSample(t);
+  test(`${what} is refused, and the scan before it stays`, async () => {
+    const visitor = await withSample();
     await visitor.choose(file);
     assert.match(await visitor.waitForError(), said);
     assert.match(await visitor.at("scan-facts").innerText(), /sample\.nii\.gz/);
     assert.ok(await visitor.canvasShowsSomething());
-    await visitor.segment();
-    assert.equal(await visitor.errorText(), null, "a success takes the message away");
+    await visitor.at("dismiss").click();
   });
 }
 
-test("public malformed files are refused one after the other, and the next good one works", { skip: without("nifti/malformed") }, async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
-  await visitor.waitForModel();
+test("public malformed files are refused one after the other", { skip: without("nifti/malformed") }, async () => {
+  const visitor = await withSample();
   const files = readFileSync(join(data, "nifti/malformed/INDEX.csv"), "utf8")
     .split("\n")
     .slice(1)
@@ -55,14 +50,18 @@ test("public malformed files are refused one after the other, and the next good 
     assert.match(await visitor.waitForError(), /can't be opened/, file);
     await visitor.at("dismiss").click();
   }
-  await visitor.choose(sample);
-  await visitor.waitForScan("sample.nii.gz");
-  await visitor.segment();
 });
 
-test("a constant scan opens, is not segmented, and says why", async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
-  await visitor.waitForModel();
+test("after all of them the scan before is segmented, and a success takes the message away", async () => {
+  const visitor = await withSample();
+  await visitor.choose({ name: "notes.nii", bytes: Buffer.from("no scan") });
+  await visitor.waitForError();
+  await visitor.segment();
+  assert.equal(await visitor.errorText(), null);
+});
+
+test("a constant scan opens, is not segmented, and says why; the next one is", async () => {
+  const visitor = await withSample();
   await visitor.choose({ name: "flat.nii", bytes: makeNifti([16, 16, 16], () => 7) });
   await visitor.waitForScan("flat.nii");
   await visitor.at("segment").click();
@@ -72,59 +71,9 @@ test("a constant scan opens, is not segmented, and says why", async (t) => {
   await visitor.segment();
 });
 
-for (const [fault, said] of [
-  ["panic", /a test asked for this panic/],
-  ["memory", /memory|stopped by the browser|crashed/i],
-]) {
-  test(`a worker that ends by ${fault} is replaced, with the scan`, async (t) => {
-    const visitor = await withSample(t, { query: `?backend=cpu&fault=${fault}` });
-    await visitor.at("segment").click();
-    assert.match(await visitor.waitForError(), said);
-    await visitor.page.locator('[data-testid="status"]', { hasText: "A fresh worker is ready" }).waitFor({ timeout: 120_000 });
-    assert.match(await visitor.at("scan-facts").innerText(), /sample\.nii\.gz/);
-    assert.ok(await visitor.canvasShowsSomething());
-    await visitor.segment();
-  });
-}
-
-test("a graphics device that is lost is said so, and the visitor can go on with the CPU", async (t) => {
-  const visitor = await withSample(t, { query: "?backend=webgpu&fault=device-lost" });
-  await visitor.at("segment").click();
-  const text = await visitor.waitForError(240_000);
-  assert.match(text, /CPU/, "what can be done is said");
-  await visitor.at("backend").selectOption("cpu");
-  await visitor.waitForModel();
-  assert.match(await visitor.at("scan-facts").innerText(), /sample\.nii\.gz/);
-  await visitor.segment();
-});
-
-test("a backend that fails the model's check is not used", async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?fault=check" });
-  await visitor.waitForModel();
-  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. WebGPU did not pass the model's check/);
-});
-
-test("a browser without WebGPU computes on the CPU; insisting is answered", async (t) => {
-  const visitor = await openPage(await openBrowser(t), {
-    prepare: (page) =>
-      page.route("**/worker_loader.js*", async (route) => {
-        const response = await route.fetch();
-        const without = 'Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => undefined });\n';
-        await route.fulfill({ response, body: without + (await response.text()) });
-      }),
-  });
-  await visitor.waitForModel();
-  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. This browser offers no WebGPU/);
-  await visitor.at("backend").selectOption("webgpu");
-  assert.match(await visitor.waitForError(), /WebGPU can't be used here/);
-  await visitor.at("backend").selectOption("automatic");
-  await visitor.waitForModel();
-  assert.equal(await visitor.errorText(), null);
-});
-
 test("weights that are damaged on the way are noticed, and starting again helps", async (t) => {
   let isDamaged = true;
-  const visitor = await openPage(await openBrowser(t), {
+  const visitor = await open(t, {
     query: "?backend=cpu",
     prepare: (page) =>
       page.context().route("**/weights.safetensors", async (route) => {
@@ -142,7 +91,7 @@ test("weights that are damaged on the way are noticed, and starting again helps"
 
 test("a site without its models is answered, and can be asked again", async (t) => {
   let isMissing = true;
-  const visitor = await openPage(await openBrowser(t), {
+  const visitor = await open(t, {
     query: "?backend=cpu",
     prepare: (page) =>
       page.context().route("**/models/index.json", (route) => (isMissing ? route.fulfill({ status: 404 }) : route.continue())),
@@ -154,7 +103,7 @@ test("a site without its models is answered, and can be asked again", async (t) 
 });
 
 test("a model of several channels is refused by name of what it takes", async (t) => {
-  const visitor = await openPage(await openBrowser(t), {
+  const visitor = await open(t, {
     query: "?backend=cpu",
     prepare: (page) =>
       page.context().route("**/manifest.json", async (route) => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
+import { after } from "node:test";
 import { chromium } from "playwright-core";
 
 /** Where the built site is served. */
@@ -27,11 +28,40 @@ export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
 }
 
-/** Starts a browser that is closed after the test. */
-export async function openBrowser(test) {
-  const browser = await launch();
-  test.after(() => browser.close());
-  return browser;
+let shared;
+/** The browser of all tests of a file; every page has its own storage in it. */
+const theBrowser = () => (shared ??= launch());
+after(async () => (await shared)?.close());
+
+/** Opens the page in the tests' browser, as `openPage`; it is closed after the test. */
+export async function open(test, options) {
+  const visitor = await openPage(await theBrowser(), options);
+  test.after(() => visitor.context.close());
+  return visitor;
+}
+
+/** One page for all tests that ask for it, made by `prepare` for the first of them. */
+export function sharedPage(options, prepare) {
+  let visitor;
+  return () => (visitor ??= theBrowser().then(async (browser) => {
+    const visitor = await openPage(browser, options);
+    await prepare(visitor);
+    return visitor;
+  }));
+}
+
+/** Answers that are let into a worker of the page. */
+export const HEADERS = { "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "same-origin" };
+
+/** Has the page's workers, or with `once` the first of them, call `action` before their own program. */
+export function beforeWorker(page, action, { once = false } = {}) {
+  let isMeant = true;
+  return page.route("**/worker_loader.js*", async (route) => {
+    const own = await (await route.fetch()).text();
+    const body = isMeant ? `(${action})();\n${own}` : own;
+    isMeant = !once;
+    await route.fulfill({ body, contentType: "text/javascript", headers: HEADERS });
+  });
 }
 
 /**
@@ -99,6 +129,11 @@ export class Visitor {
     await this.at("viewer").dispatchEvent("drop", { dataTransfer: transfer });
   }
 
+  /** Waits for the page's last word to be like this. */
+  async waitForStatus(said, timeout = 60_000) {
+    await this.page.locator('[data-testid="status"]', { hasText: said }).waitFor({ timeout });
+  }
+
   /** Waits for the scan of that name to be on screen. */
   async waitForScan(name) {
     await this.page.locator('[data-testid="scan-facts"]', { hasText: name }).waitFor({ timeout: 60_000 });
@@ -139,6 +174,12 @@ export class Visitor {
       const [name, voxels, milliliters] = row.split("\t").map((cell) => cell.trim());
       return { name, voxels: Number(voxels.replaceAll("\u202f", "")), milliliters: Number(milliliters) };
     });
+  }
+
+  /** Takes the site's sample. */
+  async takeSample() {
+    await this.at("sample").click();
+    await this.waitForScan("sample.nii.gz");
   }
 
   /** What the page says went wrong; null if nothing. */

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../places.mjs";
-import { openBrowser, openPage, site } from "./page.mjs";
+import { open, site } from "./page.mjs";
+import { stubWorker } from "./stub.mjs";
 
 const sample = join(root, "public/samples/sample.nii.gz");
 
@@ -32,7 +33,7 @@ test("the policy forbids every other origin and every inline script", async () =
 });
 
 test("after load nothing is sent, and no other origin is ever asked", async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
+  const visitor = await open(t, { query: "?backend=cpu" });
   await visitor.waitForModel();
   await visitor.page.waitForLoadState("networkidle");
   const duringLoad = visitor.requests.length;
@@ -56,7 +57,7 @@ test("after load nothing is sent, and no other origin is ever asked", async (t) 
 });
 
 test("a script in the page can't send the scan elsewhere", async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
+  const visitor = await open(t, { prepare: stubWorker() });
   const outcomes = await visitor.page.evaluate(async () => {
     const elsewhere = "http://localhost:9/";
     const ways = {
@@ -90,7 +91,7 @@ test("a script in the page can't send the scan elsewhere", async (t) => {
 });
 
 test("once loaded, the page works without a network, also when it is opened anew", async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu", serviceWorkers: "allow" });
+  const visitor = await open(t, { query: "?backend=cpu", serviceWorkers: "allow" });
   await visitor.waitForModel();
   await visitor.page.evaluate(async () => {
     await navigator.serviceWorker.ready;

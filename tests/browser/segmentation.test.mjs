@@ -1,73 +1,67 @@
-// A real scan through the page, on both backends, against the native program.
+// Real scans and the sample with the shipped model, on the CPU. WebGPU: see worker.test.mjs.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { agreement, dice, makeNifti, readNifti } from "../nifti.mjs";
 import { data, dinomed3d, hippocampus, root, scratch, validationCases, without } from "../places.mjs";
-import { openBrowser, openPage } from "./page.mjs";
+import { sharedPage } from "./page.mjs";
 
 const skip = without("hippocampus/imagesTr");
 const LABELS = [1, 2];
 /** Below every case of the validation set; a shifted or mirrored label map scores under 0.5. */
 const LOWEST_DICE = 0.7;
 
-for (const [backend, title] of [
-  ["cpu", "CPU"],
-  ["webgpu", "WebGPU"],
-]) {
-  test(`a real case on ${title} equals the command line`, { skip }, async (t) => {
-    const [name] = validationCases();
-    const { image, label } = hippocampus(name);
-    const visitor = await openPage(await openBrowser(t), { query: `?backend=${backend}` });
-    await visitor.waitForModel();
-    assert.match(await visitor.at("backend-reason").innerText(), new RegExp(`^Runs on ${title}\\. You chose it`));
+const withModel = sharedPage({ query: "?backend=cpu" }, (visitor) => visitor.waitForModel());
 
-    const { block, network } = await visitor.checkErrors();
-    t.diagnostic(`${title} against native CPU: ${block} after one transformer block, ${network} of the whole network`);
-    assert.ok(block <= 1e-3 && network <= 1e-3);
+test("a real case equals the command line", { skip }, async (t) => {
+  const [name] = validationCases();
+  const { image, label } = hippocampus(name);
+  const visitor = await withModel();
+  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. You chose it/);
 
-    await visitor.drop(image);
-    await visitor.waitForScan(name);
-    const progress = await visitor.segment();
-    assert.ok(progress.length >= 3, `progress was shown as ${progress}`);
-    assert.ok(progress.every((value, i) => i === 0 || value >= progress[i - 1]), `progress never falls: ${progress}`);
+  const { block, network } = await visitor.checkErrors();
+  t.diagnostic(`against native CPU: ${block} after one transformer block, ${network} of the whole network`);
+  assert.ok(block <= 1e-3 && network <= 1e-3);
 
-    const { name: savedAs, bytes } = await visitor.save();
-    assert.equal(savedAs, name.replace(".nii.gz", "_dseg.nii.gz"));
-    const file = join(scratch(), "native.nii.gz");
-    const native = dinomed3d("segment", image, "-o", file);
-    assert.equal(native.status, 0, native.stderr);
+  await visitor.drop(image);
+  await visitor.waitForScan(name);
+  const progress = await visitor.segment();
+  assert.ok(progress.length >= 3, `progress was shown as ${progress}`);
+  assert.ok(progress.every((value, i) => i === 0 || value >= progress[i - 1]), `progress never falls: ${progress}`);
 
-    const [scan, page, command, reference] = [image, bytes, file, label].map(readNifti);
-    assert.deepEqual(page.geometry, scan.geometry);
-    assert.deepEqual(command.geometry, scan.geometry);
-    const equal = agreement(page.voxels, command.voxels);
-    t.diagnostic(`${(100 * equal).toFixed(3)} % of voxels equal the command line's`);
-    assert.ok(equal >= 0.999, `${equal}`);
+  const { name: savedAs, bytes } = await visitor.save();
+  assert.equal(savedAs, name.replace(".nii.gz", "_dseg.nii.gz"));
+  const file = join(scratch(), "native.nii.gz");
+  const native = dinomed3d("segment", image, "-o", file);
+  assert.equal(native.status, 0, native.stderr);
 
-    const statistics = await visitor.statistics();
-    LABELS.forEach((value, i) => {
-      const score = dice(page.voxels, reference.voxels, value);
-      t.diagnostic(`Dice of label ${value} on ${name}: ${score.toFixed(4)}`);
-      assert.ok(score >= LOWEST_DICE, `label ${value}: ${score}`);
-      const voxels = page.voxels.filter((voxel) => voxel === value).length;
-      assert.equal(statistics[i].voxels, voxels);
-      const milliliters = (voxels * scan.spacing.reduce((product, edge) => product * edge, 1)) / 1000;
-      assert.ok(Math.abs(statistics[i].milliliters - milliliters) < 6e-4);
-    });
-    assert.equal(await visitor.at("legend").locator("li").count(), LABELS.length);
-    assert.ok(await visitor.canvasShowsSomething());
-    assert.match(await visitor.page.locator(".results").innerText(), /Research and education only; not a medical device\./);
-    assert.deepEqual(visitor.problems, []);
+  const [scan, page, command, reference] = [image, bytes, file, label].map(readNifti);
+  assert.deepEqual(page.geometry, scan.geometry);
+  assert.deepEqual(command.geometry, scan.geometry);
+  const equal = agreement(page.voxels, command.voxels);
+  t.diagnostic(`${(100 * equal).toFixed(3)} % of voxels equal the command line's`);
+  assert.ok(equal >= 0.999, `${equal}`);
+
+  const statistics = await visitor.statistics();
+  LABELS.forEach((value, i) => {
+    const score = dice(page.voxels, reference.voxels, value);
+    t.diagnostic(`Dice of label ${value} on ${name}: ${score.toFixed(4)}`);
+    assert.ok(score >= LOWEST_DICE, `label ${value}: ${score}`);
+    const voxels = page.voxels.filter((voxel) => voxel === value).length;
+    assert.equal(statistics[i].voxels, voxels);
+    const milliliters = (voxels * scan.spacing.reduce((product, edge) => product * edge, 1)) / 1000;
+    assert.ok(Math.abs(statistics[i].milliliters - milliliters) < 6e-4);
   });
-}
+  assert.equal(await visitor.at("legend").locator("li").count(), LABELS.length);
+  assert.ok(await visitor.canvasShowsSomething());
+  assert.match(await visitor.page.locator(".results").innerText(), /Research and education only; not a medical device\./);
+  assert.deepEqual(visitor.problems, []);
+});
 
 test("the sample is found, and its two labels are about right", async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
-  await visitor.waitForModel();
-  await visitor.at("sample").click();
-  await visitor.waitForScan("sample.nii.gz");
+  const visitor = await withModel();
+  await visitor.takeSample();
   await visitor.segment();
   const { bytes } = await visitor.save();
   const [page, reference] = [bytes, join(root, "public/samples/sample_dseg.nii.gz")].map(readNifti);
@@ -78,9 +72,8 @@ test("the sample is found, and its two labels are about right", async (t) => {
   }
 });
 
-test("a run can be cancelled, and the next one ends as it should", async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
-  await visitor.waitForModel();
+test("a run can be cancelled, and the next one ends as it should", async () => {
+  const visitor = await withModel();
   assert.ok(await visitor.at("cancel").isDisabled());
   // Many windows: there is time to think better of it.
   const large = makeNifti([96, 96, 96], (x, y, z) => Math.hypot(x - 48, y - 48, z - 48));
@@ -91,39 +84,13 @@ test("a run can be cancelled, and the next one ends as it should", async (t) => 
   await visitor.page.locator('[data-testid="status"]', { hasText: "Stopped" }).waitFor({ timeout: 20_000 });
   assert.equal(await visitor.at("download-labels").count(), 0);
   assert.ok(await visitor.canvasShowsSomething(), "the scan is still on screen");
-  await visitor.at("sample").click();
-  await visitor.waitForScan("sample.nii.gz");
+  await visitor.takeSample();
   await visitor.segment();
 });
 
-// In software a step of the network takes longer than the page's patience, so that the worker is ended instead.
-test("a run that does not stop in time is ended, and the next one ends as it should", async (t) => {
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=webgpu" });
-  await visitor.waitForModel();
-  await visitor.at("sample").click();
-  await visitor.waitForScan("sample.nii.gz");
-  await visitor.at("segment").click();
-  await visitor.at("cancel").click();
-  await visitor.page.locator('[data-testid="status"]', { hasText: /Stopped|was ended/ }).waitFor({ timeout: 60_000 });
-  assert.equal(await visitor.at("download-labels").count(), 0);
-  assert.ok(await visitor.canvasShowsSomething(), "the scan is still on screen");
-  await visitor.waitForModel();
-  await visitor.segment();
-});
-
-test("without being told, a software adapter gives way to the CPU, and the page says so", async (t) => {
-  const visitor = await openPage(await openBrowser(t));
-  await visitor.waitForModel();
-  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. The only WebGPU adapter here is software/);
-  await visitor.at("backend").selectOption("webgpu");
-  await visitor.page.locator('[data-testid="backend-reason"]', { hasText: "Runs on WebGPU" }).waitFor({ timeout: 60_000 });
-  await visitor.waitForModel();
-});
-
-test("an oblique scan of 3 mm keeps its place", { skip: without("volumes/epi_oblique.nii.gz") }, async (t) => {
+test("an oblique scan of 3 mm keeps its place", { skip: without("volumes/epi_oblique.nii.gz") }, async () => {
   const image = join(data, "volumes/epi_oblique.nii.gz");
-  const visitor = await openPage(await openBrowser(t), { query: "?backend=cpu" });
-  await visitor.waitForModel();
+  const visitor = await withModel();
   await visitor.choose(image);
   await visitor.waitForScan("epi_oblique.nii.gz");
   await visitor.segment();

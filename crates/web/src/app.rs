@@ -1,5 +1,6 @@
 //! The page's frame.
 
+use dinomed3d_volume::NOTICE;
 use leptos::prelude::*;
 
 use crate::browser;
@@ -34,7 +35,7 @@ fn App() -> impl IntoView {
             <Results/>
         </main>
         <footer>
-            <p>"Research and education only; not a medical device."</p>
+            <p>{NOTICE}</p>
         </footer>
         <DropTarget/>
     }

@@ -5,6 +5,7 @@
 
 mod protocol;
 mod words;
+mod work;
 
 #[cfg(target_arch = "wasm32")]
 mod app;

@@ -4,9 +4,10 @@
 //! worker speaks first ([`FromWorker::Ready`]), every reply names the job it answers, and after
 //! [`Failure::is_fatal`] the worker says nothing more: the page ends it and starts another.
 //!
-//! The page tells a worker its backend, and a test its fault, in the query of the worker's address, because both must be
-//! known before the worker's first message.
+//! The page tells a worker its backend in the query of the worker's address, because it must be known before the worker's
+//! first message.
 
+use dinomed3d_volume::Label;
 use serde::{Deserialize, Serialize};
 
 /// Number of a request; replies carry it back.
@@ -14,9 +15,6 @@ pub type JobId = u32;
 
 /// Name of the worker's query parameter that holds a [`BackendChoice`].
 pub const BACKEND_PARAMETER: &str = "backend";
-
-/// Name of the worker's query parameter that makes it fail on purpose, for tests.
-pub const FAULT_PARAMETER: &str = "fault";
 
 /// Name of the worker's query parameter that says why WebGPU is not to be tried automatically.
 pub const AVOID_PARAMETER: &str = "avoid-webgpu";
@@ -82,7 +80,8 @@ impl Backend {
     rename_all_fields = "camelCase"
 )]
 pub enum ToWorker {
-    /// Fetch and check the model below `base`, an address that ends in a slash.
+    /// Fetch and check the model below `base`, a path of the site that ends in a slash. A request for another model gives up an
+    /// earlier one that is still under way.
     LoadModel {
         /// This request.
         job: JobId,
@@ -94,10 +93,12 @@ pub enum ToWorker {
         /// This request.
         job: JobId,
     },
-    /// Segment the scan with the model.
+    /// Segment the scan with the model; refused if the worker holds another one.
     Segment {
         /// This request.
         job: JobId,
+        /// The [`ToWorker::LoadModel`] request that loaded the model.
+        model: JobId,
     },
     /// Pass images through a transformer that is not part of a model. Weights (`vit.…`) and images (`input`) travel
     /// beside this message as a safetensors file. The page does not ask this; tests hold the backend against
@@ -186,7 +187,7 @@ pub enum FromWorker {
         /// The [`ToWorker::Transform`] request.
         job: JobId,
     },
-    /// The job was given up as asked.
+    /// The job was given up, as asked or for a later one.
     Cancelled {
         /// The job that was given up.
         job: JobId,
@@ -233,19 +234,7 @@ pub struct ModelInfo {
     /// Version of the weights.
     pub version: String,
     /// Labels without the background.
-    pub labels: Vec<LabelInfo>,
-}
-
-/// A label as the page shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LabelInfo {
-    /// Value in the label map.
-    pub value: u8,
-    /// Name for people.
-    pub name: String,
-    /// Red, green, blue.
-    pub color: [u8; 3],
+    pub labels: Vec<Label>,
 }
 
 /// A scan as the page shows it.

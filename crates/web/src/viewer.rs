@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use dinomed3d_volume::Label;
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
 
 use crate::browser;
-use crate::protocol::LabelInfo;
 
 #[wasm_bindgen(module = "/src/viewer.js")]
 extern "C" {
@@ -82,7 +82,7 @@ impl Viewer {
         &self,
         bytes: &Uint8Array,
         name: &str,
-        labels: &[LabelInfo],
+        labels: &[Label],
         hidden: &BTreeSet<u8>,
     ) -> Result<(), String> {
         let copy = bytes.slice(0, bytes.length());
@@ -97,14 +97,14 @@ impl Viewer {
     }
 
     /// Shows all labels but the hidden ones.
-    pub fn hide_labels(&self, labels: &[LabelInfo], hidden: &BTreeSet<u8>) {
+    pub fn hide_labels(&self, labels: &[Label], hidden: &BTreeSet<u8>) {
         self.set_key_js(&color_key(labels, hidden));
     }
 }
 
 /// The colours as NiiVue takes them: one list for each of value, red, green, blue, opacity and name, without gaps in
 /// the values, because NiiVue draws sparse ones wrongly.
-fn color_key(labels: &[LabelInfo], hidden: &BTreeSet<u8>) -> JsValue {
+fn color_key(labels: &[Label], hidden: &BTreeSet<u8>) -> JsValue {
     let last = labels.iter().map(|label| label.value).max().unwrap_or(0);
     let lists: [Array; 6] = std::array::from_fn(|_| Array::new());
     for value in 0..=last {

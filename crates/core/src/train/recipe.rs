@@ -2,7 +2,7 @@
 
 use super::TrainError;
 use super::loss::CROSS_ENTROPY_WEIGHT;
-use super::recipe_check::{check_network, expect};
+use super::recipe_check::expect;
 use super::synthesis::Synthesis;
 use crate::infer::{Blending, PlaneCut, Windowing};
 use crate::model::DinoMed3dConfig;
@@ -170,7 +170,7 @@ impl Recipe {
                 config.num_classes
             )));
         }
-        check_network(&config)?;
+        config.check()?;
         let channels = image_channels * (2 * config.num_neighbours + 1);
         let expected = format!(
             "{channels}, for {} neighbours and the {image_channels} channels of the data set",

@@ -2,9 +2,6 @@
 
 use super::TrainError;
 use super::recipe::{Recipe, StageRecipe};
-use crate::model::DinoMed3dConfig;
-use crate::model::adaptation::Adaptation;
-use crate::model::decoder::DecoderConfig;
 use crate::preprocess::PreprocessError;
 use std::fmt::Display;
 
@@ -33,7 +30,7 @@ impl Recipe {
         }
         let classes = self.colors.len() + 1;
         let network = self.network(classes)?;
-        check_network(&network)?;
+        network.check()?;
         // Without colours it is the data set that says how many.
         let is_right = self.colors.is_empty() || network.num_classes == classes;
         let expected = format!("{classes}, for background and a label of each colour");
@@ -130,63 +127,6 @@ impl StageRecipe {
         expect_share(&name("cross-entropy"), self.cross_entropy)?;
         let is_right = self.early_stopping != Some(0);
         expect(is_right, &name("early-stopping"), 0, "1 epoch or more")
-    }
-}
-
-/// Whether the parts of a network that somebody wrote down fit each other.
-pub(super) fn check_network(config: &DinoMed3dConfig) -> Result<(), TrainError> {
-    let vit = &config.vit;
-    expect(vit.depth > 0, "depth", vit.depth, "1 or more")?;
-    let divides = vit.num_heads > 0 && vit.embed_dim.is_multiple_of(4 * vit.num_heads);
-    let heads = format!("{} in width {}", vit.num_heads, vit.embed_dim);
-    expect(
-        divides,
-        "num_heads",
-        heads,
-        "heads whose width is a multiple of 4",
-    )?;
-    let patch = vit.patch_size;
-    let is_right = patch > 0 && patch.is_multiple_of(4);
-    expect(is_right, "patch_size", patch, "a multiple of 4")?;
-    if let Adaptation::Lora(lora) = &config.adaptation {
-        expect(lora.rank > 0, "rank", lora.rank, "1 or more")?;
-        expect(
-            (0.0..1.0).contains(&lora.dropout),
-            "dropout",
-            lora.dropout,
-            "0 to below 1",
-        )?;
-    }
-    let blocks = config.detail.blocks;
-    expect(
-        blocks == [0; 3] || !blocks[1..].contains(&0),
-        "detail.blocks",
-        format!("{blocks:?}"),
-        "at least one block at half and at quarter size, or none at all",
-    )?;
-    if let Some(full) = config.detail.full_channels {
-        let begins_at_half = blocks[0] == 0 && blocks != [0; 3];
-        expect(
-            full > 0 && begins_at_half,
-            "detail.full_channels",
-            format!("{full}, beside blocks {blocks:?}"),
-            "above 0 beside a stream that begins at half size, such as [0, 1, 1], or not given",
-        )?;
-    }
-    let found = format!("detail stream of channels {:?}", config.detail.channels());
-    let channels = config.detail.channels();
-    match &config.decoder {
-        DecoderConfig::Light(_) => expect(
-            config.detail.blocks[0] == 0,
-            "detail",
-            found,
-            "one that begins at half size",
-        ),
-        DecoderConfig::UperNet(decoder) => {
-            let fits = channels.len() == 3 && channels[2] == decoder.channels;
-            let expected = format!("full size first and {} channels last", decoder.channels);
-            expect(fits, "detail", found, &expected)
-        }
     }
 }
 

@@ -1,17 +1,16 @@
 use std::collections::BTreeSet;
 
+use dinomed3d_volume::Label;
 use leptos::prelude::*;
-
-use crate::protocol::LabelInfo;
 
 /// Colour key of the label map; a label's box hides and shows it.
 #[component]
 pub fn LabelLegend(
-    #[prop(into)] labels: Signal<Vec<LabelInfo>>,
+    #[prop(into)] labels: Signal<Vec<Label>>,
     #[prop(into)] hidden: Signal<BTreeSet<u8>>,
     #[prop(into)] on_toggle: Callback<u8>,
 ) -> impl IntoView {
-    let row = move |label: LabelInfo| {
+    let row = move |label: Label| {
         let [red, green, blue] = label.color;
         let value = label.value;
         let swatch = format!("rgb({red} {green} {blue})");

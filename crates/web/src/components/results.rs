@@ -1,6 +1,10 @@
+use std::rc::Rc;
+
+use dinomed3d_volume::{Label, NOTICE};
 use leptos::prelude::*;
 
-use crate::protocol::{Backend, LabelInfo, LabelStatistics};
+use crate::browser;
+use crate::protocol::{Backend, LabelStatistics};
 use crate::state::{Outcome, State};
 use crate::words;
 
@@ -17,7 +21,10 @@ pub fn Results() -> impl IntoView {
 }
 
 #[component]
-fn OutcomeView(outcome: Outcome) -> impl IntoView {
+fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
+    let url = browser::object_url(&outcome.bytes).unwrap_or_default();
+    let held = url.clone();
+    on_cleanup(move || browser::revoke_object_url(&held));
     let made = match outcome.backend {
         Some(backend) => format!(
             "Made in {} on {}{}.",
@@ -28,24 +35,24 @@ fn OutcomeView(outcome: Outcome) -> impl IntoView {
         None => format!("Made in {}.", words::elapsed(outcome.millis)),
     };
     view! {
-        <Statistics labels=outcome.labels statistics=outcome.statistics/>
-        {outcome.warnings.into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
+        <Statistics labels=outcome.labels.clone() statistics=outcome.statistics.clone()/>
+        {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
         <p class="hint">{made}</p>
         <a
             class="button is-primary"
             data-testid="download-labels"
             download=outcome.name.clone()
-            href=outcome.url.unwrap_or_default()
+            href=url
         >
             "Save the label map"
         </a>
-        <p class="hint file-name">{outcome.name}</p>
-        <p class="disclaimer">"Research and education only; not a medical device."</p>
+        <p class="hint file-name">{outcome.name.clone()}</p>
+        <p class="disclaimer">{NOTICE}</p>
     }
 }
 
 #[component]
-fn Statistics(labels: Vec<LabelInfo>, statistics: Vec<LabelStatistics>) -> impl IntoView {
+fn Statistics(labels: Vec<Label>, statistics: Vec<LabelStatistics>) -> impl IntoView {
     let row = move |row: LabelStatistics| {
         let label = labels.iter().find(|label| label.value == row.value);
         let name = label.map_or_else(

@@ -2,8 +2,9 @@ use leptos::prelude::*;
 
 use crate::protocol::Failure;
 use crate::session::Session;
-use crate::state::{Run, State, WorkerPhase};
+use crate::state::State;
 use crate::words;
+use crate::work::{Run, WorkerPhase};
 
 /// Starts and stops the work, and says how it goes.
 #[component]
@@ -21,7 +22,7 @@ pub fn RunPanel() -> impl IntoView {
                     class:is-primary=move || state.scan.with(Option::is_some)
                     data-testid="segment"
                     aria-describedby="status"
-                    disabled=move || !state.can_segment()
+                    disabled=move || !state.can_segment.get()
                     on:click=move |_| session.segment()
                 >
                     "Segment"

@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use leptos::ev::Event;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -57,14 +59,14 @@ pub fn ScanPanel() -> impl IntoView {
 
 /// The open scan in four lines.
 #[component]
-fn ScanFacts(scan: Scan) -> impl IntoView {
-    let info = scan.info;
+fn ScanFacts(scan: Rc<Scan>) -> impl IntoView {
+    let info = scan.info.clone();
     let [columns, rows, slices] = info.shape;
     let spacing = info.spacing_mm.map(|edge| format!("{edge:.2}")).join(" × ");
     view! {
         <dl class="facts" data-testid="scan-facts">
             <dt>"File"</dt>
-            <dd class="file-name">{scan.name}</dd>
+            <dd class="file-name">{scan.name.clone()}</dd>
             <dt>"Voxels"</dt>
             <dd>{format!("{columns} × {rows} × {slices}")}</dd>
             <dt>"Spacing"</dt>

@@ -2,8 +2,9 @@ use leptos::prelude::*;
 
 use crate::protocol::BackendChoice;
 use crate::session::Session;
-use crate::state::{State, WorkerPhase};
+use crate::state::State;
 use crate::words;
+use crate::work::WorkerPhase;
 
 /// Which model, and what it runs on.
 #[component]

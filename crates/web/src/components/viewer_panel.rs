@@ -1,9 +1,9 @@
+use dinomed3d_volume::Label;
 use leptos::html::Canvas;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::components::LabelLegend;
-use crate::protocol::LabelInfo;
 use crate::state::{Location, State};
 use crate::viewer::{OnLocation, Viewer};
 
@@ -110,7 +110,7 @@ fn EmptyCanvas() -> impl IntoView {
 }
 
 /// Labels of the result if there is one, else of the model, so that the legend says beforehand what will be found.
-fn labels_on_screen(state: State) -> Vec<LabelInfo> {
+fn labels_on_screen(state: State) -> Vec<Label> {
     state
         .outcome
         .with(|outcome| outcome.as_ref().map(|outcome| outcome.labels.clone()))
@@ -122,7 +122,7 @@ fn labels_on_screen(state: State) -> Vec<LabelInfo> {
         .unwrap_or_default()
 }
 
-fn describe(location: Option<Location>, labels: &[LabelInfo]) -> String {
+fn describe(location: Option<Location>, labels: &[Label]) -> String {
     let Some(Location {
         mm: [x, y, z],
         value,

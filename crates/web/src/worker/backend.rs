@@ -3,7 +3,6 @@
 use burn::tensor::Device;
 use dinomed3d_core::infer::check::CheckReach;
 
-use super::fault::Fault;
 use super::protocol::{Backend, BackendChoice, FromWorker};
 use super::scope::{self, Adapter};
 
@@ -48,11 +47,7 @@ impl ChosenBackend {
     ///
     /// # Errors
     /// Why WebGPU can't be had although the visitor insists on it.
-    pub async fn find(
-        choice: BackendChoice,
-        avoid: Option<String>,
-        fault: Option<Fault>,
-    ) -> Result<Self, String> {
+    pub async fn find(choice: BackendChoice, avoid: Option<String>) -> Result<Self, String> {
         if choice == BackendChoice::Cpu {
             return Ok(Self::cpu("You chose it.", None));
         }
@@ -66,7 +61,6 @@ impl ChosenBackend {
             Err(problem) => return Ok(Self::cpu(problem, None)),
         };
         let name = adapter.name.clone();
-        let is_real = !adapter.is_software || fault == Some(Fault::Check);
         if let Some(problem) = unfit(&adapter) {
             return if is_forced {
                 Err(problem)
@@ -74,31 +68,24 @@ impl ChosenBackend {
                 Ok(Self::cpu(problem, Some(name)))
             };
         }
-        if !is_real && !is_forced {
+        if adapter.is_software && !is_forced {
             let reason = format!(
                 "The only WebGPU adapter here is software ({name}), which is slower than the CPU used directly."
             );
             return Ok(Self::cpu(reason, Some(name)));
         }
-        match Self::start_webgpu(&adapter, is_forced, fault).await {
+        match Self::start_webgpu(&adapter, is_forced).await {
             Ok(chosen) => Ok(chosen),
             Err(problem) if is_forced => Err(problem),
             Err(problem) => Ok(Self::cpu(problem, Some(name))),
         }
     }
 
-    async fn start_webgpu(
-        adapter: &Adapter,
-        is_forced: bool,
-        fault: Option<Fault>,
-    ) -> Result<Self, String> {
-        let (device, setup) = Device::wgpu_options()
-            .init_with_setup_async()
+    async fn start_webgpu(adapter: &Adapter, is_forced: bool) -> Result<Self, String> {
+        let device = Device::wgpu_options()
+            .init_async()
             .await
             .map_err(|error| format!("The graphics device could not be started: {error}."))?;
-        if fault == Some(Fault::DeviceLost) {
-            Fault::lose_later(move || setup.device.destroy());
-        }
         let name = &adapter.name;
         let reason = match (is_forced, adapter.is_software) {
             (true, true) => {

@@ -1,18 +1,20 @@
 //! Fetching a model's files.
 
+use std::ops::ControlFlow;
+
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStreamDefaultReader, Response, WorkerGlobalScope};
 
-/// Fetches `address` and calls `received` with the number of bytes so far.
+/// Fetches `address` and calls `received` with the number of bytes so far; it may break the download off.
 ///
 /// # Errors
 /// What went wrong, as a sentence. A file longer than `longest` is not read to its end.
 pub async fn download(
     address: &str,
     longest: u64,
-    mut received: impl FnMut(u64),
+    mut received: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Vec<u8>, String> {
     let failed = |error: JsValue| {
         let said = error.dyn_ref::<js_sys::Error>().map_or_else(
@@ -54,6 +56,8 @@ pub async fn download(
                 "{address} is longer than the {longest} bytes it should have."
             ));
         }
-        received(bytes.len() as u64);
+        if received(bytes.len() as u64).is_break() {
+            return Err(format!("{address} is not wanted any more."));
+        }
     }
 }

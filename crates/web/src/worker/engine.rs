@@ -13,11 +13,11 @@ use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
 use super::backend::ChosenBackend;
+use super::describe;
 use super::download::download;
-use super::fault::Fault;
 use super::protocol::{
-    AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FAULT_PARAMETER,
-    FromWorker, JobId, LabelInfo, LabelStatistics, ModelInfo, ScanInfo, ToWorker,
+    AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FromWorker, JobId,
+    ScanInfo, ToWorker,
 };
 use super::scope;
 use super::transform;
@@ -34,11 +34,13 @@ const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
 /// The worker's possessions.
 struct Engine {
     backend: RefCell<ChosenBackend>,
-    segmenter: RefCell<Option<Rc<Segmenter>>>,
+    /// The model, under the request that loaded it.
+    model: RefCell<Option<(JobId, Rc<Segmenter>)>>,
+    /// The last request for a model: an earlier one that is still under way is given up.
+    newest_model: Cell<JobId>,
     scan: RefCell<Option<Rc<NiftiImage>>>,
     /// Jobs up to this one are to be given up.
     cancelled: Cell<JobId>,
-    fault: Cell<Option<Fault>>,
 }
 
 /// What went wrong with a job, and what a visitor can do.
@@ -71,10 +73,9 @@ pub fn start() {
     report_panics();
     spawn_local(async {
         let choice = scope::query_parameter(BACKEND_PARAMETER).unwrap_or_default();
-        let fault = scope::query_parameter(FAULT_PARAMETER).and_then(|name| Fault::parse(&name));
         let avoid = scope::query_parameter(AVOID_PARAMETER);
-        match ChosenBackend::find(BackendChoice::parse(&choice), avoid, fault).await {
-            Ok(backend) => Engine::listen(backend, fault),
+        match ChosenBackend::find(BackendChoice::parse(&choice), avoid).await {
+            Ok(backend) => Engine::listen(backend),
             Err(problem) => scope::post_end(
                 format!("WebGPU can't be used here. {problem}"),
                 "Choose “Automatic” or “CPU” under “Compute on”.",
@@ -109,14 +110,14 @@ fn report_panics() {
 }
 
 impl Engine {
-    fn listen(backend: ChosenBackend, fault: Option<Fault>) {
+    fn listen(backend: ChosenBackend) {
         backend.announce();
         let engine = Rc::new(Self {
             backend: RefCell::new(backend),
-            segmenter: RefCell::new(None),
+            model: RefCell::new(None),
+            newest_model: Cell::new(0),
             scan: RefCell::new(None),
             cancelled: Cell::new(0),
-            fault: Cell::new(fault),
         });
         scope::listen(move |message, bytes| {
             let engine = Rc::clone(&engine);
@@ -127,15 +128,26 @@ impl Engine {
     async fn answer(&self, message: ToWorker, bytes: Option<Uint8Array>) {
         match message {
             ToWorker::LoadModel { job, base } => {
-                if let Err(trouble) = self.load_model(job, &base).await {
-                    trouble.post(job);
+                self.newest_model.set(job);
+                let loaded = self.load_model(job, &base).await;
+                // Whatever came of it: another model is wanted by now.
+                if self.newest_model.get() != job {
+                    scope::post(&FromWorker::Cancelled { job });
+                    return;
+                }
+                match loaded {
+                    Ok((segmenter, message)) => {
+                        *self.model.borrow_mut() = Some((job, Rc::new(segmenter)));
+                        scope::post(&message);
+                    }
+                    Err(trouble) => trouble.post(job),
                 }
             }
             ToWorker::LoadScan { job } => match self.load_scan(bytes) {
                 Ok(scan) => scope::post(&FromWorker::ScanLoaded { job, scan }),
                 Err(trouble) => trouble.post(job),
             },
-            ToWorker::Segment { job } => match self.segment(job).await {
+            ToWorker::Segment { job, model } => match self.segment(job, model).await {
                 Ok(()) => {}
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),
                 Err(Some(trouble)) => trouble.post(job),
@@ -153,12 +165,21 @@ impl Engine {
         }
     }
 
-    async fn load_model(&self, job: JobId, base: &str) -> Result<(), Trouble> {
+    /// Fetches and checks a model; returns it with what the page is to hear of it.
+    async fn load_model(&self, job: JobId, base: &str) -> Result<(Segmenter, FromWorker), Trouble> {
         const FETCH: &str = "Check the connection to this site, then start again.";
         const DAMAGED: &str =
             "The file on this site is damaged or does not belong to this version; reload the page.";
         let started_ms = scope::now_ms();
-        let manifest = download(&format!("{base}manifest.json"), LONGEST_MANIFEST, |_| {})
+        let is_wanted = || {
+            if self.newest_model.get() == job {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        let address = format!("{base}manifest.json");
+        let manifest = download(&address, LONGEST_MANIFEST, |_| is_wanted())
             .await
             .map_err(|problem| Trouble::new(problem, FETCH))?;
         let manifest = ModelManifest::from_json(&manifest)
@@ -184,6 +205,7 @@ impl Engine {
                     received,
                     total,
                 });
+                is_wanted()
             },
         )
         .await
@@ -192,17 +214,16 @@ impl Engine {
             .trusted(&manifest, &weights)
             .await
             .map_err(|what| Trouble::new(what, DAMAGED))?;
-        *self.segmenter.borrow_mut() = Some(Rc::new(segmenter));
-        scope::post(&FromWorker::ModelLoaded {
+        let loaded = FromWorker::ModelLoaded {
             job,
-            model: describe_model(&manifest),
+            model: describe::model(&manifest),
             check_errors: CheckErrors {
                 first_block: check_errors.first_block,
                 logits: check_errors.logits,
             },
             millis: scope::now_ms() - started_ms,
-        });
-        Ok(())
+        };
+        Ok((segmenter, loaded))
     }
 
     /// Loads the model onto a backend that gives the known output, which need not be the first one.
@@ -224,9 +245,7 @@ impl Engine {
             };
             let segmenter = Segmenter::load(manifest.clone(), weights, &device)
                 .map_err(|error| format!("The model can't be used: {error}."))?;
-            let is_sabotaged = backend == Backend::WebGpu && self.fault.get() == Some(Fault::Check);
             let problem = match segmenter.self_check(reach).await {
-                Ok(_) if is_sabotaged => "a test says that its results are wrong".to_owned(),
                 Ok(errors) if errors.are_tolerable() => return Ok((segmenter, errors)),
                 Ok(errors) => format!("its result for a known input is off by {errors}"),
                 Err(error) => error.to_string(),
@@ -254,27 +273,22 @@ impl Engine {
         let image = NiftiImage::parse(&bytes.to_vec()).map_err(unread)?;
         // Now rather than at the first segmentation, so that a series in time is refused at once.
         let volume = image.volume().map_err(unread)?;
-        let [slices, rows, columns] = volume.shape;
-        let affine = image.affine();
-        let info = ScanInfo {
-            shape: [columns, rows, slices],
-            spacing_mm: affine.spacing_mm(),
-            orientation: affine.orientation().to_string(),
-            datatype: image.datatype_name().to_owned(),
-            warnings: scan_warnings(&image),
-        };
+        let info = describe::scan(&image, volume.shape);
         *self.scan.borrow_mut() = Some(Rc::new(image));
         Ok(info)
     }
 
-    async fn segment(&self, job: JobId) -> Result<(), Option<Trouble>> {
+    async fn segment(&self, job: JobId, model: JobId) -> Result<(), Option<Trouble>> {
         const AGAIN: &str = "Open the scan again.";
         let started_ms = scope::now_ms();
         let scan = self.scan.borrow().clone();
         let scan = scan.ok_or_else(|| Trouble::new("There is no scan to segment.", AGAIN))?;
-        let segmenter = self.segmenter.borrow().clone();
-        let segmenter =
-            segmenter.ok_or_else(|| Trouble::new("No model is loaded.", "Start again."))?;
+        let loaded = self.model.borrow().clone();
+        let (_, segmenter) = loaded
+            .filter(|(loaded, _)| *loaded == model)
+            .ok_or_else(|| {
+                Trouble::new("The chosen model is not loaded.", "Choose the model again.")
+            })?;
         let volume = scan.volume().map_err(|error| {
             Trouble::new(format!("This scan can't be segmented: {error}."), AGAIN)
         })?;
@@ -293,9 +307,6 @@ impl Engine {
                     });
                 }
                 scope::turn().await;
-                if let Some(fault) = self.fault.take() {
-                    fault.strike();
-                }
                 if self.cancelled.get() >= job {
                     return ControlFlow::Break(());
                 }
@@ -309,8 +320,8 @@ impl Engine {
             .map_err(|error| {
                 Trouble::new(format!("The label map can't be written: {error}."), AGAIN)
             })?;
-        let statistics = measure(
-            &segmented,
+        let statistics = describe::labels(
+            &segmented.labels,
             segmenter.manifest(),
             scan.affine().voxel_volume_ml(),
         );
@@ -343,58 +354,4 @@ fn infer_trouble(error: InferError) -> Option<Trouble> {
             is_fatal: true,
         }),
     }
-}
-
-fn describe_model(manifest: &ModelManifest) -> ModelInfo {
-    ModelInfo {
-        name: manifest.name.clone(),
-        title: manifest.title.clone(),
-        version: manifest.version.clone(),
-        labels: manifest
-            .labels
-            .iter()
-            .filter(|label| label.value != 0)
-            .map(|label| LabelInfo {
-                value: label.value,
-                name: label.name.clone(),
-                color: label.color,
-            })
-            .collect(),
-    }
-}
-
-fn scan_warnings(image: &NiftiImage) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if image.form_codes() == (0, 0) {
-        warnings.push(
-            "This file does not say how it lies in space; its axes are taken as they come."
-                .to_owned(),
-        );
-    }
-    warnings
-}
-
-/// Size of every label but the background.
-fn measure(
-    segmented: &Segmentation,
-    manifest: &ModelManifest,
-    voxel_volume_ml: f64,
-) -> Vec<LabelStatistics> {
-    let mut voxels = [0_u64; 256];
-    for label in &segmented.labels {
-        voxels[usize::from(*label)] += 1;
-    }
-    manifest
-        .labels
-        .iter()
-        .filter(|label| label.value != 0)
-        .map(|label| {
-            let voxels = voxels[usize::from(label.value)];
-            LabelStatistics {
-                value: label.value,
-                voxels,
-                volume_ml: voxels as f64 * voxel_volume_ml,
-            }
-        })
-        .collect()
 }

@@ -3,11 +3,11 @@
 #[cfg(target_arch = "wasm32")]
 mod backend;
 #[cfg(target_arch = "wasm32")]
+mod describe;
+#[cfg(target_arch = "wasm32")]
 mod download;
 #[cfg(target_arch = "wasm32")]
 mod engine;
-#[cfg(target_arch = "wasm32")]
-mod fault;
 #[cfg(target_arch = "wasm32")]
 #[path = "../protocol.rs"]
 #[allow(dead_code, reason = "some of it only the page needs")]

@@ -31,7 +31,8 @@ pub fn lint(places: &Places) -> Result<()> {
 pub fn lint_wasm(places: &Places) -> Result<()> {
     let mut cargo = WasmToolchain::prepare(places)?.cargo(places)?;
     cargo.args(["clippy", "--profile", "wasm", "--target", WASM_TARGET]);
-    cargo.args(["-p", "dinomed3d-web", "--", "-D", "warnings"]);
+    cargo.args(["-p", "dinomed3d-web", "--features", "worker"]);
+    cargo.args(["--", "-D", "warnings"]);
     run("clippy for wasm32", &mut cargo, LINTS)
 }
 
@@ -42,8 +43,8 @@ pub fn lint_wasm(places: &Places) -> Result<()> {
 pub fn test(places: &Places) -> Result<()> {
     let product = [&["test", "--release"][..], &native::PACKAGES].concat();
     cargo(places, "tests of the product", &product, FAILURES)?;
-    let xtask = ["test", "--release", "-p", "xtask"];
-    cargo(places, "tests of xtask", &xtask, FAILURES)
+    let others = ["test", "--release", "-p", "xtask", "-p", "dinomed3d-web"];
+    cargo(places, "tests of xtask and the page", &others, FAILURES)
 }
 
 /// Warnings of the documentation.

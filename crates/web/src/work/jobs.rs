@@ -1,0 +1,142 @@
+//! What was asked for and is not answered yet. An answer counts only if it carries the number of an open request: a late
+//! one, to a request that a newer one has taken the place of, finds none.
+
+use crate::protocol::JobId;
+
+/// The open requests; `B` is a file's bytes.
+#[derive(Debug)]
+pub struct Jobs<B> {
+    last: JobId,
+    /// The site was asked for its models.
+    pub lookup: Option<JobId>,
+    /// The worker was asked for a model.
+    pub model: Option<JobId>,
+    /// The request that brought the model that the page names.
+    pub loaded: Option<JobId>,
+    /// The worker was given the scan on screen once more.
+    pub restoring: Option<JobId>,
+    /// A scan on its way to the screen.
+    pub reading: Option<Reading<B>>,
+}
+
+/// A scan on its way to the screen.
+#[derive(Debug)]
+pub enum Reading<B> {
+    /// The browser brings its bytes.
+    Fetching(JobId),
+    /// There is no worker yet that takes it.
+    Waiting(File<B>),
+    /// A worker reads it.
+    Sent(JobId, File<B>),
+}
+
+/// A file that the visitor chose.
+#[derive(Debug, Clone)]
+pub struct File<B> {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: B,
+}
+
+impl<B> Jobs<B> {
+    /// None.
+    pub fn new() -> Self {
+        Self {
+            last: 0,
+            lookup: None,
+            model: None,
+            loaded: None,
+            restoring: None,
+            reading: None,
+        }
+    }
+
+    /// The next request's number.
+    pub fn next(&mut self) -> JobId {
+        self.last += 1;
+        self.last
+    }
+
+    /// Whether this is the answer that `request` waits for; it then waits no longer.
+    pub fn answers(request: &mut Option<JobId>, job: JobId) -> bool {
+        request.take_if(|open| *open == job).is_some()
+    }
+
+    /// Whether the browser still was to bring those bytes; it then isn't any more.
+    pub fn is_fetched(&mut self, job: JobId) -> bool {
+        self.reading
+            .take_if(|reading| matches!(reading, Reading::Fetching(open) if *open == job))
+            .is_some()
+    }
+
+    /// The file that the worker has read, or not, under that number.
+    pub fn is_read(&mut self, job: JobId) -> Option<File<B>> {
+        match self.reading.take() {
+            Some(Reading::Sent(open, file)) if open == job => Some(file),
+            other => {
+                self.reading = other;
+                None
+            }
+        }
+    }
+
+    /// The worker is no more: nothing that it was asked is answered. A file that it had waits for the next one.
+    pub fn leave_worker(&mut self) {
+        self.model = None;
+        self.loaded = None;
+        self.restoring = None;
+        self.reading = match self.reading.take() {
+            Some(Reading::Sent(_, file)) => Some(Reading::Waiting(file)),
+            other => other,
+        };
+    }
+
+    /// Gives up the file that a worker has: if it died of it, the next one would too.
+    pub fn drop_sent(&mut self) {
+        self.reading
+            .take_if(|reading| matches!(reading, Reading::Sent(..)));
+    }
+
+    /// Gives up a file that no worker will take.
+    pub fn drop_waiting(&mut self) {
+        self.reading
+            .take_if(|reading| matches!(reading, Reading::Waiting(_)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_newest_of_two_requests_is_answered_and_only_once() {
+        let mut jobs = Jobs::<()>::new();
+        let first = jobs.next();
+        let second = jobs.next();
+        jobs.model = Some(first);
+        jobs.model = Some(second);
+        assert!(!Jobs::<()>::answers(&mut jobs.model, first));
+        assert!(Jobs::<()>::answers(&mut jobs.model, second));
+        assert!(!Jobs::<()>::answers(&mut jobs.model, second));
+    }
+
+    #[test]
+    fn a_file_is_followed_by_its_number_through_all_stages() {
+        let mut jobs = Jobs::new();
+        let file = File {
+            name: "a".to_owned(),
+            bytes: (),
+        };
+        jobs.reading = Some(Reading::Fetching(1));
+        assert!(!jobs.is_fetched(2) && jobs.is_fetched(1) && !jobs.is_fetched(1));
+        jobs.reading = Some(Reading::Sent(3, file));
+        assert!(jobs.is_read(1).is_none());
+        jobs.leave_worker();
+        assert!(matches!(jobs.reading, Some(Reading::Waiting(_))));
+        assert!(
+            jobs.is_read(3).is_none(),
+            "the next worker has not got it yet"
+        );
+    }
+}

@@ -1,0 +1,486 @@
+//! The page's side of the work, without a browser: what visitor, site and worker say goes in, what the page shows and what
+//! is to be done comes out. A worker is disposable: the page keeps the scan's file, so that a fresh one can go on.
+
+mod jobs;
+mod life;
+mod shown;
+#[cfg(test)]
+mod tests;
+
+pub use life::Generation;
+pub use shown::{BackendStatus, LoadedModel, ModelEntry, Outcome, Run, Scan, Shown, WorkerPhase};
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::protocol::{Backend, BackendChoice, Failure, FromWorker, JobId, ScanInfo, ToWorker};
+use crate::words;
+use jobs::{File, Jobs, Reading};
+use life::Life;
+
+/// What is to be done in the world; `B` is a file's bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order<B> {
+    /// Start a worker in place of whatever there is.
+    StartWorker {
+        /// Its number, to be said of all that comes from it.
+        generation: Generation,
+        /// Query of its address.
+        query: String,
+    },
+    /// End the worker.
+    EndWorker,
+    /// Send it this, with a copy of the bytes beside it.
+    Post(ToWorker, Option<B>),
+    /// Ask the site for its models; the answer is [`Work::models_found`].
+    FindModels(JobId),
+    /// Get what the page will want when there is no network.
+    KeepSite,
+}
+
+/// The work; `B` is a file's bytes, cheap to clone.
+#[derive(Debug)]
+pub struct Work<B> {
+    shown: Shown<B>,
+    life: Life,
+    jobs: Jobs<B>,
+    /// Why there is no worker.
+    end: Option<Failure>,
+    orders: VecDeque<Order<B>>,
+}
+
+impl<B: Clone> Work<B> {
+    /// A page that has just been opened: orders the first worker and the site's models.
+    pub fn start(choice: BackendChoice) -> Self {
+        let mut work = Self {
+            shown: Shown::new(choice),
+            life: Life::default(),
+            jobs: Jobs::new(),
+            end: None,
+            orders: VecDeque::new(),
+        };
+        work.start_worker();
+        work.find_models();
+        work
+    }
+
+    /// What the page shows.
+    pub fn shown(&self) -> Shown<B> {
+        Shown {
+            is_reading: self.jobs.reading.is_some(),
+            ..self.shown.clone()
+        }
+    }
+
+    /// What is to be done next.
+    pub fn next_order(&mut self) -> Option<Order<B>> {
+        self.orders.pop_front()
+    }
+
+    /// Computes on something else from now on.
+    pub fn choose_backend(&mut self, choice: BackendChoice) {
+        self.shown.choice = choice;
+        self.life.trust_webgpu();
+        self.restart();
+    }
+
+    /// Uses another model from now on.
+    pub fn choose_model(&mut self, name: String) {
+        self.shown.model_name = name;
+        self.shown.failure = None;
+        self.load_model();
+    }
+
+    /// Starts a fresh worker because the visitor asks for one.
+    pub fn restart(&mut self) {
+        self.life.forgive();
+        self.shown.failure = None;
+        if self.shown.models.is_empty() {
+            self.find_models();
+        }
+        self.start_worker();
+    }
+
+    /// Puts the message about a failure away.
+    pub fn dismiss_failure(&mut self) {
+        self.shown.failure = None;
+    }
+
+    /// The visitor wants to open a file; returns the number under which the browser is to bring it.
+    pub fn open(&mut self, status: String) -> Option<JobId> {
+        if self.shown.run.is_some() {
+            self.shown.status =
+                "A segmentation is running. Cancel it first to open another scan.".to_owned();
+            return None;
+        }
+        if self.jobs.reading.is_some() {
+            return None;
+        }
+        let job = self.jobs.next();
+        self.jobs.reading = Some(Reading::Fetching(job));
+        self.shown.status = status;
+        Some(job)
+    }
+
+    /// The browser has brought the file, or says why not.
+    pub fn brought(&mut self, job: JobId, name: String, bytes: Result<B, Failure>) {
+        if !self.jobs.is_fetched(job) {
+            return;
+        }
+        match (bytes, &self.end) {
+            (Err(failure), _) => self.not_opened(failure),
+            (Ok(_), Some(end)) => self.not_opened(end.clone()),
+            (Ok(bytes), None) => {
+                self.jobs.reading = Some(Reading::Waiting(File { name, bytes }));
+                self.send_waiting();
+            }
+        }
+    }
+
+    /// Segments the scan on screen.
+    pub fn segment(&mut self, now_ms: f64) {
+        let Some(model) = self.jobs.loaded else {
+            return;
+        };
+        if !self.shown().can_segment() {
+            return;
+        }
+        self.shown.failure = None;
+        let job = self.jobs.next();
+        self.post(ToWorker::Segment { job, model }, None);
+        self.shown.run = Some(Run {
+            job,
+            fraction: 0.0,
+            window: 0,
+            windows: 0,
+            started_ms: now_ms,
+            heard_ms: now_ms,
+            is_cancelled: false,
+        });
+        self.shown.status = "Segmenting…".to_owned();
+    }
+
+    /// Gives the segmentation up; returns it, for [`Work::out_of_patience`].
+    pub fn cancel(&mut self) -> Option<JobId> {
+        let run = self.shown.run.as_mut().filter(|run| !run.is_cancelled)?;
+        run.is_cancelled = true;
+        let job = run.job;
+        self.shown.status = "Stopping…".to_owned();
+        self.post(ToWorker::Cancel { job }, None);
+        Some(job)
+    }
+
+    /// Ends a worker that has not stopped a cancelled segmentation in time.
+    pub fn out_of_patience(&mut self, job: JobId) {
+        if self.shown.is_running(job) {
+            self.start_worker();
+            self.shown.status =
+                "The worker did not stop in time and was ended; a fresh one is starting."
+                    .to_owned();
+        }
+    }
+
+    /// The site's models, or why there are none.
+    pub fn models_found(&mut self, job: JobId, models: Result<Vec<ModelEntry>, String>) {
+        if !Jobs::<B>::answers(&mut self.jobs.lookup, job) {
+            return;
+        }
+        match models {
+            Ok(models) => {
+                let first = models.first().map(|model| model.name.clone());
+                self.shown.model_name = first.unwrap_or_default();
+                self.shown.models = models;
+                self.load_model();
+            }
+            Err(problem) => self.model_is_missing(Failure {
+                what: problem,
+                advice: "Check the connection to this site, then start again.".to_owned(),
+                is_fatal: true,
+            }),
+        }
+    }
+
+    /// A worker has said something.
+    pub fn hear(
+        &mut self,
+        generation: Generation,
+        message: FromWorker,
+        bytes: Option<B>,
+        now_ms: f64,
+    ) {
+        if !self.life.is_present(generation) {
+            return;
+        }
+        match message {
+            FromWorker::Ready {
+                backend,
+                adapter,
+                reason,
+            } => {
+                self.shown.backend = Some(BackendStatus {
+                    backend,
+                    adapter,
+                    reason,
+                });
+                if self.life.greets() {
+                    self.restore_scan();
+                    self.send_waiting();
+                    self.load_model();
+                }
+            }
+            FromWorker::Downloading {
+                job,
+                received,
+                total,
+            } => {
+                if self.jobs.model == Some(job) {
+                    self.shown.worker = WorkerPhase::LoadingModel { received, total };
+                }
+            }
+            FromWorker::ModelLoaded {
+                job,
+                model,
+                check_errors,
+                millis,
+            } => {
+                if Jobs::<B>::answers(&mut self.jobs.model, job) {
+                    self.jobs.loaded = Some(job);
+                    self.life.proves_itself();
+                    self.shown.model = Some(LoadedModel {
+                        info: model,
+                        check_errors,
+                        millis,
+                    });
+                    self.shown.worker = WorkerPhase::Usable;
+                    self.announce_readiness();
+                    self.orders.push_back(Order::KeepSite);
+                }
+            }
+            FromWorker::ScanLoaded { job, scan } => self.scan_is_loaded(job, scan),
+            FromWorker::Progress {
+                job,
+                fraction,
+                window,
+                windows,
+            } => {
+                if let Some(run) = self.shown.run.as_mut().filter(|run| run.job == job) {
+                    run.fraction = fraction.clamp(0.0, 1.0);
+                    run.window = window;
+                    run.windows = windows;
+                    run.heard_ms = now_ms;
+                }
+            }
+            FromWorker::Segmented {
+                job,
+                millis,
+                statistics,
+                warnings,
+            } => {
+                if !self.shown.is_running(job) {
+                    return;
+                }
+                let Some(bytes) = bytes else {
+                    self.died(Failure {
+                        what: "The worker sent a result without its label map.".to_owned(),
+                        advice: "Try again.".to_owned(),
+                        is_fatal: true,
+                    });
+                    return;
+                };
+                self.shown.run = None;
+                self.life.forgive();
+                let scan = self.shown.scan.as_ref();
+                let model = self.shown.model.as_ref();
+                self.shown.outcome = Some(Rc::new(Outcome {
+                    name: words::label_map_name(scan.map_or("scan", |scan| &scan.name)),
+                    bytes,
+                    labels: model.map_or_else(Vec::new, |model| model.info.labels.clone()),
+                    statistics,
+                    warnings,
+                    backend: self.shown.backend.as_ref().map(|status| status.backend),
+                    millis,
+                }));
+                self.shown.status = format!("Segmented in {}.", words::elapsed(millis));
+            }
+            FromWorker::Cancelled { job } => {
+                if self.shown.is_running(job) {
+                    self.shown.run = None;
+                    self.shown.status = "Stopped. The scan is still here.".to_owned();
+                }
+            }
+            FromWorker::Failed { job, failure } => self.failed(job, failure),
+            // Never asked for by the page.
+            FromWorker::Transformed { .. } => {}
+        }
+    }
+
+    /// A worker can't be heard, reached or started.
+    pub fn broke(&mut self, generation: Generation, failure: Failure) {
+        if self.life.is_present(generation) {
+            self.died(failure);
+        }
+    }
+
+    fn start_worker(&mut self) {
+        self.leave_worker();
+        self.end = None;
+        self.shown.worker = WorkerPhase::Starting;
+        self.shown.status = "Starting…".to_owned();
+        let generation = self.life.begin();
+        let query = self.life.query(self.shown.choice);
+        self.orders
+            .push_back(Order::StartWorker { generation, query });
+    }
+
+    /// Forgets the worker, its model and what it was asked.
+    fn leave_worker(&mut self) {
+        self.orders
+            .retain(|order| !matches!(order, Order::Post(..)));
+        self.jobs.leave_worker();
+        self.shown.run = None;
+        self.shown.model = None;
+        self.shown.backend = None;
+    }
+
+    fn post(&mut self, message: ToWorker, bytes: Option<B>) {
+        self.orders.push_back(Order::Post(message, bytes));
+    }
+
+    fn find_models(&mut self) {
+        let job = self.jobs.next();
+        self.jobs.lookup = Some(job);
+        self.orders.push_back(Order::FindModels(job));
+    }
+
+    fn load_model(&mut self) {
+        if self.shown.model_name.is_empty() || !self.life.is_ready() {
+            return;
+        }
+        self.jobs.loaded = None;
+        self.shown.model = None;
+        self.shown.worker = WorkerPhase::LoadingModel {
+            received: 0,
+            total: 0,
+        };
+        self.shown.status = "Loading the model…".to_owned();
+        let job = self.jobs.next();
+        self.jobs.model = Some(job);
+        let base = format!("models/{}/", self.shown.model_name);
+        self.post(ToWorker::LoadModel { job, base }, None);
+    }
+
+    /// Gives the worker the file that waits for it.
+    fn send_waiting(&mut self) {
+        if !self.life.is_ready() {
+            return;
+        }
+        match self.jobs.reading.take() {
+            Some(Reading::Waiting(file)) => {
+                let job = self.jobs.next();
+                self.post(ToWorker::LoadScan { job }, Some(file.bytes.clone()));
+                self.jobs.reading = Some(Reading::Sent(job, file));
+            }
+            other => self.jobs.reading = other,
+        }
+    }
+
+    /// Gives a fresh worker the scan on screen.
+    fn restore_scan(&mut self) {
+        if let Some(scan) = self.shown.scan.clone() {
+            let job = self.jobs.next();
+            self.jobs.restoring = Some(job);
+            self.post(ToWorker::LoadScan { job }, Some(scan.bytes.clone()));
+        }
+    }
+
+    fn announce_readiness(&mut self) {
+        if self.shown.worker != WorkerPhase::Usable || self.jobs.reading.is_some() {
+            return;
+        }
+        let status = match (self.shown.scan.is_some(), self.life.is_restarted()) {
+            (true, true) => "A fresh worker is ready, with your scan. You can try again.",
+            (true, false) => "Ready to segment.",
+            (false, true) => "A fresh worker is ready. Open a scan or take the sample.",
+            (false, false) => "Ready. Open a scan or take the sample.",
+        };
+        self.shown.status = status.to_owned();
+    }
+
+    fn scan_is_loaded(&mut self, job: JobId, info: ScanInfo) {
+        if Jobs::<B>::answers(&mut self.jobs.restoring, job) {
+            return;
+        }
+        let Some(File { name, bytes }) = self.jobs.is_read(job) else {
+            return;
+        };
+        self.shown.outcome = None;
+        self.shown.failure = None;
+        self.shown.status = format!("{name} is open.");
+        self.shown.scan = Some(Rc::new(Scan { name, bytes, info }));
+        self.announce_readiness();
+    }
+
+    fn failed(&mut self, job: Option<JobId>, failure: Failure) {
+        if failure.is_fatal {
+            self.died(failure);
+            return;
+        }
+        let Some(job) = job else {
+            self.shown.failure = Some(failure);
+            return;
+        };
+        if Jobs::<B>::answers(&mut self.jobs.model, job) {
+            self.model_is_missing(failure);
+        } else if self.shown.is_running(job) {
+            self.shown.run = None;
+            self.shown.status = "Segmentation failed. The scan is still here.".to_owned();
+            self.shown.failure = Some(failure);
+        } else if self.jobs.is_read(job).is_some() {
+            self.not_opened(failure);
+        } else {
+            Jobs::<B>::answers(&mut self.jobs.restoring, job);
+        }
+    }
+
+    /// Without a model the worker is of no use, but it may be the connection: the visitor decides.
+    fn model_is_missing(&mut self, failure: Failure) {
+        self.shown.worker = WorkerPhase::Gone;
+        self.shown.status = "No model is loaded.".to_owned();
+        self.shown.failure = Some(failure);
+    }
+
+    fn not_opened(&mut self, failure: Failure) {
+        self.shown.status = if self.shown.scan.is_some() {
+            "The file was not opened. The scan before it is still here."
+        } else {
+            "The file was not opened."
+        }
+        .to_owned();
+        self.shown.failure = Some(failure);
+    }
+
+    /// Ends a worker that can't go on; starts another if that makes sense.
+    fn died(&mut self, failure: Failure) {
+        let ran_webgpu = self
+            .shown
+            .backend
+            .as_ref()
+            .is_some_and(|status| status.backend == Backend::WebGpu);
+        // A file at which a worker dies would kill the next one too.
+        self.jobs.drop_sent();
+        if self.life.end(self.shown.choice, ran_webgpu) {
+            self.start_worker();
+            self.shown.status =
+                "The worker was ended and a fresh one is starting; what was open stays open."
+                    .to_owned();
+        } else {
+            self.leave_worker();
+            self.jobs.drop_waiting();
+            self.end = Some(failure.clone());
+            self.orders.push_back(Order::EndWorker);
+            self.shown.worker = WorkerPhase::Gone;
+            self.shown.status = "The worker was ended. What was open stays open.".to_owned();
+        }
+        self.shown.failure = Some(failure);
+    }
+}

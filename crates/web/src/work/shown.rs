@@ -1,0 +1,179 @@
+//! What the page shows of the work.
+
+use std::rc::Rc;
+
+use dinomed3d_volume::Label;
+
+use crate::protocol::{
+    Backend, BackendChoice, CheckErrors, Failure, JobId, LabelStatistics, ModelInfo, ScanInfo,
+};
+
+/// Everything the page shows of the work; `B` is a file's bytes.
+#[derive(Debug, Clone)]
+pub struct Shown<B> {
+    /// What the visitor asked to compute on.
+    pub choice: BackendChoice,
+    /// What the worker computes on, once it has said so.
+    pub backend: Option<BackendStatus>,
+    /// Where the worker stands.
+    pub worker: WorkerPhase,
+    /// The models of this site.
+    pub models: Vec<ModelEntry>,
+    /// Folder name of the chosen model.
+    pub model_name: String,
+    /// The loaded model.
+    pub model: Option<LoadedModel>,
+    /// Whether a scan is being read.
+    pub is_reading: bool,
+    /// The scan on screen.
+    pub scan: Option<Rc<Scan<B>>>,
+    /// The segmentation under way.
+    pub run: Option<Run>,
+    /// The label map on screen.
+    pub outcome: Option<Rc<Outcome<B>>>,
+    /// The last event, as a sentence.
+    pub status: String,
+    /// What went wrong last, until something goes right.
+    pub failure: Option<Failure>,
+}
+
+impl<B> Shown<B> {
+    /// A page that has just been opened.
+    pub fn new(choice: BackendChoice) -> Self {
+        Self {
+            choice,
+            backend: None,
+            worker: WorkerPhase::Starting,
+            models: Vec::new(),
+            model_name: String::new(),
+            model: None,
+            is_reading: false,
+            scan: None,
+            run: None,
+            outcome: None,
+            status: String::new(),
+            failure: None,
+        }
+    }
+
+    /// Whether a segmentation can be asked for.
+    pub fn can_segment(&self) -> bool {
+        self.worker == WorkerPhase::Usable
+            && !self.is_reading
+            && self.run.is_none()
+            && self.scan.is_some()
+    }
+
+    /// Whether that segmentation is under way.
+    pub fn is_running(&self, job: JobId) -> bool {
+        self.run.is_some_and(|run| run.job == job)
+    }
+}
+
+/// Where the worker stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WorkerPhase {
+    /// No word from it yet.
+    Starting,
+    /// The model is on its way, in bytes.
+    LoadingModel {
+        /// Bytes so far.
+        received: u64,
+        /// Bytes in all; 0 if unknown.
+        total: u64,
+    },
+    /// The model is loaded and checked.
+    Usable,
+    /// It is gone, or has no model, and only the visitor can start another.
+    Gone,
+}
+
+/// What the worker computes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BackendStatus {
+    /// The backend that runs.
+    pub backend: Backend,
+    /// The graphics adapter, if there is one.
+    pub adapter: Option<String>,
+    /// Why this backend.
+    pub reason: String,
+}
+
+/// A model that can be chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelEntry {
+    /// Folder name.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+}
+
+/// A model that the worker holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedModel {
+    /// What it is.
+    pub info: ModelInfo,
+    /// Differences from its known output.
+    pub check_errors: CheckErrors,
+    /// Time it took to load.
+    pub millis: f64,
+}
+
+/// The scan on screen.
+#[derive(Debug)]
+pub struct Scan<B> {
+    /// File name.
+    pub name: String,
+    /// The file, kept for a fresh worker.
+    pub bytes: B,
+    /// What the worker read.
+    pub info: ScanInfo,
+}
+
+/// A segmentation under way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Run {
+    /// Its request.
+    pub job: JobId,
+    /// Share of the work that is done, 0 to 1.
+    pub fraction: f32,
+    /// Window under way, from 1; 0 until known.
+    pub window: usize,
+    /// Windows in all; 0 until known.
+    pub windows: usize,
+    /// When it was asked for, on the page's clock.
+    pub started_ms: f64,
+    /// When its progress was last heard of.
+    pub heard_ms: f64,
+    /// Whether the visitor has asked to stop.
+    pub is_cancelled: bool,
+}
+
+impl Run {
+    /// Seconds left at the pace so far; `None` while too little is known.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let elapsed_ms = self.heard_ms - self.started_ms;
+        let fraction = f64::from(self.fraction);
+        (fraction > 0.02 && elapsed_ms > 300.0)
+            .then(|| elapsed_ms / 1_000.0 * (1.0 - fraction) / fraction)
+    }
+}
+
+/// The label map on screen.
+#[derive(Debug)]
+pub struct Outcome<B> {
+    /// File name to save it under.
+    pub name: String,
+    /// The gzipped NIfTI file.
+    pub bytes: B,
+    /// Labels of the model that made it.
+    pub labels: Vec<Label>,
+    /// Size of every label.
+    pub statistics: Vec<LabelStatistics>,
+    /// What a reader should know.
+    pub warnings: Vec<String>,
+    /// What it was computed on.
+    pub backend: Option<Backend>,
+    /// How long it took.
+    pub millis: f64,
+}

@@ -1,0 +1,460 @@
+//! The page's side of the work, told what a browser would tell it.
+
+use super::*;
+use crate::protocol::{CheckErrors, ModelInfo};
+
+type Page = Work<&'static str>;
+
+/// A page and the present worker's number.
+struct Desk {
+    page: Page,
+    worker: Generation,
+}
+
+impl Desk {
+    /// A page on which a worker is starting and two models were found.
+    fn new(choice: BackendChoice) -> Self {
+        let page = Page::start(choice);
+        let mut desk = Self { page, worker: 0 };
+        let lookup = desk
+            .orders()
+            .into_iter()
+            .find_map(|order| match order {
+                Order::FindModels(job) => Some(job),
+                _ => None,
+            })
+            .expect("the site is asked for its models");
+        let models = ["a", "b"].map(|name| ModelEntry {
+            name: name.to_owned(),
+            title: name.to_uppercase(),
+        });
+        desk.page.models_found(lookup, Ok(models.to_vec()));
+        desk
+    }
+
+    /// A page whose worker has its first model, with a scan on screen.
+    fn with_scan() -> Self {
+        let mut desk = Self::new(BackendChoice::Cpu);
+        desk.ready(Backend::Cpu);
+        desk.load();
+        desk.open("scan");
+        desk.read();
+        desk
+    }
+
+    /// What was ordered since; notices a new worker.
+    fn orders(&mut self) -> Vec<Order<&'static str>> {
+        let mut orders = Vec::new();
+        while let Some(order) = self.page.next_order() {
+            if let Order::StartWorker { generation, .. } = &order {
+                self.worker = *generation;
+            }
+            orders.push(order);
+        }
+        orders
+    }
+
+    /// What was sent to the worker since.
+    fn posts(&mut self) -> Vec<ToWorker> {
+        let orders = self.orders().into_iter();
+        orders
+            .filter_map(|order| match order {
+                Order::Post(message, _) => Some(message),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn hear(&mut self, message: FromWorker) {
+        self.page.hear(self.worker, message, Some("labels"), 0.0);
+    }
+
+    fn ready(&mut self, backend: Backend) {
+        self.hear(FromWorker::Ready {
+            backend,
+            adapter: None,
+            reason: String::new(),
+        });
+    }
+
+    /// The requests for a model, in order.
+    fn asked_models(&mut self) -> Vec<(JobId, String)> {
+        let posts = self.posts().into_iter();
+        posts
+            .filter_map(|post| match post {
+                ToWorker::LoadModel { job, base } => Some((job, base)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn loaded(&mut self, job: JobId, name: &str) {
+        self.hear(FromWorker::ModelLoaded {
+            job,
+            model: ModelInfo {
+                name: name.to_owned(),
+                title: name.to_uppercase(),
+                version: "1".to_owned(),
+                labels: Vec::new(),
+            },
+            check_errors: CheckErrors {
+                first_block: 0.0,
+                logits: 0.0,
+            },
+            millis: 1.0,
+        });
+    }
+
+    /// The worker loads the model that it is asked for.
+    fn load(&mut self) {
+        let (job, _) = self.asked_models().pop().expect("a model is asked for");
+        self.loaded(job, "a");
+    }
+
+    /// The visitor opens a file, and the browser brings it.
+    fn open(&mut self, name: &'static str) {
+        let job = self.page.open(String::new()).expect("nothing else is read");
+        self.page.brought(job, name.to_owned(), Ok(name));
+    }
+
+    fn asked_scans(&mut self) -> Vec<JobId> {
+        let posts = self.posts().into_iter();
+        posts
+            .filter_map(|post| match post {
+                ToWorker::LoadScan { job } => Some(job),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The worker reads the file that it is given.
+    fn read(&mut self) {
+        let job = self
+            .asked_scans()
+            .pop()
+            .expect("the worker is given a file");
+        self.scan_loaded(job);
+    }
+
+    fn scan_loaded(&mut self, job: JobId) {
+        self.hear(FromWorker::ScanLoaded {
+            job,
+            scan: ScanInfo {
+                shape: [1; 3],
+                spacing_mm: [1.0; 3],
+                orientation: "RAS".to_owned(),
+                datatype: "uint8".to_owned(),
+                warnings: Vec::new(),
+            },
+        });
+    }
+
+    /// Asks for a segmentation; returns its number and that of the model it is to use.
+    fn segment(&mut self) -> Option<(JobId, JobId)> {
+        self.page.segment(0.0);
+        match self.posts()[..] {
+            [ToWorker::Segment { job, model }] => Some((job, model)),
+            _ => None,
+        }
+    }
+
+    fn segmented(&mut self, job: JobId) {
+        self.hear(FromWorker::Segmented {
+            job,
+            millis: 1.0,
+            statistics: Vec::new(),
+            warnings: Vec::new(),
+        });
+    }
+
+    fn fail(&mut self, job: Option<JobId>, what: &str) {
+        self.hear(FromWorker::Failed {
+            job,
+            failure: failure(what, job.is_none()),
+        });
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.page.shown().failure.map(|failure| failure.what)
+    }
+
+    fn scan(&self) -> Option<&'static str> {
+        self.page.shown().scan.map(|scan| scan.bytes)
+    }
+}
+
+fn failure(what: &str, is_fatal: bool) -> Failure {
+    Failure {
+        what: what.to_owned(),
+        advice: String::new(),
+        is_fatal,
+    }
+}
+
+#[test]
+fn of_two_models_chosen_quickly_the_second_is_named_and_used_whichever_comes_first() {
+    for is_first_late in [true, false] {
+        let mut desk = Desk::with_scan();
+        desk.page.choose_model("b".to_owned());
+        desk.page.choose_model("a".to_owned());
+        let asked = desk.asked_models();
+        let [(first, _), (second, base)] = &asked[..] else {
+            panic!("two models were asked for, found {asked:?}");
+        };
+        assert_eq!(base, "models/a/");
+        assert_eq!(desk.segment(), None, "neither is there yet");
+        let answers = if is_first_late {
+            [(*second, "a"), (*first, "b")]
+        } else {
+            [(*first, "b"), (*second, "a")]
+        };
+        for (job, name) in answers {
+            desk.loaded(job, name);
+        }
+        let named = desk.page.shown().model.expect("one is loaded").info.name;
+        assert_eq!(named, "a");
+        let (_, used) = desk.segment().expect("it can be segmented with");
+        assert_eq!(used, *second);
+    }
+}
+
+#[test]
+fn the_failure_of_a_model_that_is_not_wanted_any_more_is_not_shown() {
+    let mut desk = Desk::with_scan();
+    desk.page.choose_model("b".to_owned());
+    desk.page.choose_model("a".to_owned());
+    let asked = desk.asked_models();
+    desk.fail(Some(asked[0].0), "no such model");
+    assert_eq!(desk.failure(), None);
+    desk.loaded(asked[1].0, "a");
+    assert_eq!(desk.page.shown().worker, WorkerPhase::Usable);
+}
+
+#[test]
+fn a_file_for_a_worker_that_ended_is_answered_with_the_reason_and_the_next_one_is_read() {
+    let mut desk = Desk::new(BackendChoice::WebGpu);
+    desk.fail(None, "WebGPU can't be used here.");
+    assert_eq!(desk.page.shown().worker, WorkerPhase::Gone);
+    desk.page.dismiss_failure();
+    desk.open("scan");
+    assert!(!desk.page.shown().is_reading, "nobody reads it");
+    assert_eq!(
+        desk.failure().as_deref(),
+        Some("WebGPU can't be used here.")
+    );
+
+    desk.page.choose_backend(BackendChoice::Cpu);
+    assert_eq!(desk.failure(), None);
+    desk.open("scan");
+    assert!(desk.page.shown().is_reading, "it waits for the worker");
+    desk.orders();
+    desk.ready(Backend::Cpu);
+    desk.read();
+    assert_eq!(desk.scan(), Some("scan"));
+    assert!(!desk.page.shown().is_reading);
+}
+
+#[test]
+fn a_worker_that_ends_while_the_browser_brings_a_file_leaves_nothing_reading() {
+    let mut desk = Desk::new(BackendChoice::WebGpu);
+    let job = desk.page.open(String::new()).expect("nothing else is read");
+    desk.fail(None, "no adapter");
+    assert!(desk.page.shown().is_reading);
+    desk.page.brought(job, "scan".to_owned(), Ok("scan"));
+    assert!(!desk.page.shown().is_reading);
+    assert_eq!(desk.failure().as_deref(), Some("no adapter"));
+}
+
+#[test]
+fn a_file_that_waits_when_the_last_worker_ends_is_given_up() {
+    let mut desk = Desk::new(BackendChoice::WebGpu);
+    desk.open("scan");
+    desk.fail(None, "no adapter");
+    assert!(!desk.page.shown().is_reading);
+}
+
+#[test]
+fn a_file_that_can_not_be_brought_leaves_the_scan_before_it() {
+    let mut desk = Desk::with_scan();
+    let job = desk.page.open(String::new()).expect("nothing else is read");
+    desk.page
+        .brought(job, "next".to_owned(), Err(failure("gone", false)));
+    assert_eq!(desk.scan(), Some("scan"));
+    assert_eq!(desk.failure().as_deref(), Some("gone"));
+    assert!(!desk.page.shown().is_reading);
+}
+
+#[test]
+fn one_file_is_opened_at_a_time_and_none_while_a_segmentation_runs() {
+    let mut desk = Desk::with_scan();
+    desk.open("next");
+    assert_eq!(desk.page.open(String::new()), None);
+    assert_eq!(desk.segment(), None, "the scan is about to change");
+    let job = desk.page.open(String::new());
+    assert_eq!(job, None);
+
+    let mut desk = Desk::with_scan();
+    desk.segment().expect("it starts");
+    assert_eq!(desk.page.open(String::new()), None);
+    assert!(desk.page.shown().status.contains("Cancel it first"));
+}
+
+#[test]
+fn a_file_that_is_refused_leaves_the_scan_and_its_label_map() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.segment().expect("it starts");
+    desk.segmented(job);
+    desk.open("notes");
+    let job = desk.asked_scans()[0];
+    desk.fail(Some(job), "no scan");
+    assert_eq!(desk.scan(), Some("scan"));
+    assert!(desk.page.shown().outcome.is_some());
+    assert_eq!(desk.failure().as_deref(), Some("no scan"));
+    desk.open("next");
+    desk.read();
+    assert_eq!(desk.failure(), None, "a success takes the message away");
+    assert!(desk.page.shown().outcome.is_none(), "it is of another scan");
+}
+
+#[test]
+fn a_fresh_worker_gets_the_scan_on_screen_but_not_the_file_at_which_the_last_one_died() {
+    let mut desk = Desk::with_scan();
+    desk.open("deadly");
+    desk.orders();
+    desk.fail(None, "memory");
+    assert_eq!(desk.failure().as_deref(), Some("memory"));
+    assert!(!desk.page.shown().is_reading);
+    assert!(
+        matches!(desk.orders()[..], [Order::StartWorker { .. }]),
+        "another follows"
+    );
+    desk.ready(Backend::Cpu);
+    let orders = desk.orders();
+    let files: Vec<_> = orders
+        .iter()
+        .filter_map(|order| match order {
+            Order::Post(ToWorker::LoadScan { job }, Some(bytes)) => Some((*job, *bytes)),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(files[..], [(_, "scan")]), "{files:?}");
+    desk.scan_loaded(files[0].0);
+    let model = orders.iter().find_map(|order| match order {
+        Order::Post(ToWorker::LoadModel { job, .. }, _) => Some(*job),
+        _ => None,
+    });
+    desk.loaded(model.expect("it loads the model"), "a");
+    assert!(desk.page.shown().status.contains("A fresh worker is ready"));
+    assert!(desk.segment().is_some());
+}
+
+#[test]
+fn nothing_that_an_ended_worker_still_says_is_heard() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.segment().expect("it starts");
+    let ended = desk.worker;
+    desk.fail(None, "lost");
+    desk.orders();
+    assert_ne!(desk.worker, ended);
+    let late = FromWorker::Segmented {
+        job,
+        millis: 1.0,
+        statistics: Vec::new(),
+        warnings: Vec::new(),
+    };
+    desk.page.hear(ended, late, Some("labels"), 0.0);
+    assert!(desk.page.shown().outcome.is_none());
+    desk.page.broke(ended, failure("late", true));
+    assert_eq!(desk.failure().as_deref(), Some("lost"));
+}
+
+#[test]
+fn the_late_result_of_a_run_that_was_given_up_is_dropped() {
+    let mut desk = Desk::with_scan();
+    let (first, _) = desk.segment().expect("it starts");
+    assert_eq!(desk.page.cancel(), Some(first));
+    assert_eq!(desk.page.cancel(), None, "once is enough");
+    desk.hear(FromWorker::Cancelled { job: first });
+    desk.orders();
+    let (second, _) = desk.segment().expect("another one starts");
+    desk.segmented(first);
+    assert!(desk.page.shown().outcome.is_none());
+    desk.segmented(second);
+    assert!(desk.page.shown().outcome.is_some());
+}
+
+#[test]
+fn a_worker_that_does_not_stop_is_ended_and_one_that_has_stopped_is_not() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.segment().expect("it starts");
+    desk.page.cancel();
+    desk.orders();
+    desk.hear(FromWorker::Cancelled { job });
+    desk.page.out_of_patience(job);
+    assert_eq!(desk.orders(), []);
+
+    let (job, _) = desk.segment().expect("it starts");
+    desk.page.cancel();
+    desk.page.out_of_patience(job);
+    assert!(matches!(desk.orders()[..], [Order::StartWorker { .. }]));
+    assert!(desk.page.shown().status.contains("did not stop in time"));
+}
+
+#[test]
+fn webgpu_that_fails_by_itself_gives_way_to_the_cpu_without_asking() {
+    let mut desk = Desk::new(BackendChoice::Automatic);
+    desk.ready(Backend::WebGpu);
+    desk.load();
+    desk.fail(None, "device lost");
+    let orders = desk.orders();
+    assert!(
+        matches!(&orders[..], [.., Order::StartWorker { query, .. }] if query.contains("avoid-webgpu")),
+        "{orders:?}"
+    );
+}
+
+#[test]
+fn the_answer_to_an_earlier_search_for_models_is_dropped() {
+    let mut page = Page::start(BackendChoice::Cpu);
+    page.restart();
+    let lookups: Vec<JobId> = std::iter::from_fn(|| page.next_order())
+        .filter_map(|order| match order {
+            Order::FindModels(job) => Some(job),
+            _ => None,
+        })
+        .collect();
+    let [first, second] = lookups[..] else {
+        panic!("asked twice, found {lookups:?}");
+    };
+    let entry = |name: &str| ModelEntry {
+        name: name.to_owned(),
+        title: name.to_owned(),
+    };
+    page.models_found(second, Ok(vec![entry("new")]));
+    page.models_found(first, Ok(vec![entry("old")]));
+    assert_eq!(page.shown().model_name, "new");
+    page.models_found(first, Err("late".to_owned()));
+    assert!(page.shown().failure.is_none());
+}
+
+#[test]
+fn without_a_model_a_scan_can_still_be_looked_at() {
+    let mut desk = Desk::new(BackendChoice::Cpu);
+    desk.ready(Backend::Cpu);
+    let (job, _) = desk.asked_models()[0];
+    desk.fail(Some(job), "takes two scans at once");
+    assert_eq!(desk.page.shown().worker, WorkerPhase::Gone);
+    desk.open("scan");
+    desk.read();
+    assert_eq!(desk.scan(), Some("scan"));
+    assert_eq!(desk.segment(), None);
+}
+
+#[test]
+fn what_was_meant_for_an_ended_worker_is_not_sent_to_the_next() {
+    let mut desk = Desk::with_scan();
+    desk.page.choose_model("b".to_owned());
+    desk.page
+        .broke(desk.worker, failure("could not be reached", true));
+    assert!(matches!(desk.orders()[..], [Order::StartWorker { .. }]));
+}

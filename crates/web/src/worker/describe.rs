@@ -1,0 +1,66 @@
+//! What the page is told of a model, a scan and a label map.
+
+use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_volume::NiftiImage;
+
+use super::protocol::{LabelStatistics, ModelInfo, ScanInfo};
+
+/// A model as the page shows it: without the background.
+pub fn model(manifest: &ModelManifest) -> ModelInfo {
+    ModelInfo {
+        name: manifest.name.clone(),
+        title: manifest.title.clone(),
+        version: manifest.version.clone(),
+        labels: manifest
+            .labels
+            .iter()
+            .filter(|label| label.value != 0)
+            .cloned()
+            .collect(),
+    }
+}
+
+/// A scan as the page shows it; `shape` is `[z, y, x]`.
+pub fn scan(image: &NiftiImage, shape: [usize; 3]) -> ScanInfo {
+    let [slices, rows, columns] = shape;
+    let affine = image.affine();
+    let mut warnings = Vec::new();
+    if image.form_codes() == (0, 0) {
+        warnings.push(
+            "This file does not say how it lies in space; its axes are taken as they come."
+                .to_owned(),
+        );
+    }
+    ScanInfo {
+        shape: [columns, rows, slices],
+        spacing_mm: affine.spacing_mm(),
+        orientation: affine.orientation().to_string(),
+        datatype: image.datatype_name().to_owned(),
+        warnings,
+    }
+}
+
+/// Size of every label of the model but the background.
+pub fn labels(
+    label_map: &[u8],
+    manifest: &ModelManifest,
+    voxel_volume_ml: f64,
+) -> Vec<LabelStatistics> {
+    let mut voxels = [0_u64; 256];
+    for label in label_map {
+        voxels[usize::from(*label)] += 1;
+    }
+    manifest
+        .labels
+        .iter()
+        .filter(|label| label.value != 0)
+        .map(|label| {
+            let voxels = voxels[usize::from(label.value)];
+            LabelStatistics {
+                value: label.value,
+                voxels,
+                volume_ml: voxels as f64 * voxel_volume_ml,
+            }
+        })
+        .collect()
+}

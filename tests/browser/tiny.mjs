@@ -1,0 +1,48 @@
+// A network so small that it is trained in seconds and passes through WebGPU without a graphics processor.
+
+import { readFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import assert from "node:assert/strict";
+import { EDGE, makeData, makeRecipe } from "../cli/boxes.mjs";
+import { makeNifti } from "../nifti.mjs";
+import { dinomed3d, scratch } from "../places.mjs";
+
+/** Trains it on made-up boxes; returns the folder of the model, and a scan with a box. */
+export function makeTinyModel() {
+  const folder = scratch();
+  const [data, run, recipe, model, scan] = ["data", "run", "recipe.toml", "tiny", "scan.nii"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeData(data);
+  makeRecipe(recipe);
+  const epochs = ["--stage1-epochs", "1", "--stage2-epochs", "8"];
+  for (const words of [
+    ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, ...epochs],
+    ["export", run, "--data", data, "-o", model],
+  ]) {
+    const said = dinomed3d(...words);
+    assert.equal(said.status, 0, said.stderr);
+  }
+  // Larger than a window, so that several overlap.
+  const isInside = (x, y, z) => x >= 5 && x < 13 && y >= 4 && y < 12 && z >= 6 && z < 14;
+  const noise = (x, y, z) => ((7 * x + 13 * y + 5 * z) % 11) - 5;
+  writeFileSync(scan, makeNifti([EDGE + 4, EDGE, EDGE + 2], (x, y, z) => (isInside(x, y, z) ? 300 : 100) + noise(x, y, z)));
+  return { model, scan };
+}
+
+/** For `prepare` of a page: the site's models are `models`, name to `{ folder, change, hold }`; `change` mends a manifest, the weights come when `hold` is done. */
+export function serveModels(models) {
+  return async (page) => {
+    const context = page.context();
+    await context.route("**/models/index.json", (route) => route.fulfill({ json: Object.keys(models) }));
+    for (const [name, { folder, change, hold }] of Object.entries(models)) {
+      await context.route(`**/models/${name}/manifest.json`, async (route) => {
+        const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
+        await route.fulfill({ json: change?.(manifest) ?? manifest });
+      });
+      await context.route(`**/models/${name}/weights.safetensors`, async (route) => {
+        await hold;
+        await route.fulfill({ body: readFileSync(join(folder, "weights.safetensors")) });
+      });
+    }
+  };
+}

@@ -1,0 +1,233 @@
+// The shipped worker on both backends, and under everything that can go wrong inside it, with a tiny network. Failures are
+// brought about from outside: by what runs before the worker's program, or by its files changed on the way.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { agreement, makeNifti, readNifti } from "../nifti.mjs";
+import { dinomed3d, scratch } from "../places.mjs";
+import { HEADERS, beforeWorker, open, site } from "./page.mjs";
+import { makeTinyModel, serveModels } from "./tiny.mjs";
+
+let tiny;
+before(() => (tiny = makeTinyModel()));
+
+const serveTiny = (page) => serveModels({ tiny: { folder: tiny.model } })(page);
+
+/** A page with the tiny model and the scan with a box. */
+async function withScan(t, { prepare, ...options }) {
+  const visitor = await open(t, {
+    ...options,
+    prepare: async (page) => {
+      await serveTiny(page);
+      await prepare?.(page);
+    },
+  });
+  await visitor.waitForModel();
+  await visitor.choose(tiny.scan);
+  await visitor.waitForScan("scan.nii");
+  return visitor;
+}
+
+/** The page lives on with a fresh worker and the scan that was there. */
+async function livesOn(visitor) {
+  await visitor.waitForStatus("A fresh worker is ready", 120_000);
+  assert.match(await visitor.at("scan-facts").innerText(), /scan\.nii/);
+  assert.ok(await visitor.canvasShowsSomething());
+  await visitor.segment();
+}
+
+test("a software adapter gives way to the CPU; on either backend the label map equals the command line's", async (t) => {
+  const visitor = await withScan(t, {});
+  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. The only WebGPU adapter here is software/);
+  const file = join(scratch(), "native.nii.gz");
+  const native = dinomed3d("segment", tiny.scan, "-o", file, "--model", tiny.model);
+  assert.equal(native.status, 0, native.stderr);
+  const expected = readNifti(file);
+  const inBox = expected.voxels.filter((voxel) => voxel === 1).length;
+  assert.ok(inBox > 100 && inBox < expected.voxels.length / 2, `there is something to agree on: ${inBox} voxels`);
+  for (const title of ["CPU", "WebGPU"]) {
+    if (title === "WebGPU") {
+      await visitor.at("backend").selectOption("webgpu");
+      await visitor.page.locator('[data-testid="backend-reason"]', { hasText: "Runs on WebGPU. You chose it" }).waitFor({ timeout: 60_000 });
+      await visitor.waitForModel();
+    }
+    const { block, network } = await visitor.checkErrors();
+    t.diagnostic(`${title} against native CPU: ${block} after one transformer block, ${network} of the whole network`);
+    assert.ok(block <= 1e-3 && network <= 1e-3);
+    await visitor.segment();
+    const { bytes } = await visitor.save();
+    const found = readNifti(bytes);
+    assert.deepEqual(found.geometry, expected.geometry);
+    const equal = agreement(found.voxels, expected.voxels);
+    t.diagnostic(`${(100 * equal).toFixed(3)} % of voxels on ${title} equal the command line's`);
+    assert.ok(equal >= 0.999, `${equal}`);
+    assert.match(await visitor.page.locator(".results").innerText(), new RegExp(`on (the )?${title}`));
+  }
+  assert.deepEqual(visitor.problems, []);
+});
+
+test("of two models chosen quickly the second segments, also when the first comes later", async (t) => {
+  let release;
+  const hold = new Promise((done) => (release = done));
+  const other = (manifest) => {
+    manifest.title = "Crates";
+    Object.assign(manifest.labels[1], { value: 7, name: "Crate" });
+    return manifest;
+  };
+  const visitor = await withScan(t, {
+    query: "?backend=cpu",
+    prepare: serveModels({ tiny: { folder: tiny.model }, other: { folder: tiny.model, change: other, hold } }),
+  });
+  const late = visitor.page.context().waitForEvent("requestfinished", (request) => request.url().includes("models/other/weights"));
+  const asked = visitor.page.context().waitForEvent("request", (request) => request.url().includes("models/other/weights"));
+  await visitor.at("model").selectOption("other");
+  await asked;
+  await visitor.at("model").selectOption("tiny");
+  await visitor.waitForModel();
+  release();
+  // A download that is broken off has come late as well.
+  await Promise.race([late.catch(() => {}), new Promise((done) => setTimeout(done, 5_000))]);
+  await new Promise((done) => setTimeout(done, 1_500));
+  await visitor.segment();
+  const [{ name, voxels }] = await visitor.statistics();
+  assert.equal(name, "Box");
+  const values = new Set(readNifti((await visitor.save()).bytes).voxels);
+  assert.deepEqual([...values].sort(), [0, 1]);
+  assert.ok(voxels > 0);
+});
+
+test("a worker that panics is replaced, with the scan", async (t) => {
+  const visitor = await withScan(t, {
+    query: "?backend=cpu",
+    prepare: (page) =>
+      beforeWorker(
+        page,
+        () => {
+          // Four heads do not divide a width of six: the program itself refuses by a panic, amid the segmentation.
+          const vit = { in_channels: 3, patch_size: 8, embed_dim: 6, depth: 1, num_heads: 4, mlp_dim: 8, num_registers: 1, layer_scale: 0.1, feed_forward: "mlp" };
+          const header = '{"input":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4]}}';
+          const bytes = new Uint8Array(8 + header.length + 4);
+          bytes[0] = header.length;
+          bytes.set(new TextEncoder().encode(header), 8);
+          const message = JSON.stringify({ kind: "transform", job: 0, vit: JSON.stringify(vit) });
+          self.addEventListener("message", ({ data }) => {
+            if (!data.message.includes('"segment"')) return;
+            setTimeout(() => self.dispatchEvent(new MessageEvent("message", { data: { message, bytes: bytes.buffer } })));
+          });
+        },
+        { once: true },
+      ),
+  });
+  await visitor.at("segment").click();
+  assert.match(await visitor.waitForError(), /The worker crashed: .*6.*4|The worker crashed: .*4.*6/s);
+  await livesOn(visitor);
+});
+
+/** The program with so many mebibytes of memory to grow by and no more. */
+function limitMemory(program, mebibytes) {
+  const number = (at) => {
+    let [value, shift, byte] = [0, 0, 0];
+    do {
+      byte = program[at++];
+      value += (byte & 0x7f) * 2 ** shift;
+      shift += 7;
+    } while (byte & 0x80);
+    return { value, at };
+  };
+  const encoded = (value) => {
+    const bytes = [];
+    for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value & 0x7f) | 0x80);
+    return [...bytes, value];
+  };
+  const MEMORY_SECTION = 5;
+  for (let at = 8; at < program.length; ) {
+    const { value: length, at: content } = number(at + 1);
+    if (program[at] === MEMORY_SECTION) {
+      // One memory, without a limit: its flags and its first size, in pages of 64 KiB.
+      assert.deepEqual([...program.subarray(content, content + 2)], [1, 0]);
+      const { value: pages } = number(content + 2);
+      const section = [1, 1, ...encoded(pages), ...encoded(pages + 16 * mebibytes)];
+      return Buffer.concat([program.subarray(0, at), Buffer.from([MEMORY_SECTION, ...encoded(section.length), ...section]), program.subarray(content + length)]);
+    }
+    at = content + length;
+  }
+  throw new Error("the program has no memory");
+}
+
+test("a worker that runs out of memory is replaced, with the scan before", async (t) => {
+  const program = Buffer.from(await (await fetch(`${site}worker_bg.wasm`)).arrayBuffer());
+  const body = limitMemory(program, 96);
+  const visitor = await withScan(t, {
+    query: "?backend=cpu",
+    prepare: (page) => page.context().route("**/worker_bg.wasm", (route) => route.fulfill({ body, contentType: "application/wasm", headers: HEADERS }), { times: 1 }),
+  });
+  await visitor.choose({ name: "huge.nii.gz", bytes: gzipSync(makeNifti([256, 256, 224], (x) => x % 7), { level: 1 }) });
+  assert.match(await visitor.waitForError(), /most likely because memory ran out|memory allocation/);
+  await livesOn(visitor);
+});
+
+test("a graphics device that is lost is said so, and the visitor can go on with the CPU", async (t) => {
+  const visitor = await withScan(t, {
+    query: "?backend=webgpu",
+    prepare: (page) =>
+      beforeWorker(page, () => {
+        const request = GPUAdapter.prototype.requestDevice;
+        let device;
+        GPUAdapter.prototype.requestDevice = async function (...words) {
+          return (device = await request.apply(this, words));
+        };
+        self.addEventListener("message", ({ data }) => data.message.includes('"segment"') && setTimeout(() => device.destroy()));
+      }),
+  });
+  await visitor.at("segment").click();
+  assert.match(await visitor.waitForError(240_000), /CPU/, "what can be done is said");
+  await visitor.at("backend").selectOption("cpu");
+  await visitor.waitForModel();
+  assert.match(await visitor.at("scan-facts").innerText(), /scan\.nii/);
+  await visitor.segment();
+});
+
+test("a backend that fails the model's check is not used", async (t) => {
+  const visitor = await open(t, {
+    prepare: async (page) => {
+      await serveTiny(page);
+      await beforeWorker(page, () => {
+        // A card by its looks, which computes one function for another.
+        for (const key of ["vendor", "architecture", "device", "description"]) {
+          Object.defineProperty(GPUAdapterInfo.prototype, key, { get: () => "card" });
+        }
+        Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
+        const create = GPUDevice.prototype.createShaderModule;
+        GPUDevice.prototype.createShaderModule = function ({ code, ...rest }) {
+          return create.call(this, { code: code.replace(/\bexp\(/g, "cos("), ...rest });
+        };
+      });
+    },
+  });
+  await visitor.waitForModel();
+  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. WebGPU did not pass the model's check: its result/);
+});
+
+test("a browser without WebGPU computes on the CPU; insisting is answered, also when a file is opened then", async (t) => {
+  const visitor = await open(t, {
+    prepare: async (page) => {
+      await serveTiny(page);
+      await beforeWorker(page, () => Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => undefined }));
+    },
+  });
+  await visitor.waitForModel();
+  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. This browser offers no WebGPU/);
+  await visitor.at("backend").selectOption("webgpu");
+  assert.match(await visitor.waitForError(), /WebGPU can't be used here/);
+  await visitor.at("dismiss").click();
+  await visitor.choose(tiny.scan);
+  assert.match(await visitor.waitForError(5_000), /WebGPU can't be used here/, "no endless reading");
+  assert.ok(await visitor.at("file-input").isEnabled());
+  await visitor.at("backend").selectOption("automatic");
+  await visitor.waitForModel();
+  assert.equal(await visitor.errorText(), null);
+  await visitor.choose(tiny.scan);
+  await visitor.waitForScan("scan.nii");
+});
