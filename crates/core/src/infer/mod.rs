@@ -3,12 +3,14 @@
 pub mod blend;
 pub mod check;
 pub mod features;
+pub mod part;
 pub mod pipeline;
 pub mod postprocess;
 pub mod predict;
 pub mod segmenter;
 pub mod windows;
 
+pub use part::{Crop, PartOf, Place};
 pub use pipeline::{Labelled, Pipeline, Scored};
 pub use postprocess::{Changes, Correction, PlaneCut, Postprocessing};
 pub use predict::{Windowing, predict};
