@@ -3,6 +3,7 @@
 pub mod blend;
 pub mod check;
 pub mod features;
+pub mod locate;
 pub mod part;
 pub mod pipeline;
 pub mod postprocess;
@@ -10,6 +11,7 @@ pub mod predict;
 pub mod segmenter;
 pub mod windows;
 
+pub use locate::Locate;
 pub use part::{Crop, PartOf, Place};
 pub use pipeline::{Labelled, Pipeline, Scored};
 pub use postprocess::{Changes, Correction, PlaneCut, Postprocessing};
