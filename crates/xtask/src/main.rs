@@ -9,6 +9,7 @@ mod cards;
 mod command;
 mod content;
 mod files;
+mod heads;
 mod native;
 mod node;
 mod places;
@@ -68,6 +69,8 @@ enum Task {
     Bench,
     /// Makes one archive that trains and segments on a Linux machine with nothing but a graphics card's driver.
     Bundle(bundle::Args),
+    /// Judges the model of heads by a folder of real scans.
+    Heads(heads::Args),
     /// Makes the README's picture from the page as it is.
     Picture,
 }
@@ -110,6 +113,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { list: true, .. } => steps::list(),
         Task::Test { steps, .. } => return steps::run(&places, &steps),
         Task::Bundle(args) => bundle::make(&places, &args)?,
+        Task::Heads(args) => heads::judge(&places, &args)?,
         Task::Bench => bench::run_all(&places)?,
         Task::Picture => {
             site::build(&places)?;

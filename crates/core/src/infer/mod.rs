@@ -2,12 +2,16 @@
 
 pub mod check;
 pub mod features;
+pub mod locate;
+pub mod part;
 pub mod pipeline;
 pub mod postprocess;
 pub mod predict;
 pub mod slab;
 pub mod windows;
 
+pub use locate::Locate;
+pub use part::{Crop, PartOf, Place};
 pub use pipeline::{Labelled, Pipeline, Prediction, Progress};
 pub use postprocess::{Changes, Correction, PlaneCut, Postprocessing};
 pub use predict::predict;

@@ -211,11 +211,10 @@ impl Request {
             ));
             Fingerprint::read(&self.data)
         };
-        let (recipe, choices) = read_settled(&self.recipe, fingerprint)
-            .map_err(with(format!(
-                "settling what {} leaves open",
-                self.recipe.display()
-            )))?;
+        let (recipe, choices) = read_settled(&self.recipe, fingerprint).map_err(with(format!(
+            "settling what {} leaves open",
+            self.recipe.display()
+        )))?;
         for choice in choices {
             say(choice.to_string());
         }

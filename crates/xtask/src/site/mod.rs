@@ -62,14 +62,20 @@ pub fn build(places: &Places) -> Result<()> {
 
 /// Compiles both programs as Trunk will ask for them, and then finds them.
 fn compile(places: &Places, toolchain: &WasmToolchain) -> Result<()> {
-    let mut cargo = toolchain.cargo(places)?;
-    cargo.args(["build", "--profile", "wasm", "--target", WASM_TARGET]);
-    cargo.args(["--package", "dinomed3d-web", "--bins"]);
-    run(
-        "compiling the browser's programs",
-        &mut cargo,
-        "the compiler's messages are above",
-    )
+    for program in [
+        &["--bin", "page"][..],
+        &["--bin", "worker", "--features", "worker"],
+    ] {
+        let mut cargo = toolchain.cargo(places)?;
+        cargo.args(["build", "--profile", "wasm", "--target", WASM_TARGET]);
+        cargo.args(["--package", "dinomed3d-web"]).args(program);
+        run(
+            &format!("compiling the browser's {}", program[1]),
+            &mut cargo,
+            "the compiler's messages are above",
+        )?;
+    }
+    Ok(())
 }
 
 fn bundle(places: &Places, toolchain: &WasmToolchain, trunk: &Path) -> Result<()> {
