@@ -5,6 +5,7 @@
 mod device;
 
 use clap::Parser;
+use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_volume::NiftiImage;
 use dinomed3d_volume::phantom::{SAMPLE_SEED, SHAPE_XYZ, draw};
@@ -50,7 +51,7 @@ fn main() {
     let begun = Instant::now();
     let device = device::device(&args.device).unwrap();
     let segmenter = ModelFolder::open(&args.model).load(&device).unwrap();
-    let errors = pollster::block_on(segmenter.self_check()).unwrap();
+    let errors = pollster::block_on(segmenter.self_check(CheckReach::Parts)).unwrap();
     assert!(
         errors.are_tolerable(),
         "not the model's known answer: {errors}"

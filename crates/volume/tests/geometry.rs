@@ -123,7 +123,7 @@ fn segmented(scan: &Scan, order: Orientation, target: Option<[f64; 3]>) -> (Vec<
     let grid = ModelGrid::new(scan.shape, &scan.affine, order, target).unwrap();
     let values = grid.resample(grid.orient(&scan.voxels));
     let labels = grid
-        .scores_to_labels(&scores(&values, grid.shape()), 3)
+        .logits_to_labels(&scores(&values, grid.shape()), 3)
         .unwrap();
     let labels = Scan {
         voxels: labels.into_iter().map(f32::from).collect(),
@@ -205,7 +205,7 @@ fn to_the_model_s_order_and_back_is_the_same_in_all_48() {
             let one_hot: Vec<f32> = (0..5)
                 .flat_map(|class| on_grid.iter().map(move |&l| f32::from(l == class)))
                 .collect();
-            let back = grid.scores_to_labels(&one_hot, 5).unwrap();
+            let back = grid.logits_to_labels(&one_hot, 5).unwrap();
             assert_eq!(back, labels, "{order} {stored_as}");
             // A label goes where its voxel's value goes.
             let values: Vec<f32> = labels.iter().copied().map(f32::from).collect();

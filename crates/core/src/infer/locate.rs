@@ -229,10 +229,10 @@ mod tests {
         let mut affine = Affine::from_spacing_mm([1.0; 3]);
         let mut shape_xyz = [0; 3];
         affine.0[..3].iter_mut().for_each(|row| *row = [0.0; 4]);
-        for axis in 0..3 {
+        for (axis, edge) in shape_xyz.iter_mut().enumerate() {
             let world = of_file.world_axis(axis);
             let length = (edges[world] as f64 - 1.0) * spacing;
-            shape_xyz[axis] = edges[world];
+            *edge = edges[world];
             affine.0[world][axis] = if of_file.is_positive(axis) {
                 spacing
             } else {

@@ -4,7 +4,7 @@ use super::TrainError;
 use super::loss::CROSS_ENTROPY_WEIGHT;
 use super::recipe_check::expect;
 use super::synthesis::Synthesis;
-use crate::infer::{Blending, PlaneCut, Windowing};
+use crate::infer::{Blending, PlaneCut};
 use crate::model::DinoMed3dConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Preprocessing, Spacing};
