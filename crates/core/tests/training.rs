@@ -278,6 +278,7 @@ fn stage_2_begins_with_the_best_epoch_of_stage_1() {
     write_data(&data);
     let mut recipe = recipe();
     recipe.stage1.epochs = 8;
+    recipe.seed = 5;
     recipe.stage1.learning_rate = 0.5;
     recipe.stage2.epochs = 0;
     let dataset = load(&data, &recipe.preprocessing);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::{InferError, Progress, check};
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_core::segmenter::{Segmentation, Segmenter};
+use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::{NiftiImage, gzip};
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;

@@ -723,7 +723,7 @@ mod tests {
                     c.vit.patch_size = 0;
                 },
             ),
-            ("num_heads is 3 in width 128", |c| c.vit.num_heads = 3),
+            ("num_heads is 3 in embed_dim 128", |c| c.vit.num_heads = 3),
             ("num_classes is 5, expected is 2", |c| c.num_classes = 5),
         ];
         for (expected, spoil) in cases {
