@@ -158,7 +158,7 @@ function limitMemory(program, mebibytes) {
 
 test("a worker that runs out of memory is replaced, with the scan before", async (t) => {
   const program = Buffer.from(await (await fetch(`${site}worker_bg.wasm`)).arrayBuffer());
-  const body = limitMemory(program, 96);
+  const body = limitMemory(program, 128);
   const visitor = await withScan(t, {
     query: "?backend=cpu",
     prepare: (page) => page.context().route("**/worker_bg.wasm", (route) => route.fulfill({ body, contentType: "application/wasm", headers: HEADERS }), { times: 1 }),
@@ -178,7 +178,7 @@ test("a graphics device that is lost is said so, and the visitor can go on with 
         GPUAdapter.prototype.requestDevice = async function (...words) {
           return (device = await request.apply(this, words));
         };
-        self.addEventListener("message", ({ data }) => data.message.includes('"segment"') && setTimeout(() => device.destroy()));
+        self.addEventListener("message", ({ data }) => data.message.includes('"segment"') && setTimeout(() => device?.destroy()));
       }),
   });
   await visitor.at("segment").click();

@@ -44,9 +44,10 @@ const WASM_FEATURES: [&str; 7] = [
     "--enable-multivalue",
 ];
 
-/// A page is downloaded before anything shows, so it is made small; the worker computes, so it is made fast.
+/// A page is downloaded before anything shows, so it is made small. For the worker the first level is enough: the higher ones take
+/// minutes more, and the browser's compiler makes no faster program of their result.
 const PAGE_LEVEL: &str = "-Oz";
-const WORKER_LEVEL: &str = "-O3";
+const WORKER_LEVEL: &str = "-O1";
 
 /// Files below this many bytes are not worth a compressed copy.
 const SMALLEST_COMPRESSED: u64 = 1024;
