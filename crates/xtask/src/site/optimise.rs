@@ -22,7 +22,7 @@ const WASM_FEATURES: [&str; 7] = [
 
 /// A page is downloaded before anything shows, so it is made small; the worker computes, so it is made fast.
 const PAGE_LEVEL: &str = "-Oz";
-const WORKER_LEVEL: &str = "-O3";
+const WORKER_LEVEL: &str = "-O1";
 
 /// Optimises what lies in dist; a result is kept, so that a change of the page does not optimise the worker again.
 ///
