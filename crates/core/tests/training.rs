@@ -278,21 +278,23 @@ fn stage_2_begins_with_the_best_epoch_of_stage_1() {
     write_data(&data);
     let mut recipe = recipe();
     recipe.stage1.epochs = 8;
-    recipe.seed = 5;
     recipe.stage1.learning_rate = 0.5;
     recipe.stage2.epochs = 0;
     let dataset = load(&data, &recipe.preprocessing);
     let path = folder.join("stage1.safetensors");
-    let state = Trainer::new(&recipe, &dataset, &[Device::flex()], &folder, false)
-        .unwrap()
-        .run(|_| {})
-        .unwrap();
-    let best = state.best(1).unwrap();
-    assert!(
-        best.epoch < 8,
-        "the last epoch is not the best: {:?}",
-        state.log
-    );
+    // At such a rate the score jumps; of few runs one at least is not best at its end.
+    let (state, best) = (1..=10)
+        .find_map(|seed| {
+            recipe.seed = seed;
+            let _ = std::fs::remove_dir_all(&folder);
+            let state = Trainer::new(&recipe, &dataset, &[Device::flex()], &folder, false)
+                .unwrap()
+                .run(|_| {})
+                .unwrap();
+            let best = state.best(1).unwrap().clone();
+            (best.epoch < 8).then_some((state, best))
+        })
+        .expect("a run whose last epoch is not its best");
     assert_eq!(state.stage1_steps, Some(best.steps));
     // What the file holds scores as the best epoch did.
     let network = recipe.architecture(2, 1).unwrap();
