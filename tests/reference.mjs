@@ -1,16 +1,11 @@
-// Numbers of the reference implementations, which are not part of the repository.
+// Numbers of the reference implementations.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./places.mjs";
 
-/** Their folder; `DINOMED3D_REFERENCE` names another one. */
-export const reference = process.env.DINOMED3D_REFERENCE ?? join(root, "../shared/reference");
-
-/** A value for a test's `skip`: false if the numbers are there. */
-export function withoutReference() {
-  return existsSync(join(reference, "index.json")) ? false : `there are no reference numbers in ${reference}`;
-}
+/** Their folder. */
+export const reference = join(root, "crates/core/tests/reference/numbers");
 
 /** What the index says of a file. */
 export function indexOf(file) {

@@ -4,11 +4,10 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { reference, transformer, transformerConfig, withoutReference } from "../reference.mjs";
+import { reference, transformer, transformerConfig } from "../reference.mjs";
 import { readSafetensors, writeSafetensors } from "../safetensors.mjs";
 import { sharedPage } from "./page.mjs";
 
-const skip = withoutReference();
 /** As natively; see the reference's README. */
 const TOLERANCE = 1e-5;
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { makeNifti, readNifti } from "../nifti.mjs";
 import { dinomed3d, scratch } from "../places.mjs";
-import { indexOf, withoutReference } from "../reference.mjs";
+import { indexOf } from "../reference.mjs";
 import { readSafetensors, writeSafetensors } from "../safetensors.mjs";
 import { makeData, makeRecipe } from "./boxes.mjs";
 
@@ -135,7 +135,7 @@ function stage2() {
   return tensors;
 }
 
-test("a stage 2 of the authors' code becomes a model that segments", { skip: withoutReference() }, () => {
+test("a stage 2 of the authors' code becomes a model that segments", () => {
   const folder = scratch();
   const from = write(folder, "stage2.safetensors", stage2(), "model_state_dict.");
   const recipe = join(folder, "recipe.toml");

@@ -32,7 +32,7 @@ pub struct Args {
     /// A scan to segment there, such as a whole head.
     #[arg(long, value_name = "FILE")]
     scan: Option<PathBuf>,
-    /// Numbers of the reference implementation to compare with there [default: as for the tests, if they are there].
+    /// Numbers of the reference implementation to compare with there [default: the repository's].
     #[arg(long, value_name = "DIR")]
     reference: Option<PathBuf>,
     /// Where folder and archive go.
@@ -45,11 +45,8 @@ pub struct Args {
 /// # Errors
 /// When something does not build, or the archive is too large.
 pub fn make(places: &Places, args: &Args) -> Result<()> {
-    let reference = args.reference.clone().or_else(|| {
-        let beside = places.root.join("../shared/reference");
-        let folder = env::var_os("DINOMED3D_REFERENCE").map_or(beside, PathBuf::from);
-        folder.join("index.json").is_file().then_some(folder)
-    });
+    let committed = || places.root.join("crates/core/tests/reference/numbers");
+    let reference = args.reference.clone().unwrap_or_else(committed);
     let folder = emptied(&places.root.join(&args.out).join(NAME))?;
     for (features, name) in [
         (&["libtorch"][..], "dinomed3d-libtorch"),
@@ -63,9 +60,7 @@ pub fn make(places: &Places, args: &Args) -> Result<()> {
     copy(&libdevice, &nvvm.join("libdevice.10.bc"))?;
     copy(&licence, &nvvm.join("LICENCE.txt"))?;
     place_rest(places, &folder)?;
-    if let Some(reference) = reference {
-        copy_folder(&reference, &folder.join("reference"))?;
-    }
+    copy_folder(&reference, &folder.join("reference"))?;
     if let Some(scan) = &args.scan {
         let name = scan.file_name().context("the scan has no name")?;
         copy(scan, &folder.join("scan").join(name))?;

@@ -18,7 +18,7 @@ pub struct SelfCheck {
     pub first_block: Vec<f32>,
     /// Logits `[class, slice, row, column]`, flattened; likewise.
     pub logits: Vec<f32>,
-    /// For the built-in input of a whole window: its logits by [`summary`]. Older manifests have none.
+    /// For the built-in input of a whole window: its logits by `summary`. Older manifests have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Vec<f32>>,
 }
@@ -88,7 +88,7 @@ pub async fn answer(
     })
 }
 
-/// What `model` answers to the built-in input of a whole window, by [`summary`].
+/// What `model` answers to the built-in input of a whole window, by `summary`.
 ///
 /// # Errors
 /// [`InferError::Device`] if nothing comes back.
@@ -119,7 +119,7 @@ pub async fn known_answer(
 /// Cells of a window, `[slice, row, column]`.
 const CELLS: [usize; 3] = [2, 4, 4];
 
-/// Numbers that [`summary`] makes of a window.
+/// Numbers that `summary` makes of a window.
 pub fn summary_len(num_classes: usize) -> usize {
     2 * num_classes * CELLS.iter().product::<usize>()
 }
