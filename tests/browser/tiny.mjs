@@ -39,10 +39,15 @@ export function serveModels(models) {
         const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
         await route.fulfill({ json: change?.(manifest) ?? manifest });
       });
-      await context.route(`**/models/${name}/weights.safetensors`, async (route) => {
+      await context.route(`**/models/${name}/weights*.safetensors`, async (route) => {
         await hold;
-        await route.fulfill({ body: readFileSync(join(folder, "weights.safetensors")) });
+        await route.fulfill({ body: readFileSync(join(folder, weightsOf(folder))) });
       });
     }
   };
+}
+
+/** The weights file that a model's manifest names. */
+function weightsOf(folder) {
+  return JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")).weights.file;
 }
