@@ -274,10 +274,15 @@ fn resampled(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn grid(shape: [usize; 3], spacing_xyz_mm: [f64; 3], target: Option<[f64; 3]>) -> ModelGrid {
+    /// Of a scan that runs to right, anterior, superior.
+    pub(crate) fn grid(
+        shape: [usize; 3],
+        spacing_xyz_mm: [f64; 3],
+        target: Option<[f64; 3]>,
+    ) -> ModelGrid {
         let affine = Affine::from_spacing_mm(spacing_xyz_mm);
         ModelGrid::new(shape, &affine, Orientation::RAS, target).unwrap()
     }

@@ -150,12 +150,7 @@ impl<'a> Labelling<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Affine, Orientation};
-
-    fn grid(shape: [usize; 3], spacing_xyz_mm: [f64; 3], target: Option<[f64; 3]>) -> ModelGrid {
-        let affine = Affine::from_spacing_mm(spacing_xyz_mm);
-        ModelGrid::new(shape, &affine, Orientation::RAS, target).unwrap()
-    }
+    use crate::grid::tests::grid;
 
     #[test]
     fn equal_logits_go_to_the_lower_class() {

@@ -278,7 +278,7 @@ pub(super) fn rotation(angles: [f32; 3]) -> [[f32; 3]; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recipe::RandomChange;
+    use super::super::setting::RandomChange;
     use super::*;
 
     /// Intensity tells the label, so that any misalignment shows.

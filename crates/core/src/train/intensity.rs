@@ -2,8 +2,9 @@
 //!
 //! Only voxels of the scan change: what lies beyond its border stays zero, as in inference.
 
-use super::recipe::{Augmentation, RandomChange};
+use super::recipe::Augmentation;
 use super::seed::normal;
+use super::setting::RandomChange;
 use dinomed3d_volume::AxisWeights;
 use dinomed3d_volume::statistics::mean_and_std;
 use rand::Rng;

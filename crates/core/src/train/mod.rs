@@ -25,6 +25,7 @@ pub mod recipe_file;
 pub mod run_folder;
 pub mod schedule;
 pub mod seed;
+pub mod setting;
 pub mod stage;
 pub mod stop;
 pub mod stretch;

@@ -2,7 +2,7 @@
 
 use super::TrainError;
 use super::loss::CROSS_ENTROPY_WEIGHT;
-use super::recipe_check::expect;
+use super::setting::{RandomChange, expect};
 use super::synthesis::Synthesis;
 use crate::infer::{Blending, PlaneCut};
 use crate::model::DinoMed3dConfig;
@@ -369,14 +369,4 @@ pub struct Augmentation {
     /// first, so that rare ones are seen as often as common ones.
     #[serde(default)]
     pub balanced: f32,
-}
-
-/// A change that happens by chance, up to a limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct RandomChange {
-    /// Of happening, 0 … 1.
-    pub chance: f32,
-    /// Largest strength.
-    pub limit: f32,
 }

@@ -2,8 +2,8 @@
 
 use super::TrainError;
 use super::recipe::{Recipe, StageRecipe};
+use super::setting::{expect, expect_limit, expect_share};
 use crate::preprocess::PreprocessError;
-use std::fmt::Display;
 
 impl Recipe {
     /// Whether its settings can work, as far as that can be known without a data set.
@@ -128,29 +128,4 @@ impl StageRecipe {
         let is_right = self.early_stopping != Some(0);
         expect(is_right, &name("early-stopping"), 0, "1 epoch or more")
     }
-}
-
-pub(super) fn expect(
-    holds: bool,
-    name: &str,
-    found: impl Display,
-    expected: &str,
-) -> Result<(), TrainError> {
-    if holds {
-        return Ok(());
-    }
-    Err(TrainError::Recipe(format!(
-        "the recipe's {name} is {found}, expected is {expected}"
-    )))
-}
-
-/// A share or a chance.
-pub(super) fn expect_share(name: &str, share: f32) -> Result<(), TrainError> {
-    expect((0.0..=1.0).contains(&share), name, share, "0 to 1")
-}
-
-/// The largest size of something.
-pub(super) fn expect_limit(name: &str, limit: f32) -> Result<(), TrainError> {
-    let is_right = limit.is_finite() && limit >= 0.0;
-    expect(is_right, name, limit, "0 or more")
 }

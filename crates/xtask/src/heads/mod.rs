@@ -4,6 +4,7 @@
 //! The folder's names are those of the scans that docs/head.md names; a scan that is not there is left out and said.
 
 mod overlay;
+mod structures;
 mod table;
 mod variant;
 

@@ -1,6 +1,6 @@
 //! The same scan in another form; its answer must be the same in the world.
 
-use super::table::{DEEP, dice};
+use super::structures::{DEEP, dice};
 use super::{Labels, places};
 use dinomed3d_volume::nifti::{Values, encode};
 use dinomed3d_volume::region::mirror;

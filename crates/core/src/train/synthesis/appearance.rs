@@ -3,8 +3,8 @@
 use super::Synthesis;
 use super::labels::LabelTable;
 use crate::train::TrainError;
-use crate::train::recipe_check::{expect, expect_limit};
 use crate::train::seed::normal;
+use crate::train::setting::{expect, expect_limit};
 use rand::Rng;
 use rand::distr::weighted::WeightedIndex;
 use serde::{Deserialize, Serialize};

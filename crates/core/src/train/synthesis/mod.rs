@@ -16,8 +16,7 @@ pub use labels::{LabelRow, LabelTable, TABLE_FILE};
 pub use source::{Placed, SourceMap, drawn_whole, map_files, read_folder};
 
 use super::TrainError;
-use super::recipe::RandomChange;
-use super::recipe_check::{expect, expect_limit, expect_share};
+use super::setting::{RandomChange, expect, expect_limit, expect_share};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

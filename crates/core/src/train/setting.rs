@@ -1,0 +1,41 @@
+//! Single settings of a recipe: what several parts of it are made of, and how one that can't work is named.
+
+use super::TrainError;
+use serde::{Deserialize, Serialize};
+use std::fmt::Display;
+
+/// A change that happens by chance, up to a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RandomChange {
+    /// Of happening, 0 … 1.
+    pub chance: f32,
+    /// Largest strength.
+    pub limit: f32,
+}
+
+/// [`TrainError::Recipe`] with the setting's name, unless `holds`.
+pub(super) fn expect(
+    holds: bool,
+    name: &str,
+    found: impl Display,
+    expected: &str,
+) -> Result<(), TrainError> {
+    if holds {
+        return Ok(());
+    }
+    Err(TrainError::Recipe(format!(
+        "the recipe's {name} is {found}, expected is {expected}"
+    )))
+}
+
+/// A share or a chance.
+pub(super) fn expect_share(name: &str, share: f32) -> Result<(), TrainError> {
+    expect((0.0..=1.0).contains(&share), name, share, "0 to 1")
+}
+
+/// The largest size of something.
+pub(super) fn expect_limit(name: &str, limit: f32) -> Result<(), TrainError> {
+    let is_right = limit.is_finite() && limit >= 0.0;
+    expect(is_right, name, limit, "0 or more")
+}
