@@ -1,14 +1,15 @@
 //! Label maps in memory, ready to draw from.
 
 use super::appearance::Appearance;
-use super::labels::LabelTable;
+use super::labels::{LabelTable, TABLE_FILE};
 use super::{Contrast, Synthesis};
 use crate::preprocess::Preprocessing;
 use crate::train::TrainError;
 use crate::train::dataset::case::RawCase;
+use crate::train::dataset::files::NiftiFiles;
 use crate::train::seed::{normal, rng_of};
-use dinomed3d_volume::{LabelMap, NiftiImage, Volume};
-use std::path::{Path, PathBuf};
+use dinomed3d_volume::{LabelMap, NiftiImage, Volume, whole};
+use std::path::Path;
 
 /// Deviation of the noise in images that are drawn for validation; black is 0, white 1.
 const VALIDATION_NOISE: f32 = 0.02;
@@ -37,8 +38,11 @@ pub type Placed = (String, Volume);
 /// [`TrainError::Data`] with a line for each problem, naming the file.
 pub fn read_folder(folder: &Path) -> Result<(LabelTable, Vec<Placed>), TrainError> {
     let table = LabelTable::read(folder)?;
-    let files = map_files(folder)?;
-    let mut problems = Vec::new();
+    let NiftiFiles {
+        files,
+        mut problems,
+        ..
+    } = map_files(folder)?;
     let mut maps = Vec::with_capacity(files.len());
     for (name, path) in files {
         match read(&path, &table) {
@@ -59,38 +63,23 @@ pub fn read_folder(folder: &Path) -> Result<(LabelTable, Vec<Placed>), TrainErro
     }
 }
 
-/// Names and paths of the NIfTI files, in order of name.
+/// The NIfTI files of a folder of label maps, and what else is there.
 ///
 /// # Errors
 /// [`TrainError::File`].
-pub fn map_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, TrainError> {
-    let mut files = Vec::new();
-    for folder in [folder.to_owned(), folder.join("labels")] {
-        let error = |source| TrainError::File {
-            path: folder.clone(),
-            source,
-        };
-        if !folder.is_dir() {
-            continue;
-        }
-        for entry in std::fs::read_dir(&folder).map_err(error)? {
-            let path = entry.map_err(error)?.path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let stem = name
-                .strip_suffix(".gz")
-                .unwrap_or(&name)
-                .strip_suffix(".nii");
-            if let Some(stem) = stem {
-                files.push((stem.to_owned(), path));
-            }
+pub fn map_files(folder: &Path) -> Result<NiftiFiles, TrainError> {
+    const LABELS: &str = "labels";
+    let mut found = NiftiFiles::default();
+    for place in [folder, &folder.join(LABELS)] {
+        if place.is_dir() {
+            let added = found.add(place, &[LABELS, TABLE_FILE], |_| None);
+            added.map_err(|source| TrainError::File {
+                path: place.to_owned(),
+                source,
+            })?;
         }
     }
-    files.sort();
-    Ok(files)
+    Ok(found)
 }
 
 /// The places of a file's values in the table.
@@ -103,11 +92,10 @@ fn read(path: &Path, table: &LabelTable) -> Result<Volume, String> {
         places[usize::from(row.value)] = Some(place as f32);
     }
     for voxel in &mut volume.voxels {
-        let value = *voxel;
-        let is_whole = value >= 0.0 && value <= f32::from(u16::MAX) && value.fract() == 0.0;
-        let place = is_whole.then(|| places[value as usize]).flatten();
+        let value = whole(f64::from(*voxel)).and_then(|value| u16::try_from(value).ok());
+        let place = value.and_then(|value| places[usize::from(value)]);
         *voxel =
-            place.ok_or_else(|| format!("it holds the value {value}, which the table lacks"))?;
+            place.ok_or_else(|| format!("it holds the value {voxel}, which the table lacks"))?;
     }
     Ok(volume)
 }
