@@ -5,8 +5,8 @@ use super::model_card::ModelCard;
 use super::predictor::{Predictor, colored};
 use super::trained_weights::TrainedWeights;
 use super::validation::{score_postprocessings, summarize};
+use crate::infer::Postprocessing;
 use crate::infer::check::known_answer;
-use crate::infer::{Correction, Postprocessing};
 use crate::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
 use crate::model_folder::{MANIFEST_FILE, ModelFolder, readable_json};
 use crate::train::dataset::{CaseSplit, Examples, HeldOut};
@@ -242,11 +242,10 @@ fn candidates(
     recipe: &Recipe,
     labels: &[(u8, String)],
 ) -> Result<Vec<Postprocessing>, ResultsError> {
-    let largest = vec![Correction::LargestComponent];
-    let mut candidates = vec![vec![], largest];
-    if let Some(cut) = recipe.plane_cut(labels)? {
+    let mut candidates = vec![vec![]];
+    for correction in recipe.corrections(labels)? {
         for simpler in candidates.clone() {
-            candidates.push([simpler, vec![Correction::PlaneCut(cut)]].concat());
+            candidates.push([simpler, vec![correction]].concat());
         }
     }
     Ok(candidates.into_iter().map(Postprocessing).collect())

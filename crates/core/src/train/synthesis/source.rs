@@ -189,3 +189,47 @@ pub fn drawn_whole(
         channels: vec![image],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dinomed3d_volume::Affine;
+    use dinomed3d_volume::nifti::{Values, encode};
+
+    #[test]
+    fn maps_of_whatever_name_are_read_and_whole_numbers_are_whole_but_for_rounding() {
+        let folder = std::env::temp_dir().join(format!("dinomed3d-maps-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("labels")).unwrap();
+        let table =
+            "value\tname\ttarget\tintensity_class\tother_side\n0\tair\t0\t0\t\n2\tbrain\t1\t1\t\n";
+        std::fs::write(folder.join(TABLE_FILE), table).unwrap();
+        let write = |name: &str, values: [f32; 2]| {
+            let affine = Affine::from_spacing_mm([1.0; 3]);
+            let file = encode(&[2, 1, 1], &affine, Values::Float32(&values), "");
+            std::fs::write(folder.join(name), file).unwrap();
+        };
+        write("loud.NII", [0.0, 2.0]);
+        write("labels/scaled.nii", [-1e-6, 1.999_999_9]);
+        write("labels/._scaled.nii", [0.5, 0.5]);
+        std::fs::write(folder.join("labels/notes.txt"), "").unwrap();
+        let found = map_files(&folder).unwrap();
+        assert_eq!(found.problems, [] as [&str; 0]);
+        let [notes, hidden] = <[String; 2]>::try_from(found.passed_over).unwrap();
+        assert!(notes.contains("notes.txt: its name"), "{notes}");
+        assert!(hidden.ends_with("1 hidden: ._scaled.nii"), "{hidden}");
+        let (_, maps) = read_folder(&folder).unwrap();
+        for (name, volume) in &maps {
+            assert_eq!(volume.voxels, [0.0, 1.0], "{name}");
+        }
+        assert_eq!(maps.len(), 2);
+        write("labels/half.nii", [0.0, 1.5]);
+        write("labels/loud.nii", [0.0, 2.0]);
+        let error = read_folder(&folder).unwrap_err().to_string();
+        assert!(
+            error.contains("half.nii: it holds the value 1.5"),
+            "{error}"
+        );
+        assert!(error.contains("are both called loud"), "{error}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
