@@ -11,12 +11,14 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
         name: manifest.name.clone(),
         title: manifest.title.clone(),
         version: manifest.version.clone(),
+        modality: manifest.modality.clone(),
         labels: manifest
             .labels
             .iter()
             .filter(|label| label.value != 0)
             .cloned()
             .collect(),
+        closer: Vec::new(),
     }
 }
 

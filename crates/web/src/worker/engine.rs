@@ -152,6 +152,16 @@ impl Engine {
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),
                 Err(Some(trouble)) => trouble.post(job),
             },
+            // Without an answer the page says nothing of what it will take.
+            ToWorker::Preflight { .. } => {}
+            // Not asked for as long as no model says that it can be looked at closer.
+            ToWorker::Closer { job, .. } => {
+                scope::post_failure(
+                    job,
+                    "This worker can't look closer.".to_owned(),
+                    "Reload the page.",
+                );
+            }
             ToWorker::Transform { job, vit } => {
                 let device = self.backend.borrow().device.clone();
                 match transform::transform(&vit, bytes, &device).await {
@@ -329,6 +339,7 @@ impl Engine {
             &FromWorker::Segmented {
                 job,
                 millis: scope::now_ms() - started_ms,
+                labels: describe::model(segmenter.manifest()).labels,
                 statistics,
                 warnings: segmented.warnings,
             },
