@@ -137,6 +137,7 @@ pub fn export(
         overlap: recipe.overlap,
         blending: recipe.blending.unwrap_or_default(),
         locate: recipe.locate,
+        mirrored: recipe.mirrored,
         part_of: recipe.part_of.clone(),
         postprocessing: Postprocessing::default(),
         extent_mm: Some(extent),

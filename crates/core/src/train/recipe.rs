@@ -45,6 +45,9 @@ pub struct Recipe {
     /// What one window is laid around that holds all that is labelled, as in training; windows over the whole scan when absent.
     #[serde(default)]
     pub locate: Option<Locate>,
+    /// Whether a trained network sees a window's mirror image too, left for right, and both answers are averaged.
+    #[serde(default)]
+    pub mirrored: bool,
     /// Of what the model sees a part, and which model finds it there.
     #[serde(default)]
     pub part_of: Option<PartOf>,
