@@ -30,7 +30,7 @@ pub use affine::Affine;
 pub use channels::{NamedImage, grid_problem, read_channels};
 pub use grid::{GridError, ModelGrid};
 pub use gzip::gzip;
-pub use label::{Label, palette};
+pub use label::{Half, Label, palette};
 pub use label_map::{LabelMap, whole};
 pub use labelling::Labelling;
 pub use mid_plane::MidPlane;

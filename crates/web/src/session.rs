@@ -1,5 +1,6 @@
 //! The page's handle on the work: tells it what happens, does what it orders and shows what it comes to.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use js_sys::Uint8Array;
@@ -10,12 +11,11 @@ use web_sys::File;
 
 use crate::browser;
 use crate::link::Link;
-use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure};
+use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Closer, Failure};
 use crate::state::State;
-use crate::work::{Generation, ModelEntry, Order, Work};
+use crate::work::{Generation, ModelEntry, Order, Sample, Work};
 
 const WORKER: &str = "worker_loader.js";
-const SAMPLE: &str = "samples/sample.nii.gz";
 
 /// A worker that hasn't stopped by then is ended.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
@@ -30,7 +30,8 @@ pub struct Session {
 struct Inner {
     work: Work<Uint8Array>,
     worker: Option<(Generation, Link)>,
-    sample: Option<Uint8Array>,
+    /// The samples fetched so far, by file name.
+    samples: BTreeMap<&'static str, Uint8Array>,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +48,7 @@ impl Session {
             inner: StoredValue::new_local(Inner {
                 work: Work::start(BackendChoice::parse(&choice)),
                 worker: None,
-                sample: None,
+                samples: BTreeMap::new(),
             }),
         };
         session.tell(|_| {});
@@ -91,24 +92,29 @@ impl Session {
         });
     }
 
-    /// Takes the site's own sample.
-    pub fn open_sample(self) {
-        let Some(job) = self.tell(|work| work.open("Fetching the sample…".to_owned())) else {
+    /// Takes one of the site's own samples.
+    pub fn open_sample(self, sample: Sample) {
+        let Some(job) = self.tell(|work| work.open_sample(sample)) else {
             return;
         };
         spawn_local(async move {
-            let bytes = self.fetch_sample().await.map_err(|problem| Failure {
+            let bytes = self.fetch_sample(sample).await.map_err(|problem| Failure {
                 what: problem,
                 advice: "Check the connection to this site, or open a scan of your own.".to_owned(),
                 is_fatal: false,
             });
-            self.tell(|work| work.brought(job, "sample.nii.gz".to_owned(), bytes));
+            self.tell(|work| work.brought(job, sample.file.to_owned(), bytes));
         });
     }
 
     /// Segments the scan on screen.
     pub fn segment(self) {
         self.tell(|work| work.segment(browser::now_ms()));
+    }
+
+    /// Looks closer at a part of what was found.
+    pub fn look_closer(self, closer: Closer) {
+        self.tell(|work| work.look_closer(closer, browser::now_ms()));
     }
 
     /// Gives the segmentation up.
@@ -160,9 +166,15 @@ impl Session {
                 let models = find_models().await;
                 self.tell(|work| work.models_found(job, models));
             }),
-            // The sample is fetched ahead, so that the page needs nobody from now on.
+            // The samples are fetched ahead, so that the page needs nobody from now on.
             Order::KeepSite => spawn_local(async move {
-                let _ = self.fetch_sample().await;
+                for sample in self
+                    .state
+                    .models
+                    .with_untracked(|models| Sample::offered(models))
+                {
+                    let _ = self.fetch_sample(sample).await;
+                }
                 browser::keep_site().await;
             }),
         }
@@ -201,13 +213,17 @@ impl Session {
         });
     }
 
-    async fn fetch_sample(self) -> Result<Uint8Array, String> {
-        if let Some(bytes) = self.inner.with_value(|inner| inner.sample.clone()) {
+    async fn fetch_sample(self, Sample { file, .. }: Sample) -> Result<Uint8Array, String> {
+        let fetched = self
+            .inner
+            .with_value(|inner| inner.samples.get(file).cloned());
+        if let Some(bytes) = fetched {
             return Ok(bytes);
         }
-        let bytes = browser::fetch_bytes(SAMPLE).await?;
-        self.inner
-            .update_value(|inner| inner.sample = Some(bytes.clone()));
+        let bytes = browser::fetch_bytes(&format!("samples/{file}")).await?;
+        self.inner.update_value(|inner| {
+            inner.samples.insert(file, bytes.clone());
+        });
         Ok(bytes)
     }
 }

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use dinomed3d_volume::Label;
 
 use crate::protocol::{
-    Backend, BackendChoice, CheckErrors, Failure, JobId, LabelStatistics, ModelInfo, ScanInfo,
+    Backend, BackendChoice, CheckErrors, Closer, Failure, JobId, LabelStatistics, ModelInfo,
+    ScanInfo,
 };
 
 /// Everything the page shows of the work; `B` is a file's bytes.
@@ -27,9 +28,13 @@ pub struct Shown<B> {
     pub is_reading: bool,
     /// The scan on screen.
     pub scan: Option<Rc<Scan<B>>>,
+    /// What segmenting it will take, once the worker has said so.
+    pub preflight: Option<Preflight>,
     /// The segmentation under way.
     pub run: Option<Run>,
-    /// The label map on screen.
+    /// What it has labelled so far; on screen in place of the outcome.
+    pub partial: Option<Rc<Partial<B>>>,
+    /// The last result.
     pub outcome: Option<Rc<Outcome<B>>>,
     /// The last event, as a sentence.
     pub status: String,
@@ -49,7 +54,9 @@ impl<B> Shown<B> {
             model: None,
             is_reading: false,
             scan: None,
+            preflight: None,
             run: None,
+            partial: None,
             outcome: None,
             status: String::new(),
             failure: None,
@@ -130,6 +137,19 @@ pub struct Scan<B> {
     pub info: ScanInfo,
 }
 
+/// What segmenting a scan will take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preflight {
+    /// Windows in all.
+    pub windows: usize,
+    /// Time, if it can be told.
+    pub seconds: Option<f64>,
+    /// Memory at the most.
+    pub memory_bytes: u64,
+    /// What to do or to expect where the device is too small.
+    pub advice: Option<String>,
+}
+
 /// A segmentation under way.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Run {
@@ -159,7 +179,16 @@ impl Run {
     }
 }
 
-/// The label map on screen.
+/// A label map that grows.
+#[derive(Debug)]
+pub struct Partial<B> {
+    /// The gzipped NIfTI file.
+    pub bytes: B,
+    /// Labels that may come up in it.
+    pub labels: Vec<Label>,
+}
+
+/// A result.
 #[derive(Debug)]
 pub struct Outcome<B> {
     /// File name to save it under.
@@ -172,6 +201,8 @@ pub struct Outcome<B> {
     pub statistics: Vec<LabelStatistics>,
     /// What a reader should know.
     pub warnings: Vec<String>,
+    /// What can be looked at closer.
+    pub closer: Vec<Closer>,
     /// What it was computed on.
     pub backend: Option<Backend>,
     /// How long it took.
