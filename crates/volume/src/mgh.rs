@@ -1,14 +1,10 @@
 //! MGH files, FreeSurfer's, compressed (MGZ) or not: read, never written.
 
+use crate::nifti::{ALIGNED, SCANNER};
 use crate::{Affine, Datatype, Format, Scan, ScanError, Source, Voxels};
 
 /// Where voxels start.
 const HEADER_BYTES: usize = 284;
-
-/// NIFTI_XFORM_SCANNER_ANAT and NIFTI_XFORM_ALIGNED_ANAT of what is made for such a scan: the header's place is the
-/// scanner's; one that is only taken is no more than the scan's own.
-const SCANNER: i16 = 1;
-const ALIGNED: i16 = 2;
 
 const CODES: [(i32, Datatype); 5] = [
     (0, Datatype::Uint8),

@@ -10,9 +10,6 @@ const ORIENT: Field = Field::of_analyze(252, Number::Byte);
 /// SPM's, counted from 1.
 const ORIGIN: Field = Field::of_analyze(253, Number::Short);
 
-/// Form code of what is made for such a scan: aligned to it, for it says nothing of a scanner.
-pub(super) const ALIGNED: i16 = 2;
-
 impl Header {
     /// Spacing alone, x towards the left; SPM's voxel at the origin, or the centre where there is none that can be.
     pub(super) fn analyze_affine(&self, shape: &[usize]) -> Affine {

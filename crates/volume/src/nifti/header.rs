@@ -6,6 +6,10 @@ use super::datatype::code;
 
 /// NIFTI_INTENT_LABEL.
 pub(super) const INTENT_LABEL: i64 = 1002;
+/// NIFTI_XFORM_SCANNER_ANAT: the place that the scanner says.
+pub(crate) const SCANNER: i16 = 1;
+/// NIFTI_XFORM_ALIGNED_ANAT: a place that is only taken, so that what is made for a scan lies on it.
+pub(crate) const ALIGNED: i16 = 2;
 /// NIFTI_UNITS_MM.
 pub(super) const UNITS_MM: i64 = 2;
 

@@ -14,6 +14,6 @@ mod round_trip;
 mod write;
 
 pub use file_name::{is_gzip_name, stem};
-pub(crate) use header::{Header, is_header};
+pub(crate) use header::{ALIGNED, Header, SCANNER, is_header};
 pub(crate) use read::read;
 pub use write::{Values, encode};

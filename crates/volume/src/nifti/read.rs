@@ -1,8 +1,7 @@
 //! From a file's bytes to a scan.
 
-use super::analyze::ALIGNED;
 use super::datatype::from_code;
-use super::header::{Header, Kind, field};
+use super::header::{ALIGNED, Header, Kind, field};
 use crate::{Format, Scan, ScanError, Source, Voxels};
 
 /// Beyond it a 32-bit float no longer names single bytes anyway.

@@ -1,10 +1,7 @@
 //! From labels, values or a scan to a file's bytes.
 
-use super::header::{Header, INTENT_LABEL, field};
+use super::header::{Header, INTENT_LABEL, SCANNER, field};
 use crate::{Affine, Datatype, Scan, ScanError};
-
-/// NIFTI_XFORM_SCANNER_ANAT.
-const SCANNER: i16 = 1;
 
 impl Scan {
     /// An uncompressed `.nii` file of labels for this scan, with its geometry.

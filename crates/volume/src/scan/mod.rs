@@ -30,6 +30,8 @@ pub enum Format {
     Analyze,
     /// FreeSurfer's, compressed or not.
     Mgh,
+    /// A series of DICOM files.
+    Dicom,
 }
 
 impl fmt::Display for Format {
@@ -39,6 +41,7 @@ impl fmt::Display for Format {
             Self::Nifti2 => "NIfTI-2",
             Self::Analyze => "ANALYZE 7.5",
             Self::Mgh => "MGH",
+            Self::Dicom => "DICOM",
         })
     }
 }
@@ -82,6 +85,14 @@ impl Scan {
             voxels,
             warnings,
         }
+    }
+
+    /// Of a volume that a reader made, placed by its scanner.
+    pub fn of_volume(format: Format, volume: &Volume, warnings: Vec<String>) -> Self {
+        let [z, y, x] = volume.shape;
+        let voxels = Voxels::of_values(&volume.voxels);
+        let code = nifti::SCANNER;
+        Self::placed(format, vec![x, y, z], volume.affine, code, voxels, warnings)
     }
 
     /// What it came as.
@@ -270,6 +281,38 @@ fn reserve<T>(count: usize) -> Result<Vec<T>, ScanError> {
 mod tests {
     use super::*;
     use crate::nifti::fixture::Made;
+
+    #[test]
+    fn a_volume_of_another_reader_is_a_scan() {
+        let mut affine = Affine::from_spacing_mm([0.5, 0.75, 2.0]);
+        affine.0[0][3] = -33.0;
+        let mut volume = Volume {
+            voxels: (0..24).map(|value| value as f32 - 1024.0).collect(),
+            shape: [4, 3, 2],
+            affine,
+        };
+        for (first, datatype) in [
+            (-1024.0, "int16"),
+            (0.5, "float32"),
+            (40_000.0, "float32"),
+            (f32::NAN, "float32"),
+        ] {
+            volume.voxels[0] = first;
+            let scan = Scan::of_volume(Format::Dicom, &volume, vec!["tilted".to_owned()]);
+            assert_eq!((scan.shape(), scan.warnings().len()), (&[2, 3, 4][..], 1));
+            assert_eq!(
+                (scan.datatype_name(), scan.form_codes()),
+                (datatype, (1, 1))
+            );
+            let back = Scan::open(&scan.encode().unwrap(), None).unwrap();
+            for scan in [scan, back] {
+                let found = scan.volume().unwrap();
+                assert_eq!((found.shape, found.affine), (volume.shape, affine));
+                assert_eq!(found.voxels[1..], volume.voxels[1..]);
+                assert!(found.voxels[0] == first || first.is_nan());
+            }
+        }
+    }
 
     #[test]
     fn scaling_follows_nibabel() {

@@ -16,6 +16,24 @@ pub struct Voxels {
 }
 
 impl Voxels {
+    /// Of values that a reader has scaled: as 16-bit numbers where all of them are such, so that they take half the room.
+    pub fn of_values(values: &[f32]) -> Self {
+        let is_short = |value: &f32| f32::from(*value as i16) == *value;
+        let (datatype, bytes) = if values.iter().all(is_short) {
+            let shorts = values.iter().map(|value| *value as i16);
+            (Datatype::Int16, shorts.flat_map(i16::to_le_bytes).collect())
+        } else {
+            let bytes = values.iter().flat_map(|value| value.to_le_bytes());
+            (Datatype::Float32, bytes.collect())
+        };
+        Self {
+            datatype,
+            is_big_endian: false,
+            scaling: None,
+            bytes,
+        }
+    }
+
     /// Number of voxels.
     pub fn count(&self) -> usize {
         self.bytes.len() / self.datatype.bytes()
