@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { model, root } from "../places.mjs";
 import { HEADERS } from "./page.mjs";
 
-const { title, version, labels } = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
+const { title, version, modality, labels } = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
 const labelMap = readFileSync(join(root, "public/samples/sample_dseg.nii.gz")).toString("base64");
 
 /** Runs in the worker; the messages are those of crates/web/src/protocol.rs. */
@@ -32,7 +32,7 @@ function play({ model, labelMap, isStubborn }) {
       const bytes = Uint8Array.from(atob(labelMap), (letter) => letter.charCodeAt(0));
       const statistics = model.labels.map(({ value }) => ({ value, voxels: 1234 * value, volumeMl: 1.234 * value }));
       const warnings = ["The scan is larger than those the model was trained on. Expect wrong labels."];
-      setTimeout(() => say({ kind: "segmented", job, millis: 1500, statistics, warnings }, bytes.buffer), 50);
+      setTimeout(() => say({ kind: "segmented", job, millis: 1500, labels: model.labels, statistics, warnings }, bytes.buffer), 50);
     },
   };
   self.onmessage = ({ data }) => {
@@ -47,7 +47,7 @@ export function stubWorker({ isStubborn = false } = {}) {
   let isFirst = true;
   return (page) =>
     page.route("**/worker_loader.js*", async (route) => {
-      const told = { model: { name: "stub", title, version, labels: labels.slice(1) }, labelMap, isStubborn: isStubborn && isFirst };
+      const told = { model: { name: "stub", title, version, modality, labels: labels.slice(1) }, labelMap, isStubborn: isStubborn && isFirst };
       isFirst = false;
       await route.fulfill({ body: `(${play})(${JSON.stringify(told)});`, contentType: "text/javascript", headers: HEADERS });
     });

@@ -2,7 +2,7 @@
 
 use crate::infer::check::{CheckErrors, CheckReach, answer, window_answer};
 use crate::infer::{Changes, InferError, Labelled, Pipeline, Progress};
-use crate::manifest::{ManifestError, ModelManifest};
+use crate::manifest::{ExtentRange, ManifestError, ModelManifest};
 use crate::model::DinoMed3d;
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
@@ -173,25 +173,43 @@ impl Segmenter {
         })
     }
 
+    /// Whether a scan is far larger than those that the model was trained on, such as a whole where it knows a part.
+    pub fn is_too_large(&self, scan: &Volume) -> bool {
+        let grid = self.manifest.preprocessing.grid(scan.shape, &scan.affine);
+        let extent = grid.map(|grid| extent_mm(&grid));
+        let range = self.manifest.extent_mm;
+        extent
+            .ok()
+            .zip(range)
+            .is_some_and(|(extent, range)| is_larger(extent, range))
+    }
+
     fn extent_warnings(&self, grid: &ModelGrid) -> Vec<String> {
         let Some(range) = self.manifest.extent_mm else {
             return Vec::new();
         };
-        let (shape, spacing) = (grid.shape(), grid.spacing_mm());
-        let extent: [f64; 3] = std::array::from_fn(|axis| shape[axis] as f64 * spacing[axis]);
-        let outside = (0..3).any(|axis| {
-            extent[axis] > EXTENT_SLACK * range.max[axis]
-                || extent[axis] < range.min[axis] / EXTENT_SLACK
-        });
-        if !outside {
+        let extent = extent_mm(grid);
+        let is_small = (0..3).any(|axis| extent[axis] < range.min[axis] / EXTENT_SLACK);
+        // What the window is laid around is found in a larger scan too.
+        if !is_small && (self.manifest.locate.is_some() || !is_larger(extent, range)) {
             return Vec::new();
         }
         let text = |edges: [f64; 3]| edges.map(|edge| format!("{edge:.0}")).join(" × ");
         vec![format!(
-            "This scan measures {} mm; the model was trained on crops of {} to {} mm. Expect wrong labels.",
+            "This scan measures {} mm; the model was trained on scans of {} to {} mm. Expect wrong labels.",
             text(extent),
             text(range.min),
             text(range.max)
         )]
     }
+}
+
+/// `[slice, row, column]`
+fn extent_mm(grid: &ModelGrid) -> [f64; 3] {
+    let (shape, spacing) = (grid.shape(), grid.spacing_mm());
+    std::array::from_fn(|axis| shape[axis] as f64 * spacing[axis])
+}
+
+fn is_larger(extent: [f64; 3], range: ExtentRange) -> bool {
+    (0..3).any(|axis| extent[axis] > EXTENT_SLACK * range.max[axis])
 }

@@ -25,6 +25,13 @@ const STRAYS: f64 = 0.002;
 const NEAR_MM: f64 = 6.0;
 
 impl Locate {
+    /// Less than this labelled says that a window missed what is looked for, in mL.
+    pub fn least_ml(self) -> f64 {
+        match self {
+            Self::Head => 100.0,
+        }
+    }
+
     /// The window in which to look first.
     ///
     /// # Shapes
@@ -106,7 +113,8 @@ impl Window {
         let spacing_mm = [z, y, x];
         let size = std::array::from_fn(|axis| {
             let edge = extent_mm[orientation.world_axis(axis)] / spacing_mm[axis];
-            (edge.round() as usize).clamp(1, shape[axis])
+            // Rounded down, or the region would not fit into the window.
+            ((edge + 1e-3) as usize).clamp(1, shape[axis])
         });
         Self {
             size,

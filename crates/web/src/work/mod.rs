@@ -273,6 +273,7 @@ impl<B: Clone> Work<B> {
             FromWorker::Segmented {
                 job,
                 millis,
+                labels,
                 statistics,
                 warnings,
             } => {
@@ -290,11 +291,10 @@ impl<B: Clone> Work<B> {
                 self.shown.run = None;
                 self.life.forgive();
                 let scan = self.shown.scan.as_ref();
-                let model = self.shown.model.as_ref();
                 self.shown.outcome = Some(Rc::new(Outcome {
                     name: words::label_map_name(scan.map_or("scan", |scan| &scan.name)),
                     bytes,
-                    labels: model.map_or_else(Vec::new, |model| model.info.labels.clone()),
+                    labels,
                     statistics,
                     warnings,
                     backend: self.shown.backend.as_ref().map(|status| status.backend),
@@ -309,6 +309,7 @@ impl<B: Clone> Work<B> {
                 }
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
+            FromWorker::Partial { .. } | FromWorker::Preflight { .. } => {}
             // Never asked for by the page.
             FromWorker::Transformed { .. } => {}
         }

@@ -166,7 +166,7 @@ pub struct Outcome<B> {
     pub name: String,
     /// The gzipped NIfTI file.
     pub bytes: B,
-    /// Labels of the model that made it.
+    /// Labels of the map without the background.
     pub labels: Vec<Label>,
     /// Size of every label.
     pub statistics: Vec<LabelStatistics>,

@@ -95,7 +95,9 @@ impl Desk {
                 name: name.to_owned(),
                 title: name.to_uppercase(),
                 version: "1".to_owned(),
+                modality: "MR".to_owned(),
                 labels: Vec::new(),
+                closer: Vec::new(),
             },
             check_errors: CheckErrors {
                 first_block: 0.0,
@@ -162,6 +164,7 @@ impl Desk {
         self.hear(FromWorker::Segmented {
             job,
             millis: 1.0,
+            labels: Vec::new(),
             statistics: Vec::new(),
             warnings: Vec::new(),
         });
@@ -359,6 +362,7 @@ fn nothing_that_an_ended_worker_still_says_is_heard() {
     let late = FromWorker::Segmented {
         job,
         millis: 1.0,
+        labels: Vec::new(),
         statistics: Vec::new(),
         warnings: Vec::new(),
     };
