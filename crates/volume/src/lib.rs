@@ -45,3 +45,5 @@ pub use volume::Volume;
 
 /// The name of a [`Scan`] where callers still have the former one.
 pub type NiftiImage = Scan;
+/// The name of a [`ScanError`] where callers still have the former one.
+pub type NiftiError = ScanError;
