@@ -1,10 +1,11 @@
 //! `dinomed3d synthesise`: what a training from label maps sees, as files and as a picture.
 
+use crate::evaluate::say_passed_over;
 use anyhow::Context;
 use dinomed3d_core::results::report::png_of;
 use dinomed3d_core::train::augment::Sample;
-use dinomed3d_core::train::dataset::{Dataset, Examples};
-use dinomed3d_core::train::recipe_file::read_recipe;
+use dinomed3d_core::train::dataset::{Dataset, Examples, Listing};
+use dinomed3d_core::train::recipe_file::{read_recipe, recipe_files};
 use dinomed3d_core::train::synthesis::Synthesizer;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::nifti::{Values, encode};
@@ -44,8 +45,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let picture_path = args.out.join("drawn.png");
     let files = (0..args.count).flat_map(|number| [drawn(number, ""), drawn(number, "_dseg")]);
     let outputs: Vec<PathBuf> = files.chain([picture_path.clone()]).collect();
-    check_outputs(&outputs, &inputs(&args))?;
     let mut recipe = read_recipe(&args.recipe)?;
+    let data = Listing::read(&recipe, &args.data)?;
+    let inputs = [data.files, recipe_files(&args.recipe)?].concat();
+    check_outputs(&outputs, &inputs)?;
+    say_passed_over(&data.passed_over);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.check()?;
     let dataset = Dataset::of_recipe(&recipe, &args.data, None)?;
@@ -91,14 +95,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         picture_path.display()
     );
     Ok(())
-}
-
-/// What may be read: the recipe, and all that lies where label maps are looked for.
-fn inputs(args: &Args) -> Vec<PathBuf> {
-    let folders = [args.data.clone(), args.data.join("labels")];
-    let files = folders.iter().flat_map(std::fs::read_dir).flatten();
-    let files = files.flatten().map(|entry| entry.path());
-    files.chain([args.recipe.clone()]).collect()
 }
 
 /// Slices, rows and columns run to the right, front and top, so that a file's x is the slice; its middle is the origin.
