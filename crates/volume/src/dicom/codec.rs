@@ -4,7 +4,6 @@ use dicom_dictionary_std::uids;
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 use flate2::bufread::DeflateDecoder;
 use jpeg_decoder::{ColorTransform, PixelFormat as JpegFormat};
-use jxl_oxide::JxlImage;
 use std::io::Read;
 
 use super::header::PixelFormat;
@@ -21,6 +20,7 @@ pub(super) enum Codec {
     Rle,
     Jpeg,
     Jpeg2000,
+    #[cfg(feature = "jpeg-xl")]
     JpegXl,
 }
 
@@ -44,6 +44,7 @@ impl Codec {
             | uids::HTJ2K_LOSSLESS
             | uids::HTJ2K_LOSSLESS_RPCL
             | uids::HTJ2K => Self::Jpeg2000,
+            #[cfg(feature = "jpeg-xl")]
             uids::JPEGXL_LOSSLESS | uids::JPEGXLJPEG_RECOMPRESSION | uids::JPEGXL => Self::JpegXl,
             _ => return None,
         })
@@ -80,6 +81,7 @@ pub(super) fn decode(
         Codec::Rle => Ok((rle(format, bytes)?, false)),
         Codec::Jpeg => Ok((jpeg(format, bytes)?, true)),
         Codec::Jpeg2000 => Ok((jpeg2000(format, bytes)?, true)),
+        #[cfg(feature = "jpeg-xl")]
         Codec::JpegXl => Ok((jpeg_xl(format, bytes)?, true)),
     }
 }
@@ -232,8 +234,11 @@ fn jpeg2000(format: &PixelFormat, bytes: &[u8]) -> Result<Vec<u32>, String> {
         .collect())
 }
 
+#[cfg(feature = "jpeg-xl")]
 fn jpeg_xl(format: &PixelFormat, bytes: &[u8]) -> Result<Vec<u32>, String> {
-    let image = JxlImage::builder().read(bytes).map_err(|e| e.to_string())?;
+    let image = jxl_oxide::JxlImage::builder()
+        .read(bytes)
+        .map_err(|e| e.to_string())?;
     let samples = image.pixel_format().channels();
     format.compare(image.width(), image.height(), samples)?;
     let bits = image.image_header().metadata.bit_depth.bits_per_sample();
@@ -325,5 +330,28 @@ mod tests {
         assert_eq!(rle(&format, &bytes).unwrap(), [0x107, 0x109, 0x109, 0x209]);
         assert!(rle(&format, &bytes[..70]).is_err());
         assert!(rle(&format, &bytes[..3]).is_err());
+    }
+
+    /// 3 rows and 4 columns of 16 bits, written by zune-jpegxl 0.5.
+    #[cfg(feature = "jpeg-xl")]
+    #[test]
+    fn jpeg_xl_keeps_every_bit() {
+        #[rustfmt::skip]
+        let bytes = [
+            255, 10, 16, 0, 6, 224, 7, 40, 110, 4, 8, 2, 1, 0, 248, 2, 75, 24, 155, 156, 113, 132, 3, 56, 128, 3, 56, 32, 74, 192,
+            57, 5, 1, 0, 32, 68, 128, 8, 16, 1, 34, 64, 132, 255, 255, 63, 248, 255, 255, 162, 62, 198, 24, 115, 174, 181, 247,
+            222, 231, 156, 115, 14, 1, 69, 68, 68, 68, 68, 100, 102, 102, 222, 247, 126, 85, 85, 85, 21, 252, 255, 255, 193, 255,
+            255, 23, 245, 49, 198, 152, 115, 173, 189, 247, 62, 231, 156, 115, 8, 40, 34, 34, 34, 34, 34, 51, 51, 243, 190, 247,
+            171, 170, 170, 170, 224, 255, 255, 15, 254, 255, 191, 168, 143, 49, 198, 156, 107, 237, 189, 247, 57, 231, 156, 67,
+            64, 17, 17, 17, 17, 17, 153, 153, 153, 247, 189, 95, 85, 85, 85, 5, 255, 255, 127, 240, 255, 255, 69, 125, 140, 49,
+            230, 92, 107, 239, 189, 207, 57, 231, 28, 2, 138, 136, 136, 136, 136, 200, 204, 204, 188, 239, 253, 170, 170, 170,
+            170, 193, 222, 158, 255, 240, 130, 31, 255, 255, 159, 206, 138, 239, 40, 245, 199, 22, 252, 172, 255, 91, 97,
+        ];
+        let (samples, _) = decode(Codec::JpegXl, &format(3, 4, 1, 16), &bytes).unwrap();
+        assert_eq!(
+            samples,
+            [0, 1, 2000, 4095, 65535, 30000, 7, 8, 9, 10, 11, 12]
+        );
+        assert!(decode(Codec::JpegXl, &format(4, 3, 1, 16), &bytes).is_err());
     }
 }

@@ -37,3 +37,54 @@ pub(super) fn values(bytes: &[u8], name: &str) -> Option<Vec<String>> {
     }
     None
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A header of named values in either version.
+    pub(in super::super) fn header(named: &[(&str, &[&str])], is_new: bool) -> Vec<u8> {
+        let number = |n: usize| (n as u32).to_le_bytes();
+        let mut bytes = Vec::new();
+        if is_new {
+            bytes.extend(*b"SV10\x04\x03\x02\x01");
+        }
+        bytes.extend(number(named.len()));
+        bytes.extend(number(77));
+        for (name, texts) in named {
+            let start = bytes.len();
+            bytes.extend(name.as_bytes());
+            // What lies behind a name's end is not cleared.
+            bytes.extend(b"\0rest");
+            bytes.resize(start + 76, 0);
+            bytes.extend(number(texts.len()));
+            bytes.extend(number(77));
+            for text in *texts {
+                bytes.extend(
+                    [text.len(), text.len(), 77, text.len()]
+                        .map(number)
+                        .concat(),
+                );
+                bytes.extend(text.as_bytes());
+                bytes.resize(bytes.len().div_ceil(4) * 4, 0);
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn values_are_found_by_name_in_both_versions() {
+        for is_new in [true, false] {
+            let bytes = header(
+                &[("Slice", &["x"]), ("SliceNormalVector", &["0.5", "", "-1"])],
+                is_new,
+            );
+            let found = values(&bytes, "SliceNormalVector").unwrap();
+            // Both versions start their values at a multiple of four.
+            assert_eq!(found, ["0.5", "-1"]);
+            assert_eq!(values(&bytes, "Slice").unwrap(), ["x"]);
+            assert_eq!(values(&bytes, "Sli"), None);
+            assert_eq!(values(&bytes[..bytes.len() - 9], "SliceNormalVector"), None);
+        }
+    }
+}

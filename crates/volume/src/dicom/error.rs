@@ -159,14 +159,6 @@ pub enum DicomError {
         /// Most.
         most: usize,
     },
-    /// A Siemens mosaic that does not say what it is made of.
-    #[error("{name} is a mosaic, but {reason}")]
-    Mosaic {
-        /// The file.
-        name: String,
-        /// What is missing.
-        reason: String,
-    },
     /// An encoding of pixels without a decoder here.
     #[error(
         "pixels of {name} are stored as {syntax}, for which there is no decoder here: save them uncompressed, or as RLE, JPEG lossless or JPEG 2000"
@@ -179,7 +171,7 @@ pub enum DicomError {
     },
     /// Palettes, odd depths, numbers of samples.
     #[error(
-        "pixels of {name} are {found}: grey values of 8, 16 or 32 bits, or RGB and YBR_FULL of 8 bits are expected"
+        "pixels of {name} are {found}: at most 8192 × 8192 grey values of 8, 16 or 32 bits, or RGB and YBR_FULL of 8 bits are expected"
     )]
     PixelFormat {
         /// The file.

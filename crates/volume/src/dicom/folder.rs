@@ -190,13 +190,16 @@ impl DicomFolder {
         }
         let [rows, columns] = series.slices[0].shape;
         let shape = [chosen.len(), rows, columns];
-        let count = shape.iter().product::<usize>();
         let mut voxels = Vec::new();
-        voxels
-            .try_reserve_exact(count)
-            .map_err(|_| DicomError::OutOfMemory {
-                bytes: (count * size_of::<f32>()) as u64,
-            })?;
+        let count = shape
+            .into_iter()
+            .try_fold(1, usize::checked_mul)
+            .filter(|&count| voxels.try_reserve_exact(count).is_ok());
+        if count.is_none() {
+            return Err(DicomError::OutOfMemory {
+                bytes: shape.iter().map(|&edge| edge as u64).product::<u64>() * 4,
+            });
+        }
         let mut reader = FrameReader::new();
         for &i in chosen {
             let slice = &series.slices[i];
@@ -452,4 +455,275 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use dicom_core::{DataElement, PrimitiveValue, VR};
+    use dicom_dictionary_std::{tags, uids};
+    use dicom_object::InMemDicomObject;
+
+    use super::super::fixture::{
+        encoded, encoded_as, folder, folder_of, image, put, put_number, put_pixels, put_position,
+    };
+    use super::*;
+
+    fn only_scan(images: &[InMemDicomObject]) -> Result<DicomScan, DicomError> {
+        let folder = folder_of(images);
+        folder.scan(folder.choose(None)?, 0)
+    }
+
+    /// By hand: left and posterior change sign, slices go up by 3 mm from the lowest, whatever their order and numbers.
+    #[test]
+    fn slices_are_sorted_by_place_and_axes_turned() {
+        let scan = only_scan(&[image(1, 6.0), image(3, 0.0), image(2, 3.0)]).unwrap();
+        let volume = &scan.volume;
+        assert_eq!(volume.shape, [3, 2, 3]);
+        assert_eq!(
+            volume.voxels[..7],
+            [30.0, 31.0, 32.0, 33.0, 34.0, 35.0, 20.0]
+        );
+        assert_eq!(
+            volume.affine.0[..3],
+            [
+                [-1.0, 0.0, 0.0, -10.0],
+                [0.0, -2.0, 0.0, -20.0],
+                [0.0, 0.0, 3.0, 0.0]
+            ]
+        );
+        assert_eq!((scan.datatype_name, scan.warnings.len()), ("uint16", 0));
+    }
+
+    #[test]
+    fn a_series_says_what_it_is_without_a_date() {
+        let folder = folder_of(&[image(1, 6.0), image(3, 0.0), image(2, 3.0)]);
+        let [series] = folder.series() else {
+            panic!("{} series", folder.series().len())
+        };
+        assert_eq!(series.in_words(), "made up CT, 3×2×3 of 1.00×2.00×3.00 mm");
+        assert_eq!(series.identity.len(), 16);
+        assert!(!series.identity.contains("2001"));
+        let picture = folder.thumbnail(0).unwrap();
+        assert_eq!((picture.shape, picture.aspect), ([2, 3], 2.0));
+        assert_eq!((picture.pixels[0], picture.pixels[5]), (0, 255));
+    }
+
+    #[test]
+    fn copies_of_a_file_are_one_and_said() {
+        let scan = only_scan(&[image(1, 0.0), image(2, 3.0), image(2, 3.0)]).unwrap();
+        assert_eq!(scan.volume.shape, [2, 2, 3]);
+        assert!(scan.warnings[0].starts_with("1 slices are there twice"));
+    }
+
+    #[test]
+    fn holes_and_uneven_distances_are_refused_with_numbers() {
+        let at = |places: &[f64]| {
+            let images: Vec<_> = (1..).zip(places).map(|(i, &z)| image(i, z)).collect();
+            only_scan(&images).map(|scan| scan.volume.shape)
+        };
+        assert_eq!(
+            at(&[0.0, 3.0, 9.0, 12.0]),
+            Err(DicomError::MissingSlices {
+                found: 4,
+                expected: 5,
+                gap_mm: 3.0,
+                after: 2
+            })
+        );
+        assert_eq!(
+            at(&[0.0, 3.0, 7.0]),
+            Err(DicomError::UnevenSlices {
+                slices: 3,
+                gaps_mm: [3.0, 4.0]
+            })
+        );
+        // As positions are rounded in files.
+        assert_eq!(at(&[0.0, 3.004, 5.999]), Ok([3, 2, 3]));
+    }
+
+    #[test]
+    fn slices_off_the_line_are_refused() {
+        let mut images = [image(1, 0.0), image(2, 3.0), image(3, 6.0)];
+        put_position(&mut images[1], [10.0, 23.0, 3.0]);
+        let error = only_scan(&images).unwrap_err();
+        assert_eq!(error, DicomError::Shifted { off_mm: 3.0 });
+    }
+
+    #[test]
+    fn each_slice_has_its_own_rescale() {
+        let mut images = [image(1, 0.0), image(2, 3.0)];
+        for (image, slope, intercept) in [(0, "0.5", "-1"), (1, "2", "100")] {
+            put(&mut images[image], tags::RESCALE_SLOPE, VR::DS, slope);
+            put(
+                &mut images[image],
+                tags::RESCALE_INTERCEPT,
+                VR::DS,
+                intercept,
+            );
+        }
+        let voxels = only_scan(&images).unwrap().volume.voxels;
+        assert_eq!((voxels[0], voxels[1], voxels[6]), (4.0, 4.5, 140.0));
+    }
+
+    #[test]
+    fn echoes_are_volumes_and_places_must_hold_as_many() {
+        let echo = |number, z, ms| {
+            let mut image = image(number, z);
+            put(&mut image, tags::ECHO_TIME, VR::DS, ms);
+            image
+        };
+        // The instances of the later echo come first.
+        let mut images = vec![
+            echo(1, 0.0, "90"),
+            echo(2, 3.0, "90"),
+            echo(3, 0.0, "8.5"),
+            echo(4, 3.0, "8.5"),
+        ];
+        let folder = folder_of(&images);
+        assert_eq!(folder.series()[0].num_volumes(), Ok(2));
+        let first = |volume| folder.scan(0, volume).unwrap().volume.voxels[0];
+        assert_eq!((first(0), first(1)), (30.0, 10.0));
+        images.pop();
+        assert_eq!(
+            only_scan(&images),
+            Err(DicomError::UnequalPlaces { least: 1, most: 2 })
+        );
+    }
+
+    #[test]
+    fn series_have_to_be_chosen() {
+        let mut thick = image(3, 3.0);
+        put(&mut thick, tags::SLICE_THICKNESS, VR::DS, "7");
+        let mut other = image(4, 9.0);
+        put(&mut other, tags::SERIES_INSTANCE_UID, VR::UI, "1.2.5");
+        let mut images = vec![image(1, 0.0), image(2, 3.0), thick];
+        assert_eq!(
+            only_scan(&images),
+            Err(DicomError::MixedSpacing { counts: vec![2, 1] })
+        );
+        images.push(other);
+        let error = only_scan(&images).unwrap_err();
+        assert!(error.to_string().starts_with("3 series, "), "{error}");
+        let folder = folder_of(&images);
+        assert_eq!(folder.choose(Some(2)), Ok(2));
+        assert!(folder.choose(Some(3)).is_err());
+    }
+
+    #[test]
+    fn the_same_in_every_way_to_write_a_data_set() {
+        let images = [image(1, 0.0), image(2, 3.0)];
+        let expected = only_scan(&images).unwrap();
+        let deflated = |image: &InMemDicomObject| {
+            let plain = encoded(image);
+            // The meta information is longer by the UID and the byte that makes it even.
+            let data_set = plain.len() - data_set_bytes(image);
+            let mut file = plain[..data_set].to_vec();
+            let at = file
+                .windows(19)
+                .position(|w| w == uids::EXPLICIT_VR_LITTLE_ENDIAN.as_bytes())
+                .unwrap();
+            file.splice(at..at + 20, *b"1.2.840.10008.1.2.1.99");
+            file[at - 2] = 22;
+            let mut encoder = flate2::write::DeflateEncoder::new(file, Default::default());
+            std::io::Write::write_all(&mut encoder, &plain[data_set..]).unwrap();
+            encoder.finish().unwrap()
+        };
+        let big = "1.2.840.10008.1.2.2";
+        for files in [
+            images
+                .each_ref()
+                .map(|i| encoded_as(i, uids::IMPLICIT_VR_LITTLE_ENDIAN)),
+            images.each_ref().map(|i| encoded_as(i, big)),
+            images.each_ref().map(deflated),
+        ] {
+            let folder = folder(files.into());
+            assert_eq!(folder.unreadable(), []);
+            assert_eq!(folder.scan(0, 0).unwrap(), expected);
+        }
+    }
+
+    fn data_set_bytes(image: &InMemDicomObject) -> usize {
+        let syntax = dicom_transfer_syntax_registry::entries::EXPLICIT_VR_LITTLE_ENDIAN.erased();
+        let mut bytes = Vec::new();
+        image.write_dataset_with_ts(&mut bytes, &syntax).unwrap();
+        bytes.len()
+    }
+
+    #[test]
+    fn pixels_of_other_kinds_are_refused_in_words() {
+        let mut palette = image(1, 0.0);
+        put(
+            &mut palette,
+            tags::PHOTOMETRIC_INTERPRETATION,
+            VR::CS,
+            "PALETTE COLOR",
+        );
+        put(&mut palette, tags::SLICE_THICKNESS, VR::DS, "1");
+        let error = only_scan(&[palette]).unwrap_err();
+        assert!(
+            error.to_string().contains("PALETTE COLOR with 1 samples"),
+            "{error}"
+        );
+
+        let mut short = image(1, 0.0);
+        put(&mut short, tags::SLICE_THICKNESS, VR::DS, "1");
+        put_pixels(&mut short, vec![0; 5]);
+        let error = only_scan(&[short.clone()]).unwrap_err();
+        assert!(
+            error.to_string().contains("10 bytes, 12 a frame"),
+            "{error}"
+        );
+
+        short.remove_element(tags::PIXEL_DATA);
+        let error = only_scan(&[short.clone()]).unwrap_err();
+        assert!(error.to_string().contains("there are no pixels"), "{error}");
+
+        short.remove_element(tags::IMAGE_POSITION_PATIENT);
+        let error = only_scan(&[short]).unwrap_err();
+        assert!(
+            matches!(error, DicomError::NoPlace { slices: 1, .. }),
+            "{error}"
+        );
+    }
+
+    /// No damage crashes or takes long; the file says 4 GB of one element and 60000² pixels.
+    #[test]
+    fn damaged_files_are_refused() {
+        let mut large = image(1, 0.0);
+        put(&mut large, tags::SLICE_THICKNESS, VR::DS, "1");
+        put_number(&mut large, tags::ROWS, 60_000);
+        put_number(&mut large, tags::COLUMNS, 60_000);
+        assert!(only_scan(&[large]).is_err());
+
+        let mut whole = image(1, 0.0);
+        put(&mut whole, tags::SLICE_THICKNESS, VR::DS, "1");
+        let icon = InMemDicomObject::from_element_iter([DataElement::new(
+            tags::PIXEL_DATA,
+            VR::OB,
+            PrimitiveValue::from(vec![1u8; 4]),
+        )]);
+        let icons = dicom_core::value::DataSetSequence::from(vec![icon]);
+        whole.put(DataElement::new(tags::ICON_IMAGE_SEQUENCE, VR::SQ, icons));
+        let bytes = encoded(&whole);
+        assert!(folder(vec![bytes.clone()]).scan(0, 0).is_ok());
+        let mut random = crate::random::SplitMix64::new(16);
+        let mut refused = 0;
+        for round in 0..4000 {
+            let mut bytes = bytes.clone();
+            for _ in 0..1 + round % 3 {
+                let at = 132 + (random.next_u64() % (bytes.len() as u64 - 132)) as usize;
+                bytes[at] = random.next_u64() as u8;
+            }
+            if round % 4 == 0 {
+                bytes.truncate((random.next_u64() % bytes.len() as u64) as usize);
+            }
+            let folder = folder(vec![bytes]);
+            let scan = folder.choose(None).and_then(|i| folder.scan(i, 0));
+            refused += usize::from(scan.is_err());
+            if !folder.series().is_empty() {
+                let _ = folder.thumbnail(0);
+            }
+        }
+        assert!(refused > 1000, "{refused}");
+    }
 }

@@ -7,6 +7,9 @@ use dicom_object::InMemDicomObject;
 use super::csa;
 use super::dataset::{DataSet, PixelPlace};
 
+/// Scanners put about a hundred slices into a mosaic.
+const MOST_TILES: usize = 4096;
+
 /// An image file.
 pub(super) struct Header {
     pub series_uid: String,
@@ -91,9 +94,10 @@ pub(super) fn read(data: DataSet, file: usize) -> Result<Kind, String> {
     if let Some(what) = no_image(&class, &modality) {
         return Ok(Kind::Other(what));
     }
+    let is_edge = |n: &i64| (1..=i64::from(u16::MAX)).contains(n);
     let (Some(rows), Some(columns)) = (
-        number(root, tags::ROWS).filter(|&n| n > 0),
-        number(root, tags::COLUMNS).filter(|&n| n > 0),
+        number(root, tags::ROWS).filter(is_edge),
+        number(root, tags::COLUMNS).filter(is_edge),
     ) else {
         return Ok(Kind::Other("object without pixels"));
     };
@@ -181,11 +185,11 @@ fn slices(
     let per_frame = items(root, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
     let shared = items(root, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).first();
     let groups = |frame: usize| Groups([per_frame.get(frame), shared, Some(root)]);
-    let image_type = root
+    let is_mosaic = root
         .get(tags::IMAGE_TYPE)
         .and_then(|element| element.to_multi_str().ok())
         .is_some_and(|words| words.iter().any(|word| word.trim() == "MOSAIC"));
-    if image_type && format.num_frames == 1 && per_frame.is_empty() {
+    if is_mosaic && format.num_frames == 1 && per_frame.is_empty() {
         return tiles(root, whole(&groups(0), 0));
     }
     if !per_frame.is_empty() && per_frame.len() != format.num_frames {
@@ -195,15 +199,17 @@ fn slices(
             format.num_frames
         ));
     }
-    let mut slices: Vec<Slice> = (0..format.num_frames)
+    if per_frame.is_empty() && format.num_frames > 1 {
+        // Where the frames lie is not said, whatever the file says of itself; one stands for all.
+        let frames = Slice {
+            place: None,
+            ..whole(&groups(0), 0)
+        };
+        return Ok((vec![frames], None));
+    }
+    let slices = (0..format.num_frames)
         .map(|frame| whole(&groups(frame), frame))
         .collect();
-    if per_frame.is_empty() && slices.len() > 1 {
-        // Only the first frame lies where the file says.
-        for slice in &mut slices {
-            slice.place = None;
-        }
-    }
     Ok((slices, None))
 }
 
@@ -224,7 +230,7 @@ fn tiles(
             let element = root.private_element(0x19, "SIEMENS MR HEADER", 0x0a).ok()?;
             element.to_int::<usize>().ok()
         })
-        .filter(|&n| n > 0)
+        .filter(|n| (1..=MOST_TILES).contains(n))
         .ok_or("it is a mosaic that does not say of how many slices")?;
     let per_edge = (1..).find(|n| n * n >= num_tiles).unwrap_or(1);
     let [rows, columns] = mosaic.shape;
@@ -347,4 +353,69 @@ fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
 
 fn number(object: &InMemDicomObject, tag: Tag) -> Option<i64> {
     object.get(tag)?.to_int().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use dicom_core::{DataElement, PrimitiveValue, VR};
+
+    use super::super::csa::tests::header;
+    use super::super::fixture::{folder_of, image, put, put_number, put_pixels};
+    use super::*;
+
+    /// 2 × 2 tiles of 1 row and 2 columns, three of them slices; 2 mm between rows, 1 mm between columns.
+    fn mosaic(normal: Option<&[&str]>) -> InMemDicomObject {
+        let mut image = image(1, 0.0);
+        put(
+            &mut image,
+            tags::IMAGE_TYPE,
+            VR::CS,
+            "ORIGINAL\\PRIMARY\\M\\MOSAIC",
+        );
+        put(&mut image, tags::SPACING_BETWEEN_SLICES, VR::DS, "4");
+        put_number(&mut image, tags::ROWS, 2);
+        put_number(&mut image, tags::COLUMNS, 4);
+        put_pixels(&mut image, (0..8).collect());
+        let mut named: Vec<(&str, &[&str])> = vec![("NumberOfImagesInMosaic", &["3"])];
+        named.extend(normal.map(|texts| ("SliceNormalVector", texts)));
+        put(&mut image, Tag(0x29, 0x10), VR::LO, "SIEMENS CSA HEADER");
+        let bytes = PrimitiveValue::from(header(&named, true));
+        image.put(DataElement::new(Tag(0x29, 0x1010), VR::OB, bytes));
+        image
+    }
+
+    /// By hand: the image of one tile in the middle of the mosaic begins 1 mm further left and 1 mm further down.
+    #[test]
+    fn tiles_of_a_mosaic_are_slices_around_its_middle() {
+        let scan = |normal| folder_of(&[mosaic(normal)]).scan(0, 0).unwrap();
+        let up = scan(Some(&["0", "0", "1"]));
+        assert_eq!(up.volume.shape, [3, 1, 2]);
+        assert_eq!(up.volume.voxels, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        let origin = |scan: &super::super::DicomScan| scan.volume.affine.apply([0.0; 3]);
+        assert_eq!(origin(&up), [-11.0, -21.0, 0.0]);
+        assert_eq!(up.volume.affine.spacing_mm(), [1.0, 2.0, 4.0]);
+
+        // The other way round the last tile is the lowest.
+        let down = scan(Some(&["0", "0", "-1"]));
+        assert_eq!(down.volume.voxels, [4.0, 5.0, 2.0, 3.0, 0.0, 1.0]);
+        assert_eq!(origin(&down), [-11.0, -21.0, -8.0]);
+        assert!(down.warnings.is_empty());
+
+        let unsaid = scan(None);
+        assert_eq!(unsaid.volume, up.volume);
+        assert!(
+            unsaid.warnings[0].contains("direction"),
+            "{:?}",
+            unsaid.warnings
+        );
+    }
+
+    #[test]
+    fn a_mosaic_that_does_not_say_its_number_is_refused() {
+        let mut image = mosaic(None);
+        image.remove_element(Tag(0x29, 0x1010));
+        let folder = folder_of(&[image]);
+        let error = folder.choose(None).unwrap_err().to_string();
+        assert!(error.contains("of how many slices"), "{error}");
+    }
 }

@@ -7,6 +7,8 @@ mod codec;
 mod csa;
 mod dataset;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod folder;
 mod header;
 mod pixels;

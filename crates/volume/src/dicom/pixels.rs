@@ -9,6 +9,9 @@ use super::error::DicomError;
 use super::header::{PixelFormat, Slice};
 use super::source::{ReadSeek, Source};
 
+/// As many as an image of 8192 × 8192 has: slices are smaller.
+const MOST_PIXELS: usize = 1 << 26;
+
 /// Frames of several files, one after the other; the file and the frame asked for last are kept, for the next slice of them.
 pub(super) struct FrameReader<'a> {
     open: Option<(usize, Box<dyn ReadSeek + 'a>)>,
@@ -119,15 +122,17 @@ pub(super) fn supported(format: &PixelFormat, name: &str) -> Result<Codec, Dicom
     let is_colour = format.samples == 3
         && bits == (8, 8)
         && (format.photometric == "RGB" || format.photometric.starts_with("YBR_"));
-    if is_grey || is_colour {
+    if (is_grey || is_colour) && format.rows * format.columns <= MOST_PIXELS {
         Ok(codec)
     } else {
         Err(DicomError::PixelFormat {
             name: name.to_owned(),
             found: format!(
-                "{} with {} samples of {} bits in {}",
+                "{} × {} of {} with {} samples of {} bits in {}",
+                format.columns,
+                format.rows,
                 match format.photometric.as_str() {
-                    "" => "of no kind",
+                    "" => "no kind",
                     kind => kind,
                 },
                 format.samples,

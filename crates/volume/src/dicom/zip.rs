@@ -62,3 +62,56 @@ impl Source for Entry {
         Ok(Box::new(Cursor::new(bytes)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::write::{SimpleFileOptions, ZipWriter};
+
+    use super::super::fixture::{encoded, folder, image};
+    use super::*;
+    use crate::dicom::DicomFolder;
+
+    fn zipped() -> Vec<u8> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default();
+        zip.add_directory("scan/", options).unwrap();
+        for number in 1..=3 {
+            let name = format!("scan/{number}.dcm");
+            zip.start_file(name, options).unwrap();
+            let image = image(number, 3.0 * f64::from(number));
+            zip.write_all(&encoded(&image)).unwrap();
+        }
+        zip.start_file("read me", options).unwrap();
+        zip.write_all(b"text").unwrap();
+        zip.finish().unwrap().into_inner()
+    }
+
+    #[test]
+    fn a_zip_is_the_folder_in_it() {
+        let in_zip = DicomFolder::read(zip_entries(zipped().into()).unwrap());
+        let files = (1..=3).map(|n| encoded(&image(n, 3.0 * f64::from(n))));
+        let in_folder = folder(files.collect());
+        assert_eq!(in_zip.passed_over(), 1);
+        assert_eq!(in_zip.scan(0, 0), in_folder.scan(0, 0));
+    }
+
+    /// The sizes of the index are changed: it claims more than a deflated entry can hold.
+    #[test]
+    fn an_entry_is_unpacked_no_further_than_it_can_be() {
+        let mut bytes = zipped();
+        let index = bytes.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+        let second = index + 46 + "scan/".len();
+        assert_eq!(bytes[second..second + 4], *b"PK\x01\x02");
+        bytes[second + 24..second + 28].copy_from_slice(&u32::MAX.to_le_bytes()[..4]);
+        bytes[second + 27] = 0x7f;
+        let folder = DicomFolder::read(zip_entries(bytes.into()).unwrap());
+        let reason = folder.unreadable()[0].to_string();
+        assert!(
+            reason.contains("the zip claims 2147483647 bytes"),
+            "{reason}"
+        );
+        assert!(zip_entries(Arc::from(&b"no zip"[..])).is_err());
+    }
+}
