@@ -6,6 +6,8 @@ mod affine;
 pub mod atomic_file;
 mod channels;
 pub mod component;
+#[cfg(feature = "dicom")]
+pub mod dicom;
 pub mod evaluation;
 mod grid;
 mod gzip;
