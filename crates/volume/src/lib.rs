@@ -44,8 +44,3 @@ pub use resample::AxisWeights;
 pub(crate) use scan::Source;
 pub use scan::{Datatype, FileError, Format, Scan, ScanError, Voxels, companions, open_file};
 pub use volume::Volume;
-
-/// The name of a [`Scan`] where callers still have the former one.
-pub type NiftiImage = Scan;
-/// The name of a [`ScanError`] where callers still have the former one.
-pub type NiftiError = ScanError;

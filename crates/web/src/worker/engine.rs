@@ -8,7 +8,7 @@ use std::rc::Rc;
 use dinomed3d_core::infer::check;
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::Segmenter;
-use dinomed3d_volume::NiftiImage;
+use dinomed3d_volume::Scan;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
@@ -34,7 +34,7 @@ pub(super) struct Engine {
     newest_model: Cell<JobId>,
     /// A model that looks closer at a part, under its folder.
     pub(super) part: RefCell<Option<(String, Rc<Segmenter>)>>,
-    pub(super) scan: RefCell<Option<Rc<NiftiImage>>>,
+    pub(super) scan: RefCell<Option<Rc<Scan>>>,
     /// Jobs up to this one are to be given up.
     pub(super) cancelled: Cell<JobId>,
 }
@@ -285,7 +285,7 @@ impl Engine {
         const ADVICE: &str = "Choose a single 3-D scan as NIfTI-1 (.nii or .nii.gz).";
         let bytes = bytes.ok_or_else(|| Trouble::new("No file came with the request.", ADVICE))?;
         let unread = |error| Trouble::new(format!("This file can't be opened: {error}."), ADVICE);
-        let image = NiftiImage::parse(&bytes.to_vec()).map_err(unread)?;
+        let image = Scan::parse(&bytes.to_vec()).map_err(unread)?;
         // Now rather than at the first segmentation, so that a series in time is refused at once.
         let volume = image.volume().map_err(unread)?;
         let info = describe::scan(&image, volume.shape);

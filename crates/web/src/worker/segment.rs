@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::{InferError, Progress};
 use dinomed3d_core::segmenter::Segmenter;
-use dinomed3d_volume::{Label, LabelMap, NiftiImage, gzip};
+use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
 use js_sys::Uint8Array;
 
 use super::describe;
@@ -102,7 +102,7 @@ impl Engine {
         Ok(part)
     }
 
-    fn scan(&self) -> Result<Rc<NiftiImage>, Trouble> {
+    fn scan(&self) -> Result<Rc<Scan>, Trouble> {
         let scan = self.scan.borrow().clone();
         scan.ok_or_else(|| Trouble::new("There is no scan to segment.", AGAIN))
     }
@@ -126,7 +126,7 @@ impl Engine {
     fn say(
         job: JobId,
         started_ms: f64,
-        scan: &NiftiImage,
+        scan: &Scan,
         label_map: &[u8],
         labels: Vec<Label>,
         warnings: Vec<String>,
@@ -173,7 +173,7 @@ impl News<'_> {
     }
 }
 
-fn file_of(scan: &NiftiImage, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::NiftiError> {
+fn file_of(scan: &Scan, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::ScanError> {
     Ok(gzip(&scan.encode_label_map(labels, DESCRIPTION)?))
 }
 
@@ -181,7 +181,7 @@ fn file_of(scan: &NiftiImage, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume
 fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
     let unread =
         |what: String| Trouble::new(format!("The label map can't be read: {what}."), AGAIN);
-    let map = NiftiImage::parse(file).and_then(|image| image.label_map());
+    let map = Scan::parse(file).and_then(|image| image.label_map());
     let map = map.map_err(|error| unread(error.to_string()))?;
     if map.shape != *shape {
         return Err(unread(format!(
@@ -192,7 +192,7 @@ fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
     Ok(map)
 }
 
-fn unusable(error: dinomed3d_volume::NiftiError) -> Trouble {
+fn unusable(error: dinomed3d_volume::ScanError) -> Trouble {
     Trouble::new(format!("This scan can't be segmented: {error}."), AGAIN)
 }
 
