@@ -42,7 +42,6 @@ const head = {
     ),
     ...Object.entries(MIDDLE).map(([name, value]) => ({ value, name, color: color(value) })),
   ].sort(byValue),
-  closer: [{ model: "hippocampus", name: "the hippocampi" }],
 };
 
 function describe(name, { title, version, modality, labels }) {

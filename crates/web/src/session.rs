@@ -11,9 +11,9 @@ use web_sys::File;
 
 use crate::browser;
 use crate::link::Link;
-use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Closer, Failure};
+use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure};
 use crate::state::State;
-use crate::work::{Generation, ModelEntry, Order, Sample, Work};
+use crate::work::{Closer, Generation, ModelEntry, Order, PartOf, Sample, Work};
 
 const WORKER: &str = "worker_loader.js";
 
@@ -35,8 +35,10 @@ struct Inner {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ManifestHead {
     title: String,
+    part_of: Option<PartOf>,
 }
 
 impl Session {
@@ -234,10 +236,14 @@ async fn find_models() -> Result<Vec<ModelEntry>, String> {
     for name in browser::fetch_json::<Vec<String>>("models/index.json").await? {
         // A model without a readable manifest is offered by its folder's name; loading it says what is wrong.
         let manifest = format!("models/{name}/manifest.json");
-        let title = browser::fetch_json::<ManifestHead>(&manifest)
-            .await
-            .map_or_else(|_| name.clone(), |head| head.title);
-        models.push(ModelEntry { name, title });
+        let head = browser::fetch_json::<ManifestHead>(&manifest).await;
+        let (title, part_of) =
+            head.map_or_else(|_| (name.clone(), None), |head| (head.title, head.part_of));
+        models.push(ModelEntry {
+            name,
+            title,
+            part_of,
+        });
     }
     Ok(models)
 }

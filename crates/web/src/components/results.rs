@@ -5,11 +5,12 @@ use leptos::prelude::*;
 
 use crate::browser;
 use crate::components::Swatch;
-use crate::protocol::{Backend, Closer, LabelStatistics};
+use crate::protocol::{Backend, LabelStatistics};
 use crate::session::Session;
 use crate::state::{Outcome, State};
 use crate::structures::{self, Group, Structure, StructureLabels};
 use crate::words;
+use crate::work::Closer;
 
 /// The label map in numbers, and as a file.
 #[component]
@@ -63,7 +64,7 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
 fn CloserButton(closer: Closer) -> impl IntoView {
     let state = State::expect();
     let session = expect_context::<Session>();
-    let text = format!("Look closer at {}", closer.name);
+    let text = format!("Look closer at the {}", closer.name);
     view! {
         <button
             type="button"

@@ -11,16 +11,14 @@ mod tests;
 pub use life::Generation;
 pub use sample::Sample;
 pub use shown::{
-    BackendStatus, LoadedModel, ModelEntry, Outcome, Partial, Preflight, Run, Scan, Shown,
-    WorkerPhase,
+    BackendStatus, Closer, LoadedModel, ModelEntry, Outcome, PartOf, Partial, Preflight, Run, Scan,
+    Shown, WorkerPhase,
 };
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::protocol::{
-    Backend, BackendChoice, Closer, Failure, FromWorker, JobId, ScanInfo, ToWorker,
-};
+use crate::protocol::{Backend, BackendChoice, Failure, FromWorker, JobId, ScanInfo, ToWorker};
 use crate::words;
 use jobs::{File, Jobs, Reading};
 use life::Life;
@@ -181,9 +179,13 @@ impl<B: Clone> Work<B> {
         if !self.shown().can_segment() || !outcome.closer.contains(&closer) {
             return;
         }
-        let job = self.begin_run(format!("Looking closer at {}…", closer.name), now_ms);
+        let job = self.begin_run(format!("Looking closer at the {}…", closer.name), now_ms);
         let model = model_base(&closer.model);
-        self.post(ToWorker::Closer { job, model }, Some(outcome.bytes.clone()));
+        let labels = outcome.labels.clone();
+        self.post(
+            ToWorker::Closer { job, model, labels },
+            Some(outcome.bytes.clone()),
+        );
         self.looking = Some(closer);
     }
 
@@ -498,17 +500,38 @@ impl<B: Clone> Work<B> {
         }));
     }
 
-    /// What can be looked at closer in a result that has just come: what its model says, or, after a closer look, what is left.
+    /// What can be looked at closer in a result that has just come: what the site's models know a part of, or, after a closer
+    /// look, what is left.
     fn closer_after(&self, looked_at: Option<&Closer>) -> Vec<Closer> {
-        let from = match looked_at {
-            Some(_) => self.shown.outcome.as_ref().map(|outcome| &outcome.closer),
-            None => self.shown.model.as_ref().map(|model| &model.info.closer),
+        if let Some(looked_at) = looked_at {
+            let before = self
+                .shown
+                .outcome
+                .iter()
+                .flat_map(|outcome| &outcome.closer);
+            return before
+                .filter(|closer| *closer != looked_at)
+                .cloned()
+                .collect();
+        }
+        let Some(model) = &self.shown.model else {
+            return Vec::new();
         };
-        let is_left = |closer: &&Closer| Some(*closer) != looked_at;
-        from.into_iter()
-            .flatten()
-            .filter(is_left)
-            .cloned()
+        let entries = self.shown.models.iter();
+        entries
+            .filter(|entry| {
+                entry
+                    .part_of
+                    .as_ref()
+                    .is_some_and(|of| of.model == model.info.name)
+            })
+            .map(|entry| Closer {
+                model: entry.name.clone(),
+                name: entry
+                    .part_of
+                    .as_ref()
+                    .map_or_else(String::new, |of| of.name.clone()),
+            })
             .collect()
     }
 

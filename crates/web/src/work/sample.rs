@@ -49,6 +49,7 @@ mod tests {
             let entry = |name: &&str| ModelEntry {
                 name: (*name).to_owned(),
                 title: String::new(),
+                part_of: None,
             };
             let models: Vec<ModelEntry> = names.iter().map(entry).collect();
             Sample::offered(&models)

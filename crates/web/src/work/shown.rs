@@ -5,8 +5,7 @@ use std::rc::Rc;
 use dinomed3d_volume::Label;
 
 use crate::protocol::{
-    Backend, BackendChoice, CheckErrors, Closer, Failure, JobId, LabelStatistics, ModelInfo,
-    ScanInfo,
+    Backend, BackendChoice, CheckErrors, Failure, JobId, LabelStatistics, ModelInfo, ScanInfo,
 };
 
 /// Everything the page shows of the work; `B` is a file's bytes.
@@ -113,6 +112,26 @@ pub struct ModelEntry {
     pub name: String,
     /// Name for people.
     pub title: String,
+    /// Of what another model finds it knows a part.
+    pub part_of: Option<PartOf>,
+}
+
+/// Of what another model finds a model knows a part.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct PartOf {
+    /// Folder name of the other one.
+    pub model: String,
+    /// Name of the part for people, as in "Look closer at the hippocampi".
+    pub name: String,
+}
+
+/// A part of what was found that a model of its own can look closer at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closer {
+    /// Folder name of that model.
+    pub model: String,
+    /// As [`PartOf`] has it.
+    pub name: String,
 }
 
 /// A model that the worker holds.

@@ -26,9 +26,10 @@ impl Desk {
                 _ => None,
             })
             .expect("the site is asked for its models");
-        let models = ["a", "b"].map(|name| ModelEntry {
+        let models = ["a", "b", "c"].map(|name| ModelEntry {
             name: name.to_owned(),
             title: name.to_uppercase(),
+            part_of: None,
         });
         desk.page.models_found(lookup, Ok(models.to_vec()));
         desk
@@ -91,11 +92,6 @@ impl Desk {
     }
 
     fn loaded(&mut self, job: JobId, name: &str) {
-        self.loaded_with(job, name, &[]);
-    }
-
-    /// The worker has loaded a model in whose results those parts can be looked at closer.
-    fn loaded_with(&mut self, job: JobId, name: &str, closer: &[Closer]) {
         self.hear(FromWorker::ModelLoaded {
             job,
             model: ModelInfo {
@@ -104,7 +100,6 @@ impl Desk {
                 version: "1".to_owned(),
                 modality: "MR".to_owned(),
                 labels: vec![Label::unnamed(1)],
-                closer: closer.to_vec(),
             },
             check_errors: CheckErrors {
                 first_block: 0.0,
@@ -486,6 +481,7 @@ fn the_answer_to_an_earlier_search_for_models_is_dropped() {
     let entry = |name: &str| ModelEntry {
         name: name.to_owned(),
         title: name.to_owned(),
+        part_of: None,
     };
     page.models_found(second, Ok(vec![entry("new")]));
     page.models_found(first, Ok(vec![entry("old")]));
@@ -611,18 +607,21 @@ fn a_fresh_worker_is_asked_what_the_scan_will_take_when_it_has_it() {
 fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
     let part = |model: &str| Closer {
         model: model.to_owned(),
-        name: format!("the {model}"),
+        name: format!("parts of {model}"),
     };
-    let mut desk = Desk::new(BackendChoice::Cpu);
-    desk.ready(Backend::Cpu);
-    let (job, _) = desk.asked_models()[0];
-    desk.loaded_with(job, "a", &[part("b"), part("c")]);
-    desk.open("scan");
-    desk.read();
+    let mut desk = Desk::with_scan();
+    for entry in &mut desk.page.shown.models {
+        entry.part_of = (entry.name != "a").then(|| PartOf {
+            model: "a".to_owned(),
+            name: part(&entry.name).name,
+        });
+    }
     let look = |desk: &mut Desk, closer: Closer| -> Option<(JobId, String, &'static str)> {
         desk.page.look_closer(closer, 0.0);
         desk.orders().into_iter().find_map(|order| match order {
-            Order::Post(ToWorker::Closer { job, model }, Some(bytes)) => Some((job, model, bytes)),
+            Order::Post(ToWorker::Closer { job, model, .. }, Some(bytes)) => {
+                Some((job, model, bytes))
+            }
             _ => None,
         })
     };
@@ -634,7 +633,7 @@ fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
 
     let (job, base, bytes) = look(&mut desk, part("b")).expect("it starts");
     assert_eq!((base.as_str(), bytes), ("models/b/", "labels"));
-    assert!(desk.page.shown().status.contains("the b"));
+    assert!(desk.page.shown().status.contains("the parts of b"));
     desk.fail(Some(job), "not found");
     let outcome = desk.page.shown().outcome.expect("the result stays");
     assert_eq!(outcome.closer, [part("b"), part("c")]);

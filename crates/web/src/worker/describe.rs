@@ -13,7 +13,6 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
         version: manifest.version.clone(),
         modality: manifest.modality.clone(),
         labels: labels(manifest),
-        closer: Vec::new(),
     }
 }
 
