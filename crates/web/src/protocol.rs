@@ -115,6 +115,8 @@ pub enum ToWorker {
         job: JobId,
         /// Folder of the part's `manifest.json`, as [`ToWorker::LoadModel`] has it.
         model: String,
+        /// Labels of the map without the background.
+        labels: Vec<Label>,
     },
     /// Pass images through a transformer that is not part of a model. Weights (`vit.…`) and images (`input`) travel
     /// beside this message as a safetensors file. The page does not ask this; tests hold the backend against
