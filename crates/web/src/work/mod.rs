@@ -182,8 +182,12 @@ impl<B: Clone> Work<B> {
             return;
         }
         let job = self.begin_run(format!("Looking closer at {}…", closer.name), now_ms);
-        let model = model_base(&closer.model);
-        self.post(ToWorker::Closer { job, model }, Some(outcome.bytes.clone()));
+        let message = ToWorker::Closer {
+            job,
+            model: model_base(&closer.model),
+            labels: outcome.labels.clone(),
+        };
+        self.post(message, Some(outcome.bytes.clone()));
         self.looking = Some(closer);
     }
 

@@ -619,10 +619,13 @@ fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
     desk.loaded_with(job, "a", &[part("b"), part("c")]);
     desk.open("scan");
     desk.read();
-    let look = |desk: &mut Desk, closer: Closer| -> Option<(JobId, String, &'static str)> {
+    // What is sent: the request, the part's folder, the labels, and the map beside them.
+    let look = |desk: &mut Desk, closer: Closer| {
         desk.page.look_closer(closer, 0.0);
         desk.orders().into_iter().find_map(|order| match order {
-            Order::Post(ToWorker::Closer { job, model }, Some(bytes)) => Some((job, model, bytes)),
+            Order::Post(ToWorker::Closer { job, model, labels }, Some(bytes)) => {
+                Some((job, model, labels, bytes))
+            }
             _ => None,
         })
     };
@@ -632,8 +635,9 @@ fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
     desk.segmented(job);
     assert_eq!(look(&mut desk, part("x")), None, "nobody offers it");
 
-    let (job, base, bytes) = look(&mut desk, part("b")).expect("it starts");
+    let (job, base, labels, bytes) = look(&mut desk, part("b")).expect("it starts");
     assert_eq!((base.as_str(), bytes), ("models/b/", "labels"));
+    assert_eq!(labels, [Label::unnamed(1)]);
     assert!(desk.page.shown().status.contains("the b"));
     desk.fail(Some(job), "not found");
     let outcome = desk.page.shown().outcome.expect("the result stays");
