@@ -104,13 +104,13 @@ function play({ models, labelMap, partialMap, preflight, isStubborn, isHeld }) {
       if (isStubborn || isHeld) return;
       setTimeout(() => segmented(job, model.labels), 50);
     },
-    closer: ({ job, model: base }, bytes) => {
+    closer: ({ job, model: base, labels }, bytes) => {
       const part = models[base.split("/").at(-2)];
       if (!part || !bytes?.byteLength) return ends.fail(job);
       const parts = ["left", "right"].flatMap((side, i) =>
         part.labels.map(({ value, name, color }) => ({ value: 100 + 10 * i + value, name: `${side} ${name.toLowerCase()} hippocampus`, color })),
       );
-      segmented(job, [...model.labels.filter(({ value }) => value !== 17 && value !== 53), ...parts]);
+      segmented(job, [...labels.filter(({ value }) => value !== 17 && value !== 53), ...parts]);
     },
     cancel: ({ job }) => isStubborn || say({ kind: "cancelled", job }),
   };

@@ -616,11 +616,12 @@ fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
             name: part(&entry.name).name,
         });
     }
-    let look = |desk: &mut Desk, closer: Closer| -> Option<(JobId, String, &'static str)> {
+    // What is sent: the request, the part's folder, the labels, and the map beside them.
+    let look = |desk: &mut Desk, closer: Closer| {
         desk.page.look_closer(closer, 0.0);
         desk.orders().into_iter().find_map(|order| match order {
-            Order::Post(ToWorker::Closer { job, model, .. }, Some(bytes)) => {
-                Some((job, model, bytes))
+            Order::Post(ToWorker::Closer { job, model, labels }, Some(bytes)) => {
+                Some((job, model, labels, bytes))
             }
             _ => None,
         })
@@ -631,9 +632,10 @@ fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
     desk.segmented(job);
     assert_eq!(look(&mut desk, part("x")), None, "nobody offers it");
 
-    let (job, base, bytes) = look(&mut desk, part("b")).expect("it starts");
+    let (job, base, labels, bytes) = look(&mut desk, part("b")).expect("it starts");
     assert_eq!((base.as_str(), bytes), ("models/b/", "labels"));
     assert!(desk.page.shown().status.contains("the parts of b"));
+    assert_eq!(labels, [Label::unnamed(1)]);
     desk.fail(Some(job), "not found");
     let outcome = desk.page.shown().outcome.expect("the result stays");
     assert_eq!(outcome.closer, [part("b"), part("c")]);
