@@ -3,6 +3,7 @@
 use dicom_dictionary_std::uids;
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 use flate2::bufread::DeflateDecoder;
+use hayro_jpeg2000::{ComponentData, DecodeSettings, DecoderContext};
 use jpeg_decoder::{ColorTransform, PixelFormat as JpegFormat};
 use std::io::Read;
 
@@ -39,11 +40,7 @@ impl Codec {
             | uids::JPEG_EXTENDED12_BIT
             | uids::JPEG_LOSSLESS
             | uids::JPEG_LOSSLESS_SV1 => Self::Jpeg,
-            uids::JPEG2000_LOSSLESS
-            | uids::JPEG2000
-            | uids::HTJ2K_LOSSLESS
-            | uids::HTJ2K_LOSSLESS_RPCL
-            | uids::HTJ2K => Self::Jpeg2000,
+            uids::JPEG2000_LOSSLESS | uids::JPEG2000 => Self::Jpeg2000,
             #[cfg(feature = "jpeg-xl")]
             uids::JPEGXL_LOSSLESS | uids::JPEGXLJPEG_RECOMPRESSION | uids::JPEGXL => Self::JpegXl,
             _ => return None,
@@ -68,15 +65,15 @@ pub(super) fn decode(
     bytes: &[u8],
 ) -> Result<(Vec<u32>, bool), String> {
     match codec {
-        Codec::LittleEndian => Ok((native(format, bytes, u32::from_le_bytes)?, false)),
-        Codec::BigEndian => Ok((native(format, bytes, u32::from_be_bytes)?, false)),
+        Codec::LittleEndian => Ok((native(format, bytes, false)?, false)),
+        Codec::BigEndian => Ok((native(format, bytes, true)?, false)),
         Codec::Deflated => {
             let mut unpacked = Vec::new();
             DeflateDecoder::new(bytes)
                 .take(format.frame_bytes() as u64)
                 .read_to_end(&mut unpacked)
                 .map_err(|e| e.to_string())?;
-            Ok((native(format, &unpacked, u32::from_le_bytes)?, false))
+            Ok((native(format, &unpacked, false)?, false))
         }
         Codec::Rle => Ok((rle(format, bytes)?, false)),
         Codec::Jpeg => Ok((jpeg(format, bytes)?, true)),
@@ -86,26 +83,20 @@ pub(super) fn decode(
     }
 }
 
-fn native(
-    format: &PixelFormat,
-    bytes: &[u8],
-    number: fn([u8; 4]) -> u32,
-) -> Result<Vec<u32>, String> {
-    let width = format.sample_bytes();
+fn native(format: &PixelFormat, bytes: &[u8], is_big: bool) -> Result<Vec<u32>, String> {
     let expected = format.frame_bytes();
     let bytes = bytes
         .get(..expected)
         .ok_or_else(|| format!("{} bytes for {expected}", bytes.len()))?;
-    let is_big = number([0, 0, 0, 1]) == 1;
-    let samples: Vec<u32> = bytes
-        .chunks_exact(width)
-        .map(|sample| {
-            let mut wide = [0; 4];
-            let at = if is_big { 4 - width } else { 0 };
-            wide[at..at + width].copy_from_slice(sample);
-            number(wide)
-        })
-        .collect();
+    let words = bytes.chunks_exact(2).map(|b| [b[0], b[1]]);
+    let doubles = bytes.chunks_exact(4).map(|b| [b[0], b[1], b[2], b[3]]);
+    let samples: Vec<u32> = match (format.sample_bytes(), is_big) {
+        (1, _) => bytes.iter().map(|&b| b.into()).collect(),
+        (2, false) => words.map(|b| u16::from_le_bytes(b).into()).collect(),
+        (2, true) => words.map(|b| u16::from_be_bytes(b).into()).collect(),
+        (_, false) => doubles.map(u32::from_le_bytes).collect(),
+        (_, true) => doubles.map(u32::from_be_bytes).collect(),
+    };
     if format.samples == 1 || !format.is_planar {
         return Ok(samples);
     }
@@ -217,20 +208,33 @@ fn jpeg2000(format: &PixelFormat, bytes: &[u8]) -> Result<Vec<u32>, String> {
         let bytes = bytes.get(start + at..start + at + 4).ok_or("no header")?;
         Ok::<_, String>(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     };
-    let samples = field(40)? >> 16;
+    let (samples, is_signed) = (field(40)? >> 16, field(42)? >> 31 == 1);
     format.compare(
         field(8)?.wrapping_sub(field(16)?),
         field(12)?.wrapping_sub(field(20)?),
         samples as usize,
     )?;
-    let image = jpeg2k::Image::from_bytes(bytes).map_err(|e| e.to_string())?;
-    let components = image.components();
+    let settings = DecodeSettings::default();
+    let image = hayro_jpeg2000::Image::new(bytes, &settings).map_err(|e| e.to_string())?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(|e| e.to_string())?;
+    let components = decoded.components();
     let pixels = format.rows * format.columns;
-    if components.len() < format.samples || components.iter().any(|c| c.data().len() != pixels) {
-        return Err("components of several sizes".to_owned());
+    let is_whole = |c: &ComponentData| c.samples().len() == pixels && c.bit_depth() <= 24;
+    if components.len() != format.samples || !components.iter().all(is_whole) {
+        return Err("its components are of several sizes".to_owned());
     }
     Ok((0..pixels * format.samples)
-        .map(|i| components[i % format.samples].data()[i / format.samples] as u32)
+        .map(|i| {
+            let component = &components[i % format.samples];
+            // All come as if they were unsigned: raised by half of what their bits can hold.
+            let raised = if is_signed {
+                1 << (component.bit_depth() - 1)
+            } else {
+                0
+            };
+            (component.samples()[i / format.samples].round() as i32 - raised) as u32
+        })
         .collect())
 }
 

@@ -51,22 +51,27 @@ impl<'a> FrameReader<'a> {
         };
         let [top, left] = slice.corner;
         let [slope, intercept] = slice.rescale;
+        let rescaled = |value: f64| (value * slope + intercept) as f32;
+        let is_rgb = frame.is_rgb || format.photometric == "RGB";
         for row in top..top + slice.shape[0] {
             let start = (row * format.columns + left) * format.samples;
             let row = &frame.samples[start..start + slice.shape[1] * format.samples];
-            values.extend(row.chunks_exact(format.samples).map(|pixel| {
-                let value = if let [red, green, blue] = *pixel {
-                    // In YBR the first sample is the luminance.
-                    if frame.is_rgb || format.photometric == "RGB" {
-                        luminance([red, green, blue])
+            if format.samples == 1 {
+                values.extend(row.iter().map(|&sample| rescaled(format.value(sample))));
+            } else {
+                let pixels = row
+                    .chunks_exact(3)
+                    .map(|pixel| [pixel[0], pixel[1], pixel[2]]);
+                // In YBR the first sample is the luminance.
+                let grey = |pixel: [u32; 3]| {
+                    if is_rgb {
+                        luminance(pixel)
                     } else {
-                        f64::from(red)
+                        pixel[0].into()
                     }
-                } else {
-                    format.value(pixel[0])
                 };
-                (value * slope + intercept) as f32
-            }));
+                values.extend(pixels.map(|pixel| rescaled(grey(pixel))));
+            }
         }
         Ok(())
     }
