@@ -3,15 +3,14 @@
 use crate::device::device;
 use crate::places::{self, DEFAULT_MODEL};
 use crate::progress::Progress;
+use crate::scan::{Choice, files_of};
 use anyhow::Context;
 use dinomed3d_core::infer::{self, check::CheckReach};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::nifti::is_gzip_name;
-use dinomed3d_volume::{
-    Label, LabelMap, NOTICE, NamedImage, Volume, gzip, open_file, read_channels,
-};
+use dinomed3d_volume::{Label, LabelMap, NOTICE, NamedImage, Volume, gzip, read_channels};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -19,10 +18,12 @@ use std::time::Instant;
 /// Arguments of `segment`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The scan, `.nii` or `.nii.gz`; of a model of several channels a file for each, in the model's order, or one file
+    /// The scan: NIfTI (of a pair either file), ANALYZE 7.5, MGH; DICOM as a folder, a zip or one file. Of a model of several channels a file for each, in the model's order, or one file
     /// whose fourth dimension they are.
     #[arg(required = true, value_name = "SCAN")]
     scans: Vec<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
     /// Where the label map goes, never over the scan; gzipped if the name ends in `.gz`.
     #[arg(
         short,
@@ -89,7 +90,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let model = places::model(&args.model)?;
     let manifest = ModelFolder::open(&model).manifest()?;
     let closer = args.closer.as_deref().map(places::model).transpose()?;
-    let mut inputs = [args.scans.clone(), files_of_model(&model)].concat();
+    let mut inputs = files_of_model(&model);
+    for scan in &args.scans {
+        inputs.extend(files_of(scan)?);
+    }
     inputs.extend(closer.iter().flat_map(|closer| files_of_model(closer)));
     check_outputs(args.output.as_slice(), &inputs)?;
     let images = args
@@ -97,7 +101,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         .iter()
         .map(|path| {
             let name = path.display().to_string();
-            let image = open_file(path)?;
+            let image = args.choice.read(path)?;
             for warning in image.warnings() {
                 eprintln!("warning: {name}: {warning}");
             }
