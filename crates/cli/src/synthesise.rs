@@ -10,7 +10,7 @@ use dinomed3d_core::train::synthesis::Synthesizer;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::nifti::{Values, encode};
 use dinomed3d_volume::statistics::quantile_of_unsorted;
-use dinomed3d_volume::{Affine, NiftiImage, gzip};
+use dinomed3d_volume::{Affine, Scan, gzip};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -68,17 +68,17 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let seconds = begun.elapsed().as_secs_f64();
     let affine = centred(recipe.window, synthesizer.spacing_mm);
     for (number, sample) in samples.iter().enumerate() {
-        let values = transposed(&sample.voxels, recipe.window);
+        let values = transposed(&whole_numbers(&sample.voxels), recipe.window);
         let scan = encode(
             &recipe.window,
             &affine,
-            Values::Float32(&values),
+            Values::Int16(&values),
             "DINO-Med3D, drawn, not a person",
         );
         let value_of = |class: &u8| dataset.labels[usize::from(*class)].0;
         let labels: Vec<u8> = sample.labels.iter().map(value_of).collect();
         let labels = transposed(&labels, recipe.window);
-        let reference = NiftiImage::parse(&scan)?.encode_label_map(&labels, "DINO-Med3D, drawn")?;
+        let reference = Scan::parse(&scan)?.encode_label_map(&labels, "DINO-Med3D, drawn")?;
         for (ending, file) in [("", &scan), ("_dseg", &reference)] {
             let path = drawn(number, ending);
             write_whole(&path, &gzip(file))
@@ -95,6 +95,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         picture_path.display()
     );
     Ok(())
+}
+
+/// As scanners write values, from 0: a third of the size of what was drawn, packed.
+fn whole_numbers(drawn: &[f32]) -> Vec<i16> {
+    let [low, high] = range(drawn);
+    let scaled = |value: &f32| 255.0 * (value - low) / (high - low);
+    drawn
+        .iter()
+        .map(|v| scaled(v).round().max(0.0) as i16)
+        .collect()
 }
 
 /// Slices, rows and columns run to the right, front and top, so that a file's x is the slice; its middle is the origin.

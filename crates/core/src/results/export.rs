@@ -118,12 +118,25 @@ pub fn export(
         min: [f64::INFINITY; 3],
         max: [0.0; 3],
     };
-    for case in dataset.training.scans() {
+    let mut widen = |smallest: [f64; 3], largest: [f64; 3]| {
         for axis in 0..3 {
-            let mm = case.shape[axis] as f64 * case.spacing_mm[axis];
-            extent.min[axis] = extent.min[axis].min(mm);
-            extent.max[axis] = extent.max[axis].max(mm);
+            extent.min[axis] = extent.min[axis].min(smallest[axis]);
+            extent.max[axis] = extent.max[axis].max(largest[axis]);
         }
+    };
+    let mm = |voxels: [usize; 3], spacing_mm: [f64; 3]| {
+        std::array::from_fn(|axis| voxels[axis] as f64 * spacing_mm[axis])
+    };
+    match &dataset.training {
+        Examples::Scans(cases) => cases.iter().for_each(|case| {
+            let scan = mm(case.shape, case.spacing_mm);
+            widen(scan, scan);
+        }),
+        // Of a drawn scan no more need be there than what is answered.
+        Examples::LabelMaps { maps, .. } => maps.iter().for_each(|map| {
+            let answered = map.extent.map(|[first, last]| last + 1 - first);
+            widen(mm(answered, map.spacing_mm), mm(map.shape, map.spacing_mm));
+        }),
     }
     let mut manifest = ModelManifest {
         format: FORMAT,
@@ -139,9 +152,11 @@ pub fn export(
         window: recipe.window,
         overlap: recipe.overlap,
         blending: recipe.blending.unwrap_or_default(),
+        locate: recipe.locate,
+        mirrored: recipe.mirrored,
+        part_of: recipe.part_of.clone(),
         postprocessing: Postprocessing::default(),
-        // Drawn heads are of any extent that a head has.
-        extent_mm: (!dataset.training.scans().is_empty()).then_some(extent),
+        extent_mm: Some(extent),
         architecture: architecture.clone(),
         weights: WeightsFile {
             file: format!("weights-{}.safetensors", &sha256[..8]),

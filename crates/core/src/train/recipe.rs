@@ -4,7 +4,7 @@ use super::TrainError;
 use super::loss::CROSS_ENTROPY_WEIGHT;
 use super::setting::{RandomChange, expect};
 use super::synthesis::Synthesis;
-use crate::infer::{Blending, Correction, PlaneCut};
+use crate::infer::{Blending, Correction, Locate, PartOf, PlaneCut};
 use crate::model::DinoMed3dConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Preprocessing, Spacing};
@@ -42,6 +42,15 @@ pub struct Recipe {
     /// How windows are laid and joined; smoothly when absent.
     #[serde(default)]
     pub blending: Option<Blending>,
+    /// What one window is laid around that holds all that is labelled, as in training; windows over the whole scan when absent.
+    #[serde(default)]
+    pub locate: Option<Locate>,
+    /// Whether a trained network sees a window's mirror image too, left for right, and both answers are averaged.
+    #[serde(default)]
+    pub mirrored: bool,
+    /// Of what the model sees a part, and which model finds it there.
+    #[serde(default)]
+    pub part_of: Option<PartOf>,
     /// Seed of weights, order and augmentation.
     pub seed: u64,
     /// Every n-th case in sorted order validates.

@@ -8,7 +8,7 @@ use crate::train::TrainError;
 use crate::train::dataset::case::RawCase;
 use crate::train::dataset::files::NiftiFiles;
 use crate::train::seed::{normal, rng_of};
-use dinomed3d_volume::{LabelMap, NiftiImage, Volume, whole};
+use dinomed3d_volume::{LabelMap, Scan, Volume, whole};
 use std::path::Path;
 
 /// Deviation of the noise in images that are drawn for validation; black is 0, white 1.
@@ -85,7 +85,7 @@ pub fn map_files(folder: &Path) -> Result<NiftiFiles, TrainError> {
 /// The places of a file's values in the table.
 fn read(path: &Path, table: &LabelTable) -> Result<Volume, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let image = NiftiImage::parse(&bytes).map_err(|error| error.to_string())?;
+    let image = Scan::parse(&bytes).map_err(|error| error.to_string())?;
     let mut volume = image.volume().map_err(|error| error.to_string())?;
     let mut places = vec![None; usize::from(u16::MAX) + 1];
     for (place, row) in table.rows().iter().enumerate() {
