@@ -92,7 +92,8 @@ impl DicomFolder {
         for series in &mut folder.series {
             series.stack = Stack::new(&series.slices, &series.modality);
         }
-        let order = |s: &Series| (s.number, s.uid.clone(), s.slices[0].instance);
+        let first = |s: &Series| s.slices.iter().map(|slice| slice.instance).min();
+        let order = |s: &Series| (s.number, s.uid.clone(), first(s));
         folder.series.sort_by_key(order);
         folder.name_series();
         folder
@@ -312,16 +313,19 @@ impl DicomFolder {
             match known {
                 Some(series) if is_copy => series.copies += 1,
                 Some(series) => series.slices.push(slice.clone()),
-                None => self.series.push(Series {
-                    description: header.description.clone(),
-                    modality: header.modality.clone(),
-                    number: header.series_number,
-                    identity: String::new(),
-                    uid: header.series_uid.clone(),
-                    slices: vec![slice.clone()],
-                    copies: 0,
-                    stack: Err(DicomError::NotDicom { files: 0 }),
-                }),
+                None => {
+                    let slices = vec![slice.clone()];
+                    self.series.push(Series {
+                        description: header.description.clone(),
+                        modality: header.modality.clone(),
+                        number: header.series_number,
+                        identity: String::new(),
+                        uid: header.series_uid.clone(),
+                        stack: Stack::new(&slices, &header.modality),
+                        slices,
+                        copies: 0,
+                    });
+                }
             }
         }
     }
