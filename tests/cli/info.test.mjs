@@ -1,6 +1,7 @@
 // `dinomed3d info` against nibabel's reading of odd files.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -23,20 +24,26 @@ function close(found, expected, tolerance, what) {
   assert.ok(Math.abs(found - expected) <= tolerance * scale, `${what}: ${found}, nibabel ${expected}`);
 }
 
-test("facts equal nibabel's", { skip: without("nifti/valid/INDEX.csv") }, async (t) => {
-  const rows = table(join(data, "nifti/valid/INDEX.csv")).filter((row) => row.nibabel === "ok" && row.ver === "1" && row.axcodes);
+test("facts equal nibabel's", { skip: without("nifti/valid/INDEX.csv") }, (t) => {
+  // Rows of a pair's voxels hold no facts.
+  const rows = table(join(data, "nifti/valid/INDEX.csv")).filter((row) => row.ver !== "");
   let compared = 0;
   for (const row of rows) {
     const said = dinomed3d("info", "--json", join(data, "nifti/valid", row.file));
-    if (said.status !== 0) {
-      // Pairs of .hdr and .img, and types that are no numbers, are beyond this program: it has to say so.
+    if (row.dtype.startsWith("complex") || row.file.includes("cifti")) {
       assert.equal(said.status, 2, row.file);
-      assert.match(said.stderr, /^dinomed3d: in .*: .+/, row.file);
-      t.diagnostic(`${row.file} is refused: ${said.stderr.trim().split(": ").slice(2).join(": ")}`);
+      assert.match(said.stderr, /^dinomed3d: in .*: .*(complex numbers|no volume).*\n$/, row.file);
       continue;
     }
+    assert.equal(said.status, 0, said.stderr);
     const info = JSON.parse(said.stdout);
+    const isAnalyze = row.file.startsWith("analyze");
+    assert.equal(info.format, isAnalyze ? "ANALYZE 7.5" : `NIfTI-${row.ver}`, row.file);
     assert.equal(info.shape.join("x"), row.shape, row.file);
+    assert.equal(info.volumes, info.shape.slice(3).reduce((product, edge) => product * edge, 1), row.file);
+    assert.equal(info.datatype, row.dtype, row.file);
+    if (isAnalyze) assert.equal(info.qformCode, null);
+    else assert.equal(`${info.qformCode}/${info.sformCode}`, row.qs, row.file);
     assert.equal(info.axisCodes, row.axcodes, row.file);
     const affine = row.affine.split(" ").map(Number);
     affine.forEach((value, i) => close(info.affine[Math.floor(i / 4)][i % 4], value, 1e-4, `${row.file} affine ${i}`));
@@ -46,16 +53,38 @@ test("facts equal nibabel's", { skip: without("nifti/valid/INDEX.csv") }, async 
     compared += 1;
   }
   t.diagnostic(`${compared} of ${rows.length} files compared`);
-  assert.ok(compared >= 20, `${compared}`);
+  assert.equal(compared, rows.length - 3);
 });
 
-test("malformed files end with code 2 and a reason", { skip: without("nifti/malformed/INDEX.csv") }, () => {
+test("malformed files end with code 2 and one sentence, at once and in 200 MB", { skip: without("nifti/malformed/INDEX.csv") }, () => {
   for (const { file } of table(join(data, "nifti/malformed/INDEX.csv"))) {
-    const said = dinomed3d("info", join(data, "nifti/malformed", file));
-    assert.equal(said.status, 2, `${file}: ${said.stdout}`);
-    assert.match(said.stderr, /^dinomed3d: in .*: .+/, file);
-    assert.doesNotMatch(said.stderr, /panicked/, file);
+    const path = join(data, "nifti/malformed", file);
+    const begun = performance.now();
+    const limited = ["-c", 'ulimit -v 204800; exec "$0" "$@"', process.env.DINOMED3D_BIN, "info", path];
+    const said = spawnSync("bash", limited, { encoding: "utf8" });
+    assert.ok(performance.now() - begun < 2000, `${file} took ${performance.now() - begun} ms`);
+    assert.equal(said.status, 2, `${file}: ${said.stdout}${said.stderr}`);
+    assert.match(said.stderr, /^dinomed3d: in [^\n]*: [^\n]+\n$/, file);
+    assert.doesNotMatch(said.stderr, /panicked|no memory/, file);
   }
+});
+
+test("what a file leaves open or contradicts itself in is said", () => {
+  const path = join(scratch(), "twice.nii");
+  const bytes = makeNifti([4, 3, 2], (x) => x);
+  // A qform beside the sform, 5 mm away.
+  bytes.writeInt16LE(1, 252);
+  bytes.writeFloatLE(5, 268);
+  writeFileSync(path, bytes);
+  assert.match(JSON.parse(dinomed3d("info", "--json", path).stdout).warnings.join(), /qform and sform are up to 5\.0 mm apart/);
+  assert.match(dinomed3d("info", path).stdout, /^warning +This file says twice/m);
+  bytes.writeFloatLE(0.9, 268);
+  writeFileSync(path, bytes);
+  assert.deepEqual(JSON.parse(dinomed3d("info", "--json", path).stdout).warnings, []);
+  bytes.writeInt16LE(0, 252);
+  bytes.writeInt16LE(0, 254);
+  writeFileSync(path, bytes);
+  assert.match(JSON.parse(dinomed3d("info", "--json", path).stdout).warnings.join(), /does not say how it lies in space/);
 });
 
 test("a made file is described, for people and as JSON", () => {

@@ -1,15 +1,18 @@
-//! `dinomed3d info`: what a NIfTI file says about itself and what its voxels hold.
+//! `dinomed3d info`: what a scan's file says about itself and what its voxels hold.
 
-use anyhow::Context;
-use dinomed3d_volume::{Affine, NiftiImage, Orientation};
+use crate::scan::Choice;
+use dinomed3d_volume::{Affine, Format, Orientation, Scan};
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// Arguments of `info`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A NIfTI-1 file, `.nii` or `.nii.gz`, of any number of volumes.
+    /// A scan of any number of volumes: NIfTI-1 or NIfTI-2 (of a pair either file), ANALYZE 7.5, MGH or MGZ; DICOM as a folder, a
+    /// zip or one file.
     file: PathBuf,
+    #[command(flatten)]
+    choice: Choice,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -20,28 +23,32 @@ pub struct Args {
 #[serde(rename_all = "camelCase")]
 struct Info {
     file: String,
+    format: String,
     /// x, y, z, t, …
     shape: Vec<usize>,
+    volumes: usize,
     axis_codes: Orientation,
     affine: Affine,
     /// x, y, z.
     spacing_mm: [f64; 3],
     datatype: &'static str,
-    qform_code: i16,
-    sform_code: i16,
+    /// Of NIfTI, as is `sform_code`.
+    qform_code: Option<i16>,
+    sform_code: Option<i16>,
     /// Over finite values, as are `max` and `mean`; none if there is none.
     min: Option<f64>,
     max: Option<f64>,
     mean: Option<f64>,
     /// Voxels that are not a number.
     nan: usize,
+    warnings: Vec<String>,
 }
 
 impl Info {
-    fn of(file: String, image: &NiftiImage) -> Self {
+    fn of(file: String, scan: &Scan) -> Self {
         let (mut min, mut max, mut sum) = (f64::INFINITY, f64::NEG_INFINITY, 0.0);
         let (mut finite, mut nan) = (0usize, 0);
-        for value in image.values() {
+        for value in scan.values() {
             if value.is_finite() {
                 min = min.min(value);
                 max = max.max(value);
@@ -51,22 +58,26 @@ impl Info {
                 nan += 1;
             }
         }
-        let affine = image.affine();
-        let (qform_code, sform_code) = image.form_codes();
+        let affine = scan.affine();
+        let is_nifti = matches!(scan.format(), Format::Nifti1 | Format::Nifti2);
+        let codes = is_nifti.then(|| scan.form_codes());
         let over_finite = |value: f64| (finite > 0).then_some(value);
         Self {
             file,
-            shape: image.shape().to_vec(),
+            format: scan.format().to_string(),
+            shape: scan.shape().to_vec(),
+            volumes: scan.num_volumes(),
             axis_codes: affine.orientation(),
             affine,
             spacing_mm: affine.spacing_mm(),
-            datatype: image.datatype_name(),
-            qform_code,
-            sform_code,
+            datatype: scan.datatype_name(),
+            qform_code: codes.map(|(qform, _)| qform),
+            sform_code: codes.map(|(_, sform)| sform),
             min: over_finite(min),
             max: over_finite(max),
             mean: over_finite(sum / finite as f64),
             nan,
+            warnings: scan.warnings().to_vec(),
         }
     }
 
@@ -76,7 +87,9 @@ impl Info {
             |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |v| v.to_string());
         let [x, y, z] = self.spacing_mm;
         println!("file        {}", self.file);
+        println!("format      {}", self.format);
         println!("shape       {} (x, y, z, …)", shape.join(" × "));
+        println!("volumes     {}", self.volumes);
         println!("axis codes  {}", self.axis_codes);
         println!("spacing     {x:.6} × {y:.6} × {z:.6} mm");
         for (row, values) in self.affine.0.iter().enumerate() {
@@ -85,27 +98,26 @@ impl Info {
             println!("{title:<8}{a:>14.6}{b:>14.6}{c:>14.6}{d:>14.6}");
         }
         println!("datatype    {}", self.datatype);
-        println!(
-            "form codes  qform {}, sform {}",
-            self.qform_code, self.sform_code
-        );
+        if let (Some(qform), Some(sform)) = (self.qform_code, self.sform_code) {
+            println!("form codes  qform {qform}, sform {sform}");
+        }
         println!("min         {}", number(self.min));
         println!("max         {}", number(self.max));
         println!("mean        {}", number(self.mean));
         println!("NaN voxels  {}", self.nan);
+        for warning in &self.warnings {
+            println!("warning     {warning}");
+        }
     }
 }
 
 /// Reads and prints.
 ///
 /// # Errors
-/// A file that cannot be read or is no NIfTI-1 file.
+/// A file that cannot be read or is no scan.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let file = args.file.display().to_string();
-    let bytes = std::fs::read(&args.file).with_context(|| format!("reading {file}"))?;
-    let image = NiftiImage::parse(&bytes).with_context(|| format!("in {file}"))?;
-    drop(bytes);
-    let info = Info::of(file, &image);
+    let scan = args.choice.read(&args.file)?;
+    let info = Info::of(args.file.display().to_string(), &scan);
     if args.json {
         println!("{}", serde_json::to_string_pretty(&info)?);
     } else {

@@ -11,10 +11,12 @@ mod evaluate;
 mod export;
 mod fingerprint;
 mod info;
+mod nifti;
 mod places;
 mod prepared_cases;
 mod progress;
 mod report;
+mod scan;
 mod segment;
 mod synthesise;
 mod train;
@@ -31,8 +33,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say what a NIfTI file holds.
+    /// Say what a scan's file holds.
     Info(info::Args),
+    /// Write a scan as NIfTI, whatever it came as.
+    Nifti(nifti::Args),
     /// Say what a data set is like: spacings, intensities, sizes of labels.
     Fingerprint(fingerprint::Args),
     /// Segment a scan.
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
     // A wrong command line ends in clap with exit code 2, as bad input does below.
     let result = match Cli::parse().command {
         Command::Info(args) => info::run(args),
+        Command::Nifti(args) => nifti::run(args),
         Command::Fingerprint(args) => fingerprint::run(args),
         Command::Segment(args) => segment::run(args),
         Command::Evaluate(args) => evaluate::run(args),

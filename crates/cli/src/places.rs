@@ -3,17 +3,22 @@
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 
-/// The model and the recipe that are taken where none is named.
-const DEFAULT: &str = "hippocampus";
+/// The model that is taken where none is named.
+pub const DEFAULT_MODEL: &str = "head";
+/// The recipe that is taken where none is named.
+const DEFAULT_RECIPE: &str = "hippocampus";
 
-/// The folder of the default model.
+/// The folder of a model, given as a path or by the name of one that came with the program.
 ///
 /// # Errors
 /// It is nowhere; says where it was looked for.
-pub fn default_model() -> anyhow::Result<PathBuf> {
-    let model = Path::new(DEFAULT);
-    find(&candidates("public/models", "models"), model)
-        .with_context(|| "no model is named by --model, and the default one is nowhere")
+pub fn model(named: &Path) -> anyhow::Result<PathBuf> {
+    let is_name = named.components().count() == 1;
+    if !is_name || named.is_dir() {
+        return Ok(named.to_owned());
+    }
+    find(&candidates("public/models", "models"), named)
+        .with_context(|| format!("model {} is nowhere", named.display()))
 }
 
 /// The folder of all models.
@@ -29,7 +34,7 @@ pub fn models() -> anyhow::Result<PathBuf> {
 /// # Errors
 /// It is nowhere; says where it was looked for.
 pub fn default_recipe() -> anyhow::Result<PathBuf> {
-    let recipe = Path::new(DEFAULT).with_extension("toml");
+    let recipe = Path::new(DEFAULT_RECIPE).with_extension("toml");
     find(&candidates("recipes", "recipes"), &recipe)
         .with_context(|| "no recipe is named by --recipe, and the default one is nowhere")
 }

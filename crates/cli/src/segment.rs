@@ -1,31 +1,47 @@
 //! `dinomed3d segment`: from a scan to its label map.
 
 use crate::device::device;
-use crate::places::default_model;
+use crate::places::{self, DEFAULT_MODEL};
 use crate::progress::Progress;
+use crate::scan::{Choice, files_of};
 use anyhow::Context;
-use dinomed3d_core::infer::check::CheckReach;
+use dinomed3d_core::infer::{self, check::CheckReach};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::nifti::is_gzip_name;
-use dinomed3d_volume::{NOTICE, NamedImage, NiftiImage, gzip, read_channels};
+use dinomed3d_volume::{Label, LabelMap, NOTICE, NamedImage, Volume, gzip, read_channels};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Arguments of `segment`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The scan, `.nii` or `.nii.gz`; of a model of several channels a file for each, in the model's order, or one file
+    /// The scan: NIfTI (of a pair either file), ANALYZE 7.5, MGH; DICOM as a folder, a zip or one file. Of a model of several channels a file for each, in the model's order, or one file
     /// whose fourth dimension they are.
     #[arg(required = true, value_name = "SCAN")]
     scans: Vec<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
     /// Where the label map goes, never over the scan; gzipped if the name ends in `.gz`.
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// Folder of the model [default: hippocampus, in public/models, beside the program or in the user's data folder].
-    #[arg(long, value_name = "DIR")]
-    model: Option<PathBuf>,
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "preflight"
+    )]
+    output: Option<PathBuf>,
+    /// Folder of the model, or the name of one that came with the program, in public/models, beside it or in the user's data
+    /// folder. A model of a part finds its part in a larger scan by the model of the whole.
+    #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
+    model: PathBuf,
+    /// Only say what it would take: windows, arithmetic, time on this device, memory.
+    #[arg(long)]
+    preflight: bool,
+    /// Look closer at what this model knows of the parts that the first one found, into the same label map.
+    #[arg(long, value_name = "MODEL")]
+    closer: Option<PathBuf>,
     /// cpu, or vulkan or cuda where the program was built with them.
     #[arg(long, default_value = "cpu")]
     device: String,
@@ -71,67 +87,216 @@ pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter>
 /// # Errors
 /// A scan or model that cannot be read, or an output that cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let model = args.model.map_or_else(default_model, Ok)?;
-    check_outputs(
-        &[&args.output],
-        &[args.scans.clone(), files_of_model(&model)].concat(),
-    )?;
+    let model = places::model(&args.model)?;
+    let manifest = ModelFolder::open(&model).manifest()?;
+    let closer = args.closer.as_deref().map(places::model).transpose()?;
+    let mut inputs = files_of_model(&model);
+    for scan in &args.scans {
+        inputs.extend(files_of(scan)?);
+    }
+    inputs.extend(closer.iter().flat_map(|closer| files_of_model(closer)));
+    check_outputs(args.output.as_slice(), &inputs)?;
     let images = args
         .scans
         .iter()
         .map(|path| {
             let name = path.display().to_string();
-            let bytes = std::fs::read(path).with_context(|| format!("reading {name}"))?;
-            let image = NiftiImage::parse(&bytes).with_context(|| format!("in {name}"))?;
+            let image = args.choice.read(path)?;
+            for warning in image.warnings() {
+                eprintln!("warning: {name}: {warning}");
+            }
             Ok(NamedImage { name, image })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let names = ModelFolder::open(&model).manifest()?.channel_names();
-    let channels =
-        read_channels(&images, &names).map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
-    let segmenter = load_model(&model, &args.device)?;
-    let mut line = Progress::new();
-    let begun = std::time::Instant::now();
-    let segmentation = pollster::block_on(segmenter.segment(&channels, async |progress| {
-        let fraction = f64::from(progress.fraction);
-        let left = begun.elapsed().as_secs_f64() * (1.0 - fraction) / fraction;
-        line.show(&format!(
-            "{:3.0} %, window {} of {}, {left:.0} s left",
-            100.0 * fraction,
-            progress.window,
-            progress.windows
-        ));
-        ControlFlow::Continue(())
-    }))
-    .with_context(|| format!("segmenting {}", images[0].name))?;
-    line.end();
-    for warning in &segmentation.warnings {
+    let Some(output) = &args.output else {
+        return preflight(&model, &args.device, &images);
+    };
+    let channels = read_channels(&images, &manifest.channel_names())
+        .map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
+    let work = Work {
+        channels: &channels,
+        device: &args.device,
+    };
+    let found = work
+        .found(&model, closer.as_deref())
+        .with_context(|| format!("segmenting {}", images[0].name))?;
+    for warning in &found.warnings {
         eprintln!("warning: {warning}");
     }
-    let manifest = segmenter.manifest();
-    let description = format!("DINO-Med3D {} {}", manifest.name, manifest.version);
+    let description = format!("DINO-Med3D {}", found.models.join(", "));
     let mut file = images[0]
         .image
-        .encode_label_map(&segmentation.labels, &description)?;
-    if is_gzip_name(&args.output) {
+        .encode_label_map(&found.map.labels, &description)?;
+    if is_gzip_name(output) {
         file = gzip(&file);
     }
-    write_whole(&args.output, &file)
-        .with_context(|| format!("writing {}", args.output.display()))?;
+    write_whole(output, &file).with_context(|| format!("writing {}", output.display()))?;
     println!("label  voxels  volume (mL)  name");
-    for label in &manifest.labels[1..] {
-        let voxels = segmentation
-            .labels
-            .iter()
-            .filter(|value| **value == label.value)
-            .count();
+    let mut counts = [0u64; 256];
+    for label in &found.map.labels {
+        counts[usize::from(*label)] += 1;
+    }
+    for label in &found.labels {
+        let voxels = counts[usize::from(label.value)];
         println!(
             "{:5}  {voxels:6}  {:11.3}  {}",
             label.value,
-            voxels as f64 * channels[0].affine.voxel_volume_ml(),
+            voxels as f64 * found.map.affine.voxel_volume_ml(),
             label.name
         );
     }
     println!("{NOTICE}");
     Ok(())
+}
+
+/// Says what segmenting would take; the time is that of the known answer, as much longer as there is more arithmetic.
+fn preflight(model: &Path, device_name: &str, images: &[NamedImage]) -> anyhow::Result<()> {
+    let segmenter = load_model(model, device_name)?;
+    let begun = Instant::now();
+    pollster::block_on(segmenter.self_check(CheckReach::Parts))?;
+    let cost = segmenter.cost();
+    let seconds_per_gflop = begun.elapsed().as_secs_f64() / cost.check_gflop;
+    let image = &images[0].image;
+    let stored: u64 = images.iter().map(|named| named.image.stored_bytes()).sum();
+    let manifest = segmenter.manifest();
+    let preflight = cost.preflight(manifest, image.grid_shape(), &image.affine(), stored)?;
+    println!("windows  GFLOP  about  memory");
+    println!(
+        "{:7}  {:5.0}  {:3.0} s  {:.2} GB",
+        preflight.windows,
+        preflight.gflop,
+        preflight.gflop * seconds_per_gflop,
+        preflight.memory_bytes as f64 / 1e9
+    );
+    Ok(())
+}
+
+/// A scan and what it is segmented on.
+struct Work<'a> {
+    channels: &'a [Volume],
+    device: &'a str,
+}
+
+/// A label map, and what a person should know of it.
+struct Found {
+    map: LabelMap,
+    /// Without background.
+    labels: Vec<Label>,
+    warnings: Vec<String>,
+    /// Name and version of each.
+    models: Vec<String>,
+}
+
+impl Work<'_> {
+    /// By a model, then by one that looks closer; by way of the whole where the model knows a part of it only.
+    fn found(&self, model: &Path, closer: Option<&Path>) -> anyhow::Result<Found> {
+        let segmenter = load_model(model, self.device)?;
+        let scan = &self.channels[0];
+        let part_of = segmenter.manifest().part_of.clone();
+        let part_of = part_of.filter(|_| segmenter.is_too_large(scan));
+        let mut found = match part_of {
+            None => self.whole(&segmenter)?,
+            Some(part_of) => {
+                let whole = places::model(Path::new(&part_of.model)).with_context(|| {
+                    format!(
+                        "{} is a model of crops, and the scan is larger than they are",
+                        segmenter.manifest().name
+                    )
+                })?;
+                let mut found = self.whole(&load_model(&whole, self.device)?)?;
+                self.look_closer(&segmenter, &mut found)?;
+                // Only what the model was asked for.
+                found.labels = part_of.labels().cloned().collect();
+                let is_asked = |value: u8| found.labels.iter().any(|label| label.value == value);
+                let labels = found.map.labels.iter_mut();
+                labels
+                    .filter(|value| !is_asked(**value))
+                    .for_each(|value| *value = 0);
+                found
+            }
+        };
+        if let Some(closer) = closer {
+            self.look_closer(&load_model(closer, self.device)?, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn whole(&self, segmenter: &Segmenter) -> anyhow::Result<Found> {
+        let Volume { shape, affine, .. } = self.channels[0];
+        let mut line = Line::of(segmenter);
+        let segmentation = segmenter.segment(self.channels, async |step| line.show(&step));
+        let segmentation = pollster::block_on(segmentation)?;
+        line.end();
+        Ok(Found {
+            map: LabelMap {
+                labels: segmentation.labels,
+                shape,
+                affine,
+            },
+            labels: segmenter.manifest().labels[1..].to_vec(),
+            warnings: segmentation.warnings,
+            models: vec![named(segmenter)],
+        })
+    }
+
+    fn look_closer(&self, segmenter: &Segmenter, found: &mut Found) -> anyhow::Result<()> {
+        let manifest = segmenter.manifest();
+        let knows = manifest.part_of.as_ref().map(|part_of| &part_of.places[..]);
+        let is_known = |value: u8| found.labels.iter().any(|label| label.value == value);
+        anyhow::ensure!(
+            knows.is_some_and(|places| places.iter().any(|place| is_known(place.around))),
+            "model {} looks closer at nothing that {} labels",
+            manifest.name,
+            found.models.join(", ")
+        );
+        let mut line = Line::of(segmenter);
+        let closer = segmenter.look_closer(&self.channels[0], &mut found.map, async |step| {
+            line.show(&step)
+        });
+        let closer = pollster::block_on(closer)?;
+        line.end();
+        found.labels = segmenter.labels_after(&found.labels);
+        found.warnings.extend(closer.warnings);
+        found.models.push(named(segmenter));
+        Ok(())
+    }
+}
+
+fn named(segmenter: &Segmenter) -> String {
+    let manifest = segmenter.manifest();
+    format!("{} {}", manifest.name, manifest.version)
+}
+
+/// How far a model is.
+struct Line {
+    line: Progress,
+    model: String,
+    begun: Instant,
+}
+
+impl Line {
+    fn of(segmenter: &Segmenter) -> Self {
+        Self {
+            line: Progress::new(),
+            model: segmenter.manifest().name.clone(),
+            begun: Instant::now(),
+        }
+    }
+
+    fn show(&mut self, step: &infer::Progress) -> ControlFlow<()> {
+        let fraction = f64::from(step.fraction);
+        let left = self.begun.elapsed().as_secs_f64() * (1.0 - fraction) / fraction;
+        self.line.show(&format!(
+            "{}: {:3.0} %, window {} of {}, {left:.0} s left",
+            self.model,
+            100.0 * fraction,
+            step.window,
+            step.windows
+        ));
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self) {
+        self.line.end();
+    }
 }

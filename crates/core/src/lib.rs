@@ -4,10 +4,12 @@
 //! [`model`], blended) → label map → file. `train` makes the [`weights`] that a
 //! [`manifest`] describes; a [`segmenter`] is both, loaded. What needs no network is in `dinomed3d_volume`.
 
+pub mod closer;
 pub mod infer;
 pub mod manifest;
 pub mod model;
 pub mod model_folder;
+pub mod preflight;
 pub mod preprocess;
 #[cfg(feature = "import")]
 pub mod reference;

@@ -1,7 +1,7 @@
 //! The manifest beside a weights file: everything one must know to use a model.
 
 use crate::infer::check::{SelfCheck, summary_len};
-use crate::infer::{Blending, Correction, Pipeline, Postprocessing, Windowing};
+use crate::infer::{Blending, Correction, Locate, PartOf, Pipeline, Postprocessing, Windowing};
 use crate::model::check::expect;
 use crate::model::{DinoMed3dConfig, SettingError};
 use crate::preprocess::{PreprocessError, Preprocessing};
@@ -47,6 +47,15 @@ pub struct ModelManifest {
     /// How windows are laid and joined.
     #[serde(default)]
     pub blending: Blending,
+    /// What one window is laid around that holds all that is labelled; windows over the whole scan where this is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locate: Option<Locate>,
+    /// Whether the network sees a window's mirror image too, left for right, and both answers are averaged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirrored: bool,
+    /// Of what the model sees a part, and which model finds it there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<PartOf>,
     /// What is done to a label map after the network.
     #[serde(default)]
     pub postprocessing: Postprocessing,
@@ -257,6 +266,9 @@ impl ModelManifest {
             format!("{file:?}"),
             "the name of a file in the manifest's own folder",
         )?;
+        if let Some(part_of) = &self.part_of {
+            part_of.check(self.labels.len().saturating_sub(1))?;
+        }
         self.check_known_answer()
     }
 
@@ -365,6 +377,8 @@ impl ModelManifest {
                 overlap: self.overlap,
                 blending: self.blending,
             },
+            locate: self.locate,
+            mirrored: self.mirrored,
             values: self.classes().map(|label| label.value).collect(),
             sides: self.sides.clone(),
             postprocessing: self.postprocessing.clone(),

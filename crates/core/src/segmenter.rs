@@ -2,8 +2,9 @@
 
 use crate::infer::check::{CheckErrors, CheckReach, answer, window_answer};
 use crate::infer::{Changes, InferError, Labelled, Pipeline, Progress};
-use crate::manifest::{ManifestError, ModelManifest};
+use crate::manifest::{ExtentRange, ManifestError, ModelManifest};
 use crate::model::DinoMed3d;
+use crate::preflight::Cost;
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
 use dinomed3d_volume::ModelGrid;
@@ -41,6 +42,7 @@ pub struct Segmenter {
     pipeline: Pipeline,
     model: DinoMed3d,
     device: Device,
+    cost: Cost,
 }
 
 /// A segmented scan.
@@ -83,8 +85,11 @@ impl Segmenter {
             .into());
         }
         let model = manifest.architecture.init(device);
-        let model = load_into(model, decode(weights)?)?;
+        let tensors = decode(weights)?;
+        let cost = Cost::of(&manifest, &tensors);
+        let model = load_into(model, tensors)?;
         Ok(Self {
+            cost,
             pipeline: manifest.pipeline(),
             manifest,
             model,
@@ -95,6 +100,11 @@ impl Segmenter {
     /// The model's manifest.
     pub fn manifest(&self) -> &ModelManifest {
         &self.manifest
+    }
+
+    /// How much arithmetic its network takes.
+    pub fn cost(&self) -> Cost {
+        self.cost
     }
 
     /// Its parts: what brings a scan to the network and back, and the network.
@@ -173,25 +183,43 @@ impl Segmenter {
         })
     }
 
+    /// Whether a scan is far larger than those that the model was trained on, such as a whole where it knows a part.
+    pub fn is_too_large(&self, scan: &Volume) -> bool {
+        let grid = self.manifest.preprocessing.grid(scan.shape, &scan.affine);
+        let extent = grid.map(|grid| extent_mm(&grid));
+        let range = self.manifest.extent_mm;
+        extent
+            .ok()
+            .zip(range)
+            .is_some_and(|(extent, range)| is_larger(extent, range))
+    }
+
     fn extent_warnings(&self, grid: &ModelGrid) -> Vec<String> {
         let Some(range) = self.manifest.extent_mm else {
             return Vec::new();
         };
-        let (shape, spacing) = (grid.shape(), grid.spacing_mm());
-        let extent: [f64; 3] = std::array::from_fn(|axis| shape[axis] as f64 * spacing[axis]);
-        let outside = (0..3).any(|axis| {
-            extent[axis] > EXTENT_SLACK * range.max[axis]
-                || extent[axis] < range.min[axis] / EXTENT_SLACK
-        });
-        if !outside {
+        let extent = extent_mm(grid);
+        let is_small = (0..3).any(|axis| extent[axis] < range.min[axis] / EXTENT_SLACK);
+        // What the window is laid around is found in a larger scan too.
+        if !is_small && (self.manifest.locate.is_some() || !is_larger(extent, range)) {
             return Vec::new();
         }
         let text = |edges: [f64; 3]| edges.map(|edge| format!("{edge:.0}")).join(" × ");
         vec![format!(
-            "This scan measures {} mm; the model was trained on crops of {} to {} mm. Expect wrong labels.",
+            "This scan measures {} mm; the model was trained on scans of {} to {} mm. Expect wrong labels.",
             text(extent),
             text(range.min),
             text(range.max)
         )]
     }
+}
+
+/// `[slice, row, column]`
+fn extent_mm(grid: &ModelGrid) -> [f64; 3] {
+    let (shape, spacing) = (grid.shape(), grid.spacing_mm());
+    std::array::from_fn(|axis| shape[axis] as f64 * spacing[axis])
+}
+
+fn is_larger(extent: [f64; 3], range: ExtentRange) -> bool {
+    (0..3).any(|axis| extent[axis] > EXTENT_SLACK * range.max[axis])
 }

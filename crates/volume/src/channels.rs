@@ -1,6 +1,6 @@
 //! The channels of one scan, such as the sequences of one MR examination: a file for each, or one file of four dimensions.
 
-use crate::{Affine, NiftiImage, Volume};
+use crate::{Affine, Scan, Volume};
 
 /// An image with the name that an error should give it.
 #[derive(Debug)]
@@ -8,7 +8,7 @@ pub struct NamedImage {
     /// For people: its path.
     pub name: String,
     /// What the file holds.
-    pub image: NiftiImage,
+    pub image: Scan,
 }
 
 /// The channels `names` of a scan in this order, all on one grid.

@@ -22,7 +22,8 @@ impl<'a> Members<'a> {
     }
 
     pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
-        bytes.starts_with(&[0x1f, 0x8b])
+        // And the only method there is, so that a voxel of 31, 139 begins no file.
+        bytes.starts_with(&[0x1f, 0x8b]) && bytes.get(2).is_none_or(|&method| method == 8)
     }
 }
 

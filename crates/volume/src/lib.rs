@@ -1,6 +1,6 @@
 //! What needs no network: volumes and label maps in space, their files, tables of labels, metrics and statistics.
 //!
-//! Arrays are `[z, y, x]`; only [`nifti`] knows that a file says x, y, z.
+//! Arrays are `[z, y, x]`; only readers and writers of files know that those say x, y, z.
 
 mod affine;
 pub mod atomic_file;
@@ -15,6 +15,7 @@ mod label;
 mod label_map;
 mod labelling;
 pub mod metrics;
+mod mgh;
 mod mid_plane;
 pub mod nifti;
 mod orientation;
@@ -22,6 +23,7 @@ pub mod phantom;
 pub mod random;
 pub mod region;
 mod resample;
+mod scan;
 pub mod statistics;
 mod volume;
 
@@ -32,12 +34,13 @@ pub use affine::Affine;
 pub use channels::{NamedImage, grid_problem, read_channels};
 pub use grid::{GridError, ModelGrid};
 pub use gzip::gzip;
-pub use label::{Label, palette};
+pub use label::{Half, Label, palette};
 pub use label_map::{LabelMap, whole};
 pub use labelling::Labelling;
 pub use mid_plane::MidPlane;
-pub use nifti::{NiftiError, NiftiImage};
 pub use orientation::{Orientation, OrientationError, Side, SideError};
 pub use region::Region;
 pub use resample::AxisWeights;
+pub(crate) use scan::Source;
+pub use scan::{Datatype, FileError, Format, Scan, ScanError, Voxels, companions, open_file};
 pub use volume::Volume;

@@ -10,7 +10,7 @@
 
 use crate::nifti::{Values, encode};
 use crate::random::SplitMix64;
-use crate::{Affine, NiftiImage};
+use crate::{Affine, Scan};
 
 /// The seed of the sample that the page offers.
 pub const SAMPLE_SEED: u64 = 11;
@@ -73,7 +73,7 @@ impl Phantom {
             Values::Int16(&self.voxels),
             "DINO-Med3D phantom, not a person",
         );
-        let reference = NiftiImage::parse(&scan)
+        let reference = Scan::open(&scan, None)
             .and_then(|image| image.encode_label_map(&self.labels, "DINO-Med3D phantom reference"))
             .expect("a file of our own, and a label for each voxel");
         Files { scan, reference }
@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn both_labels_have_plausible_volumes() {
         let Files { reference, .. } = draw(11).files();
-        let map = NiftiImage::parse(&reference).unwrap().label_map().unwrap();
+        let map = Scan::open(&reference, None).unwrap().label_map().unwrap();
         assert_eq!(map.present(), [1, 2]);
         for label in [1, 2] {
             let voxels = map.labels.iter().filter(|&&found| found == label).count();
@@ -368,8 +368,8 @@ mod tests {
     #[test]
     fn the_reference_lies_on_the_grid_of_the_scan() {
         let Files { scan, reference } = draw(11).files();
-        let scan = NiftiImage::parse(&scan).unwrap();
-        let reference = NiftiImage::parse(&reference).unwrap();
+        let scan = Scan::open(&scan, None).unwrap();
+        let reference = Scan::open(&reference, None).unwrap();
         assert_eq!(scan.shape(), SHAPE_XYZ);
         assert_eq!(reference.shape(), scan.shape());
         assert_eq!(reference.affine(), scan.affine());

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use dinomed3d_volume::dicom::{DicomError, DicomFolder, DicomScan, InMemory, OnDisk, Source};
-use dinomed3d_volume::{Affine, NiftiImage};
+use dinomed3d_volume::{Affine, Scan};
 
 /// Files beside the repository; without them these tests have nothing to read.
 fn data(name: &str) -> Option<PathBuf> {
@@ -50,7 +50,7 @@ struct Reference {
 
 /// Volume `number` of a NIfTI file.
 fn reference(path: &Path, number: usize) -> Reference {
-    let image = NiftiImage::parse(&std::fs::read(path).unwrap()).unwrap();
+    let image = Scan::parse(&std::fs::read(path).unwrap()).unwrap();
     let [z, y, x] = image.grid_shape();
     let values = image.values().skip(number * x * y * z).take(x * y * z);
     Reference {

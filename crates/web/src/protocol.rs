@@ -100,6 +100,24 @@ pub enum ToWorker {
         /// The [`ToWorker::LoadModel`] request that loaded the model.
         model: JobId,
     },
+    /// Say what segmenting the scan with the model will take; nothing is computed.
+    Preflight {
+        /// This request.
+        job: JobId,
+        /// The [`ToWorker::LoadModel`] request that loaded the model.
+        model: JobId,
+    },
+    /// Look closer at what an earlier segmentation of the scan has found: a model of a part segments a crop around it, and its
+    /// labels take the place of the part's. The label map's gzipped NIfTI file travels beside this message; the answer is
+    /// [`FromWorker::Segmented`].
+    Closer {
+        /// This request.
+        job: JobId,
+        /// Folder of the part's `manifest.json`, as [`ToWorker::LoadModel`] has it.
+        model: String,
+        /// Labels of the map without the background.
+        labels: Vec<Label>,
+    },
     /// Pass images through a transformer that is not part of a model. Weights (`vit.…`) and images (`input`) travel
     /// beside this message as a safetensors file. The page does not ask this; tests hold the backend against
     /// reference numbers with it.
@@ -160,9 +178,22 @@ pub enum FromWorker {
         /// What was read.
         scan: ScanInfo,
     },
+    /// What segmenting the scan will take.
+    Preflight {
+        /// The [`ToWorker::Preflight`] request.
+        job: JobId,
+        /// Windows in all.
+        windows: usize,
+        /// Time on this device; none if it can't be told.
+        seconds: Option<f64>,
+        /// Memory at the most.
+        memory_bytes: u64,
+        /// What to do or to expect where the device is too small, as a sentence.
+        advice: Option<String>,
+    },
     /// A segmentation goes on.
     Progress {
-        /// The [`ToWorker::Segment`] request.
+        /// The [`ToWorker::Segment`] or [`ToWorker::Closer`] request.
         job: JobId,
         /// Share of the work that is done, 0 to 1.
         fraction: f32,
@@ -171,12 +202,20 @@ pub enum FromWorker {
         /// Windows in all.
         windows: usize,
     },
+    /// What is labelled so far, on the scan's grid; its gzipped NIfTI file travels beside this message. The next one, or the
+    /// result, takes its place.
+    Partial {
+        /// The [`ToWorker::Segment`] or [`ToWorker::Closer`] request.
+        job: JobId,
+    },
     /// The label map is ready; its gzipped NIfTI file travels beside this message.
     Segmented {
-        /// The [`ToWorker::Segment`] request.
+        /// The [`ToWorker::Segment`] or [`ToWorker::Closer`] request.
         job: JobId,
         /// Time from the request to here.
         millis: f64,
+        /// Labels of the map without the background.
+        labels: Vec<Label>,
         /// Size of every label.
         statistics: Vec<LabelStatistics>,
         /// What a reader of the result should know.
@@ -233,6 +272,8 @@ pub struct ModelInfo {
     pub title: String,
     /// Version of the weights.
     pub version: String,
+    /// What kind of scan it knows, such as `MR of a head: T1, T2, FLAIR or PD`.
+    pub modality: String,
     /// Labels without the background.
     pub labels: Vec<Label>,
 }
@@ -272,6 +313,13 @@ mod tests {
     #[test]
     fn a_message_survives_the_journey() {
         let messages = [
+            FromWorker::Preflight {
+                job: 2,
+                windows: 2,
+                seconds: Some(40.5),
+                memory_bytes: 900_000_000,
+                advice: None,
+            },
             FromWorker::Progress {
                 job: 3,
                 fraction: 0.5,

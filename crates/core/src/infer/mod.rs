@@ -3,6 +3,7 @@
 pub mod check;
 pub mod features;
 pub mod locate;
+mod looks;
 pub mod part;
 pub mod pipeline;
 pub mod postprocess;

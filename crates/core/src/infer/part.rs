@@ -1,6 +1,8 @@
 //! A closer look: where a model of one part of the body finds its part in the label map of a whole, and how its answer
 //! comes into that map.
 
+use crate::model::SettingError;
+use crate::model::check::expect;
 use dinomed3d_volume::region::mirror;
 use dinomed3d_volume::{Label, LabelMap, Orientation, Region, Volume};
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,37 @@ pub struct Crop<'a> {
 }
 
 impl PartOf {
+    /// Whether it can be followed by a model of so many labels without background.
+    ///
+    /// # Errors
+    /// [`SettingError`], naming the first setting that can't be.
+    pub fn check(&self, num_labels: usize) -> Result<(), SettingError> {
+        expect(
+            self.margin_mm.is_finite() && self.margin_mm >= 0.0,
+            "partOf.marginMm",
+            self.margin_mm,
+            "0 or more",
+        )?;
+        let mut seen = [false; 256];
+        seen[0] = true;
+        for place in &self.places {
+            let values: Vec<u8> = place.labels.iter().map(|label| label.value).collect();
+            let mut is_new = |value: &u8| !std::mem::replace(&mut seen[usize::from(*value)], true);
+            expect(
+                values.len() == num_labels && values.iter().all(&mut is_new),
+                "partOf.places.labels",
+                format!("of the values {values:?}"),
+                &format!("{num_labels} values for each place, none 0, each once"),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The labels of all places.
+    pub fn labels(&self) -> impl Iterator<Item = &Label> {
+        self.places.iter().flat_map(|place| &place.labels)
+    }
+
     /// A crop for each place that lies in the label map.
     pub fn crops(&self, map: &LabelMap) -> Vec<Crop<'_>> {
         let orientation = map.affine.orientation().reversed(); // z, y, x
@@ -60,6 +93,11 @@ impl PartOf {
 }
 
 impl Crop<'_> {
+    /// What is looked at.
+    pub fn place(&self) -> &Place {
+        self.place
+    }
+
     /// What the model is to see of a scan on the label map's grid.
     pub fn of(&self, scan: &Volume) -> Volume {
         let mut crop = self.region.cut(scan);

@@ -1,15 +1,18 @@
 //! All of a model but its network: from a scan to windows, and from their logits to a label map.
 
 use super::InferError;
+use super::locate::Locate;
 use super::postprocess::{Changes, Postprocessing};
 use super::predict::{predict, read};
 use super::windows::Windowing;
 use crate::model::DinoMed3d;
 use crate::preprocess::Preprocessing;
 use burn::tensor::{Device, Tensor};
+use dinomed3d_volume::region::mirror;
 use dinomed3d_volume::{Affine, LabelMap, Labelling, MidPlane, ModelGrid};
-use dinomed3d_volume::{Orientation, Volume};
+use dinomed3d_volume::{Orientation, Region, Volume};
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 /// How a scan comes to a network and its answer back.
 #[derive(Clone, Debug)]
@@ -20,6 +23,11 @@ pub struct Pipeline {
     pub preprocessing: Preprocessing,
     /// How that is cut into windows.
     pub windowing: Windowing,
+    /// Whether a window's mirror image, left for right, is shown to the network too and both answers are averaged; for a network
+    /// that does not tell sides apart.
+    pub mirrored: bool,
+    /// What to look for where one window holds all that is labelled; windows over the whole scan where this is not said.
+    pub locate: Option<Locate>,
     /// Value of each class in a label map, background first.
     pub values: Vec<u8>,
     /// What is done to a label map of classes.
@@ -29,7 +37,7 @@ pub struct Pipeline {
 }
 
 /// How far a segmentation is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Progress {
     /// Of the whole, 0 … 1.
     pub fraction: f32,
@@ -37,6 +45,8 @@ pub struct Progress {
     pub window: usize,
     /// Number of windows.
     pub windows: usize,
+    /// What has been found so far; said once, when there is more to say than before.
+    pub found: Option<Rc<Prediction>>,
 }
 
 /// What a network says of a scan: the class of each voxel, on either grid. Logits are gone as soon as classes are known.
@@ -86,7 +96,7 @@ impl Pipeline {
         network: &DinoMed3d,
         channels: &[Volume],
         device: &Device,
-        mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+        progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
         if channels.len() != self.channels.len() {
             return Err(InferError::Channels {
@@ -94,6 +104,28 @@ impl Pipeline {
                 expected: self.channels.clone(),
             });
         }
+        match self.locate {
+            None => {
+                self.predict_everywhere(network, channels, device, self.mirrored, progress)
+                    .await
+            }
+            Some(locate) => {
+                self.predict_located(locate, network, channels, device, progress)
+                    .await
+            }
+        }
+    }
+
+    /// By windows over the whole of what is given; of their mirror images, see [`Pipeline::mirrored`].
+    pub(super) async fn predict_everywhere(
+        &self,
+        network: &DinoMed3d,
+        channels: &[Volume],
+        device: &Device,
+        mirrored: bool,
+        mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Prediction, InferError> {
+        let left_right = mirrored.then(|| self.preprocessing.orientation.to(Orientation::RAS)[0].0);
         let prepared = self.preprocessing.apply(channels)?;
         let num_classes = self.values.len();
         let mut labelling = Labelling::new(&prepared.grid, num_classes)?;
@@ -105,15 +137,28 @@ impl Pipeline {
             self.windowing,
             device,
             async |input, window, windows| {
-                let progress = async |done| {
+                let mut of_window = async |done| {
                     progress(Progress {
                         fraction: ((window - 1) as f32 + done) / windows as f32,
                         window,
                         windows,
+                        found: None,
                     })
                     .await
                 };
-                window_logits(network, input, progress).await
+                let Some(axis) = left_right else {
+                    return window_logits(network, input, of_window).await;
+                };
+                let image = input.clone().flip([2 + axis]);
+                let half = async |done: f32| of_window(done / 2.0).await;
+                let mut logits = window_logits(network, input, half).await?;
+                let half = async |done: f32| of_window(0.5 + done / 2.0).await;
+                let mut of_image = window_logits(network, image, half).await?;
+                mirror(&mut of_image, self.windowing.window, axis);
+                for (logit, other) in logits.iter_mut().zip(of_image) {
+                    *logit = 0.5 * (*logit + other);
+                }
+                Ok(logits)
             },
             |slice| {
                 model_classes.extend(classes(slice, num_classes));
@@ -121,20 +166,59 @@ impl Pipeline {
             },
         )
         .await?;
-        Ok(Prediction {
-            file_classes: labelling.finish()?,
+        let file_classes = labelling.finish()?;
+        Ok(self.prediction(
+            file_classes,
             model_classes,
-            grid: prepared.grid,
+            prepared.grid,
+            windows,
+            &channels[0],
+        ))
+    }
+
+    fn prediction(
+        &self,
+        file_classes: Vec<u8>,
+        model_classes: Vec<u8>,
+        grid: ModelGrid,
+        windows: usize,
+        scan: &Volume,
+    ) -> Prediction {
+        Prediction {
+            file_classes,
+            model_classes,
+            grid,
             windows,
             orientation: self.preprocessing.orientation,
             file: FileGrid {
-                shape: channels[0].shape,
-                affine: channels[0].affine,
+                shape: scan.shape,
+                affine: scan.affine,
             },
             values: self.values.clone(),
             postprocessing: self.postprocessing.clone(),
             sides: self.sides.clone(),
-        })
+        }
+    }
+
+    /// What was predicted of a region, as a prediction of the whole scan: background where nobody looked.
+    ///
+    /// # Errors
+    /// A scan without a model grid.
+    pub(super) fn of_whole(
+        &self,
+        of_region: &Prediction,
+        region: &Region,
+        scan: &Volume,
+        windows: usize,
+    ) -> Result<Prediction, InferError> {
+        let mut classes = vec![0; scan.shape.iter().product()];
+        let rows = of_region.file_classes.chunks_exact(region.shape()[2]);
+        for (place, row) in region.rows(scan.shape).zip(rows) {
+            classes[place].copy_from_slice(row);
+        }
+        let grid = self.preprocessing.grid(scan.shape, &scan.affine)?;
+        let on_model_grid = grid.labels_to_model(&classes);
+        Ok(self.prediction(classes, on_model_grid, grid, windows, scan))
     }
 }
 
@@ -193,6 +277,15 @@ impl Prediction {
         Labelled {
             labels: map.labels,
             changes,
+        }
+    }
+
+    /// What has a class, on the scan's own grid, before any postprocessing: classes, not values.
+    pub(super) fn class_map(&self) -> LabelMap {
+        LabelMap {
+            labels: self.file_classes.clone(),
+            shape: self.file.shape,
+            affine: self.file.affine,
         }
     }
 

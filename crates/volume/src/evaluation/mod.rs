@@ -9,7 +9,7 @@ pub use convention::{Convention, score_as_paper};
 
 use crate::metrics::{LabelScore, MetricsError, Presence};
 use crate::statistics::{RESAMPLES, SEED, Summary, mean};
-use crate::{GridError, Label, NOTICE, NiftiError};
+use crate::{GridError, Label, NOTICE, ScanError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ pub enum EvaluationError {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: Box<NiftiError>,
+        source: Box<ScanError>,
     },
     /// Predictions and references that don't belong together.
     #[error("{0}")]

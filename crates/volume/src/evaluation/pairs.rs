@@ -2,7 +2,7 @@
 
 use super::{CaseScores, EvaluationError, GhostLabel, score_as_paper};
 use crate::metrics::evaluate_case;
-use crate::{Affine, GridError, LabelMap, ModelGrid, NiftiImage, nifti};
+use crate::{Affine, GridError, LabelMap, ModelGrid, Scan, nifti};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ pub struct Pairs {
 /// A file that cannot be read or is no label map, by name.
 pub fn read_label_map(path: &Path) -> Result<LabelMap, EvaluationError> {
     let bytes = std::fs::read(path).map_err(reading(path))?;
-    NiftiImage::parse(&bytes)
+    Scan::open(&bytes, None)
         .and_then(|image| image.label_map())
         .map_err(|source| EvaluationError::LabelMap {
             path: path.to_owned(),

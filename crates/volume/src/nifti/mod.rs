@@ -1,19 +1,19 @@
-//! NIfTI-1 files: single files of both byte orders read, label maps written with the source's header.
+//! NIfTI-1 and NIfTI-2 files, single or pairs, and ANALYZE 7.5 from which they come; any scan and its label maps written as
+//! NIfTI.
 
+mod analyze;
 mod datatype;
-mod error;
 mod file_name;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod header;
-mod image;
 mod place;
 mod read;
 #[cfg(test)]
 mod round_trip;
 mod write;
 
-pub use error::NiftiError;
 pub use file_name::{is_gzip_name, stem};
-pub use image::NiftiImage;
+pub(crate) use header::{ALIGNED, Header, SCANNER, is_header};
+pub(crate) use read::read;
 pub use write::{Values, encode};

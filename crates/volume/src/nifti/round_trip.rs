@@ -1,11 +1,24 @@
-//! Written, then read: every type of voxel, both byte orders, any scale, any way of saying where voxels lie.
+//! Written, then read: every type of voxel, both versions and byte orders, single files and pairs, any scale, any way of
+//! saying where voxels lie.
 
-use super::datatype::Datatype;
-use super::header::{FIRST_VOXEL, field};
+use super::datatype::code;
+use super::fixture::Made;
 use super::write::{Values, encode};
-use super::{NiftiImage, fixture};
 use crate::random::SplitMix64;
-use crate::{Affine, gzip};
+use crate::{Affine, Datatype, Scan, gzip};
+
+const DATATYPES: [Datatype; 10] = [
+    Datatype::Uint8,
+    Datatype::Int8,
+    Datatype::Uint16,
+    Datatype::Int16,
+    Datatype::Uint32,
+    Datatype::Int32,
+    Datatype::Uint64,
+    Datatype::Int64,
+    Datatype::Float32,
+    Datatype::Float64,
+];
 
 /// A value and its bytes, little-endian.
 fn voxel(datatype: Datatype, random: &mut SplitMix64) -> (f64, Vec<u8>) {
@@ -28,6 +41,7 @@ fn voxel(datatype: Datatype, random: &mut SplitMix64) -> (f64, Vec<u8>) {
         Datatype::Int64 => number!(i64, bits as i64),
         Datatype::Float32 => number!(f32, (fraction * 1e6) as f32),
         Datatype::Float64 => number!(f64, fraction * 1e9),
+        Datatype::Rgb24 | Datatype::Rgba32 => unreachable!("no numbers"),
     }
 }
 
@@ -52,62 +66,48 @@ fn matrix([a, q @ ..]: [f64; 4]) -> [[f64; 3]; 3] {
 #[test]
 fn what_is_written_is_read_of_every_type_scale_and_place() {
     let mut random = SplitMix64::new(2026);
-    for round in 0..800 {
-        let is_big_endian = round % 2 == 1;
-        let datatype = Datatype::ALL[round / 2 % 10];
-        let mut bytes = fixture::file(is_big_endian);
-        bytes.truncate(FIRST_VOXEL);
-        let ordered = |mut value: Vec<u8>| {
-            if is_big_endian {
-                value.reverse();
-            }
-            value
-        };
-        let mut put = |at: usize, value: Vec<u8>| {
-            bytes[at..at + value.len()].copy_from_slice(&ordered(value));
-        };
-        put(field::DATATYPE, datatype.code().to_le_bytes().to_vec());
-        let bits = 8 * datatype.bytes() as i16;
-        put(field::BITPIX, bits.to_le_bytes().to_vec());
+    for round in 0..1600 {
+        let version = 1 + round % 2;
+        let is_big_endian = round / 2 % 2 == 1;
+        let datatype = DATATYPES[round / 4 % 10];
+        let mut made = Made::new(version, is_big_endian);
+        made.set("datatype", &[f64::from(code(datatype))]);
+        made.set("bitpix", &[8.0 * datatype.bytes() as f64]);
 
-        let mut single = || (random.next_f64() * 4.0 - 2.0) as f32;
-        let scaling = (round % 3 == 0).then(|| [single(), 100.0 * single()]);
-        let mut floats = |at: usize, values: &[f32]| {
-            for (i, value) in values.iter().enumerate() {
-                put(at + 4 * i, value.to_le_bytes().to_vec());
-            }
-        };
-        floats(field::SCL_SLOPE, &scaling.unwrap_or_default());
-        let edges = [single(), single(), single()].map(|edge| edge.abs() + 0.1);
+        // As NIfTI-1 can say it.
+        let mut single = || f64::from((random.next_f64() * 4.0 - 2.0) as f32);
+        let scaling = (round % 3 == 0).then(|| [single(), f64::from(100.0 * single() as f32)]);
+        let [slope, inter] = scaling.unwrap_or_default();
+        made.set("scl_slope", &[slope]).set("scl_inter", &[inter]);
+        let edges = [0; 3].map(|_| f64::from((single().abs() + 0.1) as f32));
         let qfac = if round % 5 < 3 { 1.0 } else { -1.0 };
-        floats(field::PIXDIM, &[qfac, edges[0], edges[1], edges[2]]);
-        let quaternion = [0; 4].map(|_| f64::from(single()));
+        made.set("pixdim", &[qfac, edges[0], edges[1], edges[2]]);
+        let quaternion = [0; 4].map(|_| single());
         let length = quaternion
             .iter()
             .map(|part| part * part)
             .sum::<f64>()
             .sqrt();
         let sign = quaternion[0].signum() / length;
-        let stored = [1, 2, 3].map(|i| (quaternion[i] * sign) as f32);
-        floats(field::QUATERN, &stored);
-        let offset = [single(), single(), single()];
-        floats(field::QOFFSET, &offset);
+        let stored = [1, 2, 3].map(|i| f64::from((quaternion[i] * sign) as f32));
+        made.set("quatern", &stored);
+        let offset = [0; 3].map(|_| single());
+        made.set("qoffset", &offset);
         let rows = [0; 12].map(|_| single());
-        floats(field::SROW, &rows);
+        made.set("srow", &rows);
         let (qform, sform) = ((round / 7 % 3) as i16, (round / 11 % 5) as i16);
-        put(field::QFORM_CODE, qform.to_le_bytes().to_vec());
-        put(field::SFORM_CODE, sform.to_le_bytes().to_vec());
+        made.set("qform_code", &[f64::from(qform)]);
+        made.set("sform_code", &[f64::from(sform)]);
 
-        let [x, y, z] = edges.map(f64::from);
+        let [x, y, z] = edges;
         let expected: [[f64; 4]; 3] = if sform > 0 {
-            [0, 1, 2].map(|r| [0, 1, 2, 3].map(|c| f64::from(rows[4 * r + c])))
+            [0, 1, 2].map(|r| [0, 1, 2, 3].map(|c| rows[4 * r + c]))
         } else if qform > 0 {
-            let q = stored.map(f64::from);
-            let a = (1.0 - q.iter().map(|part| part * part).sum::<f64>()).max(0.0);
-            let turned = matrix([a.sqrt(), q[0], q[1], q[2]]);
+            let a = (1.0 - stored.iter().map(|part| part * part).sum::<f64>()).max(0.0);
+            let turned = matrix([a.sqrt(), stored[0], stored[1], stored[2]]);
             [0, 1, 2].map(|r| {
                 let [a, b, c] = turned[r];
-                [a * x, b * y, c * z * f64::from(qfac), f64::from(offset[r])]
+                [a * x, b * y, c * z * qfac, offset[r]]
             })
         } else {
             // Shape 3 × 2 × 2, centred, x towards the left.
@@ -119,21 +119,33 @@ fn what_is_written_is_read_of_every_type_scale_and_place() {
         };
 
         let voxels: Vec<(f64, Vec<u8>)> = (0..12).map(|_| voxel(datatype, &mut random)).collect();
-        for (_, voxel) in &voxels {
-            bytes.extend(ordered(voxel.clone()));
-        }
-        for bytes in [gzip(&bytes), bytes] {
-            let image = NiftiImage::parse(&bytes).unwrap();
-            assert_eq!(image.datatype_name(), datatype.name());
-            assert_eq!(image.form_codes(), (qform, sform));
-            for (found, (stored, _)) in image.values().zip(&voxels) {
+        let stored = voxels.iter().flat_map(|(_, voxel)| {
+            let mut voxel = voxel.clone();
+            if is_big_endian {
+                voxel.reverse();
+            }
+            voxel
+        });
+        made.voxels = stored.collect();
+        let single = made.single();
+        let (header, of_pair) = made.pair();
+        for (bytes, companion) in [
+            (gzip(&single), None),
+            (single, None),
+            (gzip(&header), Some(of_pair)),
+        ] {
+            let scan = Scan::open(&bytes, companion.as_deref()).unwrap();
+            assert_eq!(scan.datatype_name(), datatype.name());
+            assert_eq!(scan.form_codes(), (qform, sform));
+            let values: Vec<f64> = scan.values().collect();
+            for (found, (stored, _)) in values.iter().zip(&voxels) {
                 let value = match scaling {
-                    Some([slope, inter]) => stored * f64::from(slope) + f64::from(inter),
+                    Some([slope, inter]) => stored * slope + inter,
                     None => *stored,
                 };
-                assert_eq!(found, value, "{} in round {round}", datatype.name());
+                assert_eq!(*found, value, "{} in round {round}", datatype.name());
             }
-            let affine = image.affine();
+            let affine = scan.affine();
             for (found, expected) in affine.0.iter().flatten().zip(expected.iter().flatten()) {
                 assert!(
                     (found - expected).abs() < 2e-3,
@@ -141,12 +153,17 @@ fn what_is_written_is_read_of_every_type_scale_and_place() {
                 );
             }
             let labels: Vec<u8> = (0..12).map(|_| random.next_u64() as u8).collect();
-            let written = image.encode_label_map(&labels, "").unwrap();
-            let map = NiftiImage::parse(&written).unwrap();
+            let written = scan.encode_label_map(&labels, "").unwrap();
+            let map = Scan::open(&written, None).unwrap();
             assert_eq!((map.affine(), map.form_codes()), (affine, (qform, sform)));
+            assert_eq!((map.format(), map.shape()), (scan.format(), scan.shape()));
             if affine.is_invertible() {
                 assert_eq!(map.label_map().unwrap().labels, labels);
             }
+            let copy = Scan::open(&scan.encode().unwrap(), None).unwrap();
+            assert_eq!((copy.affine(), copy.form_codes()), (affine, (qform, sform)));
+            assert_eq!(copy.datatype_name(), datatype.name());
+            assert!(copy.values().eq(values));
         }
     }
 }
@@ -169,14 +186,15 @@ fn a_file_made_anew_holds_any_place_and_value() {
         let shorts: Vec<i16> = (0..count).map(|_| random.next_u64() as i16).collect();
         let singles: Vec<f32> = (0..count).map(|_| random.next_f64() as f32).collect();
         for values in [Values::Int16(&shorts), Values::Float32(&singles)] {
-            let image = NiftiImage::parse(&encode(&shape, &affine, values, "")).unwrap();
-            assert_eq!((image.shape(), image.affine()), (&shape[..], affine));
+            let file = encode(&shape, &affine, values, "");
+            let scan = Scan::open(&file, None).unwrap();
+            assert_eq!((scan.shape(), scan.affine()), (&shape[..], affine));
             match values {
                 Values::Int16(values) => {
-                    assert!(image.values().eq(values.iter().map(|&v| f64::from(v))))
+                    assert!(scan.values().eq(values.iter().map(|&v| f64::from(v))))
                 }
                 Values::Float32(values) => {
-                    assert!(image.values().eq(values.iter().map(|&v| f64::from(v))))
+                    assert!(scan.values().eq(values.iter().map(|&v| f64::from(v))))
                 }
             }
         }

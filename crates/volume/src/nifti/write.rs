@@ -1,65 +1,75 @@
-//! From labels or values to a file's bytes.
+//! From labels, values or a scan to a file's bytes.
 
-use super::datatype::Datatype;
-use super::header::{FIRST_VOXEL, HEADER_BYTES, Header, INTENT_LABEL, MAGIC, UNITS_MM, field};
-use super::{NiftiError, NiftiImage};
-use crate::Affine;
+use super::header::{Header, INTENT_LABEL, SCANNER, field};
+use crate::{Affine, Datatype, Scan, ScanError};
 
-/// NIFTI_XFORM_SCANNER_ANAT.
-const SCANNER: i16 = 1;
-
-impl NiftiImage {
-    /// An uncompressed `.nii` file of labels for this scan, in its byte order and with its geometry to the byte.
+impl Scan {
+    /// An uncompressed `.nii` file of labels for this scan, with its geometry.
     ///
-    /// dim, pixdim, units, qform and sform with both codes and all else stay as they came; only what says how voxels
-    /// are stored and what they mean is changed: datatype uint8, no scaling, no display range, voxels at byte 352,
-    /// intent 1002 (label), the description (cut to 79 bytes). Extensions of the source are not carried over.
+    /// Of a scan that came as NIfTI it has the header, in its version and byte order and with its geometry to the byte: dim
+    /// (but for the number of volumes), pixdim, units, qform and sform with both codes and all else stay as they came; only
+    /// what says how voxels are stored and what they mean is changed: datatype uint8, no scaling, no display range, voxels at
+    /// the first byte where they may be, intent 1002 (label), the description (cut to 79 bytes). A pair becomes a single
+    /// file. Extensions are not carried over. For other scans it is a NIfTI-1 file with both sform and qform.
     ///
     /// # Shapes
-    /// `labels` is `[z, y, x]`, one for each voxel of the scan.
+    /// `labels` is `[z, y, x]`, one for each voxel of one volume.
     ///
     /// # Errors
-    /// [`NiftiError::LabelCount`] for another number of labels, [`NiftiError::NotChannels`] for a file of more than four
-    /// dimensions.
-    pub fn encode_label_map(
-        &self,
-        labels: &[u8],
-        description: &str,
-    ) -> Result<Vec<u8>, NiftiError> {
-        if self.shape.iter().skip(4).any(|&n| n != 1) {
-            return Err(NiftiError::NotChannels {
-                shape: self.shape.clone(),
-            });
-        }
+    /// [`ScanError::LabelCount`] for another number of labels.
+    pub fn encode_label_map(&self, labels: &[u8], description: &str) -> Result<Vec<u8>, ScanError> {
         let expected = self.grid_shape().iter().product();
         if labels.len() != expected {
-            return Err(NiftiError::LabelCount {
+            return Err(ScanError::LabelCount {
                 expected,
                 got: labels.len(),
             });
         }
         let mut header = self.header.clone();
-        if self.shape.get(3).is_some_and(|&channels| channels != 1) {
-            // One label map for all channels.
-            header.put_short(field::DIM, 3);
-            for axis in 4..8 {
-                header.put_short(field::DIM + 2 * axis, 1);
-            }
+        if self.num_volumes() > 1 {
+            // One label map for all of them.
+            header.keep_one_volume();
         }
-        header.put_short(field::INTENT_CODE, INTENT_LABEL);
-        header.put_storage(Datatype::Uint8);
-        header.put_float(field::CAL_MAX, 0.0);
-        header.put_float(field::CAL_MIN, 0.0);
+        header.put_whole(field::INTENT_CODE, 0, INTENT_LABEL);
+        header.put_storage(Datatype::Uint8, None);
+        header.put_real(field::CAL_MAX, 0, 0.0);
+        header.put_real(field::CAL_MIN, 0, 0.0);
         header.put_description(description);
-
-        let mut file = Vec::new();
-        file.try_reserve_exact(FIRST_VOXEL + labels.len())
-            .map_err(|_| NiftiError::OutOfMemory {
-                bytes: labels.len() as u64,
-            })?;
-        file.extend_from_slice(&header.bytes);
-        file.extend_from_slice(&[0; FIRST_VOXEL - HEADER_BYTES]); // no extension follows
+        let mut file = header.begin_file(labels.len())?;
         file.extend_from_slice(labels);
+        Ok(file)
+    }
+
+    /// The scan as an uncompressed `.nii` file: the voxels as they are stored, scaled as they are (of colours the
+    /// luminance), with the header that [`Scan::encode_label_map`] describes, but for what a label map changes.
+    ///
+    /// # Errors
+    /// [`ScanError::OutOfMemory`].
+    pub fn encode(&self) -> Result<Vec<u8>, ScanError> {
+        let voxels = &self.voxels;
+        let mut header = self.header.clone();
+        let size = voxels.datatype.bytes();
+        if voxels.datatype.is_colour() {
+            header.put_storage(Datatype::Float32, None);
+            let mut file = header.begin_file(4 * voxels.count())?;
+            for value in self.values() {
+                let value = value as f32;
+                file.extend(if header.is_big_endian() {
+                    value.to_be_bytes()
+                } else {
+                    value.to_le_bytes()
+                });
+            }
+            return Ok(file);
+        }
+        header.put_storage(voxels.datatype, voxels.scaling);
+        let mut file = header.begin_file(voxels.bytes.len())?;
+        if voxels.is_big_endian == header.is_big_endian() {
+            file.extend_from_slice(&voxels.bytes);
+        } else {
+            let turned = voxels.bytes.chunks_exact(size);
+            file.extend(turned.flat_map(|voxel| voxel.iter().rev()));
+        }
         Ok(file)
     }
 }
@@ -73,16 +83,15 @@ pub enum Values<'a> {
     Float32(&'a [f32]),
 }
 
-/// An uncompressed `.nii` file made anew, little-endian, in millimetres, placed by its sform; where no axis is turned, the
-/// qform says the same.
+/// An uncompressed `.nii` file made anew, little-endian, in millimetres, placed by its sform; where the grid is not sheared,
+/// the qform says the same.
 ///
 /// # Shapes
 /// `shape` is x, y, z and maybe more, x fastest in `values`.
 ///
 /// # Panics
-/// For a shape that the format can't say, or another number of values.
+/// For another number of axes than 1 to 7, or another number of values.
 pub fn encode(shape: &[usize], affine: &Affine, values: Values<'_>, description: &str) -> Vec<u8> {
-    assert!((1..=7).contains(&shape.len()), "{} axes", shape.len());
     let (datatype, count) = match values {
         Values::Int16(values) => (Datatype::Int16, values.len()),
         Values::Float32(values) => (Datatype::Float32, values.len()),
@@ -92,45 +101,12 @@ pub fn encode(shape: &[usize], affine: &Affine, values: Values<'_>, description:
         shape.iter().product::<usize>(),
         "values of shape {shape:?}"
     );
-    let mut header = Header {
-        bytes: [0; HEADER_BYTES],
-        is_big_endian: false,
-    };
-    header.put(field::SIZEOF_HDR, &(HEADER_BYTES as i32).to_le_bytes());
-    header.put_short(field::DIM, shape.len() as i16);
-    for axis in 0..7 {
-        let edge = shape.get(axis).copied().unwrap_or(1);
-        let edge = i16::try_from(edge).expect("an edge of 16 bits");
-        header.put_short(field::DIM + 2 * (axis + 1), edge);
-    }
-    header.put_storage(datatype);
-    let [x, y, z] = affine.spacing_mm().map(|edge| edge as f32);
-    // The first is the sign of the qform's third axis.
-    let pixdim = [1.0, x, y, z, 1.0, 1.0, 1.0, 1.0];
-    header.put_floats(field::PIXDIM, &pixdim);
-    header.put(field::XYZT_UNITS, &[UNITS_MM]);
+    let mut header = Header::new(shape, affine, SCANNER);
+    header.put_storage(datatype, None);
     header.put_description(description);
-    header.put_short(field::SFORM_CODE, SCANNER);
-    for (row, values) in affine.0[..3].iter().enumerate() {
-        header.put_floats(field::SROW + 16 * row, &values.map(|value| value as f32));
-    }
-    let is_turned = (0..9).any(|at| {
-        let (row, column) = (at / 3, at % 3);
-        let value = affine.0[row][column];
-        if row == column {
-            value <= 0.0
-        } else {
-            value != 0.0
-        }
-    });
-    if !is_turned {
-        // The quaternion 0, 0, 0 turns nothing.
-        header.put_short(field::QFORM_CODE, SCANNER);
-        let offset = [0, 1, 2].map(|row| affine.0[row][3] as f32);
-        header.put_floats(field::QOFFSET, &offset);
-    }
-    let mut file = header.bytes.to_vec();
-    file.resize(FIRST_VOXEL, 0);
+    let mut file = header
+        .begin_file(datatype.bytes() * count)
+        .expect("as much memory as the values took");
     match values {
         Values::Int16(values) => file.extend(values.iter().flat_map(|v| v.to_le_bytes())),
         Values::Float32(values) => file.extend(values.iter().flat_map(|v| v.to_le_bytes())),
@@ -139,85 +115,113 @@ pub fn encode(shape: &[usize], affine: &Affine, values: Values<'_>, description:
 }
 
 impl Header {
-    /// Unscaled voxels of a type, from the first byte where they may start.
-    fn put_storage(&mut self, datatype: Datatype) {
-        self.put_short(field::DATATYPE, datatype.code());
-        self.put_short(field::BITPIX, 8 * datatype.bytes() as i16);
-        self.put_float(field::VOX_OFFSET, FIRST_VOXEL as f32);
-        self.put_float(field::SCL_SLOPE, 1.0);
-        self.put_float(field::SCL_INTER, 0.0);
-        self.put(field::MAGIC, MAGIC);
+    /// All before the first voxel, with room for so many bytes of voxels.
+    fn begin_file(&self, bytes: usize) -> Result<Vec<u8>, ScanError> {
+        let mut file = Vec::new();
+        file.try_reserve_exact(self.first_voxel() + bytes)
+            .map_err(|_| ScanError::OutOfMemory {
+                bytes: bytes as u64,
+            })?;
+        file.extend_from_slice(self.bytes());
+        file.resize(self.first_voxel(), 0); // no extension follows
+        Ok(file)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::file;
+    use super::super::fixture::Made;
     use super::*;
+    use crate::Format;
 
     #[test]
     fn an_encoded_label_map_differs_from_its_source_only_where_it_must() {
-        for big_endian in [false, true] {
-            let source = file(big_endian);
-            let labels: Vec<u8> = (0..12).map(|i| i % 3).collect();
-            let image = NiftiImage::parse(&source).unwrap();
-            let written = image.encode_label_map(&labels, &"é".repeat(60)).unwrap();
-            let back = NiftiImage::parse(&written).unwrap();
-            assert_eq!(back.label_map().unwrap().labels, labels);
-            assert_eq!(back.affine(), image.affine());
-            let description = field::DESCRIP..field::DESCRIP + field::DESCRIP_BYTES;
-            for (at, (a, b)) in source[..HEADER_BYTES].iter().zip(&written).enumerate() {
-                let may_change = (field::INTENT_CODE..field::PIXDIM).contains(&at)
-                    || (field::VOX_OFFSET..field::SCL_INTER + 4).contains(&at)
-                    || (field::CAL_MAX..field::CAL_MIN + 4).contains(&at)
-                    || description.contains(&at);
-                assert!(a == b || may_change, "byte {at}: {a} {b}");
+        // Intent, datatype and bits; offset and scale; display range; magic.
+        let changed = [
+            vec![68..76, 108..120, 124..132, 148..228],
+            vec![12..16, 168..208, 240..320, 504..508],
+        ];
+        for version in [1, 2] {
+            for big_endian in [false, true] {
+                let made = Made::new(version, big_endian);
+                let source = made.single();
+                let labels: Vec<u8> = (0..12).map(|i| i % 3).collect();
+                let scan = Scan::open(&source, None).unwrap();
+                let written = scan.encode_label_map(&labels, &"é".repeat(60)).unwrap();
+                let back = Scan::open(&written, None).unwrap();
+                assert_eq!(back.label_map().unwrap().labels, labels);
+                assert_eq!(back.affine(), scan.affine());
+                assert_eq!(back.format(), scan.format());
+                for (at, (a, b)) in made.head.iter().zip(&written).enumerate() {
+                    let may_change = changed[version - 1].iter().any(|range| range.contains(&at));
+                    let is_magic = [344..348, 4..12][version - 1].contains(&at);
+                    assert!(a == b || may_change || is_magic, "byte {at}: {a} {b}");
+                }
+                // 39 letters of two bytes fit before the closing zero.
+                let text = [148..228, 240..320][version - 1].clone();
+                assert_eq!(
+                    &written[text],
+                    ["é".repeat(39).as_bytes(), &[0, 0]].concat()
+                );
+                let (header, voxels) = made.pair();
+                let pair = Scan::open(&header, Some(&voxels)).unwrap();
+                let of_pair = pair.encode_label_map(&labels, &"é".repeat(60)).unwrap();
+                assert_eq!(of_pair, written, "a pair's label map is a single file");
+                assert!(matches!(
+                    scan.encode_label_map(&labels[1..], ""),
+                    Err(ScanError::LabelCount {
+                        expected: 12,
+                        got: 11
+                    })
+                ));
             }
-            // 39 letters of two bytes fit before the closing zero.
-            assert_eq!(
-                &written[description],
-                ["é".repeat(39).as_bytes(), &[0, 0]].concat()
-            );
-            assert!(matches!(
-                image.encode_label_map(&labels[1..], ""),
-                Err(NiftiError::LabelCount {
-                    expected: 12,
-                    got: 11
-                })
-            ));
         }
     }
 
     #[test]
     fn a_file_made_anew_is_read_as_it_was_meant() {
-        let oblique = Affine([
+        let sheared = Affine([
             [-0.5, 0.25, 0.0, 7.0],
             [0.25, 1.5, 0.0, -8.0],
             [0.0, 0.0, -3.0, 9.5],
             [0.0, 0.0, 0.0, 1.0],
         ]);
         let values: Vec<f32> = (0..24).map(|i| i as f32 / 8.0).collect();
-        let bytes = encode(&[2, 3, 4], &oblique, Values::Float32(&values), "é");
-        let image = NiftiImage::parse(&bytes).unwrap();
-        let volume = image.volume().unwrap();
-        assert_eq!((volume.shape, volume.affine), ([4, 3, 2], oblique));
+        let bytes = encode(&[2, 3, 4], &sheared, Values::Float32(&values), "é");
+        let scan = Scan::open(&bytes, None).unwrap();
+        let volume = scan.volume().unwrap();
+        assert_eq!((volume.shape, volume.affine), ([4, 3, 2], sheared));
         assert_eq!(volume.voxels, values);
-        assert_eq!(image.form_codes(), (0, 1));
-        assert_eq!(image.datatype_name(), "float32");
+        assert_eq!(scan.form_codes(), (0, 1));
+        assert_eq!(scan.datatype_name(), "float32");
 
         let mut straight = Affine::from_spacing_mm([0.5, 1.5, 3.0]);
         straight.0[1][3] = -8.0;
-        let bytes = encode(
-            &[3, 1, 1, 2],
-            &straight,
-            Values::Int16(&[1, -2, 3, 4, 5, 6]),
-            "",
+        let series = Values::Int16(&[1, -2, 3, 4, 5, 6]);
+        let mut bytes = encode(&[3, 1, 1, 2], &straight, series, "");
+        let scan = Scan::open(&bytes, None).unwrap();
+        assert_eq!(scan.form_codes(), (1, 1));
+        assert_eq!(scan.affine(), straight);
+        assert_eq!(scan.volumes().unwrap()[1].voxels, [4.0, 5.0, 6.0]);
+        bytes[254] = 0;
+        let affine = Scan::open(&bytes, None).unwrap().affine();
+        assert_eq!(affine, straight, "the qform says the same");
+    }
+
+    #[test]
+    fn an_edge_too_long_for_nifti_1_makes_a_nifti_2_file() {
+        let affine = Affine::from_spacing_mm([0.001; 3]);
+        let values = vec![7; 40_000];
+        let bytes = encode(&[40_000, 1, 1], &affine, Values::Int16(&values), "");
+        let scan = Scan::open(&bytes, None).unwrap();
+        assert_eq!(
+            (scan.format(), scan.shape()),
+            (Format::Nifti2, &[40_000, 1, 1][..])
         );
-        let mut image = NiftiImage::parse(&bytes).unwrap();
-        assert_eq!(image.form_codes(), (1, 1));
-        assert_eq!(image.affine(), straight);
-        assert_eq!(image.volumes().unwrap()[1].voxels, [4.0, 5.0, 6.0]);
-        image.header.put_short(field::SFORM_CODE, 0);
-        assert_eq!(image.affine(), straight, "the qform says the same");
+        assert_eq!(scan.affine(), affine);
+        assert!(
+            scan.values()
+                .eq(values.iter().map(|&value| f64::from(value)))
+        );
     }
 }

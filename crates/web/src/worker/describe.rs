@@ -1,7 +1,7 @@
 //! What the page is told of a model, a scan and a label map.
 
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_volume::NiftiImage;
+use dinomed3d_volume::{Label, Scan};
 
 use super::protocol::{LabelStatistics, ModelInfo, ScanInfo};
 
@@ -11,17 +11,13 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
         name: manifest.name.clone(),
         title: manifest.title.clone(),
         version: manifest.version.clone(),
-        labels: manifest
-            .labels
-            .iter()
-            .filter(|label| label.value != 0)
-            .cloned()
-            .collect(),
+        modality: manifest.modality.clone(),
+        labels: labels(manifest),
     }
 }
 
 /// A scan as the page shows it; `shape` is `[z, y, x]`.
-pub fn scan(image: &NiftiImage, shape: [usize; 3]) -> ScanInfo {
+pub fn scan(image: &Scan, shape: [usize; 3]) -> ScanInfo {
     let [slices, rows, columns] = shape;
     let affine = image.affine();
     let mut warnings = Vec::new();
@@ -40,27 +36,29 @@ pub fn scan(image: &NiftiImage, shape: [usize; 3]) -> ScanInfo {
     }
 }
 
-/// Size of every label of the model but the background.
-pub fn labels(
+/// The labels of a model without the background.
+pub fn labels(manifest: &ModelManifest) -> Vec<Label> {
+    let labels = manifest.labels.iter();
+    labels.filter(|label| label.value != 0).cloned().collect()
+}
+
+/// Size of every label.
+pub fn statistics(
     label_map: &[u8],
-    manifest: &ModelManifest,
+    labels: &[Label],
     voxel_volume_ml: f64,
 ) -> Vec<LabelStatistics> {
     let mut voxels = [0_u64; 256];
     for label in label_map {
         voxels[usize::from(*label)] += 1;
     }
-    manifest
-        .labels
-        .iter()
-        .filter(|label| label.value != 0)
-        .map(|label| {
-            let voxels = voxels[usize::from(label.value)];
-            LabelStatistics {
-                value: label.value,
-                voxels,
-                volume_ml: voxels as f64 * voxel_volume_ml,
-            }
-        })
-        .collect()
+    let size = |label: &Label| {
+        let voxels = voxels[usize::from(label.value)];
+        LabelStatistics {
+            value: label.value,
+            voxels,
+            volume_ml: voxels as f64 * voxel_volume_ml,
+        }
+    };
+    labels.iter().map(size).collect()
 }

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::panic;
 use std::rc::Rc;
 
-use dinomed3d_core::infer::{InferError, Progress, check};
+use dinomed3d_core::infer::check;
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::Segmenter;
-use dinomed3d_volume::{NiftiImage, gzip};
+use dinomed3d_volume::Scan;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
@@ -25,33 +25,31 @@ use super::transform;
 /// A manifest is some tens of kilobytes.
 const LONGEST_MANIFEST: u64 = 4 << 20;
 
-/// Messages about progress are at least this far apart.
-const PROGRESS_EVERY_MS: f64 = 60.0;
-
-/// Written into the label map's header.
-const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
-
 /// The worker's possessions.
-struct Engine {
+pub(super) struct Engine {
     backend: RefCell<ChosenBackend>,
     /// The model, under the request that loaded it.
-    model: RefCell<Option<(JobId, Rc<Segmenter>)>>,
+    pub(super) model: RefCell<Option<(JobId, Rc<Segmenter>)>>,
     /// The last request for a model: an earlier one that is still under way is given up.
     newest_model: Cell<JobId>,
-    scan: RefCell<Option<Rc<NiftiImage>>>,
+    /// A model that looks closer at a part, under its folder.
+    pub(super) part: RefCell<Option<(String, Rc<Segmenter>)>>,
+    pub(super) scan: RefCell<Option<Rc<Scan>>>,
+    /// How long this device takes for 10⁹ operations, as far as it is known.
+    pub(super) seconds_per_gflop: Cell<Option<f64>>,
     /// Jobs up to this one are to be given up.
-    cancelled: Cell<JobId>,
+    pub(super) cancelled: Cell<JobId>,
 }
 
 /// What went wrong with a job, and what a visitor can do.
-struct Trouble {
-    what: String,
-    advice: &'static str,
-    is_fatal: bool,
+pub(super) struct Trouble {
+    pub(super) what: String,
+    pub(super) advice: &'static str,
+    pub(super) is_fatal: bool,
 }
 
 impl Trouble {
-    fn new(what: impl Into<String>, advice: &'static str) -> Self {
+    pub(super) fn new(what: impl Into<String>, advice: &'static str) -> Self {
         Self {
             what: what.into(),
             advice,
@@ -116,6 +114,8 @@ impl Engine {
             backend: RefCell::new(backend),
             model: RefCell::new(None),
             newest_model: Cell::new(0),
+            part: RefCell::new(None),
+            seconds_per_gflop: Cell::new(None),
             scan: RefCell::new(None),
             cancelled: Cell::new(0),
         });
@@ -152,6 +152,19 @@ impl Engine {
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),
                 Err(Some(trouble)) => trouble.post(job),
             },
+            // Of a scan or model that is gone by now nothing is said.
+            ToWorker::Preflight { job, model } => {
+                if let Some(preflight) = self.preflight(job, model) {
+                    scope::post(&preflight);
+                }
+            }
+            ToWorker::Closer { job, model, labels } => {
+                match self.look_closer(job, &model, labels, bytes).await {
+                    Ok(()) => {}
+                    Err(None) => scope::post(&FromWorker::Cancelled { job }),
+                    Err(Some(trouble)) => trouble.post(job),
+                }
+            }
             ToWorker::Transform { job, vit } => {
                 let device = self.backend.borrow().device.clone();
                 match transform::transform(&vit, bytes, &device).await {
@@ -167,19 +180,46 @@ impl Engine {
 
     /// Fetches and checks a model; returns it with what the page is to hear of it.
     async fn load_model(&self, job: JobId, base: &str) -> Result<(Segmenter, FromWorker), Trouble> {
+        let started_ms = scope::now_ms();
+        let (segmenter, check_errors) = self
+            .fetch_model(base, |received| {
+                if let Some((received, total)) = received {
+                    scope::post(&FromWorker::Downloading {
+                        job,
+                        received,
+                        total,
+                    });
+                }
+                if self.newest_model.get() == job {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            })
+            .await?;
+        let loaded = FromWorker::ModelLoaded {
+            job,
+            model: describe::model(segmenter.manifest()),
+            check_errors: CheckErrors {
+                first_block: check_errors.first_block,
+                logits: check_errors.logits,
+            },
+            millis: scope::now_ms() - started_ms,
+        };
+        Ok((segmenter, loaded))
+    }
+
+    /// Fetches and checks a model; `goes_on` hears how many bytes of how many of its weights have come.
+    pub(super) async fn fetch_model(
+        &self,
+        base: &str,
+        mut goes_on: impl FnMut(Option<(u64, u64)>) -> ControlFlow<()>,
+    ) -> Result<(Segmenter, check::CheckErrors), Trouble> {
         const FETCH: &str = "Check the connection to this site, then start again.";
         const DAMAGED: &str =
             "The file on this site is damaged or does not belong to this version; reload the page.";
-        let started_ms = scope::now_ms();
-        let is_wanted = || {
-            if self.newest_model.get() == job {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        };
         let address = format!("{base}manifest.json");
-        let manifest = download(&address, LONGEST_MANIFEST, |_| is_wanted())
+        let manifest = download(&address, LONGEST_MANIFEST, |_| goes_on(None))
             .await
             .map_err(|problem| Trouble::new(problem, FETCH))?;
         let manifest = ModelManifest::from_json(&manifest)
@@ -199,31 +239,13 @@ impl Engine {
         let weights = download(
             &format!("{base}{}", manifest.weights.file),
             total,
-            |received| {
-                scope::post(&FromWorker::Downloading {
-                    job,
-                    received,
-                    total,
-                });
-                is_wanted()
-            },
+            |received| goes_on(Some((received, total))),
         )
         .await
         .map_err(|problem| Trouble::new(problem, FETCH))?;
-        let (segmenter, check_errors) = self
-            .trusted(&manifest, &weights)
+        self.trusted(&manifest, &weights)
             .await
-            .map_err(|what| Trouble::new(what, DAMAGED))?;
-        let loaded = FromWorker::ModelLoaded {
-            job,
-            model: describe::model(&manifest),
-            check_errors: CheckErrors {
-                first_block: check_errors.first_block,
-                logits: check_errors.logits,
-            },
-            millis: scope::now_ms() - started_ms,
-        };
-        Ok((segmenter, loaded))
+            .map_err(|what| Trouble::new(what, DAMAGED))
     }
 
     /// Loads the model onto a backend that gives the known output, which need not be the first one.
@@ -245,8 +267,16 @@ impl Engine {
             };
             let segmenter = Segmenter::load(manifest.clone(), weights, &device)
                 .map_err(|error| format!("The model can't be used: {error}."))?;
+            let started_ms = scope::now_ms();
             let problem = match segmenter.self_check(reach).await {
-                Ok(errors) if errors.are_tolerable() => return Ok((segmenter, errors)),
+                Ok(errors) if errors.are_tolerable() => {
+                    let cost = segmenter.cost();
+                    let window = errors.window.map_or(0.0, |_| cost.window_gflop);
+                    let seconds = (scope::now_ms() - started_ms) / 1e3;
+                    self.seconds_per_gflop
+                        .set(Some(seconds / (cost.check_gflop + window)));
+                    return Ok((segmenter, errors));
+                }
                 Ok(errors) => format!("its result for a known input is off by {errors}"),
                 Err(error) => error.to_string(),
             };
@@ -270,88 +300,11 @@ impl Engine {
         const ADVICE: &str = "Choose a single 3-D scan as NIfTI-1 (.nii or .nii.gz).";
         let bytes = bytes.ok_or_else(|| Trouble::new("No file came with the request.", ADVICE))?;
         let unread = |error| Trouble::new(format!("This file can't be opened: {error}."), ADVICE);
-        let image = NiftiImage::parse(&bytes.to_vec()).map_err(unread)?;
+        let image = Scan::parse(&bytes.to_vec()).map_err(unread)?;
         // Now rather than at the first segmentation, so that a series in time is refused at once.
         let volume = image.volume().map_err(unread)?;
         let info = describe::scan(&image, volume.shape);
         *self.scan.borrow_mut() = Some(Rc::new(image));
         Ok(info)
-    }
-
-    async fn segment(&self, job: JobId, model: JobId) -> Result<(), Option<Trouble>> {
-        const AGAIN: &str = "Open the scan again.";
-        let started_ms = scope::now_ms();
-        let scan = self.scan.borrow().clone();
-        let scan = scan.ok_or_else(|| Trouble::new("There is no scan to segment.", AGAIN))?;
-        let loaded = self.model.borrow().clone();
-        let (_, segmenter) = loaded
-            .filter(|(loaded, _)| *loaded == model)
-            .ok_or_else(|| {
-                Trouble::new("The chosen model is not loaded.", "Choose the model again.")
-            })?;
-        let volume = scan.volume().map_err(|error| {
-            Trouble::new(format!("This scan can't be segmented: {error}."), AGAIN)
-        })?;
-
-        let mut last_ms = f64::NEG_INFINITY;
-        let segmented = segmenter
-            .segment(std::slice::from_ref(&volume), async |progress: Progress| {
-                let now = scope::now_ms();
-                if now - last_ms >= PROGRESS_EVERY_MS {
-                    last_ms = now;
-                    scope::post(&FromWorker::Progress {
-                        job,
-                        fraction: progress.fraction,
-                        window: progress.window,
-                        windows: progress.windows,
-                    });
-                }
-                scope::turn().await;
-                if self.cancelled.get() >= job {
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            })
-            .await
-            .map_err(infer_trouble)?;
-
-        let file = scan
-            .encode_label_map(&segmented.labels, DESCRIPTION)
-            .map_err(|error| {
-                Trouble::new(format!("The label map can't be written: {error}."), AGAIN)
-            })?;
-        let statistics = describe::labels(
-            &segmented.labels,
-            segmenter.manifest(),
-            scan.affine().voxel_volume_ml(),
-        );
-        scope::post_with(
-            &FromWorker::Segmented {
-                job,
-                millis: scope::now_ms() - started_ms,
-                statistics,
-                warnings: segmented.warnings,
-            },
-            &gzip(&file),
-        );
-        Ok(())
-    }
-}
-
-/// What a visitor can do about a segmentation that failed; nothing if it was cancelled.
-fn infer_trouble(error: InferError) -> Option<Trouble> {
-    let what = format!("The scan could not be segmented: {error}.");
-    match error {
-        InferError::Cancelled => None,
-        InferError::Preprocess(_) => Some(Trouble::new(
-            what,
-            "Check that the file holds a scan with some contrast, or open another one.",
-        )),
-        // A device that failed once is not asked again.
-        _ => Some(Trouble {
-            what,
-            advice: "Try again; if it happens again, choose the CPU under “Compute on”.",
-            is_fatal: true,
-        }),
     }
 }

@@ -15,6 +15,8 @@ mod protocol;
 #[cfg(target_arch = "wasm32")]
 mod scope;
 #[cfg(target_arch = "wasm32")]
+mod segment;
+#[cfg(target_arch = "wasm32")]
 mod transform;
 
 fn main() {

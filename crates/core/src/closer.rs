@@ -1,0 +1,86 @@
+//! A closer look: a model of one part of the body on crops of a scan, cut where another model found that part.
+
+use crate::infer::{InferError, Progress};
+use crate::segmenter::Segmenter;
+use dinomed3d_volume::{Label, LabelMap, Volume};
+use std::ops::ControlFlow;
+
+/// What came of a closer look.
+#[derive(Clone, Debug, Default)]
+pub struct Closer {
+    /// What a person should know about it.
+    pub warnings: Vec<String>,
+    /// Number of windows computed.
+    pub windows: usize,
+}
+
+impl Segmenter {
+    /// Segments the crops of a scan in which a label map of the whole shows this model's part, and lays the answers into
+    /// the map: voxels that this model labels take its labels, all others stay.
+    ///
+    /// # Errors
+    /// Those of [`Segmenter::segment`]; the map is then as it was.
+    pub async fn look_closer(
+        &self,
+        scan: &Volume,
+        map: &mut LabelMap,
+        mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Closer, InferError> {
+        let manifest = self.manifest();
+        let mut closer = Closer::default();
+        let Some(part_of) = &manifest.part_of else {
+            return Ok(closer);
+        };
+        let values: Vec<u8> = manifest.labels[1..].iter().map(|l| l.value).collect();
+        let crops = part_of.crops(map);
+        let mut answers = Vec::new();
+        for (place, crop) in crops.iter().enumerate() {
+            let done = closer.windows;
+            let segmentation = self
+                .segment(&[crop.of(scan)], async |step: Progress| {
+                    progress(Progress {
+                        fraction: (place as f32 + step.fraction) / crops.len() as f32,
+                        window: done + step.window,
+                        windows: done + step.windows * (crops.len() - place),
+                        found: None,
+                    })
+                    .await
+                })
+                .await?;
+            closer.windows += segmentation.windows;
+            let name = &crop.place().labels[0].name;
+            let warnings = segmentation.warnings.into_iter();
+            closer
+                .warnings
+                .extend(warnings.map(|warning| format!("Around {name}: {warning}")));
+            answers.push(segmentation.labels);
+        }
+        for (crop, answer) in crops.iter().zip(answers) {
+            crop.lay(answer, &values, map);
+        }
+        if crops.len() < part_of.places.len() {
+            closer.warnings.push(format!(
+                "Of {} {} that are looked for, {} were found.",
+                part_of.places.len(),
+                part_of.name,
+                crops.len()
+            ));
+        }
+        Ok(closer)
+    }
+
+    /// The labels of a map after a closer look: those of the map before, then this model's at each place. What was looked
+    /// at closer keeps its label where this model has none, and its name says so.
+    pub fn labels_after(&self, before: &[Label]) -> Vec<Label> {
+        let part_of = self.manifest().part_of.as_ref();
+        let places = part_of.map_or(&[][..], |part_of| &part_of.places);
+        let mut labels = before.to_vec();
+        for label in &mut labels {
+            if places.iter().any(|place| place.around == label.value) {
+                label.name.push_str(", the rest");
+            }
+        }
+        labels.extend(places.iter().flat_map(|place| &place.labels).cloned());
+        labels
+    }
+}

@@ -1,0 +1,136 @@
+//! A scan through the one window that holds all that a model labels: where its outline says, then around what was found.
+
+use super::InferError;
+use super::locate::{Locate, are_near, window_around};
+use super::pipeline::{Pipeline, Prediction, Progress};
+use crate::model::DinoMed3d;
+use burn::tensor::Device;
+use dinomed3d_volume::{LabelMap, Orientation, Region, Volume};
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+impl Pipeline {
+    /// Looks where the scan's outline says, then once more around what was found. Where too little was, as in a scan that lies
+    /// otherwise than its header says, windows over the whole scan find where to look last.
+    ///
+    /// # Errors
+    /// Those of [`Pipeline::predict`].
+    pub(super) async fn predict_located(
+        &self,
+        locate: Locate,
+        network: &DinoMed3d,
+        channels: &[Volume],
+        device: &Device,
+        progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Prediction, InferError> {
+        let scan = &channels[0];
+        let grid = self.preprocessing.grid(scan.shape, &scan.affine)?;
+        let extent_mm = self.window_extent_mm(grid.spacing_mm());
+        let everywhere = Region {
+            ranges: scan.shape.map(|edge| 0..edge),
+        };
+        let mut look = Look {
+            pipeline: self,
+            network,
+            channels,
+            device,
+            progress,
+            done: 0,
+            expected: 2,
+            fraction: 0.0,
+            found: None,
+        };
+        let mut region = locate.first(scan, extent_mm);
+        let mut found = match look.at(&region, false).await {
+            // A constant part of a scan says nothing of the scan.
+            Err(InferError::Preprocess(_)) if region != everywhere => None,
+            found => Some(found?),
+        };
+        let is_enough = |found: &Prediction| labelled_ml(&found.class_map()) >= locate.least_ml();
+        if region != everywhere && !found.as_ref().is_some_and(is_enough) {
+            let windows = self.windowing.starts(grid.shape());
+            look.expected += windows.iter().map(Vec::len).product::<usize>();
+            region = everywhere;
+            found = Some(look.at(&region, false).await?);
+        }
+        let found = found.expect("a look that found nothing is followed by one everywhere");
+        let Some(around) = window_around(&found.class_map(), extent_mm) else {
+            return Ok(found);
+        };
+        let is_same = around.shape() == region.shape() && are_near(&around, &region, &scan.affine);
+        if is_same && !self.mirrored {
+            return Ok(found);
+        }
+        look.found = Some(Rc::new(found));
+        look.at(&around, self.mirrored).await
+    }
+
+    /// Extent of a window towards right, anterior and superior.
+    fn window_extent_mm(&self, spacing_mm: [f64; 3]) -> [f64; 3] {
+        let orientation = self.preprocessing.orientation;
+        let spacing_mm = self.preprocessing.spacing_mm.unwrap_or(spacing_mm);
+        orientation
+            .to(Orientation::RAS)
+            .map(|(axis, _)| self.windowing.window[axis] as f64 * spacing_mm[axis])
+    }
+}
+
+fn labelled_ml(map: &LabelMap) -> f64 {
+    let labelled = map.labels.iter().filter(|label| **label != 0).count();
+    labelled as f64 * map.affine.voxel_volume_ml()
+}
+
+/// What all looks have in common, and how far they are.
+struct Look<'a, P> {
+    pipeline: &'a Pipeline,
+    network: &'a DinoMed3d,
+    channels: &'a [Volume],
+    device: &'a Device,
+    progress: P,
+    /// Windows of the looks before.
+    done: usize,
+    /// Windows of all looks.
+    expected: usize,
+    /// Never falls, though more windows may become needed than were expected.
+    fraction: f32,
+    /// By the look before.
+    found: Option<Rc<Prediction>>,
+}
+
+impl<P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, P> {
+    /// What there is in a region, as a prediction of the whole scan.
+    async fn at(&mut self, region: &Region, mirrored: bool) -> Result<Prediction, InferError> {
+        let cut: Vec<Volume> = self.channels.iter().map(|c| region.cut(c)).collect();
+        let (done, expected) = (self.done, self.expected);
+        let Self {
+            progress,
+            fraction,
+            found,
+            ..
+        } = self;
+        let of_region = self
+            .pipeline
+            .predict_everywhere(
+                self.network,
+                &cut,
+                self.device,
+                mirrored,
+                async |step: Progress| {
+                    let all = expected.max(done + step.windows);
+                    let share = (done as f32 + step.fraction * step.windows as f32) / all as f32;
+                    *fraction = fraction.max(share);
+                    progress(Progress {
+                        fraction: *fraction,
+                        window: done + step.window,
+                        windows: all,
+                        found: found.take(),
+                    })
+                    .await
+                },
+            )
+            .await;
+        self.done += of_region.as_ref().map_or(1, |found| found.windows);
+        self.pipeline
+            .of_whole(&of_region?, region, &self.channels[0], self.done)
+    }
+}

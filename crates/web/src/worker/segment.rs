@@ -1,0 +1,257 @@
+//! Segmenting the scan, and looking closer at a part of what was found.
+
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use dinomed3d_core::infer::{InferError, Progress};
+use dinomed3d_core::segmenter::Segmenter;
+use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
+use js_sys::Uint8Array;
+
+use super::describe;
+use super::engine::{Engine, Trouble};
+use super::protocol::{FromWorker, JobId};
+use super::scope;
+
+/// Messages about progress are at least this far apart.
+const PROGRESS_EVERY_MS: f64 = 60.0;
+
+/// Written into the label map's header.
+const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
+
+/// What the memory of a page's program holds for sure, of the 4 GiB that it can address.
+const PAGE_BYTES: u64 = 3_500_000_000;
+
+const AGAIN: &str = "Open the scan again.";
+
+impl Engine {
+    /// Segments the scan with the model that `model` loaded and says what came of it; no trouble if it was cancelled.
+    pub(super) async fn segment(&self, job: JobId, model: JobId) -> Result<(), Option<Trouble>> {
+        let started_ms = scope::now_ms();
+        let scan = self.scan()?;
+        let loaded = self.model.borrow().clone();
+        let (_, segmenter) = loaded
+            .filter(|(loaded, _)| *loaded == model)
+            .ok_or_else(|| {
+                Trouble::new("The chosen model is not loaded.", "Choose the model again.")
+            })?;
+        let volume = scan.volume().map_err(unusable)?;
+        let mut news = self.news(job);
+        let segmented = segmenter
+            .segment(std::slice::from_ref(&volume), async |progress| {
+                let found = progress.found.as_ref();
+                // A map that can't be written is told of at the end.
+                if let Some(Ok(file)) = found.map(|f| file_of(&scan, &f.on_file_grid().labels)) {
+                    scope::post_with(&FromWorker::Partial { job }, &file);
+                }
+                news.tell(progress).await
+            })
+            .await
+            .map_err(infer_trouble)?;
+        self.remember_pace(&segmenter, &scan, started_ms);
+        let labels = describe::labels(segmenter.manifest());
+        Self::say(
+            job,
+            started_ms,
+            &scan,
+            &segmented.labels,
+            labels,
+            segmented.warnings,
+        )
+    }
+
+    /// What segmenting the scan will take; nothing of a model or scan that is not there.
+    pub(super) fn preflight(&self, job: JobId, model: JobId) -> Option<FromWorker> {
+        let scan = self.scan.borrow().clone()?;
+        let loaded = self.model.borrow().clone();
+        let (_, segmenter) = loaded.filter(|(loaded, _)| *loaded == model)?;
+        let (shape, affine) = (scan.grid_shape(), scan.affine());
+        let cost = segmenter.cost();
+        let preflight = cost
+            .preflight(segmenter.manifest(), shape, &affine, scan.stored_bytes())
+            .ok()?;
+        let advice = (preflight.memory_bytes > PAGE_BYTES).then(|| {
+            format!(
+                "This scan needs about {:.1} GB, and a page can have 4. Make a smaller one of it (fewer or larger voxels), or use the \
+                 program dinomed3d on the command line.",
+                preflight.memory_bytes as f64 / 1e9
+            )
+        });
+        Some(FromWorker::Preflight {
+            job,
+            windows: preflight.windows,
+            seconds: self.seconds_per_gflop.get().map(|s| s * preflight.gflop),
+            memory_bytes: preflight.memory_bytes,
+            advice,
+        })
+    }
+
+    /// Looks closer at the parts of a label map, whose file comes with the request, that the model in the folder `base` knows.
+    pub(super) async fn look_closer(
+        &self,
+        job: JobId,
+        base: &str,
+        labels: Vec<Label>,
+        map: Option<Uint8Array>,
+    ) -> Result<(), Option<Trouble>> {
+        let started_ms = scope::now_ms();
+        let scan = self.scan()?;
+        let volume = scan.volume().map_err(unusable)?;
+        let map = map.ok_or_else(|| Trouble::new("No label map came with the request.", AGAIN))?;
+        let mut map = label_map(&map.to_vec(), &volume.shape)?;
+        let part = self.part(job, base).await?;
+        let mut news = self.news(job);
+        let closer = part
+            .look_closer(&volume, &mut map, async |progress| {
+                news.tell(progress).await
+            })
+            .await
+            .map_err(infer_trouble)?;
+        let labels = part.labels_after(&labels);
+        Self::say(job, started_ms, &scan, &map.labels, labels, closer.warnings)
+    }
+
+    /// From a segmentation that has just ended: better than the known answer, which is small.
+    fn remember_pace(&self, segmenter: &Segmenter, scan: &Scan, started_ms: f64) {
+        let (shape, affine) = (scan.grid_shape(), scan.affine());
+        let preflight = segmenter
+            .cost()
+            .preflight(segmenter.manifest(), shape, &affine, 0);
+        if let Ok(preflight) = preflight {
+            let seconds = (scope::now_ms() - started_ms) / 1e3;
+            self.seconds_per_gflop.set(Some(seconds / preflight.gflop));
+        }
+    }
+
+    /// The model of a part, fetched when it is first asked for.
+    async fn part(&self, job: JobId, base: &str) -> Result<Rc<Segmenter>, Option<Trouble>> {
+        if let Some((_, part)) = self
+            .part
+            .borrow()
+            .as_ref()
+            .filter(|(known, _)| known == base)
+        {
+            return Ok(Rc::clone(part));
+        }
+        let goes_on = |_| self.goes_on(job);
+        let fetched = self.fetch_model(base, goes_on).await;
+        if self.goes_on(job).is_break() {
+            return Err(None);
+        }
+        let (part, _) = fetched?;
+        let part = Rc::new(part);
+        *self.part.borrow_mut() = Some((base.to_owned(), Rc::clone(&part)));
+        Ok(part)
+    }
+
+    fn scan(&self) -> Result<Rc<Scan>, Trouble> {
+        let scan = self.scan.borrow().clone();
+        scan.ok_or_else(|| Trouble::new("There is no scan to segment.", AGAIN))
+    }
+
+    /// Whether nobody has asked to give the job up.
+    fn goes_on(&self, job: JobId) -> ControlFlow<()> {
+        if self.cancelled.get() >= job {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn news(&self, job: JobId) -> News<'_> {
+        News {
+            engine: self,
+            job,
+            last_ms: f64::NEG_INFINITY,
+        }
+    }
+
+    fn say(
+        job: JobId,
+        started_ms: f64,
+        scan: &Scan,
+        label_map: &[u8],
+        labels: Vec<Label>,
+        warnings: Vec<String>,
+    ) -> Result<(), Option<Trouble>> {
+        let file = file_of(scan, label_map).map_err(|error| {
+            Trouble::new(format!("The label map can't be written: {error}."), AGAIN)
+        })?;
+        let statistics = describe::statistics(label_map, &labels, scan.affine().voxel_volume_ml());
+        scope::post_with(
+            &FromWorker::Segmented {
+                job,
+                millis: scope::now_ms() - started_ms,
+                labels,
+                statistics,
+                warnings,
+            },
+            &file,
+        );
+        Ok(())
+    }
+}
+
+/// What the page hears of a job while it goes on.
+struct News<'a> {
+    engine: &'a Engine,
+    job: JobId,
+    last_ms: f64,
+}
+
+impl News<'_> {
+    async fn tell(&mut self, progress: Progress) -> ControlFlow<()> {
+        let now = scope::now_ms();
+        if now - self.last_ms >= PROGRESS_EVERY_MS {
+            self.last_ms = now;
+            scope::post(&FromWorker::Progress {
+                job: self.job,
+                fraction: progress.fraction,
+                window: progress.window,
+                windows: progress.windows,
+            });
+        }
+        scope::turn().await;
+        self.engine.goes_on(self.job)
+    }
+}
+
+fn file_of(scan: &Scan, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::ScanError> {
+    Ok(gzip(&scan.encode_label_map(labels, DESCRIPTION)?))
+}
+
+/// A label map of the scan, which has that shape, from its file.
+fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
+    let unread =
+        |what: String| Trouble::new(format!("The label map can't be read: {what}."), AGAIN);
+    let map = Scan::parse(file).and_then(|image| image.label_map());
+    let map = map.map_err(|error| unread(error.to_string()))?;
+    if map.shape != *shape {
+        return Err(unread(format!(
+            "it has the shape (z, y, x) {:?}, the scan has {shape:?}",
+            map.shape
+        )));
+    }
+    Ok(map)
+}
+
+fn unusable(error: dinomed3d_volume::ScanError) -> Trouble {
+    Trouble::new(format!("This scan can't be segmented: {error}."), AGAIN)
+}
+
+/// What a visitor can do about a segmentation that failed; nothing if it was cancelled.
+fn infer_trouble(error: InferError) -> Option<Trouble> {
+    let what = format!("The scan could not be segmented: {error}.");
+    match error {
+        InferError::Cancelled => None,
+        InferError::Preprocess(_) => Some(Trouble::new(
+            what,
+            "Check that the file holds a scan with some contrast, or open another one.",
+        )),
+        // A device that failed once is not asked again.
+        _ => Some(Trouble {
+            what,
+            advice: "Try again; if it happens again, choose the CPU under “Compute on”.",
+            is_fatal: true,
+        }),
+    }
+}
