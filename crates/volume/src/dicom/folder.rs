@@ -541,6 +541,7 @@ mod tests {
                 gaps_mm: [3.0, 4.0]
             })
         );
+        assert!(at(&[0.0, 0.02, 0.05]).is_err());
         // As positions are rounded in files.
         assert_eq!(at(&[0.0, 3.004, 5.999]), Ok([3, 2, 3]));
     }
@@ -567,6 +568,8 @@ mod tests {
         }
         let voxels = only_scan(&images).unwrap().volume.voxels;
         assert_eq!((voxels[0], voxels[1], voxels[6]), (4.0, 4.5, 140.0));
+        put(&mut images[1], tags::RESCALE_SLOPE, VR::DS, "0");
+        assert_eq!(only_scan(&images).unwrap().volume.voxels[6], 120.0);
     }
 
     #[test]
@@ -609,6 +612,13 @@ mod tests {
         let error = only_scan(&images).unwrap_err();
         assert!(error.to_string().starts_with("3 series, "), "{error}");
         let folder = folder_of(&images);
+        images.reverse();
+        let reversed = folder_of(&images);
+        let names = |folder: &DicomFolder| {
+            let of = |s: &Series| (s.identity.clone(), s.in_words());
+            folder.series().iter().map(of).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&folder), names(&reversed));
         assert_eq!(folder.choose(Some(2)), Ok(2));
         assert!(folder.choose(Some(3)).is_err());
     }
