@@ -148,9 +148,9 @@ pub(super) fn supported(format: &PixelFormat, name: &str) -> Result<Codec, Dicom
     }
 }
 
-/// ITU-R BT.601, as NIfTI's colours are read.
+/// Of ITU-R BT.601; in whole numbers, as NIfTI's colours are read.
 fn luminance([red, green, blue]: [u32; 3]) -> f64 {
-    0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue)
+    f64::from(299 * red + 587 * green + 114 * blue) / 1000.0
 }
 
 impl PixelFormat {
