@@ -15,12 +15,19 @@ async function violations(visitor) {
   return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
 }
 
-for (const colorScheme of ["light", "dark"]) {
-  test(`no accessibility rule is broken, ${colorScheme}`, async (t) => {
-    const visitor = await open(t, { prepare: stubWorker(), colorScheme });
+const preflight = { windows: 2, seconds: 40, memoryBytes: 9e8, advice: "This device has little memory: close other pages first." };
+
+for (const [colorScheme, isHead] of [
+  ["light", false],
+  ["dark", false],
+  ["light", true],
+  ["dark", true],
+]) {
+  test(`no accessibility rule is broken, ${colorScheme}, ${isHead ? "with many labels" : "with few"}`, async (t) => {
+    const visitor = await open(t, { prepare: stubWorker({ isHead, preflight }), colorScheme });
     await visitor.waitForModel();
     assert.deepEqual(await violations(visitor), []);
-    await visitor.takeSample();
+    await visitor.takeSample(isHead ? "Sample head" : "Sample hippocampus");
     await visitor.segment();
     assert.deepEqual(await violations(visitor), []);
     await visitor.choose({ name: "bad.nii", bytes: Buffer.from("no scan") });
@@ -55,6 +62,60 @@ test("everything works by keyboard, in a sensible order", async (t) => {
   for (let i = 0; i < 3; i++) await keyboard.press("ArrowRight");
   await visitor.page.waitForFunction((text) => document.querySelector('[data-testid="location"]').textContent !== text, before);
   await tabTo("download-labels");
+});
+
+test("many labels are one stop of the Tab key, and arrow keys lead among them", async (t) => {
+  const visitor = await open(t, { prepare: stubWorker({ isHead: true }) });
+  await visitor.takeSample("Sample head");
+  await visitor.segment();
+  const { keyboard } = visitor.page;
+  const focused = () =>
+    visitor.page.evaluate(() => {
+      const { activeElement } = document;
+      const isInLegend = activeElement.closest('[data-testid="legend"]') !== null;
+      return isInLegend ? (activeElement.ariaLabel ?? activeElement.closest("label").innerText.trim()) : "elsewhere";
+    });
+  const press = async (...keys) => {
+    for (const key of keys) await keyboard.press(key);
+    return focused();
+  };
+  await visitor.at("legend-search").focus();
+  assert.equal(await press("Tab"), "All");
+  assert.equal(await press("ArrowDown"), "White matter and cortex");
+  assert.equal(await press("ArrowDown", "ArrowRight"), "left cerebral white matter");
+  assert.equal(await press("ArrowRight", "ArrowRight"), "right cerebral white matter", "it ends there");
+  assert.equal(await press("ArrowDown"), "right cerebral cortex");
+  await press("Space");
+  assert.equal(await visitor.at("legend").getByRole("checkbox", { name: "right cerebral cortex" }).isChecked(), false);
+  assert.equal(await press("Tab"), "elsewhere");
+  assert.equal(await press("Shift+Tab"), "right cerebral cortex", "back where it was");
+  assert.equal(await press("End"), "Brain-stem");
+  assert.equal(await press("Home", "ArrowUp"), "All");
+  await visitor.at("legend-search").fill("left");
+  assert.equal(await press("Tab"), "All", "also when the row it was in is gone");
+});
+
+test("many labels scroll beside or below the scan, which keeps its height", async (t) => {
+  const visitor = await open(t, { prepare: stubWorker({ isHead: true, preflight }) });
+  await visitor.takeSample("Sample head");
+  await visitor.segment();
+  for (const [width, height, least] of [
+    [1280, 720, 480],
+    [1024, 768, 350],
+    [360, 740, 320],
+  ]) {
+    await visitor.page.setViewportSize({ width, height });
+    const canvas = await visitor.page.locator("#viewer canvas").boundingBox();
+    assert.ok(canvas.height >= least, `the canvas is ${canvas.height} high in ${width} × ${height}`);
+    const viewer = await visitor.at("viewer").boundingBox();
+    const legend = await visitor.at("legend").boundingBox();
+    const { scroll, client } = await visitor.at("legend").evaluate((element) => ({ scroll: element.scrollHeight, client: element.clientHeight }));
+    assert.ok(scroll > client && client >= 170, `rows of ${scroll} in ${client}`);
+    assert.ok(legend.y >= viewer.y && legend.y + legend.height <= viewer.y + viewer.height + 1);
+    assert.ok(width < 1000 || viewer.height <= height, `the viewer is ${viewer.height} high`);
+    const page = await visitor.page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(page <= width, `the page is ${page} wide in ${width}`);
+  }
 });
 
 test("nothing is cut off on a phone, a tablet or a wide screen", async (t) => {

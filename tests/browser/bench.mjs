@@ -10,6 +10,7 @@ const browser = await launch();
 for (const [backend, runs] of Object.entries(RUNS)) {
   const visitor = await openPage(browser, { query: `?backend=${backend}` });
   await visitor.waitForModel(600_000);
+  await visitor.useModel("hippocampus");
   await visitor.choose(join(root, "public/samples/sample.nii.gz"));
   await visitor.waitForScan("sample.nii.gz");
   const times = [];

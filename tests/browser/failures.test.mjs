@@ -7,12 +7,12 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { makeNifti } from "../nifti.mjs";
 import { data, model, root, without } from "../places.mjs";
-import { open, sharedPage } from "./page.mjs";
+import { onlyModel, open, sharedPage } from "./page.mjs";
 
 const sample = join(root, "public/samples/sample.nii.gz");
 
 const withSample = sharedPage({ query: "?backend=cpu" }, async (visitor) => {
-  await visitor.waitForModel();
+  await visitor.useModel("hippocampus");
   await visitor.choose(sample);
   await visitor.waitForScan("sample.nii.gz");
 });
@@ -75,13 +75,15 @@ test("weights that are damaged on the way are noticed, and starting again helps"
   let isDamaged = true;
   const visitor = await open(t, {
     query: "?backend=cpu",
-    prepare: (page) =>
-      page.context().route("**/weights.safetensors", async (route) => {
+    prepare: async (page) => {
+      await onlyModel(page, "hippocampus");
+      await page.context().route("**/weights.safetensors", async (route) => {
         if (!isDamaged) return route.continue();
         const body = readFileSync(join(model, "weights.safetensors"));
         body[body.length - 100] ^= 1;
         await route.fulfill({ body });
-      }),
+      });
+    },
   });
   assert.match(await visitor.waitForError(120_000), /SHA-256/);
   isDamaged = false;

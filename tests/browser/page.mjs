@@ -81,6 +81,14 @@ export async function openPage(browser, { query = "", prepare, serviceWorkers = 
   return new Visitor(page, context, requests, problems);
 }
 
+/** Files of the site's samples, by what they are called there. */
+const SAMPLES = { "Sample head": "head.nii.gz", "Sample hippocampus": "sample.nii.gz" };
+
+/** For `prepare` of a page: the site offers only this one of its models. */
+export function onlyModel(page, name) {
+  return page.context().route("**/models/index.json", (route) => route.fulfill({ json: [name] }));
+}
+
 /** A person at the page. */
 export class Visitor {
   constructor(page, context, requests, problems) {
@@ -176,10 +184,18 @@ export class Visitor {
     });
   }
 
-  /** Takes the site's sample. */
-  async takeSample() {
-    await this.at("sample").click();
-    await this.waitForScan("sample.nii.gz");
+  /** Takes a sample of the site by its title; the model that it is for comes with it. */
+  async takeSample(title = "Sample hippocampus") {
+    await this.page.getByRole("button", { name: title }).click();
+    await this.waitForScan(SAMPLES[title]);
+    await this.waitForModel();
+  }
+
+  /** Chooses a model by its folder's name, if it is another one, and waits for it. */
+  async useModel(name) {
+    await this.waitForModel();
+    if ((await this.at("model").inputValue()) !== name) await this.at("model").selectOption(name);
+    await this.waitForModel();
   }
 
   /** What the page says went wrong; null if nothing. */
@@ -196,6 +212,11 @@ export class Visitor {
 
   /** Whether the viewer's canvas shows more than its background. */
   async canvasShowsSomething() {
+    return (await this.canvasShares()).bright > 0.02;
+  }
+
+  /** Which shares of the viewer's canvas are bright, and of a colour: labels and the crosshair are. */
+  async canvasShares() {
     const shot = await this.page.locator("#viewer canvas").screenshot();
     return this.page.evaluate(async (base64) => {
       const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -204,9 +225,14 @@ export class Visitor {
       const context = canvas.getContext("2d");
       context.drawImage(bitmap, 0, 0);
       const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-      let bright = 0;
-      for (let i = 0; i < data.length; i += 4) bright += data[i] > 90 ? 1 : 0;
-      return bright / (data.length / 4) > 0.02;
+      let [bright, colored] = [0, 0];
+      for (let i = 0; i < data.length; i += 4) {
+        const [red, green, blue] = data.subarray(i, i + 3);
+        bright += red > 90 ? 1 : 0;
+        colored += Math.max(red, green, blue) - Math.min(red, green, blue) > 50 ? 1 : 0;
+      }
+      const count = data.length / 4;
+      return { bright: bright / count, colored: colored / count };
     }, shot.toString("base64"));
   }
 }

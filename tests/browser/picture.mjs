@@ -8,7 +8,7 @@ const browser = await launch();
 const visitor = await openPage(browser, { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1, colorScheme: "dark" });
 await visitor.waitForModel();
 await visitor.at("sample").click();
-await visitor.waitForScan("sample.nii.gz");
+await visitor.at("scan-facts").waitFor();
 await visitor.segment();
 // NiiVue draws a frame or two after the label map has arrived.
 await visitor.page.waitForTimeout(1500);

@@ -107,8 +107,7 @@ test("once loaded, the page works without a network, also when it is opened anew
 
   await visitor.page.reload();
   await visitor.waitForModel();
-  await visitor.at("sample").click();
-  await visitor.waitForScan("sample.nii.gz");
+  await visitor.takeSample();
   await visitor.segment();
   assert.ok(await visitor.canvasShowsSomething(), "the viewer is there too");
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeNifti, readNifti } from "../nifti.mjs";
@@ -94,6 +94,19 @@ test("a killed run is resumed, exported and segments", async (t) => {
   assert.deepEqual([ancestor.recipe, ancestor.steps, ancestor.seed], ["box", first.steps, first.seed]);
   assert.deepEqual(ancestor.trainingCases, first.trainingCases);
   assert.match(readFileSync(join(mean, "README.md"), "utf8"), /\| trainings before \| box: stage 1 \(proxy task\) \d+, stage 2 \d+, seed/);
+
+  // Scored on what its manifest says was held out; on other cases it is said that it knows them.
+  const scored = (...words) => {
+    const said = dinomed3d("evaluate", "--model", exported, "--data", data, "--json", ...words);
+    assert.equal(said.status, 0, said.stderr);
+    return { names: JSON.parse(said.stdout).cases.map((scores) => scores.case), said };
+  };
+  const own = scored();
+  assert.deepEqual(own.names, ["box_0", "box_5"]);
+  assert.doesNotMatch(own.said.stderr, /warning/);
+  const others = scored("--validation-every", "5", "--validation-fold", "1");
+  assert.deepEqual(others.names, ["box_1", "box_6"]);
+  assert.match(others.said.stderr, /warning: the model learnt from 2 of the 2 cases that are scored, says its manifest: box_1, box_6\. Their scores flatter/);
 
   // Weights that learnt from cases which are to validate now.
   writeFileSync(recipe, whole.replace(/^validation-every = .*$/m, "validation-every = 5\nvalidation-fold = 1"));
@@ -296,6 +309,13 @@ test("the folds of a cross-validation are cut at once, and a case that comes lat
   const again = dinomed3d("train", ...words);
   assert.equal(again.status, 2);
   assert.match(again.stderr, /already holds a cross-validation of 2 folds/);
+  // Of a run of before there were splits, what validates is what its recipe says of the data as they are.
+  const older = join(out, "fold-2/splits.json");
+  renameSync(older, `${older}.kept`);
+  const guessed = dinomed3d("evaluate", "--folds", out, "--data", data);
+  assert.equal(guessed.status, 0, guessed.stderr);
+  assert.match(guessed.stderr, /the run in .*fold-2 has no splits\.json: which cases validate is taken from its recipe/);
+  renameSync(`${older}.kept`, older);
 
   const index = JSON.parse(readFileSync(join(data, "dataset.json"), "utf8"));
   for (const part of ["imagesTr", "labelsTr"]) writeFileSync(join(data, part, "a.nii"), readFileSync(join(data, part, "box_3.nii")));
@@ -303,8 +323,66 @@ test("the folds of a cross-validation are cut at once, and a case that comes lat
   writeFileSync(join(data, "dataset.json"), JSON.stringify(index));
   const evaluated = dinomed3d("evaluate", "--folds", out, "--data", data, "--json");
   assert.equal(evaluated.status, 0, evaluated.stderr);
-  const { cases } = JSON.parse(evaluated.stdout);
+  const { cases, passedOver } = JSON.parse(evaluated.stdout);
   assert.deepEqual(cases.map((scores) => scores.case), [...splits[0].val, ...splits[1].val]);
+  assert.match(evaluated.stderr, /1 cases are new in the data set since the run in .*out began and take no part: a\n/);
+  assert.deepEqual(passedOver, ["a: new since the runs began"]);
+});
+
+test("nothing that is read is replaced, and a place that takes no file is found before anything is computed", () => {
+  const folder = scratch();
+  const [data, run, recipe] = ["data", "run", "run/recipe.toml"].map((name) => join(folder, name));
+  for (const name of [data, run]) mkdirSync(name);
+  makeData(data);
+  makeRecipe(recipe);
+  const scan = join(data, "imagesTr/box_0.nii");
+  const before = { recipe: readFileSync(recipe), scan: readFileSync(scan) };
+  const refuses = (pattern, ...words) => {
+    const said = dinomed3d(...words);
+    assert.equal(said.status, 2, words.join(" "));
+    assert.match(said.stderr, pattern);
+    assert.doesNotMatch(said.stderr, /scoring|reading/);
+    assert.deepEqual({ recipe: readFileSync(recipe), scan: readFileSync(scan) }, before);
+  };
+  const train = (recipe, out, ...words) => ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", out, ...words];
+  const next = join(folder, "next.toml");
+  writeFileSync(next, 'base = "run/recipe.toml"\nseed = 3\n');
+  for (const read of [recipe, next]) refuses(/run\/recipe\.toml would replace .*run\/recipe\.toml, which is read/, ...train(read, run));
+  refuses(/writing .*next\.toml/, ...train(recipe, join(next, "deep")));
+  const first = join(folder, "cv/fold-1/recipe.toml");
+  mkdirSync(join(folder, "cv/fold-1"), { recursive: true });
+  makeRecipe(first);
+  refuses(/fold-1\/recipe\.toml would replace/, ...train(first, join(folder, "cv"), "--folds", "2"));
+
+  const done = join(folder, "done");
+  const trained = dinomed3d(...train(recipe, done, "--stage1-epochs", "0", "--stage2-epochs", "1"));
+  assert.equal(trained.status, 0, trained.stderr);
+  rmSync(join(done, "report.html"));
+  linkSync(scan, join(done, "report.html"));
+  refuses(/report\.html would replace .*box_0\.nii, which is read/, "report", done, "--data", data);
+  const model = join(folder, "model");
+  mkdirSync(model);
+  linkSync(scan, join(model, "README.md"));
+  refuses(/README\.md would replace .*box_0\.nii/, "export", done, "--data", data, "-o", model);
+  refuses(/writing .*next\.toml/, "export", done, "--data", data, "-o", join(next, "model"));
+  refuses(/writing .*next\.toml/, "convert", "--from", join(done, "best.safetensors"), "--preset", "vits16", "-o", join(next, "model"));
+});
+
+test("a data set's files in capitals are learnt from, and what is passed over is named", () => {
+  const folder = scratch();
+  const [data, recipe] = ["data", "recipe.toml"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeTwoChannels(data);
+  makeRecipe(recipe, 2);
+  renameSync(join(data, "labelsTr/box_1.nii"), join(data, "labelsTr/box_1.NII"));
+  writeFileSync(join(data, "labelsTr/notes.txt"), "");
+  const trained = dinomed3d("train", "--no-cache", "--recipe", recipe, "--data", data, "--out", join(folder, "run"), "--stage1-epochs", "0", "--stage2-epochs", "1");
+  assert.equal(trained.status, 0, trained.stderr);
+  assert.match(trained.stderr, /passed over: .*notes\.txt: its name is not that of/);
+  assert.match(trained.stderr, /8 training and 2 validation cases/);
+  const shown = dinomed3d("fingerprint", "--data", data);
+  assert.match(shown.stdout, /label 1 Box: in 10 of 10 cases/);
+  assert.match(shown.stderr, /passed over: .*notes\.txt/);
 });
 
 test("runs of two recipes are laid side by side", () => {

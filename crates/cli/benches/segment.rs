@@ -7,7 +7,7 @@ mod device;
 use clap::Parser;
 use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::model_folder::ModelFolder;
-use dinomed3d_volume::NiftiImage;
+use dinomed3d_volume::Scan;
 use dinomed3d_volume::phantom::{SAMPLE_SEED, SHAPE_XYZ, draw};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ fn main() {
             draw(SAMPLE_SEED).files().scan,
         ),
     };
-    let channels = NiftiImage::parse(&bytes)
+    let channels = Scan::parse(&bytes)
         .and_then(|image| image.volumes())
         .unwrap();
     let begun = Instant::now();

@@ -11,7 +11,7 @@ use dinomed3d_core::model::presets::{DinoV3, Preset};
 use dinomed3d_core::model::{DinoMed3dConfig, SliceSegmenter};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
 use dinomed3d_core::results::converted::{Named, manifest};
-use dinomed3d_core::train::recipe_file::read_recipe;
+use dinomed3d_core::train::recipe_file::{read_recipe, recipe_files};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Imported, Scope, Source, import};
@@ -19,6 +19,7 @@ use dinomed3d_core::weights::merge::merge_lora;
 use dinomed3d_core::weights::{
     NamedTensors, decode, encode_to_file, hex, load_into, parameter_shapes,
 };
+use dinomed3d_volume::atomic_file::check_outputs_in;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io;
@@ -84,6 +85,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             bail!("{} is there already; choose another folder", path.display());
         }
     }
+    let recipes = args.recipe.as_deref().map(recipe_files).transpose()?;
+    let inputs = [recipes.unwrap_or_default(), vec![args.from.clone()]].concat();
+    check_outputs_in(&args.output, &[MANIFEST_FILE, WEIGHTS_FILE], &inputs)?;
     let checkpoint = Checkpoint::open(&args.from)?;
     let identity =
         Identity::of(&checkpoint).with_context(|| format!("in {}", args.from.display()))?;

@@ -6,11 +6,12 @@ use crate::segment::{files_of_model, load_model};
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::preprocess::Preprocessing;
-use dinomed3d_core::results::folds::score_folds;
+use dinomed3d_core::results::folds::CrossValidation;
+use dinomed3d_core::results::model_cases::ModelCases;
 use dinomed3d_core::results::predictor::Predictor;
 use dinomed3d_core::results::report::picture_of;
 use dinomed3d_core::results::validation::{check_order, score_cases};
-use dinomed3d_core::train::dataset::{DatasetIndex, HeldOut};
+use dinomed3d_core::train::dataset::DatasetIndex;
 use dinomed3d_core::train::recipe::Split;
 use dinomed3d_volume::Label;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
@@ -38,22 +39,13 @@ pub struct Args {
     /// Data set in the layout of the Medical Segmentation Decathlon or of nnU-Net v2.
     #[arg(long, value_name = "DIR", requires = "network")]
     data: Option<PathBuf>,
-    /// Which cases validate: every n-th in sorted order.
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 5,
-        conflicts_with_all = ["predictions", "folds"]
-    )]
-    validation_every: usize,
-    /// From which of the first n on, counted from 0.
-    #[arg(
-        long,
-        value_name = "K",
-        default_value_t = 0,
-        conflicts_with_all = ["predictions", "folds"]
-    )]
-    validation_fold: usize,
+    /// Which cases a model is scored on: every n-th in sorted order [default: those that its manifest says were held out;
+    /// of other data than its own every fifth].
+    #[arg(long, value_name = "N", conflicts_with_all = ["predictions", "folds"])]
+    validation_every: Option<usize>,
+    /// From which of the first n on, counted from 0 [default: 0].
+    #[arg(long, value_name = "K", conflicts_with_all = ["predictions", "folds"])]
+    validation_fold: Option<usize>,
     /// Labels to score, such as 1,2 [default: all that any reference holds, without the background 0]. A predicted label
     /// that is neither named nor in any reference is an error of its case.
     #[arg(
@@ -114,37 +106,33 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             let grid = model_grid(convention, args.grid.as_deref())?;
             let pairs = pairs::pair(predictions, references)?;
             check_outputs(&outputs, &pairs.files())?;
-            for file in &pairs.passed_over {
-                eprintln!("passed over: {file}");
-            }
-            let scores = score_files(&pairs, &args.labels, grid.as_ref())?;
-            passed_over = pairs.passed_over;
-            scores
+            passed_over.clone_from(&pairs.passed_over);
+            say_passed_over(&passed_over);
+            score_files(&pairs, &args.labels, grid.as_ref())?
         }
         (_, _, Some(data)) => match (&args.model, &args.folds) {
             (Some(model), _) => {
-                let split = Split {
-                    every: args.validation_every,
-                    fold: args.validation_fold,
-                };
-                ensure!(
-                    split.fold < split.every,
-                    "--validation-fold is {}, expected is a number below --validation-every, {}",
-                    split.fold,
-                    split.every
-                );
-                let inputs = [files_of_model(model), files_of_data(data)?].concat();
+                let rule = args.rule()?;
+                let index = DatasetIndex::read(data)?;
+                let inputs = [files_of_model(model), index.files(data)].concat();
                 check_outputs(&outputs, &inputs)?;
-                score_folder(model, data, split, convention.into(), &args.device)?
+                let cases =
+                    ModelCases::of(&ModelFolder::open(model).manifest()?.training, &index, rule)?;
+                cases.notes.iter().for_each(|note| eprintln!("{note}"));
+                passed_over.clone_from(&cases.passed_over);
+                say_passed_over(&passed_over);
+                score_model(model, &cases, convention.into(), &args.device)?
             }
             (_, Some(runs)) => {
-                check_outputs(
-                    &outputs,
-                    &[files_of_runs(runs), files_of_data(data)?].concat(),
-                )?;
+                let files = DatasetIndex::read(data)?.files(data);
+                check_outputs(&outputs, &[files_of_runs(runs), files].concat())?;
+                let runs = CrossValidation::read(runs, data)?;
+                runs.notes()?.iter().for_each(|note| eprintln!("{note}"));
+                passed_over = runs.passed_over();
+                say_passed_over(&passed_over);
                 let mut counting = Counting::new("scoring case");
                 let device = device(&args.device)?;
-                score_folds(runs, data, convention.into(), &device, |at| {
+                runs.score(convention.into(), &device, |at| {
                     if at.case == 1 {
                         eprintln!("fold {} of {}", at.fold, at.folds);
                     }
@@ -185,16 +173,27 @@ impl Args {
             .flatten()
             .collect()
     }
+
+    /// Which cases a model is scored on, if that is said.
+    fn rule(&self) -> anyhow::Result<Option<Split>> {
+        if self.validation_every.is_none() && self.validation_fold.is_none() {
+            return Ok(None);
+        }
+        let every = self.validation_every.unwrap_or(5);
+        let fold = self.validation_fold.unwrap_or(0);
+        ensure!(
+            fold < every,
+            "--validation-fold is {fold}, expected is a number below --validation-every, {every}"
+        );
+        Ok(Some(Split { every, fold }))
+    }
 }
 
-/// The files of a data set, for no result to replace one.
-///
-/// # Errors
-/// A data set that can't be read.
-pub fn files_of_data(data: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let cases = DatasetIndex::read(data)?.cases.into_iter();
-    let files = cases.flat_map(|case| case.images.into_iter().chain([case.label]));
-    Ok(files.chain([data.join("dataset.json")]).collect())
+/// Names what is passed over.
+pub fn say_passed_over(files: &[String]) {
+    for file in files {
+        eprintln!("passed over: {file}");
+    }
 }
 
 /// What lies in the folders of runs.
@@ -214,21 +213,17 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     write_whole(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
-/// Scores a model folder on the cases that `split` holds out; a split of one holds out all of them.
-fn score_folder(
+/// Scores a model folder on cases.
+fn score_model(
     model: &Path,
-    data: &Path,
-    split: Split,
+    ModelCases { held_out, .. }: &ModelCases,
     convention: evaluation::Convention,
     device_name: &str,
 ) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
     let predictor = Predictor::of_model(load_model(model, device_name)?, device(device_name)?);
-    let index = DatasetIndex::read(data)?;
-    check_order(predictor.channels(), &index.channels)?;
-    let (_, cases) = index.split(split);
-    let held_out = HeldOut::of_files(&index, cases);
+    check_order(predictor.channels(), &held_out.channels)?;
     let mut counting = Counting::new("scoring case");
-    let cases = score_cases(&predictor, &held_out, convention, |case, cases| {
+    let cases = score_cases(&predictor, held_out, convention, |case, cases| {
         counting.show(case, cases);
     })?;
     Ok((cases, predictor.labels().to_vec()))

@@ -1,8 +1,8 @@
 //! `dinomed3d export`: from a training run to a model that the page can serve.
 
 use crate::progress::Counting;
-use dinomed3d_core::results::export::export;
-use dinomed3d_core::results::split_notes;
+use dinomed3d_core::results::export::{check_output, export};
+use dinomed3d_core::results::{data_notes, inputs_of_run};
 use std::path::PathBuf;
 
 /// Arguments of `export`.
@@ -29,7 +29,12 @@ pub struct Args {
 /// # Errors
 /// A run or data set that cannot be read, or a folder that cannot be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    for note in split_notes(&args.run, &args.data)? {
+    let mut inputs = Vec::new();
+    for run in args.average_with.iter().chain([&args.run]) {
+        inputs.extend(inputs_of_run(run, &args.data)?);
+    }
+    check_output(&args.output, &inputs)?;
+    for note in data_notes(&args.run, &args.data)? {
         eprintln!("{note}");
     }
     let mut counting = Counting::new("scoring case");

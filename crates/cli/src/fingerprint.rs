@@ -1,8 +1,9 @@
 //! `dinomed3d fingerprint`: what a data set is like.
 
-use crate::evaluate::files_of_data;
+use crate::evaluate::say_passed_over;
 use anyhow::Context;
 use dinomed3d_core::train::Fingerprint;
+use dinomed3d_core::train::dataset::DatasetIndex;
 use dinomed3d_core::train::fingerprint::{Intensities, Spread3};
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use std::fmt::Write;
@@ -24,7 +25,9 @@ pub struct Args {
 /// # Errors
 /// A data set with problems, a file that can't be written.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    check_outputs(args.json.as_slice(), &files_of_data(&args.data)?)?;
+    let index = DatasetIndex::survey(&args.data)?.0;
+    check_outputs(args.json.as_slice(), &index.files(&args.data))?;
+    say_passed_over(&index.passed_over);
     let fingerprint = Fingerprint::read(&args.data)?;
     print!("{}", text(&fingerprint));
     if let Some(path) = &args.json {

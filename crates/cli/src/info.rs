@@ -1,14 +1,18 @@
 //! `dinomed3d info`: what a scan's file says about itself and what its voxels hold.
 
-use dinomed3d_volume::{Affine, Format, Orientation, Scan, open_file};
+use crate::scan::Choice;
+use dinomed3d_volume::{Affine, Format, Orientation, Scan};
 use serde::Serialize;
 use std::path::PathBuf;
 
 /// Arguments of `info`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A scan of any number of volumes: NIfTI-1 or NIfTI-2 (of a pair either file), ANALYZE 7.5, MGH or MGZ.
+    /// A scan of any number of volumes: NIfTI-1 or NIfTI-2 (of a pair either file), ANALYZE 7.5, MGH or MGZ; DICOM as a folder, a
+    /// zip or one file.
     file: PathBuf,
+    #[command(flatten)]
+    choice: Choice,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -112,7 +116,8 @@ impl Info {
 /// # Errors
 /// A file that cannot be read or is no scan.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let info = Info::of(args.file.display().to_string(), &open_file(&args.file)?);
+    let scan = args.choice.read(&args.file)?;
+    let info = Info::of(args.file.display().to_string(), &scan);
     if args.json {
         println!("{}", serde_json::to_string_pretty(&info)?);
     } else {

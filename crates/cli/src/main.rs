@@ -16,6 +16,7 @@ mod places;
 mod prepared_cases;
 mod progress;
 mod report;
+mod scan;
 mod segment;
 mod synthesise;
 mod train;

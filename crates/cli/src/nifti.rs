@@ -1,22 +1,22 @@
 //! `dinomed3d nifti`: a scan as a NIfTI file, whatever it came as.
 
+use crate::scan::{Choice, files_of};
 use anyhow::Context;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
+use dinomed3d_volume::gzip;
 use dinomed3d_volume::nifti::{is_gzip_name, stem};
-use dinomed3d_volume::{companions, gzip, open_file};
 use std::path::PathBuf;
 
 /// Arguments of `nifti`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The scan: NIfTI-1 or NIfTI-2 (of a pair either file), ANALYZE 7.5, MGH or MGZ.
+    /// The scan: NIfTI-1 or NIfTI-2 (of a pair either file), ANALYZE 7.5, MGH or MGZ; DICOM as a folder, a zip or one file.
     input: PathBuf,
     /// Where the file goes, `.nii` or `.nii.gz`, never over the scan.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Only this volume of several, counted from 0 along all axes after the third [default: all].
-    #[arg(long, value_name = "INDEX")]
-    volume: Option<usize>,
+    #[command(flatten)]
+    choice: Choice,
 }
 
 /// Writes what was read: voxels and scale as they are stored, the header of a NIfTI file in its own version, otherwise a new
@@ -30,14 +30,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         stem(&args.output).is_some(),
         "{name} is the name of no NIfTI file: expected is an ending of .nii or .nii.gz"
     );
-    let inputs = [vec![args.input.clone()], companions(&args.input)].concat();
-    check_outputs(&[&args.output], &inputs)?;
-    let mut scan = open_file(&args.input)?;
-    if let Some(volume) = args.volume {
-        scan = scan
-            .select(volume)
-            .with_context(|| format!("in {}", args.input.display()))?;
-    }
+    check_outputs(&[&args.output], &files_of(&args.input)?)?;
+    let scan = args.choice.read(&args.input)?;
     for warning in scan.warnings() {
         eprintln!("warning: {warning}");
     }

@@ -2,8 +2,8 @@
 
 use crate::device::device;
 use crate::progress::Counting;
+use dinomed3d_core::results::data_notes;
 use dinomed3d_core::results::report::report_run;
-use dinomed3d_core::results::split_notes;
 use dinomed3d_volume::NOTICE;
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub struct Args {
 /// # Errors
 /// See [`report_run`].
 pub fn run(args: Args) -> anyhow::Result<()> {
-    for note in split_notes(&args.run, &args.data)? {
+    for note in data_notes(&args.run, &args.data)? {
         eprintln!("{note}");
     }
     let mut counting = Counting::new("scoring case");

@@ -3,15 +3,14 @@
 use crate::device::device;
 use crate::places::{self, DEFAULT_MODEL};
 use crate::progress::Progress;
+use crate::scan::{Choice, files_of};
 use anyhow::Context;
 use dinomed3d_core::infer::{self, check::CheckReach};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::nifti::is_gzip_name;
-use dinomed3d_volume::{
-    Label, LabelMap, NOTICE, NamedImage, NiftiImage, Volume, gzip, read_channels,
-};
+use dinomed3d_volume::{Label, LabelMap, NOTICE, NamedImage, Volume, gzip, read_channels};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -19,17 +18,27 @@ use std::time::Instant;
 /// Arguments of `segment`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The scan, `.nii` or `.nii.gz`; of a model of several channels a file for each, in the model's order, or one file
+    /// The scan: NIfTI (of a pair either file), ANALYZE 7.5, MGH; DICOM as a folder, a zip or one file. Of a model of several channels a file for each, in the model's order, or one file
     /// whose fourth dimension they are.
     #[arg(required = true, value_name = "SCAN")]
     scans: Vec<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
     /// Where the label map goes, never over the scan; gzipped if the name ends in `.gz`.
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "preflight"
+    )]
+    output: Option<PathBuf>,
     /// Folder of the model, or the name of one that came with the program, in public/models, beside it or in the user's data
     /// folder. A model of a part finds its part in a larger scan by the model of the whole.
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: PathBuf,
+    /// Only say what it would take: windows, arithmetic, time on this device, memory.
+    #[arg(long)]
+    preflight: bool,
     /// Look closer at what this model knows of the parts that the first one found, into the same label map.
     #[arg(long, value_name = "MODEL")]
     closer: Option<PathBuf>,
@@ -81,19 +90,27 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let model = places::model(&args.model)?;
     let manifest = ModelFolder::open(&model).manifest()?;
     let closer = args.closer.as_deref().map(places::model).transpose()?;
-    let mut inputs = [args.scans.clone(), files_of_model(&model)].concat();
+    let mut inputs = files_of_model(&model);
+    for scan in &args.scans {
+        inputs.extend(files_of(scan)?);
+    }
     inputs.extend(closer.iter().flat_map(|closer| files_of_model(closer)));
-    check_outputs(&[&args.output], &inputs)?;
+    check_outputs(args.output.as_slice(), &inputs)?;
     let images = args
         .scans
         .iter()
         .map(|path| {
             let name = path.display().to_string();
-            let bytes = std::fs::read(path).with_context(|| format!("reading {name}"))?;
-            let image = NiftiImage::parse(&bytes).with_context(|| format!("in {name}"))?;
+            let image = args.choice.read(path)?;
+            for warning in image.warnings() {
+                eprintln!("warning: {name}: {warning}");
+            }
             Ok(NamedImage { name, image })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let Some(output) = &args.output else {
+        return preflight(&model, &args.device, &images);
+    };
     let channels = read_channels(&images, &manifest.channel_names())
         .map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
     let work = Work {
@@ -110,11 +127,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let mut file = images[0]
         .image
         .encode_label_map(&found.map.labels, &description)?;
-    if is_gzip_name(&args.output) {
+    if is_gzip_name(output) {
         file = gzip(&file);
     }
-    write_whole(&args.output, &file)
-        .with_context(|| format!("writing {}", args.output.display()))?;
+    write_whole(output, &file).with_context(|| format!("writing {}", output.display()))?;
     println!("label  voxels  volume (mL)  name");
     let mut counts = [0u64; 256];
     for label in &found.map.labels {
@@ -130,6 +146,28 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         );
     }
     println!("{NOTICE}");
+    Ok(())
+}
+
+/// Says what segmenting would take; the time is that of the known answer, as much longer as there is more arithmetic.
+fn preflight(model: &Path, device_name: &str, images: &[NamedImage]) -> anyhow::Result<()> {
+    let segmenter = load_model(model, device_name)?;
+    let begun = Instant::now();
+    pollster::block_on(segmenter.self_check(CheckReach::Parts))?;
+    let cost = segmenter.cost();
+    let seconds_per_gflop = begun.elapsed().as_secs_f64() / cost.check_gflop;
+    let image = &images[0].image;
+    let stored: u64 = images.iter().map(|named| named.image.stored_bytes()).sum();
+    let manifest = segmenter.manifest();
+    let preflight = cost.preflight(manifest, image.grid_shape(), &image.affine(), stored)?;
+    println!("windows  GFLOP  about  memory");
+    println!(
+        "{:7}  {:5.0}  {:3.0} s  {:.2} GB",
+        preflight.windows,
+        preflight.gflop,
+        preflight.gflop * seconds_per_gflop,
+        preflight.memory_bytes as f64 / 1e9
+    );
     Ok(())
 }
 

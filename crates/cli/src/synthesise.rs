@@ -1,15 +1,16 @@
 //! `dinomed3d synthesise`: what a training from label maps sees, as files and as a picture.
 
+use crate::evaluate::say_passed_over;
 use anyhow::Context;
 use dinomed3d_core::results::report::png_of;
 use dinomed3d_core::train::augment::Sample;
-use dinomed3d_core::train::dataset::{Dataset, Examples};
-use dinomed3d_core::train::recipe_file::read_recipe;
+use dinomed3d_core::train::dataset::{Dataset, Examples, Listing};
+use dinomed3d_core::train::recipe_file::{read_recipe, recipe_files};
 use dinomed3d_core::train::synthesis::Synthesizer;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::nifti::{Values, encode};
 use dinomed3d_volume::statistics::quantile_of_unsorted;
-use dinomed3d_volume::{Affine, NiftiImage, gzip};
+use dinomed3d_volume::{Affine, Scan, gzip};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -44,8 +45,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let picture_path = args.out.join("drawn.png");
     let files = (0..args.count).flat_map(|number| [drawn(number, ""), drawn(number, "_dseg")]);
     let outputs: Vec<PathBuf> = files.chain([picture_path.clone()]).collect();
-    check_outputs(&outputs, &inputs(&args))?;
     let mut recipe = read_recipe(&args.recipe)?;
+    let data = Listing::read(&recipe, &args.data)?;
+    let inputs = [data.files, recipe_files(&args.recipe)?].concat();
+    check_outputs(&outputs, &inputs)?;
+    say_passed_over(&data.passed_over);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.check()?;
     let dataset = Dataset::of_recipe(&recipe, &args.data, None)?;
@@ -64,17 +68,17 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let seconds = begun.elapsed().as_secs_f64();
     let affine = centred(recipe.window, synthesizer.spacing_mm);
     for (number, sample) in samples.iter().enumerate() {
-        let values = transposed(&sample.voxels, recipe.window);
+        let values = transposed(&whole_numbers(&sample.voxels), recipe.window);
         let scan = encode(
             &recipe.window,
             &affine,
-            Values::Float32(&values),
+            Values::Int16(&values),
             "DINO-Med3D, drawn, not a person",
         );
         let value_of = |class: &u8| dataset.labels[usize::from(*class)].0;
         let labels: Vec<u8> = sample.labels.iter().map(value_of).collect();
         let labels = transposed(&labels, recipe.window);
-        let reference = NiftiImage::parse(&scan)?.encode_label_map(&labels, "DINO-Med3D, drawn")?;
+        let reference = Scan::parse(&scan)?.encode_label_map(&labels, "DINO-Med3D, drawn")?;
         for (ending, file) in [("", &scan), ("_dseg", &reference)] {
             let path = drawn(number, ending);
             write_whole(&path, &gzip(file))
@@ -93,12 +97,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What may be read: the recipe, and all that lies where label maps are looked for.
-fn inputs(args: &Args) -> Vec<PathBuf> {
-    let folders = [args.data.clone(), args.data.join("labels")];
-    let files = folders.iter().flat_map(std::fs::read_dir).flatten();
-    let files = files.flatten().map(|entry| entry.path());
-    files.chain([args.recipe.clone()]).collect()
+/// As scanners write values, from 0: a third of the size of what was drawn, packed.
+fn whole_numbers(drawn: &[f32]) -> Vec<i16> {
+    let [low, high] = range(drawn);
+    let scaled = |value: &f32| 255.0 * (value - low) / (high - low);
+    drawn
+        .iter()
+        .map(|v| scaled(v).round().max(0.0) as i16)
+        .collect()
 }
 
 /// Slices, rows and columns run to the right, front and top, so that a file's x is the slice; its middle is the origin.

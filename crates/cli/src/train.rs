@@ -1,6 +1,7 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::{device, devices};
+use crate::evaluate::say_passed_over;
 use crate::places::default_recipe;
 use crate::prepared_cases::CacheArgs;
 use crate::progress::{Counting, Progress};
@@ -162,6 +163,7 @@ fn train(args: &Args, mut run: Run) -> anyhow::Result<()> {
             .join(", ")
     );
     eprintln!("image channels: {}", dataset.channels.join(", "));
+    say_passed_over(&dataset.passed_over);
     for (value, name) in dataset.absent_labels() {
         eprintln!(
             "warning: label {value} {name} occurs in no case: nothing can be learnt about it"

@@ -9,6 +9,7 @@ pub mod infer;
 pub mod manifest;
 pub mod model;
 pub mod model_folder;
+pub mod preflight;
 pub mod preprocess;
 #[cfg(feature = "import")]
 pub mod reference;

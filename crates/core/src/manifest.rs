@@ -50,6 +50,9 @@ pub struct ModelManifest {
     /// What one window is laid around that holds all that is labelled; windows over the whole scan where this is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locate: Option<Locate>,
+    /// Whether the network sees a window's mirror image too, left for right, and both answers are averaged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirrored: bool,
     /// Of what the model sees a part, and which model finds it there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<PartOf>,
@@ -375,6 +378,7 @@ impl ModelManifest {
                 blending: self.blending,
             },
             locate: self.locate,
+            mirrored: self.mirrored,
             values: self.classes().map(|label| label.value).collect(),
             sides: self.sides.clone(),
             postprocessing: self.postprocessing.clone(),

@@ -4,6 +4,7 @@ use crate::infer::check::{CheckErrors, CheckReach, answer, window_answer};
 use crate::infer::{Changes, InferError, Labelled, Pipeline, Progress};
 use crate::manifest::{ExtentRange, ManifestError, ModelManifest};
 use crate::model::DinoMed3d;
+use crate::preflight::Cost;
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
 use dinomed3d_volume::ModelGrid;
@@ -41,6 +42,7 @@ pub struct Segmenter {
     pipeline: Pipeline,
     model: DinoMed3d,
     device: Device,
+    cost: Cost,
 }
 
 /// A segmented scan.
@@ -83,8 +85,11 @@ impl Segmenter {
             .into());
         }
         let model = manifest.architecture.init(device);
-        let model = load_into(model, decode(weights)?)?;
+        let tensors = decode(weights)?;
+        let cost = Cost::of(&manifest, &tensors);
+        let model = load_into(model, tensors)?;
         Ok(Self {
+            cost,
             pipeline: manifest.pipeline(),
             manifest,
             model,
@@ -95,6 +100,11 @@ impl Segmenter {
     /// The model's manifest.
     pub fn manifest(&self) -> &ModelManifest {
         &self.manifest
+    }
+
+    /// How much arithmetic its network takes.
+    pub fn cost(&self) -> Cost {
+        self.cost
     }
 
     /// Its parts: what brings a scan to the network and back, and the network.

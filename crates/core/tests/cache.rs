@@ -4,7 +4,7 @@ use dinomed3d_core::preprocess::Preprocessing;
 use dinomed3d_core::train::dataset::cache::{Cache, KEPT, Usage};
 use dinomed3d_core::train::{Dataset, TrainError};
 use dinomed3d_volume::nifti::{Values, encode};
-use dinomed3d_volume::{Affine, NiftiImage, gzip};
+use dinomed3d_volume::{Affine, Scan, gzip};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -60,7 +60,7 @@ impl Made {
     }
 
     fn write_label(&self, case: usize, count: usize) {
-        let image = NiftiImage::parse(&scan(|_| 0)).unwrap();
+        let image = Scan::parse(&scan(|_| 0)).unwrap();
         let labels: Vec<u8> = (0..7 * 6 * 5).map(|at| 3 * u8::from(at < count)).collect();
         let file = image.encode_label_map(&labels, "test").unwrap();
         std::fs::write(

@@ -369,3 +369,87 @@ fn a_split_is_of_names_not_of_places() {
     );
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+/// Small letters, capitals, Latin-1; and what is no case's file.
+#[test]
+fn files_of_whatever_name_are_used_or_named() {
+    let folder = nnunet("capitals");
+    let rename = |from: &str, to: &std::ffi::OsStr| {
+        let path = folder.join(from);
+        std::fs::rename(&path, path.with_file_name(to)).unwrap();
+    };
+    rename("imagesTr/case_1_0000.nii", "case_1_0000.NII".as_ref());
+    rename("labelsTr/case_1.nii", "case_1.Nii".as_ref());
+    let mut names: Vec<String> = (0..6).map(|case| format!("case_{case}")).collect();
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let latin = |bytes| std::ffi::OsStr::from_bytes(bytes);
+        rename("imagesTr/case_2_0000.nii", latin(b"f\xfcnf_0000.nii"));
+        rename("imagesTr/case_2_0001.nii", latin(b"f\xfcnf_0001.NII"));
+        rename("labelsTr/case_2.nii", latin(b"f\xfcnf.nii"));
+        names.remove(2);
+        names.push("f\u{fffd}nf".to_owned());
+    }
+    write(&folder, "imagesTr/case_3_0000.nii.gz", b"");
+    write(&folder, "labelsTr/notes.txt", b"");
+    std::fs::create_dir(folder.join("labelsTr/more.nii")).unwrap();
+    let index = DatasetIndex::read(&folder).unwrap();
+    let found: Vec<&str> = index.cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(found, names);
+    let dataset = Dataset::load(&folder, &preprocessing(), 5).unwrap();
+    assert_eq!((dataset.training.len(), dataset.validation.len()), (4, 2));
+    for (found, expected) in dataset.passed_over.iter().zip([
+        "case_3_0000.nii.gz: dataset.json says file_ending .nii",
+        "imagesTr: 1 hidden: ._case_0_0000.nii",
+        "more.nii: a folder",
+        "notes.txt: its name is not that of a .nii or .nii.gz file",
+    ]) {
+        assert!(found.ends_with(expected), "{found}");
+    }
+    assert_eq!(dataset.passed_over.len(), 4, "{:?}", dataset.passed_over);
+    // Two files of one name are no case.
+    write(&folder, "labelsTr/case_0.NII", &label_map());
+    let found = problems(&folder);
+    assert!(
+        found.contains("case_0.NII and ") && found.contains("case_0.nii are both called case_0"),
+        "{found}"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_a_list_leaves_out_is_named() {
+    let folder = scratch("listed");
+    let mut pairs = Vec::new();
+    for case in 0..3 {
+        write(
+            &folder,
+            &format!("imagesTr/case_{case}.NII"),
+            &image(case, 0),
+        );
+        write(&folder, &format!("labelsTr/case_{case}.nii"), &label_map());
+        pairs.push(serde_json::json!({
+            "image": format!("./imagesTr/case_{case}.NII"), "label": format!("labelsTr/case_{case}.nii")
+        }));
+    }
+    let json = serde_json::json!({"labels": {"0": "background", "1": "tumour"}, "training": pairs});
+    write(&folder, "dataset.json", json.to_string().as_bytes());
+    write(&folder, "imagesTr/case_3.NII.GZ", b"");
+    write(&folder, "labelsTr/._case_0.nii", b"");
+    write(&folder, "labelsTr/._case_1.nii", b"");
+    let index = DatasetIndex::read(&folder).unwrap();
+    assert_eq!(index.cases[1].name, "case_1");
+    let [unlisted, hidden] = &index.passed_over[..] else {
+        panic!("{:?}", index.passed_over)
+    };
+    assert!(
+        unlisted.ends_with("case_3.NII.GZ: dataset.json does not list it"),
+        "{unlisted}"
+    );
+    assert!(
+        hidden.ends_with("labelsTr: 2 hidden: ._case_0.nii, ._case_1.nii"),
+        "{hidden}"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -14,7 +14,7 @@ use dinomed3d_core::train::{Dataset, Event, Parallelism, Recipe, Start, Trainer}
 use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::{NamedTensor, NamedTensors, decode, load_into, named_tensors};
 use dinomed3d_volume::nifti::{Values, encode};
-use dinomed3d_volume::{Affine, NiftiImage, gzip};
+use dinomed3d_volume::{Affine, Scan, gzip};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -59,7 +59,7 @@ fn write_data(folder: &Path) {
             }
         }
         let image = cubes(&voxels);
-        let label = NiftiImage::parse(&image)
+        let label = Scan::parse(&image)
             .unwrap()
             .encode_label_map(&labels, "test")
             .unwrap();
@@ -660,7 +660,7 @@ fn a_run_of_two_channels_learns() {
     write_data(&data);
     for case in 0..5 {
         let path = data.join(format!("image_{case}.nii.gz"));
-        let image = NiftiImage::parse(&std::fs::read(&path).unwrap()).unwrap();
+        let image = Scan::parse(&std::fs::read(&path).unwrap()).unwrap();
         let voxels: Vec<i16> = image.values().map(|value| value as i16).collect();
         let ground = |place: usize| 40 * (place % 5) as i16;
         let mut channels: Vec<i16> = (0..voxels.len()).map(ground).collect();

@@ -86,6 +86,32 @@ pub fn check_outputs<P: AsRef<Path>, Q: AsRef<Path>>(
     Ok(())
 }
 
+/// As [`check_outputs`], for files of these names in a folder that may have to be made.
+///
+/// # Errors
+/// Those of [`check_outputs`].
+pub fn check_outputs_in<Q: AsRef<Path>>(
+    folder: &Path,
+    names: &[&str],
+    inputs: &[Q],
+) -> Result<(), OutputError> {
+    let outputs: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    if folder.is_dir() {
+        return check_outputs(&outputs, inputs);
+    }
+    // Where nothing is, nothing is replaced; a folder can be made where a file can.
+    let missing = |place: &&Path| !place.as_os_str().is_empty() && !place.exists();
+    let made = |output: &PathBuf| {
+        output
+            .ancestors()
+            .take_while(missing)
+            .last()
+            .map(Path::to_owned)
+    };
+    let made = outputs.first().and_then(made);
+    check_outputs(made.as_slice(), inputs)
+}
+
 /// Whether two paths lead to one file that is there, also through links.
 fn is_same_file(a: &Path, b: &Path) -> bool {
     #[cfg(unix)]
@@ -241,6 +267,18 @@ mod tests {
         ));
         #[cfg(unix)]
         assert!(check_outputs(&["/dev/null"], &[] as &[PathBuf]).is_err());
+        let check_in = |place: &str, input: &str| {
+            check_outputs_in(&folder.join(place), &["a", "b"], &[folder.join(input)])
+        };
+        std::fs::write(folder.join("sub/b"), b"input").unwrap();
+        assert!(check_in("sub", "sub/a").is_ok());
+        assert!(matches!(
+            check_in("sub", "sub/../sub/b"),
+            Err(OutputError::Input { .. })
+        ));
+        assert!(check_in("new/deep", "sub/b").is_ok());
+        assert!(check_in("sub/b/deep", "sub/a").is_err());
+        assert!(check_in("sub/b", "sub/a").is_err());
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
         std::fs::remove_dir_all(folder).unwrap();
     }

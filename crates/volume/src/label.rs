@@ -23,6 +23,27 @@ impl Label {
             color: colors.pop().expect("a colour at least"),
         }
     }
+
+    /// On which half a structure lies and what both halves of it are called, where the name says so: `left thalamus`, or
+    /// FreeSurfer's own `Left-Thalamus`.
+    pub fn half(&self) -> Option<(Half, &str)> {
+        let (side, structure) = self.name.split_once([' ', '-', '_'])?;
+        let half = match side.to_ascii_lowercase().as_str() {
+            "left" => Half::Left,
+            "right" => Half::Right,
+            _ => return None,
+        };
+        (!structure.is_empty()).then_some((half, structure))
+    }
+}
+
+/// A half of the body, the person's own left or right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// The person's left.
+    Left,
+    /// The person's right.
+    Right,
 }
 
 /// Without black, and from the most to the least telling on a grey scan.
@@ -60,6 +81,33 @@ pub fn palette(count: usize) -> Vec<[u8; 3]> {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn a_name_says_the_half_only_as_a_word_of_its_own_before_another() {
+        let half = |name: &str| {
+            let label = Label {
+                name: name.to_owned(),
+                ..Label::unnamed(1)
+            };
+            label.half().map(|(half, name)| (half, name.to_owned()))
+        };
+        let left = |name: &str| Some((Half::Left, name.to_owned()));
+        assert_eq!(half("left ventral DC"), left("ventral DC"));
+        assert_eq!(half("Left-Cerebral-Cortex"), left("Cerebral-Cortex"));
+        assert_eq!(
+            half("RIGHT_putamen"),
+            Some((Half::Right, "putamen".to_owned()))
+        );
+        for name in [
+            "brain-stem",
+            "left",
+            "left ",
+            "leftover tissue",
+            "3rd ventricle",
+        ] {
+            assert_eq!(half(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn twenty_eight_colours_differ_and_the_first_are_the_palette_itself() {

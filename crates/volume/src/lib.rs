@@ -6,6 +6,8 @@ mod affine;
 pub mod atomic_file;
 mod channels;
 pub mod component;
+#[cfg(feature = "dicom")]
+pub mod dicom;
 pub mod evaluation;
 mod grid;
 mod gzip;
@@ -32,7 +34,7 @@ pub use affine::Affine;
 pub use channels::{NamedImage, grid_problem, read_channels};
 pub use grid::{GridError, ModelGrid};
 pub use gzip::gzip;
-pub use label::{Label, palette};
+pub use label::{Half, Label, palette};
 pub use label_map::{LabelMap, whole};
 pub use labelling::Labelling;
 pub use mid_plane::MidPlane;
@@ -42,8 +44,3 @@ pub use resample::AxisWeights;
 pub(crate) use scan::Source;
 pub use scan::{Datatype, FileError, Format, Scan, ScanError, Voxels, companions, open_file};
 pub use volume::Volume;
-
-/// The name of a [`Scan`] where callers still have the former one.
-pub type NiftiImage = Scan;
-/// The name of a [`ScanError`] where callers still have the former one.
-pub type NiftiError = ScanError;

@@ -3,7 +3,7 @@
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, File, Response, Url, UrlSearchParams};
+use web_sys::{Blob, BlobPropertyBag, File, HtmlElement, Response, Url, UrlSearchParams};
 
 #[wasm_bindgen(module = "/src/offline.js")]
 extern "C" {
@@ -30,6 +30,18 @@ pub fn remove_element(id: &str) {
         .and_then(|document| document.get_element_by_id(id))
     {
         element.remove();
+    }
+}
+
+/// Moves the focus to an element.
+pub fn focus(id: &str) {
+    let element = window()
+        .document()
+        .and_then(|document| document.get_element_by_id(id))
+        .and_then(|element| element.dyn_into::<HtmlElement>().ok());
+    if let Some(element) = element {
+        // An element that can't have it leaves it where it is.
+        let _ = element.focus();
     }
 }
 

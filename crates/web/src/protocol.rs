@@ -276,19 +276,6 @@ pub struct ModelInfo {
     pub modality: String,
     /// Labels without the background.
     pub labels: Vec<Label>,
-    /// What another model can look closer at, once this one has found it.
-    #[serde(default)]
-    pub closer: Vec<Closer>,
-}
-
-/// A part of what a model finds that a model of its own can look closer at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Closer {
-    /// Folder name of the part's model.
-    pub model: String,
-    /// Name of the part for people, as in "Look closer at the hippocampi".
-    pub name: String,
 }
 
 /// A scan as the page shows it.

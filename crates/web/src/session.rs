@@ -1,5 +1,6 @@
 //! The page's handle on the work: tells it what happens, does what it orders and shows what it comes to.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use js_sys::Uint8Array;
@@ -12,10 +13,9 @@ use crate::browser;
 use crate::link::Link;
 use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure};
 use crate::state::State;
-use crate::work::{Generation, ModelEntry, Order, Work};
+use crate::work::{Closer, Generation, ModelEntry, Order, PartOf, Sample, Work};
 
 const WORKER: &str = "worker_loader.js";
-const SAMPLE: &str = "samples/sample.nii.gz";
 
 /// A worker that hasn't stopped by then is ended.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
@@ -30,12 +30,15 @@ pub struct Session {
 struct Inner {
     work: Work<Uint8Array>,
     worker: Option<(Generation, Link)>,
-    sample: Option<Uint8Array>,
+    /// The samples fetched so far, by file name.
+    samples: BTreeMap<&'static str, Uint8Array>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ManifestHead {
     title: String,
+    part_of: Option<PartOf>,
 }
 
 impl Session {
@@ -47,7 +50,7 @@ impl Session {
             inner: StoredValue::new_local(Inner {
                 work: Work::start(BackendChoice::parse(&choice)),
                 worker: None,
-                sample: None,
+                samples: BTreeMap::new(),
             }),
         };
         session.tell(|_| {});
@@ -91,24 +94,29 @@ impl Session {
         });
     }
 
-    /// Takes the site's own sample.
-    pub fn open_sample(self) {
-        let Some(job) = self.tell(|work| work.open("Fetching the sample…".to_owned())) else {
+    /// Takes one of the site's own samples.
+    pub fn open_sample(self, sample: Sample) {
+        let Some(job) = self.tell(|work| work.open_sample(sample)) else {
             return;
         };
         spawn_local(async move {
-            let bytes = self.fetch_sample().await.map_err(|problem| Failure {
+            let bytes = self.fetch_sample(sample).await.map_err(|problem| Failure {
                 what: problem,
                 advice: "Check the connection to this site, or open a scan of your own.".to_owned(),
                 is_fatal: false,
             });
-            self.tell(|work| work.brought(job, "sample.nii.gz".to_owned(), bytes));
+            self.tell(|work| work.brought(job, sample.file.to_owned(), bytes));
         });
     }
 
     /// Segments the scan on screen.
     pub fn segment(self) {
         self.tell(|work| work.segment(browser::now_ms()));
+    }
+
+    /// Looks closer at a part of what was found.
+    pub fn look_closer(self, closer: Closer) {
+        self.tell(|work| work.look_closer(closer, browser::now_ms()));
     }
 
     /// Gives the segmentation up.
@@ -160,9 +168,15 @@ impl Session {
                 let models = find_models().await;
                 self.tell(|work| work.models_found(job, models));
             }),
-            // The sample is fetched ahead, so that the page needs nobody from now on.
+            // The samples are fetched ahead, so that the page needs nobody from now on.
             Order::KeepSite => spawn_local(async move {
-                let _ = self.fetch_sample().await;
+                for sample in self
+                    .state
+                    .models
+                    .with_untracked(|models| Sample::offered(models))
+                {
+                    let _ = self.fetch_sample(sample).await;
+                }
                 browser::keep_site().await;
             }),
         }
@@ -201,13 +215,17 @@ impl Session {
         });
     }
 
-    async fn fetch_sample(self) -> Result<Uint8Array, String> {
-        if let Some(bytes) = self.inner.with_value(|inner| inner.sample.clone()) {
+    async fn fetch_sample(self, Sample { file, .. }: Sample) -> Result<Uint8Array, String> {
+        let fetched = self
+            .inner
+            .with_value(|inner| inner.samples.get(file).cloned());
+        if let Some(bytes) = fetched {
             return Ok(bytes);
         }
-        let bytes = browser::fetch_bytes(SAMPLE).await?;
-        self.inner
-            .update_value(|inner| inner.sample = Some(bytes.clone()));
+        let bytes = browser::fetch_bytes(&format!("samples/{file}")).await?;
+        self.inner.update_value(|inner| {
+            inner.samples.insert(file, bytes.clone());
+        });
         Ok(bytes)
     }
 }
@@ -218,10 +236,14 @@ async fn find_models() -> Result<Vec<ModelEntry>, String> {
     for name in browser::fetch_json::<Vec<String>>("models/index.json").await? {
         // A model without a readable manifest is offered by its folder's name; loading it says what is wrong.
         let manifest = format!("models/{name}/manifest.json");
-        let title = browser::fetch_json::<ManifestHead>(&manifest)
-            .await
-            .map_or_else(|_| name.clone(), |head| head.title);
-        models.push(ModelEntry { name, title });
+        let head = browser::fetch_json::<ManifestHead>(&manifest).await;
+        let (title, part_of) =
+            head.map_or_else(|_| (name.clone(), None), |head| (head.title, head.part_of));
+        models.push(ModelEntry {
+            name,
+            title,
+            part_of,
+        });
     }
     Ok(models)
 }

@@ -4,15 +4,18 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use dinomed3d_volume::Label;
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::protocol::{BackendChoice, Failure};
-use crate::work::{self, BackendStatus, LoadedModel, ModelEntry, Run, WorkerPhase};
+use crate::work::{self, BackendStatus, LoadedModel, ModelEntry, Preflight, Run, WorkerPhase};
 
 /// The scan on screen, with its file.
 pub type Scan = work::Scan<Uint8Array>;
-/// The label map on screen, with its file.
+/// What a run has labelled so far, with its file.
+pub type Partial = work::Partial<Uint8Array>;
+/// The last result, with its file.
 pub type Outcome = work::Outcome<Uint8Array>;
 
 /// The page's state: handles, so that it can be copied into every component. The first fields are those of
@@ -35,9 +38,13 @@ pub struct State {
     pub is_reading: RwSignal<bool>,
     /// The scan on screen.
     pub scan: RwSignal<Option<Rc<Scan>>, LocalStorage>,
+    /// What segmenting it will take.
+    pub preflight: RwSignal<Option<Preflight>>,
     /// The segmentation under way.
     pub run: RwSignal<Option<Run>>,
-    /// The label map on screen.
+    /// What it has labelled so far; on screen in place of the outcome.
+    pub partial: RwSignal<Option<Rc<Partial>>, LocalStorage>,
+    /// The last result.
     pub outcome: RwSignal<Option<Rc<Outcome>>, LocalStorage>,
     /// The last event, as a sentence.
     pub status: RwSignal<String>,
@@ -74,7 +81,9 @@ impl State {
             model: RwSignal::new(None),
             is_reading: RwSignal::new(false),
             scan: RwSignal::new_local(None),
+            preflight: RwSignal::new(None),
             run: RwSignal::new(None),
+            partial: RwSignal::new_local(None),
             outcome: RwSignal::new_local(None),
             status: RwSignal::new(String::new()),
             failure: RwSignal::new(None),
@@ -86,6 +95,7 @@ impl State {
 
     /// Shows what the work has come to; what has not changed is not drawn again.
     pub fn show(self, shown: work::Shown<Uint8Array>) {
+        let labels_before = untrack(|| self.labels());
         put(self.can_segment, shown.can_segment());
         put(self.choice, shown.choice);
         put(self.backend, shown.backend);
@@ -94,16 +104,37 @@ impl State {
         put(self.model_name, shown.model_name);
         put(self.model, shown.model);
         put(self.is_reading, shown.is_reading);
+        put(self.preflight, shown.preflight);
         put(self.run, shown.run);
         put(self.status, shown.status);
         put(self.failure, shown.failure);
-        if !is_same(&self.outcome.get_untracked(), &shown.outcome) {
+        put_rc(self.partial, shown.partial);
+        put_rc(self.outcome, shown.outcome);
+        put_rc(self.scan, shown.scan);
+        // What the visitor has hidden stays hidden from one label map to the next of the same labels.
+        if untrack(|| self.labels()) != labels_before {
             self.hidden.update(BTreeSet::clear);
-            self.outcome.set(shown.outcome);
         }
-        if !is_same(&self.scan.get_untracked(), &shown.scan) {
-            self.scan.set(shown.scan);
-        }
+    }
+
+    /// Labels of the label map on screen if there is one, else of the model, so that the legend says beforehand what will be
+    /// found.
+    pub fn labels(self) -> Vec<Label> {
+        let of_partial = self
+            .partial
+            .with(|partial| partial.as_ref().map(|partial| partial.labels.clone()));
+        let of_outcome = || {
+            self.outcome
+                .with(|outcome| outcome.as_ref().map(|outcome| outcome.labels.clone()))
+        };
+        let of_model = || {
+            self.model
+                .with(|model| model.as_ref().map(|model| model.info.labels.clone()))
+        };
+        of_partial
+            .or_else(of_outcome)
+            .or_else(of_model)
+            .unwrap_or_default()
     }
 
     /// Whether scan, model and backend can be changed.
@@ -123,10 +154,9 @@ fn put<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
     }
 }
 
-fn is_same<T>(a: &Option<Rc<T>>, b: &Option<Rc<T>>) -> bool {
-    match (a, b) {
-        (Some(a), Some(b)) => Rc::ptr_eq(a, b),
-        (None, None) => true,
-        _ => false,
+fn put_rc<T: 'static>(signal: RwSignal<Option<Rc<T>>, LocalStorage>, value: Option<Rc<T>>) {
+    let pointer = |value: &Option<Rc<T>>| value.as_ref().map(Rc::as_ptr);
+    if signal.with_untracked(pointer) != pointer(&value) {
+        signal.set(value);
     }
 }

@@ -56,6 +56,7 @@ export class Viewer {
     this.NVImage = NVImage;
     this.scan = null;
     this.labels = null;
+    this.newest = 0;
     this.opacity = 0.6;
     this.queue = Promise.resolve();
     niivue.onLocationChange = ({ mm, values }) => {
@@ -83,9 +84,14 @@ export class Viewer {
     });
   }
 
-  /** Shows `bytes`, a NIfTI label map, over the scan. `key` is `{ I, R, G, B, A, labels }`. */
+  /**
+   * Shows `bytes`, a NIfTI label map, over the scan, unless another one has come before it is its turn.
+   * `key` is `{ I, R, G, B, A, labels }`.
+   */
   showLabels(bytes, name, key) {
+    const turn = ++this.newest;
     return this.#inTurn(async () => {
+      if (turn !== this.newest) return;
       const labels = await this.NVImage.new(bytes.buffer, name);
       labels.setColormapLabel(key);
       labels.opacity = this.opacity;
@@ -98,6 +104,7 @@ export class Viewer {
 
   /** Takes the label map away. */
   clearLabels() {
+    this.newest++;
     return this.#inTurn(async () => {
       if (!this.labels) return;
       this.#remove(this.labels);

@@ -1,17 +1,29 @@
 //! Numbers as people read them.
 
-/// A duration in a few words, such as `about 40 s` for what is left.
-pub fn time_left(seconds: f64) -> String {
+/// A duration that is guessed, such as `about 40 s`; nothing of what can't be one.
+pub fn about(seconds: f64) -> Option<String> {
     if !seconds.is_finite() || seconds < 0.0 {
-        return String::new();
+        return None;
     }
-    if seconds < 1.5 {
-        return "about a second left".to_owned();
-    }
-    if seconds < 90.0 {
-        return format!("about {} s left", seconds.round());
-    }
-    format!("about {} min left", (seconds / 60.0).round())
+    Some(if seconds < 1.5 {
+        "about a second".to_owned()
+    } else if seconds < 90.0 {
+        format!("about {} s", seconds.round())
+    } else {
+        format!("about {} min", (seconds / 60.0).round())
+    })
+}
+
+/// What segmenting will take, as a sentence.
+pub fn preflight(seconds: Option<f64>, memory_bytes: u64, windows: usize) -> String {
+    let time = seconds
+        .and_then(about)
+        .map_or_else(String::new, |time| format!("{time} and "));
+    let plural = if windows == 1 { "" } else { "s" };
+    format!(
+        "Takes {time}{} on this device; {windows} window{plural}.",
+        memory(memory_bytes)
+    )
 }
 
 /// A duration that is over.
@@ -47,6 +59,31 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// An amount of memory: tenths of a gigabyte are as much as one can know.
+fn memory(bytes: u64) -> String {
+    if bytes < 100_000_000 {
+        format!("{} MB", bytes.div_ceil(1_000_000))
+    } else {
+        format!("{:.1} GB", bytes as f64 / 1e9)
+    }
+}
+
+/// A volume in mL with as many digits as are worth reading.
+pub fn milliliters(volume_ml: f64) -> String {
+    let digits = if volume_ml < 10.0 { 2 } else { 1 };
+    format!("{volume_ml:.digits$}")
+}
+
+/// A difference in percent, with its sign.
+pub fn signed_percent(percent: f64) -> String {
+    let rounded = percent.round();
+    match rounded {
+        0.0 => "0".to_owned(),
+        _ if rounded < 0.0 => format!("\u{2212}{}", -rounded),
+        _ => format!("+{rounded}"),
+    }
+}
+
 /// `scan.nii.gz` as `scan_dseg.nii.gz`, the name BIDS gives a label map.
 pub fn label_map_name(source: &str) -> String {
     let stem = source
@@ -63,12 +100,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_left_is_rounded_and_never_negative() {
-        assert_eq!(time_left(0.2), "about a second left");
-        assert_eq!(time_left(41.6), "about 42 s left");
-        assert_eq!(time_left(130.0), "about 2 min left");
-        assert_eq!(time_left(-1.0), "");
-        assert_eq!(time_left(f64::NAN), "");
+    fn a_guessed_time_is_rounded_and_never_negative() {
+        let about = |seconds| about(seconds).unwrap_or_default();
+        assert_eq!(about(0.2), "about a second");
+        assert_eq!(about(41.6), "about 42 s");
+        assert_eq!(about(130.0), "about 2 min");
+        assert_eq!(about(-1.0), "");
+        assert_eq!(about(f64::NAN), "");
+    }
+
+    #[test]
+    fn a_preflight_says_what_is_known() {
+        assert_eq!(
+            preflight(Some(39.7), 930_000_000, 2),
+            "Takes about 40 s and 0.9 GB on this device; 2 windows."
+        );
+        assert_eq!(
+            preflight(None, 40_500_000, 1),
+            "Takes 41 MB on this device; 1 window."
+        );
+    }
+
+    #[test]
+    fn small_volumes_have_more_digits_and_a_difference_has_its_sign() {
+        assert_eq!(milliliters(3.256), "3.26");
+        assert_eq!(milliliters(231.44), "231.4");
+        assert_eq!(signed_percent(3.4), "+3");
+        assert_eq!(signed_percent(-12.6), "\u{2212}13");
+        assert_eq!(signed_percent(-0.4), "0");
     }
 
     #[test]

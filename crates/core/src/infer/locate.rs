@@ -40,27 +40,22 @@ impl Locate {
         let Self::Head = self;
         let tissue = Tissue::of(scan);
         let window = Window::of(scan.shape, &scan.affine, extent_mm);
-        let (vertical, is_upwards) = window.towards(2);
-        let heights: Vec<usize> = tissue.counts(vertical, |_| true);
+        let (vertical, _) = window.orientation.to(Orientation::RAS)[2];
+        let heights = window.upwards(vertical, tissue.counts(vertical, |_| true));
         let fullest = heights.iter().copied().max().unwrap_or(0) as f64;
         let of_head = |count: &usize| *count as f64 > SLICE_OF_HEAD * fullest;
-        let [lowest, highest] = [
-            heights.iter().position(of_head).unwrap_or(0),
-            heights.iter().rposition(of_head).unwrap_or(0),
-        ];
+        let highest = heights.iter().rposition(of_head).unwrap_or(0) as f64;
         let half = window.size[vertical] as f64 / 2.0;
-        let above = ABOVE_HEAD_MM / window.spacing_mm[vertical];
-        let middle_height = if is_upwards {
-            highest as f64 + above - half
-        } else {
-            lowest as f64 - above + half
+        let middle_height = highest + ABOVE_HEAD_MM / window.spacing_mm[vertical] - half;
+        let is_beside = |at: [usize; 3]| {
+            let height = window.upward(vertical, at[vertical]);
+            (height as f64 - middle_height).abs() <= half
         };
-        let is_beside = |at: [usize; 3]| (at[vertical] as f64 - middle_height).abs() <= half;
         window.around(std::array::from_fn(|axis| {
             if axis == vertical {
                 middle_height
             } else {
-                quantile(&tissue.counts(axis, is_beside), 0.5)
+                quantile(&window.upwards(axis, tissue.counts(axis, is_beside)), 0.5)
             }
         }))
     }
@@ -80,7 +75,7 @@ pub fn window_around(map: &LabelMap, extent_mm: [f64; 3]) -> Option<Region> {
     }
     let window = Window::of(map.shape, &map.affine, extent_mm);
     Some(window.around(std::array::from_fn(|axis| {
-        let counts = labelled.counts(axis, |_| true);
+        let counts = window.upwards(axis, labelled.counts(axis, |_| true));
         (quantile(&counts, STRAYS) + quantile(&counts, 1.0 - STRAYS)) / 2.0
     })))
 }
@@ -124,19 +119,41 @@ impl Window {
         }
     }
 
-    /// The axis that runs along a world axis, and whether towards its positive end.
-    fn towards(&self, world_axis: usize) -> (usize, bool) {
-        let (axis, is_reversed) = self.orientation.to(Orientation::RAS)[world_axis];
-        (axis, !is_reversed)
+    /// Whether an axis runs towards left, posterior or inferior.
+    fn is_reversed(&self, axis: usize) -> bool {
+        let axes = self.orientation.to(Orientation::RAS);
+        axes.iter()
+            .any(|(of, is_reversed)| *of == axis && *is_reversed)
     }
 
-    /// Around a place in voxels, moved so that it lies in the scan.
+    /// Place on an axis, counted towards right, anterior or superior: so that rounding, which favours one end, does not depend on
+    /// how the scan is stored.
+    fn upward(&self, axis: usize, at: usize) -> usize {
+        if self.is_reversed(axis) {
+            self.shape[axis] - 1 - at
+        } else {
+            at
+        }
+    }
+
+    /// Counts of an axis in that order.
+    fn upwards(&self, axis: usize, mut counts: Vec<usize>) -> Vec<usize> {
+        if self.is_reversed(axis) {
+            counts.reverse();
+        }
+        counts
+    }
+
+    /// Around a place in voxels, counted so, moved so that it lies in the scan.
     fn around(&self, middle: [f64; 3]) -> Region {
         Region {
             ranges: std::array::from_fn(|axis| {
-                let size = self.size[axis];
+                let (size, edge) = (self.size[axis], self.shape[axis]);
                 let start = middle[axis] + 0.5 - size as f64 / 2.0;
-                let start = start.round().clamp(0.0, (self.shape[axis] - size) as f64) as usize;
+                let mut start = start.round().clamp(0.0, (edge - size) as f64) as usize;
+                if self.is_reversed(axis) {
+                    start = edge - size - start;
+                }
                 start..start + size
             }),
         }

@@ -41,7 +41,7 @@ impl Pipeline {
             found: None,
         };
         let mut region = locate.first(scan, extent_mm);
-        let mut found = match look.at(&region).await {
+        let mut found = match look.at(&region, false).await {
             // A constant part of a scan says nothing of the scan.
             Err(InferError::Preprocess(_)) if region != everywhere => None,
             found => Some(found?),
@@ -51,17 +51,18 @@ impl Pipeline {
             let windows = self.windowing.starts(grid.shape());
             look.expected += windows.iter().map(Vec::len).product::<usize>();
             region = everywhere;
-            found = Some(look.at(&region).await?);
+            found = Some(look.at(&region, false).await?);
         }
         let found = found.expect("a look that found nothing is followed by one everywhere");
         let Some(around) = window_around(&found.class_map(), extent_mm) else {
             return Ok(found);
         };
-        if around.shape() == region.shape() && are_near(&around, &region, &scan.affine) {
+        let is_same = around.shape() == region.shape() && are_near(&around, &region, &scan.affine);
+        if is_same && !self.mirrored {
             return Ok(found);
         }
         look.found = Some(Rc::new(found));
-        look.at(&around).await
+        look.at(&around, self.mirrored).await
     }
 
     /// Extent of a window towards right, anterior and superior.
@@ -98,7 +99,7 @@ struct Look<'a, P> {
 
 impl<P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, P> {
     /// What there is in a region, as a prediction of the whole scan.
-    async fn at(&mut self, region: &Region) -> Result<Prediction, InferError> {
+    async fn at(&mut self, region: &Region, mirrored: bool) -> Result<Prediction, InferError> {
         let cut: Vec<Volume> = self.channels.iter().map(|c| region.cut(c)).collect();
         let (done, expected) = (self.done, self.expected);
         let Self {
@@ -109,18 +110,24 @@ impl<P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, P> {
         } = self;
         let of_region = self
             .pipeline
-            .predict_everywhere(self.network, &cut, self.device, async |step: Progress| {
-                let all = expected.max(done + step.windows);
-                let share = (done as f32 + step.fraction * step.windows as f32) / all as f32;
-                *fraction = fraction.max(share);
-                progress(Progress {
-                    fraction: *fraction,
-                    window: done + step.window,
-                    windows: all,
-                    found: found.take(),
-                })
-                .await
-            })
+            .predict_everywhere(
+                self.network,
+                &cut,
+                self.device,
+                mirrored,
+                async |step: Progress| {
+                    let all = expected.max(done + step.windows);
+                    let share = (done as f32 + step.fraction * step.windows as f32) / all as f32;
+                    *fraction = fraction.max(share);
+                    progress(Progress {
+                        fraction: *fraction,
+                        window: done + step.window,
+                        windows: all,
+                        found: found.take(),
+                    })
+                    .await
+                },
+            )
             .await;
         self.done += of_region.as_ref().map_or(1, |found| found.windows);
         self.pipeline

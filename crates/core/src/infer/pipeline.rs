@@ -8,6 +8,7 @@ use super::windows::Windowing;
 use crate::model::DinoMed3d;
 use crate::preprocess::Preprocessing;
 use burn::tensor::{Device, Tensor};
+use dinomed3d_volume::region::mirror;
 use dinomed3d_volume::{Affine, LabelMap, Labelling, MidPlane, ModelGrid};
 use dinomed3d_volume::{Orientation, Region, Volume};
 use std::ops::ControlFlow;
@@ -22,6 +23,9 @@ pub struct Pipeline {
     pub preprocessing: Preprocessing,
     /// How that is cut into windows.
     pub windowing: Windowing,
+    /// Whether a window's mirror image, left for right, is shown to the network too and both answers are averaged; for a network
+    /// that does not tell sides apart.
+    pub mirrored: bool,
     /// What to look for where one window holds all that is labelled; windows over the whole scan where this is not said.
     pub locate: Option<Locate>,
     /// Value of each class in a label map, background first.
@@ -102,7 +106,7 @@ impl Pipeline {
         }
         match self.locate {
             None => {
-                self.predict_everywhere(network, channels, device, progress)
+                self.predict_everywhere(network, channels, device, self.mirrored, progress)
                     .await
             }
             Some(locate) => {
@@ -112,14 +116,16 @@ impl Pipeline {
         }
     }
 
-    /// By windows over the whole of what is given.
+    /// By windows over the whole of what is given; of their mirror images, see [`Pipeline::mirrored`].
     pub(super) async fn predict_everywhere(
         &self,
         network: &DinoMed3d,
         channels: &[Volume],
         device: &Device,
+        mirrored: bool,
         mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
+        let left_right = mirrored.then(|| self.preprocessing.orientation.to(Orientation::RAS)[0].0);
         let prepared = self.preprocessing.apply(channels)?;
         let num_classes = self.values.len();
         let mut labelling = Labelling::new(&prepared.grid, num_classes)?;
@@ -131,7 +137,7 @@ impl Pipeline {
             self.windowing,
             device,
             async |input, window, windows| {
-                let progress = async |done| {
+                let mut of_window = async |done| {
                     progress(Progress {
                         fraction: ((window - 1) as f32 + done) / windows as f32,
                         window,
@@ -140,7 +146,19 @@ impl Pipeline {
                     })
                     .await
                 };
-                window_logits(network, input, progress).await
+                let Some(axis) = left_right else {
+                    return window_logits(network, input, of_window).await;
+                };
+                let image = input.clone().flip([2 + axis]);
+                let half = async |done: f32| of_window(done / 2.0).await;
+                let mut logits = window_logits(network, input, half).await?;
+                let half = async |done: f32| of_window(0.5 + done / 2.0).await;
+                let mut of_image = window_logits(network, image, half).await?;
+                mirror(&mut of_image, self.windowing.window, axis);
+                for (logit, other) in logits.iter_mut().zip(of_image) {
+                    *logit = 0.5 * (*logit + other);
+                }
+                Ok(logits)
             },
             |slice| {
                 model_classes.extend(classes(slice, num_classes));

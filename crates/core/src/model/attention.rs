@@ -4,7 +4,13 @@ use super::lora::{AdaptedLinear, LoraConfig};
 use super::rope::RotaryEmbedding;
 use burn::config::Config;
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation::softmax};
+use burn::tensor::module::attention;
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{Device, Tensor};
+
+/// Scores of so many pairs of query and key are made at once, 64 MiB, by a backend that makes them all: those of the page, and
+/// every one in training.
+const SCORES_AT_ONCE: usize = 1 << 24;
 
 /// Settings of an [`Attention`].
 #[derive(Config, Debug)]
@@ -59,12 +65,8 @@ impl Attention {
                 .narrow(0, index, 1)
                 .reshape([images, self.num_heads, num_tokens, head_dim])
         };
-        let scale = (head_dim as f64).powf(-0.5);
-        let query = rope.rotate(part(0)).mul_scalar(scale);
-        let key = rope.rotate(part(1));
-        let attention = softmax(query.matmul(key.swap_dims(2, 3)), 3);
-        let mixed = attention
-            .matmul(part(2))
+        let [query, key] = [rope.rotate(part(0)), rope.rotate(part(1))];
+        let mixed = attend(query, key, part(2), SCORES_AT_ONCE)
             .swap_dims(1, 2)
             .reshape([images, num_tokens, embed_dim]);
         self.proj.forward(mixed)
@@ -86,5 +88,44 @@ impl Attention {
                 0,
             )
         })
+    }
+}
+
+/// `softmax(query · keyᵀ / √head_dim) · value`, in stretches of queries that have no more than so many scores.
+///
+/// # Shapes
+/// all, and the result: `[image, head, token, head_dim]`
+fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scores_at_once: usize) -> Tensor<4> {
+    let [images, heads, num_tokens, _] = query.dims();
+    let longest = (scores_at_once / (images * heads * num_tokens)).max(1);
+    let stretch = |first: usize| {
+        let count = longest.min(num_tokens - first);
+        let query = query.clone().narrow(2, first, count);
+        let options = AttentionModuleOptions::default();
+        attention(query, key.clone(), value.clone(), None, None, options)
+    };
+    let stretches = (0..num_tokens).step_by(longest).map(stretch);
+    Tensor::cat(stretches.collect(), 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Distribution;
+    use burn::tensor::activation::softmax;
+
+    /// Stretches of three queries of seven, and all at once, against all scores written out.
+    #[test]
+    fn stretches_of_queries_make_the_whole() {
+        let device = Device::flex();
+        let draw = || Tensor::<4>::random([2, 3, 7, 8], Distribution::Normal(0.0, 1.0), &device);
+        let [query, key, value] = [draw(), draw(), draw()];
+        let scores = query.clone().matmul(key.clone().swap_dims(2, 3));
+        let expected = softmax(scores / 8.0f64.sqrt(), 3).matmul(value.clone());
+        for at_once in [1, 3 * 2 * 3 * 7, SCORES_AT_ONCE] {
+            let found = attend(query.clone(), key.clone(), value.clone(), at_once);
+            let difference: f32 = (found - expected.clone()).abs().max().into_scalar();
+            assert!(difference < 1e-5, "{at_once}: {difference}");
+        }
     }
 }

@@ -13,6 +13,7 @@ pub mod attention;
 pub mod block;
 pub mod check;
 pub mod conv;
+pub mod cost;
 pub mod decoder;
 pub mod depthwise;
 pub mod detail;

@@ -101,6 +101,7 @@ pub fn manifest(
             .as_ref()
             .map_or(Blending::Mean, |r| r.blending.unwrap_or(Blending::Mean)),
         locate: recipe.as_ref().and_then(|r| r.locate),
+        mirrored: recipe.as_ref().is_some_and(|r| r.mirrored),
         part_of: recipe.as_ref().and_then(|r| r.part_of.clone()),
         postprocessing: Postprocessing::default(),
         sides: Vec::new(),

@@ -5,8 +5,8 @@ use super::model_card::ModelCard;
 use super::predictor::{Predictor, colored};
 use super::trained_weights::TrainedWeights;
 use super::validation::{score_postprocessings, summarize};
+use crate::infer::Postprocessing;
 use crate::infer::check::known_answer;
-use crate::infer::{Correction, Postprocessing};
 use crate::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
 use crate::model_folder::{MANIFEST_FILE, ModelFolder, readable_json};
 use crate::train::dataset::{CaseSplit, Examples, HeldOut};
@@ -17,9 +17,25 @@ use crate::weights::file::Quantization;
 use crate::weights::{decode, encode, hex, load_into};
 use burn::tensor::Device;
 use dinomed3d_volume::Label;
+use dinomed3d_volume::atomic_file::check_outputs_in;
 use dinomed3d_volume::evaluation::{Convention, Evaluation};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+
+const CARD_FILE: &str = "README.md";
+
+/// Checks, before anything is computed, that [`Exported::write`] can write into a folder and destroys none of `inputs`.
+///
+/// # Errors
+/// Those of [`check_outputs_in`].
+pub fn check_output(folder: &Path, inputs: &[PathBuf]) -> Result<(), ResultsError> {
+    // The weights have a name of their own, and the list beside is joined, not replaced.
+    Ok(check_outputs_in(
+        folder,
+        &[MANIFEST_FILE, CARD_FILE],
+        inputs,
+    )?)
+}
 
 /// What is made of a run.
 #[derive(Debug)]
@@ -50,7 +66,7 @@ impl Exported {
         let weights = &self.manifest.weights.file;
         folder.write(weights, &self.weights)?;
         folder.write(MANIFEST_FILE, &readable_json(&self.manifest))?;
-        folder.write("README.md", self.card.as_bytes())?;
+        folder.write(CARD_FILE, self.card.as_bytes())?;
         folder.list()?;
         for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -137,6 +153,7 @@ pub fn export(
         overlap: recipe.overlap,
         blending: recipe.blending.unwrap_or_default(),
         locate: recipe.locate,
+        mirrored: recipe.mirrored,
         part_of: recipe.part_of.clone(),
         postprocessing: Postprocessing::default(),
         extent_mm: Some(extent),
@@ -240,11 +257,10 @@ fn candidates(
     recipe: &Recipe,
     labels: &[(u8, String)],
 ) -> Result<Vec<Postprocessing>, ResultsError> {
-    let largest = vec![Correction::LargestComponent];
-    let mut candidates = vec![vec![], largest];
-    if let Some(cut) = recipe.plane_cut(labels)? {
+    let mut candidates = vec![vec![]];
+    for correction in recipe.corrections(labels)? {
         for simpler in candidates.clone() {
-            candidates.push([simpler, vec![Correction::PlaneCut(cut)]].concat());
+            candidates.push([simpler, vec![correction]].concat());
         }
     }
     Ok(candidates.into_iter().map(Postprocessing).collect())

@@ -3,7 +3,9 @@
 use super::predictor::Predictor;
 use super::validation::score_cases;
 use super::{During, ResultsError};
-use crate::train::dataset::case_split::{SPLITS_FILE, first_few};
+use crate::train::dataset::case_split::{
+    SPLITS_FILE, first_few, new_cases_note, no_split_note, unknown_to,
+};
 use crate::train::dataset::{CaseSplit, DatasetIndex, HeldOut};
 use crate::train::recipe_file::read_recipe;
 use burn::tensor::Device;
@@ -34,50 +36,101 @@ pub struct Progress {
     pub cases: usize,
 }
 
-/// Scores each fold's best weights on its own held-out cases.
-///
-/// # Errors
-/// Folders that are not `fold-1` to `fold-N`, a case that is held out by none or by several, a run that cannot be
-/// used.
-pub fn score_folds(
-    runs: &Path,
-    data: &Path,
-    convention: Convention,
-    device: &Device,
-    mut progress: impl FnMut(Progress),
-) -> Result<(Vec<CaseScores>, Vec<Label>), ResultsError> {
-    let index = DatasetIndex::read(data)?;
-    let folds = folds_in(runs)?
-        .into_iter()
-        .map(|(number, run)| {
-            let in_run = || format!("in {}", run.display());
-            let recipe = read_recipe(&run.join("recipe.toml"))?;
-            let split = CaseSplit::of_run_or_recipe(&run, &recipe, data).during(in_run)?;
-            Ok(Fold { number, run, split })
+/// The runs of a cross-validation, and the data as they are now.
+#[derive(Debug)]
+pub struct CrossValidation {
+    runs: PathBuf,
+    folds: Vec<Fold>,
+    index: DatasetIndex,
+}
+
+impl CrossValidation {
+    /// Reads the runs in a folder.
+    ///
+    /// # Errors
+    /// Folders that are not `fold-1` to `fold-N`, a case that is held out by none or by several, data that cannot be used.
+    pub fn read(runs: &Path, data: &Path) -> Result<Self, ResultsError> {
+        let index = DatasetIndex::read(data)?;
+        let folds = folds_in(runs)?
+            .into_iter()
+            .map(|(number, run)| {
+                let in_run = || format!("in {}", run.display());
+                let recipe = read_recipe(&run.join("recipe.toml"))?;
+                let split = CaseSplit::of_run_or_recipe(&run, &recipe, data).during(in_run)?;
+                Ok(Fold { number, run, split })
+            })
+            .collect::<Result<Vec<_>, ResultsError>>()?;
+        check_coverage(&folds)?;
+        Ok(Self {
+            runs: runs.to_owned(),
+            folds,
+            index,
         })
-        .collect::<Result<Vec<_>, ResultsError>>()?;
-    check_coverage(&folds)?;
-    let mut cases = Vec::with_capacity(index.cases.len());
-    let mut labels = Vec::new();
-    for fold in &folds {
-        let held_out = HeldOut::of_names(&index, &fold.split.val)
-            .during(|| format!("in {}", fold.run.display()))?;
-        let predictor = Predictor::of_run(&fold.run, &held_out, device.clone())?;
-        let scores = score_cases(&predictor, &held_out, convention, |case, cases| {
-            progress(Progress {
-                fold: fold.number,
-                folds: folds.len(),
-                case,
-                cases,
-            });
-        })?;
-        cases.extend(scores.into_iter().map(|case| CaseScores {
-            fold: Some(fold.number),
-            ..case
-        }));
-        labels = predictor.labels().to_vec();
     }
-    Ok((cases, labels))
+
+    /// Cases that no fold knows: they came later, and take no part.
+    fn new_cases(&self) -> Vec<&str> {
+        let names = self.index.cases.iter().map(|case| case.name.as_str());
+        unknown_to(self.folds.iter().map(|fold| &fold.split), names)
+    }
+
+    /// What a person should know of the splits on the data as they are now, a sentence each.
+    ///
+    /// # Errors
+    /// A split that cannot be read.
+    pub fn notes(&self) -> Result<Vec<String>, ResultsError> {
+        let mut notes = Vec::new();
+        for Fold { run, .. } in &self.folds {
+            if CaseSplit::of_run(run)?.is_none() {
+                notes.push(no_split_note(run));
+            }
+        }
+        let new = self.new_cases();
+        if !new.is_empty() {
+            notes.push(new_cases_note(&new, &self.runs));
+        }
+        Ok(notes)
+    }
+
+    /// What of the data set takes no part, and why: a sentence each.
+    pub fn passed_over(&self) -> Vec<String> {
+        let new = self.new_cases().into_iter();
+        let new = new.map(|case| format!("{case}: new since the runs began"));
+        self.index.passed_over.iter().cloned().chain(new).collect()
+    }
+
+    /// Scores each fold's best weights on its own held-out cases.
+    ///
+    /// # Errors
+    /// A run that cannot be used, a case that cannot be read.
+    pub fn score(
+        &self,
+        convention: Convention,
+        device: &Device,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<(Vec<CaseScores>, Vec<Label>), ResultsError> {
+        let mut cases = Vec::with_capacity(self.index.cases.len());
+        let mut labels = Vec::new();
+        for fold in &self.folds {
+            let held_out = HeldOut::of_names(&self.index, &fold.split.val)
+                .during(|| format!("in {}", fold.run.display()))?;
+            let predictor = Predictor::of_run(&fold.run, &held_out, device.clone())?;
+            let scores = score_cases(&predictor, &held_out, convention, |case, cases| {
+                progress(Progress {
+                    fold: fold.number,
+                    folds: self.folds.len(),
+                    case,
+                    cases,
+                });
+            })?;
+            cases.extend(scores.into_iter().map(|case| CaseScores {
+                fold: Some(fold.number),
+                ..case
+            }));
+            labels = predictor.labels().to_vec();
+        }
+        Ok((cases, labels))
+    }
 }
 
 /// The folders `fold-1` to `fold-N`, in this order.

@@ -6,6 +6,7 @@ pub mod converted;
 pub mod export;
 pub mod folds;
 pub mod model_card;
+pub mod model_cases;
 pub mod predictor;
 #[cfg(feature = "report")]
 pub mod report;
@@ -15,11 +16,14 @@ pub mod validation;
 use crate::infer::InferError;
 use crate::segmenter::ModelError;
 use crate::train::TrainError;
-use crate::train::dataset::case_split;
+use crate::train::dataset::Listing;
+use crate::train::dataset::case_split::split_notes;
 use crate::train::recipe_file::read_recipe;
+use crate::train::run_folder::RunFolder;
 use crate::weights::WeightsError;
+use dinomed3d_volume::atomic_file::OutputError;
 use dinomed3d_volume::evaluation::EvaluationError;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why there are no results.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +40,9 @@ pub enum ResultsError {
         /// What happened.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A place where nothing can be written, or an input lies.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// A run, a recipe or a data set.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -65,13 +72,28 @@ impl<E: std::error::Error + Send + Sync + 'static> From<plotters::drawing::Drawi
     }
 }
 
-/// What a person should know of a run's split on the data as they are now, a sentence each.
+/// What a person should know of a run's split on the data as they are now, and what of them is passed over: a sentence
+/// each.
 ///
 /// # Errors
 /// A run or data that cannot be read.
-pub fn split_notes(run: &Path, data: &Path) -> Result<Vec<String>, ResultsError> {
+pub fn data_notes(run: &Path, data: &Path) -> Result<Vec<String>, ResultsError> {
     let recipe = read_recipe(&run.join("recipe.toml"))?;
-    Ok(case_split::split_notes(run, &recipe, data)?)
+    let mut notes = split_notes(run, &recipe, data)?;
+    let passed_over = Listing::read(&recipe, data)?.passed_over.into_iter();
+    notes.extend(passed_over.map(|file| format!("passed over: {file}")));
+    Ok(notes)
+}
+
+/// All that is read of a run and its data, for no result to replace it.
+///
+/// # Errors
+/// A run or data that cannot be read.
+pub fn inputs_of_run(run: &Path, data: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+    let recipe = read_recipe(&run.join("recipe.toml"))?;
+    let mut files = Listing::read(&recipe, data)?.files;
+    files.extend(RunFolder(run.to_owned()).files());
+    Ok(files)
 }
 
 /// Says what was being done when something failed.

@@ -239,3 +239,33 @@ fn descent(training: &TrainingFacts) -> String {
         all.join("; then ")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model_folder::ModelFolder;
+    use std::path::Path;
+
+    /// Of what the manifest knows; which postprocessings were tried beside the chosen one, it does not.
+    #[test]
+    fn the_shipped_card_says_what_its_manifest_says() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public/models/hippocampus");
+        let manifest = ModelFolder::open(&folder).manifest().unwrap();
+        let card = ModelCard {
+            manifest: &manifest,
+            scores: manifest.scores.as_ref().unwrap(),
+            unquantized_dice: 0.0,
+            postprocessings: &[],
+            num_parameters: 2_120_031,
+            limits: &[],
+        };
+        let written = std::fs::read_to_string(folder.join("README.md")).unwrap();
+        for (what, text) in card.facts() {
+            if what != "postprocessing" {
+                let row = format!("| {what} | {text} |");
+                assert!(written.contains(&row), "{row}");
+            }
+        }
+        assert_eq!(manifest.training.ancestors.len(), 6);
+    }
+}

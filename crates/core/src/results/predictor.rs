@@ -72,6 +72,7 @@ impl Predictor {
                     blending: recipe.blending.unwrap_or_default(),
                 },
                 locate: recipe.locate,
+                mirrored: recipe.mirrored,
                 preprocessing: recipe.preprocessing,
                 values: data.labels.iter().map(|(value, _)| *value).collect(),
                 // Decided at export; a run is judged by what its network says.

@@ -369,6 +369,7 @@ mod tests {
             channels: vec!["MR".into()],
             training: Examples::Scans(cases.collect()),
             validation: Vec::new(),
+            passed_over: Vec::new(),
         };
         let still = serde_json::from_value(serde_json::json!({
             "flip-slices": 0.5, "affine": 0.0, "rotation-deg": 0.0, "scale": [1.0, 1.0],

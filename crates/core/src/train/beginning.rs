@@ -1,12 +1,12 @@
 //! How a run begins, or goes on: by which recipe, on which cases, from which weights.
 
 use super::TrainError;
-use super::dataset::CaseSplit;
-use super::dataset::case_split::{first_few, read_splits, split_notes, write_splits};
+use super::dataset::case_split::{SPLITS_FILE, first_few, read_splits, split_notes, write_splits};
+use super::dataset::{CaseSplit, Listing};
 use super::fingerprint::Fingerprint;
 use super::recipe::{Recipe, Split};
-use super::recipe_file::{read_recipe, read_settled};
-use super::run_folder::RunFolder;
+use super::recipe_file::{read_recipe, read_settled, recipe_files};
+use super::run_folder::{RUN_FILES, RunFolder};
 use super::trainer::Start;
 use crate::manifest::{Ancestor, ModelManifest, RunFacts};
 use crate::model::DinoMed3dConfig;
@@ -15,7 +15,7 @@ use crate::weights::decode;
 use crate::weights::fold::Folding;
 use crate::weights::import::initialize::transformer;
 use crate::weights::import::{Checkpoint, Identity, Source};
-use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_volume::atomic_file::{check_outputs_in, write_whole};
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,8 @@ pub struct Run {
     pub goes_on: bool,
     /// Trainings that its first weights went through, the oldest first.
     pub ancestors: Vec<Ancestor>,
+    /// What is read for it, and must not be replaced.
+    pub inputs: Vec<PathBuf>,
 }
 
 fn unusable(what: String) -> TrainError {
@@ -70,7 +72,7 @@ impl Request {
     /// The run, or those of the folds; `say` is told what a person should know.
     ///
     /// # Errors
-    /// A recipe or data that cannot be read; a run that cannot go on as it is asked to.
+    /// A recipe or data that cannot be read; a run that cannot go on as it is asked to, or would replace one of these.
     pub fn runs(&self, mut say: impl FnMut(String)) -> Result<Vec<Run>, TrainError> {
         let mut settled = None;
         let Some(every) = self.folds else {
@@ -100,6 +102,7 @@ impl Request {
             runs.push(self.run(&folder, recipe, Some(&splits[fold]), &mut say)?);
         }
         if is_new {
+            check_outputs_in(&self.out, &[SPLITS_FILE], &runs[0].inputs)?;
             std::fs::create_dir_all(&self.out).map_err(|source| TrainError::File {
                 path: self.out.clone(),
                 source,
@@ -139,12 +142,18 @@ impl Request {
         } else {
             Vec::new()
         };
+        let mut inputs = Listing::read(&recipe, &self.data)?.files;
+        if !goes_on {
+            inputs.extend(recipe_files(&self.recipe)?);
+        }
+        check_outputs_in(folder, &RUN_FILES, &inputs)?;
         Ok(Run {
             folder: folder.to_owned(),
             recipe,
             split,
             goes_on,
             ancestors,
+            inputs,
         })
     }
 
@@ -268,6 +277,8 @@ impl Run {
         mut say: impl FnMut(String),
     ) -> Result<Start, TrainError> {
         let path = weights_of(init)?;
+        self.inputs.push(path.clone());
+        check_outputs_in(&self.folder, &RUN_FILES, &self.inputs)?;
         let (start, source) = start_with(&path, network, folding)?;
         let parent = match source {
             Source::DinoMed3d => Parent::of(&path)?,
@@ -632,6 +643,7 @@ mod tests {
                 val: names(&["c", "d"]),
             },
             goes_on: false,
+            inputs: Vec::new(),
             ancestors: vec![
                 Ancestor {
                     recipe: "first".into(),

@@ -54,6 +54,9 @@ pub enum TrainError {
         /// Why.
         source: std::io::Error,
     },
+    /// A place where nothing can be written, or an input lies.
+    #[error(transparent)]
+    Output(#[from] dinomed3d_volume::atomic_file::OutputError),
     /// Problems of the data set, one per line.
     #[error("the data set cannot be used:\n{}", .0.join("\n"))]
     Data(Vec<String>),

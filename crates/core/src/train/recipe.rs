@@ -4,7 +4,7 @@ use super::TrainError;
 use super::loss::CROSS_ENTROPY_WEIGHT;
 use super::setting::{RandomChange, expect};
 use super::synthesis::Synthesis;
-use crate::infer::{Blending, Locate, PartOf, PlaneCut};
+use crate::infer::{Blending, Correction, Locate, PartOf, PlaneCut};
 use crate::model::DinoMed3dConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Preprocessing, Spacing};
@@ -45,6 +45,9 @@ pub struct Recipe {
     /// What one window is laid around that holds all that is labelled, as in training; windows over the whole scan when absent.
     #[serde(default)]
     pub locate: Option<Locate>,
+    /// Whether a trained network sees a window's mirror image too, left for right, and both answers are averaged.
+    #[serde(default)]
+    pub mirrored: bool,
     /// Of what the model sees a part, and which model finds it there.
     #[serde(default)]
     pub part_of: Option<PartOf>,
@@ -115,13 +118,14 @@ impl<'de> Deserialize<'de> for Architecture {
 }
 
 impl Recipe {
-    /// The plane cut, if there is one, with the values of its labels in a data set.
+    /// Corrections of a network's answers that are worth a try on a data set.
     ///
     /// # Errors
-    /// [`TrainError::Recipe`] for a name that is none of `labels` (value and name), or twice the same.
-    pub fn plane_cut(&self, labels: &[(u8, String)]) -> Result<Option<PlaneCut<u8>>, TrainError> {
+    /// [`TrainError::Recipe`] for the name of a label that is none of `labels` (value and name), or twice the same.
+    pub fn corrections(&self, labels: &[(u8, String)]) -> Result<Vec<Correction>, TrainError> {
+        let mut corrections = vec![Correction::LargestComponent];
         let Some(cut) = &self.plane_cut else {
-            return Ok(None);
+            return Ok(corrections);
         };
         let foreground = labels.get(1..).unwrap_or_default();
         let value = |name: &String| {
@@ -142,10 +146,11 @@ impl Recipe {
             format!("twice {before:?}"),
             "two labels",
         )?;
-        Ok(Some(PlaneCut {
+        corrections.push(Correction::PlaneCut(PlaneCut {
             labels,
             towards: cut.towards,
-        }))
+        }));
+        Ok(corrections)
     }
 
     /// Which cases validate.

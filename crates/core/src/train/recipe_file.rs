@@ -29,6 +29,16 @@ pub fn read_recipe(path: &Path) -> Result<Recipe, TrainError> {
     })
 }
 
+/// The file of a recipe and those of its bases.
+///
+/// # Errors
+/// One that can't be read.
+pub fn recipe_files(path: &Path) -> Result<Vec<PathBuf>, TrainError> {
+    let mut files = Vec::new();
+    read(path, &mut files)?;
+    Ok(files)
+}
+
 /// Reads a recipe (TOML) and settles what it leaves open; see [`settle`].
 ///
 /// # Errors
@@ -63,6 +73,7 @@ fn read(path: &Path, seen: &mut Vec<PathBuf>) -> Result<Table, TrainError> {
         let of = of.unwrap_or_default();
         TrainError::Recipe(format!("reading {}{of}: {error}", path.display()))
     })?;
+    seen.push(path.to_owned());
     let mut table: Table = text.parse().map_err(wrong(path))?;
     name_contrasts(&mut table);
     let base = match table.remove("base") {
@@ -74,7 +85,6 @@ fn read(path: &Path, seen: &mut Vec<PathBuf>) -> Result<Table, TrainError> {
             )));
         }
     };
-    seen.push(path.to_owned());
     let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     if seen.iter().any(|earlier| whole(earlier) == whole(&base)) {
         return Err(wrong(path)(format!(

@@ -10,6 +10,18 @@ use std::path::{Path, PathBuf};
 /// Name of the file of what a run's first weights went through.
 const ANCESTORS_FILE: &str = "ancestors.json";
 
+/// Names of the files that a run leaves, checkpoints aside.
+pub const RUN_FILES: [&str; 8] = [
+    "recipe.toml",
+    "splits.json",
+    ANCESTORS_FILE,
+    "state.json",
+    "log.csv",
+    "stage1.safetensors",
+    "last.safetensors",
+    "best.safetensors",
+];
+
 /// One row of the log.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct LogRow {
@@ -147,6 +159,11 @@ pub(super) const PARTS: [&str; 3] = ["model", "optimizer", "scheduler"];
 impl RunFolder {
     fn state_path(&self) -> PathBuf {
         self.0.join("state.json")
+    }
+
+    /// What it leaves, checkpoints aside; not all of it need be there.
+    pub fn files(&self) -> Vec<PathBuf> {
+        RUN_FILES.map(|name| self.0.join(name)).to_vec()
     }
 
     /// A part of the checkpoint after so many steps of a stage.

@@ -79,7 +79,7 @@ impl<'a> Trainer<'a> {
                 dataset.labels.len() - 1
             )));
         }
-        recipe.plane_cut(&dataset.labels)?;
+        recipe.corrections(&dataset.labels)?;
         Ok(Self {
             recipe,
             dataset,

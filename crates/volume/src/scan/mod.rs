@@ -129,6 +129,11 @@ impl Scan {
         self.affine
     }
 
+    /// Length of its voxels as the file stores them, unpacked.
+    pub fn stored_bytes(&self) -> u64 {
+        (self.voxels.count() * self.voxels.datatype.bytes()) as u64
+    }
+
     /// The datatype in numpy's words, such as `int16`.
     pub fn datatype_name(&self) -> &'static str {
         self.voxels.datatype.name()

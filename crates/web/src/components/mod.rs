@@ -9,7 +9,7 @@ mod settings_panel;
 mod viewer_panel;
 
 pub use drop_target::DropTarget;
-pub use legend::LabelLegend;
+pub use legend::{LabelLegend, Swatch};
 pub use results::Results;
 pub use run_panel::RunPanel;
 pub use scan_panel::ScanPanel;

@@ -4,16 +4,23 @@ use dinomed3d_volume::{Label, NOTICE};
 use leptos::prelude::*;
 
 use crate::browser;
+use crate::components::Swatch;
 use crate::protocol::{Backend, LabelStatistics};
+use crate::session::Session;
 use crate::state::{Outcome, State};
+use crate::structures::{self, Group, Structure, StructureLabels};
 use crate::words;
+use crate::work::Closer;
 
 /// The label map in numbers, and as a file.
 #[component]
 pub fn Results() -> impl IntoView {
     let state = State::expect();
+    // While a run goes on, its labels are on screen and not those of the result.
+    let is_hidden =
+        move || state.outcome.with(Option::is_none) || state.partial.with(Option::is_some);
     view! {
-        <section class="panel results" aria-labelledby="results-heading" hidden=move || state.outcome.with(Option::is_none)>
+        <section class="panel results" aria-labelledby="results-heading" hidden=is_hidden>
             <h2 id="results-heading">"Result"</h2>
             {move || state.outcome.get().map(|outcome| view! { <OutcomeView outcome/> })}
         </section>
@@ -36,6 +43,7 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
     };
     view! {
         <Statistics labels=outcome.labels.clone() statistics=outcome.statistics.clone()/>
+        {outcome.closer.clone().into_iter().map(|closer| view! { <CloserButton closer/> }).collect_view()}
         {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
         <p class="hint">{made}</p>
         <a
@@ -51,20 +59,49 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
     }
 }
 
+/// Has another model look closer at a part.
+#[component]
+fn CloserButton(closer: Closer) -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let text = format!("Look closer at the {}", closer.name);
+    view! {
+        <button
+            type="button"
+            data-testid="closer"
+            disabled=move || !state.can_segment.get()
+            on:click=move |_| session.look_closer(closer.clone())
+        >
+            {text}
+        </button>
+    }
+}
+
+/// How large everything is: voxels and volume of each label, or, of labels with sides, volumes left and right.
 #[component]
 fn Statistics(labels: Vec<Label>, statistics: Vec<LabelStatistics>) -> impl IntoView {
+    let groups = structures::grouped(&labels);
+    let has_pairs = groups
+        .iter()
+        .flat_map(|group| &group.structures)
+        .any(|structure| matches!(structure.labels, StructureLabels::Pair(..)));
+    if has_pairs {
+        view! { <SidesTable groups statistics/> }.into_any()
+    } else {
+        view! { <LabelTable labels statistics/> }.into_any()
+    }
+}
+
+#[component]
+fn LabelTable(labels: Vec<Label>, statistics: Vec<LabelStatistics>) -> impl IntoView {
     let row = move |row: LabelStatistics| {
         let label = labels.iter().find(|label| label.value == row.value);
-        let name = label.map_or_else(
-            || format!("Label {}", row.value),
-            |label| label.name.clone(),
-        );
-        let [red, green, blue] = label.map_or([128; 3], |label| label.color);
+        let label = label.cloned().unwrap_or_else(|| Label::unnamed(row.value));
         view! {
             <tr>
                 <th scope="row">
-                    <span class="swatch" style:background-color=format!("rgb({red} {green} {blue})") aria-hidden="true"></span>
-                    {name}
+                    <Swatch color=label.color/>
+                    {label.name}
                 </th>
                 <td>{words::count(row.voxels)}</td>
                 <td>{format!("{:.3}", row.volume_ml)}</td>
@@ -83,5 +120,70 @@ fn Statistics(labels: Vec<Label>, statistics: Vec<LabelStatistics>) -> impl Into
             </thead>
             <tbody>{statistics.into_iter().map(row).collect_view()}</tbody>
         </table>
+    }
+}
+
+#[component]
+fn SidesTable(groups: Vec<Group>, statistics: Vec<LabelStatistics>) -> impl IntoView {
+    let volume_ml = move |label: &Label| {
+        let row = statistics.iter().find(|row| row.value == label.value);
+        row.map_or(0.0, |row| row.volume_ml)
+    };
+    let row = move |structure: Structure| {
+        let (left, right, both, asymmetry) = match &structure.labels {
+            StructureLabels::One(label) => (None, None, volume_ml(label), None),
+            StructureLabels::Pair(left, right) => {
+                let (left, right) = (volume_ml(left), volume_ml(right));
+                let asymmetry = structures::asymmetry(left, right);
+                (Some(left), Some(right), left + right, asymmetry)
+            }
+        };
+        view! {
+            <tr>
+                <th scope="row">
+                    <Swatch color=structure.color()/>
+                    {structure.name}
+                </th>
+                <td>{left.map(words::milliliters)}</td>
+                <td>{right.map(words::milliliters)}</td>
+                <td>{words::milliliters(both)}</td>
+                <td>{asymmetry.map(words::signed_percent)}</td>
+            </tr>
+        }
+    };
+    let body = move |group: Group| {
+        let heading = (!group.name.is_empty()).then(|| {
+            view! {
+                <tr class="group">
+                    <th scope="rowgroup" colspan="5">{group.name}</th>
+                </tr>
+            }
+        });
+        view! {
+            <tbody>
+                {heading}
+                {group.structures.into_iter().map(row.clone()).collect_view()}
+            </tbody>
+        }
+    };
+    view! {
+        // A table that scrolls is reached by keyboard.
+        <div class="scrolls" tabindex="0" role="group" aria-label="Volumes">
+            <table class="sides" data-testid="statistics">
+                <caption>"Volumes in mL"</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Structure"</th>
+                        <th scope="col">"Left"</th>
+                        <th scope="col">"Right"</th>
+                        <th scope="col">"Both"</th>
+                        <th scope="col">
+                            <abbr title="Left minus right, in percent of their mean">"L−R, %"</abbr>
+                        </th>
+                    </tr>
+                </thead>
+                {groups.into_iter().map(body).collect_view()}
+            </table>
+        </div>
     }
 }

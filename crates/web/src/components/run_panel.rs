@@ -4,7 +4,7 @@ use crate::protocol::Failure;
 use crate::session::Session;
 use crate::state::State;
 use crate::words;
-use crate::work::{Run, WorkerPhase};
+use crate::work::{Preflight, Run, WorkerPhase};
 
 /// Starts and stops the work, and says how it goes.
 #[component]
@@ -21,7 +21,7 @@ pub fn RunPanel() -> impl IntoView {
                     class="is-wide"
                     class:is-primary=move || state.scan.with(Option::is_some)
                     data-testid="segment"
-                    aria-describedby="status"
+                    aria-describedby="preflight status"
                     disabled=move || !state.can_segment.get()
                     on:click=move |_| session.segment()
                 >
@@ -36,6 +36,9 @@ pub fn RunPanel() -> impl IntoView {
                     "Cancel"
                 </button>
             </div>
+            <div id="preflight" data-testid="preflight">
+                {move || state.preflight.get().filter(|_| !is_running()).map(|preflight| view! { <PreflightNote preflight/> })}
+            </div>
             <Show when=is_running>
                 <RunProgress/>
             </Show>
@@ -46,6 +49,21 @@ pub fn RunPanel() -> impl IntoView {
                 {move || state.failure.get().map(|failure| view! { <FailureNote failure/> })}
             </div>
         </section>
+    }
+}
+
+/// What pressing the button will take.
+#[component]
+fn PreflightNote(preflight: Preflight) -> impl IntoView {
+    let Preflight {
+        windows,
+        seconds,
+        memory_bytes,
+        advice,
+    } = preflight;
+    view! {
+        <p class="hint">{words::preflight(seconds, memory_bytes, windows)}</p>
+        {advice.map(|advice| view! { <p class="warning">{advice}</p> })}
     }
 }
 
@@ -77,9 +95,8 @@ fn describe(run: &Run) -> String {
         let window = run.window.clamp(1, run.windows);
         text.push_str(&format!(", window {window} of {}", run.windows));
     }
-    if let Some(seconds) = run.seconds_left() {
-        text.push_str(", ");
-        text.push_str(&words::time_left(seconds));
+    if let Some(time) = run.seconds_left().and_then(words::about) {
+        text.push_str(&format!(", {time} left"));
     }
     text
 }

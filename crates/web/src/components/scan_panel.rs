@@ -7,6 +7,7 @@ use web_sys::HtmlInputElement;
 
 use crate::session::Session;
 use crate::state::{Scan, State};
+use crate::work::Sample;
 
 /// Where a scan comes from, and what it is.
 #[component]
@@ -28,10 +29,27 @@ pub fn ScanPanel() -> impl IntoView {
         input.set_value("");
     };
 
+    let samples = move || state.models.with(|models| Sample::offered(models));
+    let sample_button = move |sample: Sample| {
+        // The one for the chosen model; the only one also for any other model.
+        let is_fitting =
+            move || state.model_name.with(|chosen| chosen == sample.model) || samples().len() == 1;
+        view! {
+            <button
+                type="button"
+                data-testid=move || if is_fitting() { "sample" } else { "other-sample" }
+                disabled=is_locked
+                on:click=move |_| session.open_sample(sample)
+            >
+                {sample.title}
+            </button>
+        }
+    };
+
     view! {
         <section class="panel" aria-labelledby="scan-heading">
             <h2 id="scan-heading">"Scan"</h2>
-            <div class="row">
+            <div class="row sources">
                 <label class="button" class:is-primary=move || state.scan.with(Option::is_none) class:is-disabled=is_locked>
                     <input
                         type="file"
@@ -42,16 +60,9 @@ pub fn ScanPanel() -> impl IntoView {
                     />
                     "Open a NIfTI file"
                 </label>
-                <button
-                    type="button"
-                    data-testid="sample"
-                    disabled=is_locked
-                    on:click=move |_| session.open_sample()
-                >
-                    "Take the sample"
-                </button>
+                <For each=samples key=|sample| sample.file children=sample_button/>
             </div>
-            <p class="hint" id="scan-hint">".nii or .nii.gz; or drop it anywhere on this page."</p>
+            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">".nii or .nii.gz; or drop it anywhere on this page."</p>
             {move || state.scan.get().map(|scan| view! { <ScanFacts scan/> })}
         </section>
     }

@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 
-use crate::protocol::BackendChoice;
+use crate::protocol::{BackendChoice, ModelInfo};
 use crate::session::Session;
 use crate::state::State;
 use crate::words;
@@ -46,13 +46,25 @@ fn ModelSelect() -> impl IntoView {
             >
                 {options}
             </select>
-            <p class="hint" id="model-state" data-testid="model-state">{move || model_state(state)}</p>
+            {move || state.model.get().map(|model| view! { <ModelFacts info=model.info/> })}
+            <div class="hint" id="model-state" data-testid="model-state">{move || model_state(state)}</div>
         </div>
     }
 }
 
-fn model_state(state: State) -> String {
-    match (state.worker.get(), state.model.get()) {
+/// What scans the loaded model knows, and where its card lies.
+#[component]
+fn ModelFacts(info: ModelInfo) -> impl IntoView {
+    view! {
+        <p class="hint" data-testid="model-facts">
+            <strong>{format!("For {}. ", info.modality)}</strong>
+            <a href=format!("models/{}/README.md", info.name) target="_blank" rel="noopener">"About this model"</a>
+        </p>
+    }
+}
+
+fn model_state(state: State) -> AnyView {
+    let sentence = match (state.worker.get(), state.model.get()) {
         (WorkerPhase::Starting, _) => "Waiting for the worker.".to_owned(),
         (WorkerPhase::LoadingModel { received, total }, _) if total > 0 && received < total => {
             format!(
@@ -65,15 +77,27 @@ fn model_state(state: State) -> String {
             "Checking it on this device.".to_owned()
         }
         (WorkerPhase::LoadingModel { .. }, _) => "Loading.".to_owned(),
-        (WorkerPhase::Usable, Some(model)) => format!(
-            "Version {}, loaded and checked in {}; differs from its known output by {:.0e} after one transformer block and {:.0e} after the whole network.",
-            model.info.version,
-            words::elapsed(model.millis),
-            model.check_errors.first_block,
-            model.check_errors.logits,
-        ),
+        (WorkerPhase::Usable, Some(model)) => {
+            let loaded = format!(
+                "Version {}, loaded and checked in {}",
+                model.info.version,
+                words::elapsed(model.millis)
+            );
+            let differs = format!(
+                "Differs from its known output by {:.0e} after one transformer block and {:.0e} after the whole network.",
+                model.check_errors.first_block, model.check_errors.logits,
+            );
+            return view! {
+                <details>
+                    <summary>{loaded}</summary>
+                    {differs}
+                </details>
+            }
+            .into_any();
+        }
         (WorkerPhase::Usable | WorkerPhase::Gone, _) => "Not loaded.".to_owned(),
-    }
+    };
+    sentence.into_any()
 }
 
 #[component]

@@ -9,6 +9,9 @@ use crate::viewer::{OnLocation, Viewer};
 
 const FIRST_OPACITY: f64 = 0.6;
 
+/// The viewer knows a file's format by its name.
+const PARTIAL_NAME: &str = "partial.nii.gz";
+
 /// The scan in three planes and 3-D, with the label map over it.
 #[component]
 pub fn ViewerPanel() -> impl IntoView {
@@ -30,12 +33,16 @@ pub fn ViewerPanel() -> impl IntoView {
         viewer.with(|viewer| viewer.as_ref().map(|viewer| viewer.set_view(&planes)));
     });
 
-    let labels = Signal::derive(move || labels_on_screen(state));
+    let labels = Signal::derive(move || state.labels());
     let has_scan = move || state.scan.with(Option::is_some);
-    let toggle = move |value: u8| {
+    let show = move |(values, is_shown): (Vec<u8>, bool)| {
         state.hidden.update(|hidden| {
-            if !hidden.remove(&value) {
-                hidden.insert(value);
+            for value in values {
+                if is_shown {
+                    hidden.remove(&value);
+                } else {
+                    hidden.insert(value);
+                }
             }
         });
     };
@@ -56,41 +63,39 @@ pub fn ViewerPanel() -> impl IntoView {
                 </Show>
                 {move || problem.get().map(|problem| view! { <p class="canvas-note warning">{problem}</p> })}
             </div>
-            <div class="viewer-bar">
-                <p class="location" id="location" aria-live="polite" data-testid="location">
-                    {move || describe(state.location.get(), &labels.get())}
-                </p>
-                <div class="viewer-controls">
-                    <label>
-                        "Planes"
-                        <select data-testid="planes" on:change:target=move |event| planes.set(event.target().value())>
-                            <option value="all">"All and 3-D"</option>
-                            <option value="axial">"Axial"</option>
-                            <option value="coronal">"Coronal"</option>
-                            <option value="sagittal">"Sagittal"</option>
-                            <option value="render">"3-D"</option>
-                        </select>
-                    </label>
-                    <label>
-                        "Label opacity"
-                        <input
-                            type="range"
-                            data-testid="opacity"
-                            min="0"
-                            max="1"
-                            step="0.05"
-                            prop:value=move || opacity.get()
-                            on:input:target=move |event| {
-                                opacity.set(event.target().value().parse().unwrap_or(FIRST_OPACITY));
-                            }
-                        />
-                    </label>
-                </div>
-                <LabelLegend labels hidden=state.hidden on_toggle=toggle/>
-                <p class="visually-hidden" id="viewer-keys">
-                    "Arrow keys move the crosshair right, left, front and back; page up and page down move it up and down."
-                </p>
+            <p class="location" id="location" aria-live="polite" data-testid="location">
+                {move || describe(state.location.get(), &labels.get())}
+            </p>
+            <div class="viewer-controls">
+                <label>
+                    "Planes"
+                    <select data-testid="planes" on:change:target=move |event| planes.set(event.target().value())>
+                        <option value="all">"All and 3-D"</option>
+                        <option value="axial">"Axial"</option>
+                        <option value="coronal">"Coronal"</option>
+                        <option value="sagittal">"Sagittal"</option>
+                        <option value="render">"3-D"</option>
+                    </select>
+                </label>
+                <label>
+                    "Label opacity"
+                    <input
+                        type="range"
+                        data-testid="opacity"
+                        min="0"
+                        max="1"
+                        step="0.05"
+                        prop:value=move || opacity.get()
+                        on:input:target=move |event| {
+                            opacity.set(event.target().value().parse().unwrap_or(FIRST_OPACITY));
+                        }
+                    />
+                </label>
             </div>
+            <LabelLegend labels hidden=state.hidden on_show=show/>
+            <p class="visually-hidden" id="viewer-keys">
+                "Arrow keys move the crosshair right, left, front and back; page up and page down move it up and down."
+            </p>
         </section>
     }
 }
@@ -103,23 +108,10 @@ fn EmptyCanvas() -> impl IntoView {
             <svg viewBox="0 0 64 64" aria-hidden="true">
                 <path d="M32 8v32M20 28l12 12 12-12M10 44v8a4 4 0 0 0 4 4h36a4 4 0 0 0 4-4v-8"/>
             </svg>
-            <p>"Drop a NIfTI file here, or take the sample."</p>
+            <p>"Drop a NIfTI file here, or take a sample."</p>
             <p class="hint">"It stays on this device: nothing is uploaded."</p>
         </div>
     }
-}
-
-/// Labels of the result if there is one, else of the model, so that the legend says beforehand what will be found.
-fn labels_on_screen(state: State) -> Vec<Label> {
-    state
-        .outcome
-        .with(|outcome| outcome.as_ref().map(|outcome| outcome.labels.clone()))
-        .or_else(|| {
-            state
-                .model
-                .with(|model| model.as_ref().map(|model| model.info.labels.clone()))
-        })
-        .unwrap_or_default()
 }
 
 fn describe(location: Option<Location>, labels: &[Label]) -> String {
@@ -201,18 +193,24 @@ fn follow(
         });
     });
     Effect::new(move |_| {
-        let (Some(viewer), outcome) = (viewer.get(), state.outcome.get()) else {
+        let of_run = state.partial.get().map(|partial| {
+            let labels = partial.labels.clone();
+            (partial.bytes.clone(), PARTIAL_NAME.to_owned(), labels)
+        });
+        let of_result = state.outcome.get().map(|outcome| {
+            let labels = outcome.labels.clone();
+            (outcome.bytes.clone(), outcome.name.clone(), labels)
+        });
+        let Some(viewer) = viewer.get() else {
             return;
         };
-        let Some(outcome) = outcome else {
+        let Some((bytes, name, labels)) = of_run.or(of_result) else {
             viewer.clear_labels();
             return;
         };
         let hidden = state.hidden.get_untracked();
         spawn_local(async move {
-            let shown = viewer
-                .show_labels(&outcome.bytes, &outcome.name, &outcome.labels, &hidden)
-                .await;
+            let shown = viewer.show_labels(&bytes, &name, &labels, &hidden).await;
             if let Err(reason) = shown {
                 problem.set(Some(format!(
                     "The viewer can't show the label map: {reason}. Saving works without it."
@@ -222,7 +220,7 @@ fn follow(
     });
     Effect::new(move |_| {
         let hidden = state.hidden.get();
-        let labels = labels_on_screen(state);
+        let labels = state.labels();
         viewer.with_untracked(|viewer| {
             if let Some(viewer) = viewer {
                 viewer.hide_labels(&labels, &hidden);

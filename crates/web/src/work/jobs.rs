@@ -13,6 +13,8 @@ pub struct Jobs<B> {
     pub model: Option<JobId>,
     /// The request that brought the model that the page names.
     pub loaded: Option<JobId>,
+    /// The worker was asked what segmenting the scan on screen will take.
+    pub preflight: Option<JobId>,
     /// The worker was given the scan on screen once more.
     pub restoring: Option<JobId>,
     /// A scan on its way to the screen.
@@ -47,6 +49,7 @@ impl<B> Jobs<B> {
             lookup: None,
             model: None,
             loaded: None,
+            preflight: None,
             restoring: None,
             reading: None,
         }
@@ -85,6 +88,7 @@ impl<B> Jobs<B> {
     pub fn leave_worker(&mut self) {
         self.model = None;
         self.loaded = None;
+        self.preflight = None;
         self.restoring = None;
         self.reading = match self.reading.take() {
             Some(Reading::Sent(_, file)) => Some(Reading::Waiting(file)),

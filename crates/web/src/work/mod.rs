@@ -3,12 +3,17 @@
 
 mod jobs;
 mod life;
+mod sample;
 mod shown;
 #[cfg(test)]
 mod tests;
 
 pub use life::Generation;
-pub use shown::{BackendStatus, LoadedModel, ModelEntry, Outcome, Run, Scan, Shown, WorkerPhase};
+pub use sample::Sample;
+pub use shown::{
+    BackendStatus, Closer, LoadedModel, ModelEntry, Outcome, PartOf, Partial, Preflight, Run, Scan,
+    Shown, WorkerPhase,
+};
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -44,6 +49,8 @@ pub struct Work<B> {
     shown: Shown<B>,
     life: Life,
     jobs: Jobs<B>,
+    /// What the run under way looks closer at, if it does not segment the whole scan.
+    looking: Option<Closer>,
     /// Why there is no worker.
     end: Option<Failure>,
     orders: VecDeque<Order<B>>,
@@ -56,6 +63,7 @@ impl<B: Clone> Work<B> {
             shown: Shown::new(choice),
             life: Life::default(),
             jobs: Jobs::new(),
+            looking: None,
             end: None,
             orders: VecDeque::new(),
         };
@@ -122,6 +130,20 @@ impl<B: Clone> Work<B> {
         Some(job)
     }
 
+    /// The visitor wants to see a sample, and so the model that it is for; else as [`Work::open`].
+    pub fn open_sample(&mut self, sample: Sample) -> Option<JobId> {
+        let job = self.open("Fetching the sample…".to_owned())?;
+        let is_there = self
+            .shown
+            .models
+            .iter()
+            .any(|model| model.name == sample.model);
+        if is_there && self.shown.model_name != sample.model {
+            self.choose_model(sample.model.to_owned());
+        }
+        Some(job)
+    }
+
     /// The browser has brought the file, or says why not.
     pub fn brought(&mut self, job: JobId, name: String, bytes: Result<B, Failure>) {
         if !self.jobs.is_fetched(job) {
@@ -145,9 +167,32 @@ impl<B: Clone> Work<B> {
         if !self.shown().can_segment() {
             return;
         }
-        self.shown.failure = None;
-        let job = self.jobs.next();
+        let job = self.begin_run("Segmenting…".to_owned(), now_ms);
         self.post(ToWorker::Segment { job, model }, None);
+    }
+
+    /// Looks closer at a part of what was found.
+    pub fn look_closer(&mut self, closer: Closer, now_ms: f64) {
+        let Some(outcome) = self.shown.outcome.clone() else {
+            return;
+        };
+        if !self.shown().can_segment() || !outcome.closer.contains(&closer) {
+            return;
+        }
+        let job = self.begin_run(format!("Looking closer at the {}…", closer.name), now_ms);
+        let model = model_base(&closer.model);
+        let labels = outcome.labels.clone();
+        self.post(
+            ToWorker::Closer { job, model, labels },
+            Some(outcome.bytes.clone()),
+        );
+        self.looking = Some(closer);
+    }
+
+    fn begin_run(&mut self, status: String, now_ms: f64) -> JobId {
+        let job = self.jobs.next();
+        self.shown.failure = None;
+        self.shown.status = status;
         self.shown.run = Some(Run {
             job,
             fraction: 0.0,
@@ -157,7 +202,14 @@ impl<B: Clone> Work<B> {
             heard_ms: now_ms,
             is_cancelled: false,
         });
-        self.shown.status = "Segmenting…".to_owned();
+        job
+    }
+
+    /// The run is over, whatever came of it, and with it what it had labelled so far; returns what it looked closer at.
+    fn end_run(&mut self) -> Option<Closer> {
+        self.shown.run = None;
+        self.shown.partial = None;
+        self.looking.take()
     }
 
     /// Gives the segmentation up; returns it, for [`Work::out_of_patience`].
@@ -253,6 +305,7 @@ impl<B: Clone> Work<B> {
                     });
                     self.shown.worker = WorkerPhase::Usable;
                     self.announce_readiness();
+                    self.ask_preflight();
                     self.orders.push_back(Order::KeepSite);
                 }
             }
@@ -270,6 +323,23 @@ impl<B: Clone> Work<B> {
                     run.heard_ms = now_ms;
                 }
             }
+            FromWorker::Preflight {
+                job,
+                windows,
+                seconds,
+                memory_bytes,
+                advice,
+            } => {
+                if Jobs::<B>::answers(&mut self.jobs.preflight, job) {
+                    self.shown.preflight = Some(Preflight {
+                        windows,
+                        seconds,
+                        memory_bytes,
+                        advice,
+                    });
+                }
+            }
+            FromWorker::Partial { job } => self.goes_on(job, bytes),
             FromWorker::Segmented {
                 job,
                 millis,
@@ -288,8 +358,9 @@ impl<B: Clone> Work<B> {
                     });
                     return;
                 };
-                self.shown.run = None;
+                let looked_at = self.end_run();
                 self.life.forgive();
+                let closer = self.closer_after(looked_at.as_ref());
                 let scan = self.shown.scan.as_ref();
                 self.shown.outcome = Some(Rc::new(Outcome {
                     name: words::label_map_name(scan.map_or("scan", |scan| &scan.name)),
@@ -297,6 +368,7 @@ impl<B: Clone> Work<B> {
                     labels,
                     statistics,
                     warnings,
+                    closer,
                     backend: self.shown.backend.as_ref().map(|status| status.backend),
                     millis,
                 }));
@@ -304,12 +376,11 @@ impl<B: Clone> Work<B> {
             }
             FromWorker::Cancelled { job } => {
                 if self.shown.is_running(job) {
-                    self.shown.run = None;
+                    self.end_run();
                     self.shown.status = "Stopped. The scan is still here.".to_owned();
                 }
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
-            FromWorker::Partial { .. } | FromWorker::Preflight { .. } => {}
             // Never asked for by the page.
             FromWorker::Transformed { .. } => {}
         }
@@ -338,7 +409,8 @@ impl<B: Clone> Work<B> {
         self.orders
             .retain(|order| !matches!(order, Order::Post(..)));
         self.jobs.leave_worker();
-        self.shown.run = None;
+        self.end_run();
+        self.shown.preflight = None;
         self.shown.model = None;
         self.shown.backend = None;
     }
@@ -358,6 +430,8 @@ impl<B: Clone> Work<B> {
             return;
         }
         self.jobs.loaded = None;
+        self.jobs.preflight = None;
+        self.shown.preflight = None;
         self.shown.model = None;
         self.shown.worker = WorkerPhase::LoadingModel {
             received: 0,
@@ -366,7 +440,7 @@ impl<B: Clone> Work<B> {
         self.shown.status = "Loading the model…".to_owned();
         let job = self.jobs.next();
         self.jobs.model = Some(job);
-        let base = format!("models/{}/", self.shown.model_name);
+        let base = model_base(&self.shown.model_name);
         self.post(ToWorker::LoadModel { job, base }, None);
     }
 
@@ -394,6 +468,73 @@ impl<B: Clone> Work<B> {
         }
     }
 
+    /// Asks what segmenting the scan on screen will take, if the worker has scan and model.
+    fn ask_preflight(&mut self) {
+        self.shown.preflight = None;
+        let has_scan = self.shown.scan.is_some() && self.jobs.restoring.is_none();
+        let (Some(model), true) = (self.jobs.loaded, has_scan) else {
+            return;
+        };
+        let job = self.jobs.next();
+        self.jobs.preflight = Some(job);
+        self.post(ToWorker::Preflight { job, model }, None);
+    }
+
+    /// A run has labelled some more.
+    fn goes_on(&mut self, job: JobId, bytes: Option<B>) {
+        let is_wanted = |run: &Run| run.job == job && !run.is_cancelled;
+        let (true, Some(bytes)) = (self.shown.run.as_ref().is_some_and(is_wanted), bytes) else {
+            return;
+        };
+        // A closer look begins with the labels of the result, whose model need not be the chosen one any more.
+        let of_outcome = self
+            .shown
+            .outcome
+            .as_ref()
+            .filter(|_| self.looking.is_some());
+        let of_model = self.shown.model.as_ref().map(|model| &model.info.labels);
+        let labels = of_outcome.map(|outcome| &outcome.labels).or(of_model);
+        self.shown.partial = Some(Rc::new(Partial {
+            bytes,
+            labels: labels.cloned().unwrap_or_default(),
+        }));
+    }
+
+    /// What can be looked at closer in a result that has just come: what the site's models know a part of, or, after a closer
+    /// look, what is left.
+    fn closer_after(&self, looked_at: Option<&Closer>) -> Vec<Closer> {
+        if let Some(looked_at) = looked_at {
+            let before = self
+                .shown
+                .outcome
+                .iter()
+                .flat_map(|outcome| &outcome.closer);
+            return before
+                .filter(|closer| *closer != looked_at)
+                .cloned()
+                .collect();
+        }
+        let Some(model) = &self.shown.model else {
+            return Vec::new();
+        };
+        let entries = self.shown.models.iter();
+        entries
+            .filter(|entry| {
+                entry
+                    .part_of
+                    .as_ref()
+                    .is_some_and(|of| of.model == model.info.name)
+            })
+            .map(|entry| Closer {
+                model: entry.name.clone(),
+                name: entry
+                    .part_of
+                    .as_ref()
+                    .map_or_else(String::new, |of| of.name.clone()),
+            })
+            .collect()
+    }
+
     fn announce_readiness(&mut self) {
         if self.shown.worker != WorkerPhase::Usable || self.jobs.reading.is_some() {
             return;
@@ -401,14 +542,15 @@ impl<B: Clone> Work<B> {
         let status = match (self.shown.scan.is_some(), self.life.is_restarted()) {
             (true, true) => "A fresh worker is ready, with your scan. You can try again.",
             (true, false) => "Ready to segment.",
-            (false, true) => "A fresh worker is ready. Open a scan or take the sample.",
-            (false, false) => "Ready. Open a scan or take the sample.",
+            (false, true) => "A fresh worker is ready. Open a scan or take a sample.",
+            (false, false) => "Ready. Open a scan or take a sample.",
         };
         self.shown.status = status.to_owned();
     }
 
     fn scan_is_loaded(&mut self, job: JobId, info: ScanInfo) {
         if Jobs::<B>::answers(&mut self.jobs.restoring, job) {
+            self.ask_preflight();
             return;
         }
         let Some(File { name, bytes }) = self.jobs.is_read(job) else {
@@ -419,6 +561,7 @@ impl<B: Clone> Work<B> {
         self.shown.status = format!("{name} is open.");
         self.shown.scan = Some(Rc::new(Scan { name, bytes, info }));
         self.announce_readiness();
+        self.ask_preflight();
     }
 
     fn failed(&mut self, job: Option<JobId>, failure: Failure) {
@@ -433,12 +576,12 @@ impl<B: Clone> Work<B> {
         if Jobs::<B>::answers(&mut self.jobs.model, job) {
             self.model_is_missing(failure);
         } else if self.shown.is_running(job) {
-            self.shown.run = None;
+            self.end_run();
             self.shown.status = "Segmentation failed. The scan is still here.".to_owned();
             self.shown.failure = Some(failure);
         } else if self.jobs.is_read(job).is_some() {
             self.not_opened(failure);
-        } else {
+        } else if !Jobs::<B>::answers(&mut self.jobs.preflight, job) {
             Jobs::<B>::answers(&mut self.jobs.restoring, job);
         }
     }
@@ -484,4 +627,9 @@ impl<B: Clone> Work<B> {
         }
         self.shown.failure = Some(failure);
     }
+}
+
+/// The folder of a model, as the worker is told.
+fn model_base(name: &str) -> String {
+    format!("models/{name}/")
 }

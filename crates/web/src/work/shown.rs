@@ -27,9 +27,13 @@ pub struct Shown<B> {
     pub is_reading: bool,
     /// The scan on screen.
     pub scan: Option<Rc<Scan<B>>>,
+    /// What segmenting it will take, once the worker has said so.
+    pub preflight: Option<Preflight>,
     /// The segmentation under way.
     pub run: Option<Run>,
-    /// The label map on screen.
+    /// What it has labelled so far; on screen in place of the outcome.
+    pub partial: Option<Rc<Partial<B>>>,
+    /// The last result.
     pub outcome: Option<Rc<Outcome<B>>>,
     /// The last event, as a sentence.
     pub status: String,
@@ -49,7 +53,9 @@ impl<B> Shown<B> {
             model: None,
             is_reading: false,
             scan: None,
+            preflight: None,
             run: None,
+            partial: None,
             outcome: None,
             status: String::new(),
             failure: None,
@@ -106,6 +112,26 @@ pub struct ModelEntry {
     pub name: String,
     /// Name for people.
     pub title: String,
+    /// Of what another model finds it knows a part.
+    pub part_of: Option<PartOf>,
+}
+
+/// Of what another model finds a model knows a part.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct PartOf {
+    /// Folder name of the other one.
+    pub model: String,
+    /// Name of the part for people, as in "Look closer at the hippocampi".
+    pub name: String,
+}
+
+/// A part of what was found that a model of its own can look closer at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closer {
+    /// Folder name of that model.
+    pub model: String,
+    /// As [`PartOf`] has it.
+    pub name: String,
 }
 
 /// A model that the worker holds.
@@ -128,6 +154,19 @@ pub struct Scan<B> {
     pub bytes: B,
     /// What the worker read.
     pub info: ScanInfo,
+}
+
+/// What segmenting a scan will take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preflight {
+    /// Windows in all.
+    pub windows: usize,
+    /// Time, if it can be told.
+    pub seconds: Option<f64>,
+    /// Memory at the most.
+    pub memory_bytes: u64,
+    /// What to do or to expect where the device is too small.
+    pub advice: Option<String>,
 }
 
 /// A segmentation under way.
@@ -159,7 +198,16 @@ impl Run {
     }
 }
 
-/// The label map on screen.
+/// A label map that grows.
+#[derive(Debug)]
+pub struct Partial<B> {
+    /// The gzipped NIfTI file.
+    pub bytes: B,
+    /// Labels that may come up in it.
+    pub labels: Vec<Label>,
+}
+
+/// A result.
 #[derive(Debug)]
 pub struct Outcome<B> {
     /// File name to save it under.
@@ -172,6 +220,8 @@ pub struct Outcome<B> {
     pub statistics: Vec<LabelStatistics>,
     /// What a reader should know.
     pub warnings: Vec<String>,
+    /// What can be looked at closer.
+    pub closer: Vec<Closer>,
     /// What it was computed on.
     pub backend: Option<Backend>,
     /// How long it took.

@@ -1,5 +1,7 @@
 //! The page's side of the work, told what a browser would tell it.
 
+use dinomed3d_volume::Label;
+
 use super::*;
 use crate::protocol::{CheckErrors, ModelInfo};
 
@@ -24,9 +26,10 @@ impl Desk {
                 _ => None,
             })
             .expect("the site is asked for its models");
-        let models = ["a", "b"].map(|name| ModelEntry {
+        let models = ["a", "b", "c"].map(|name| ModelEntry {
             name: name.to_owned(),
             title: name.to_uppercase(),
+            part_of: None,
         });
         desk.page.models_found(lookup, Ok(models.to_vec()));
         desk
@@ -96,8 +99,7 @@ impl Desk {
                 title: name.to_uppercase(),
                 version: "1".to_owned(),
                 modality: "MR".to_owned(),
-                labels: Vec::new(),
-                closer: Vec::new(),
+                labels: vec![Label::unnamed(1)],
             },
             check_errors: CheckErrors {
                 first_block: 0.0,
@@ -154,17 +156,63 @@ impl Desk {
     /// Asks for a segmentation; returns its number and that of the model it is to use.
     fn segment(&mut self) -> Option<(JobId, JobId)> {
         self.page.segment(0.0);
-        match self.posts()[..] {
-            [ToWorker::Segment { job, model }] => Some((job, model)),
+        self.posts().into_iter().find_map(|post| match post {
+            ToWorker::Segment { job, model } => Some((job, model)),
             _ => None,
-        }
+        })
+    }
+
+    /// The questions what segmenting will take, and of which model.
+    fn asked_preflights(&mut self) -> Vec<(JobId, JobId)> {
+        let posts = self.posts().into_iter();
+        posts
+            .filter_map(|post| match post {
+                ToWorker::Preflight { job, model } => Some((job, model)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn takes(&mut self, job: JobId, windows: usize) {
+        self.hear(FromWorker::Preflight {
+            job,
+            windows,
+            seconds: Some(40.0),
+            memory_bytes: 9,
+            advice: None,
+        });
+    }
+
+    /// How many windows the page says that it will take.
+    fn windows(&self) -> Option<usize> {
+        let preflight = self.page.shown().preflight;
+        preflight.map(|preflight| preflight.windows)
+    }
+
+    /// A piece of a label map comes.
+    fn partial(&mut self, job: JobId, bytes: &'static str) {
+        let message = FromWorker::Partial { job };
+        self.page.hear(self.worker, message, Some(bytes), 0.0);
+    }
+
+    /// What is on screen of a label map: what a run has so far, and the last result.
+    fn on_screen(&self) -> (Option<&'static str>, Option<&'static str>) {
+        let shown = self.page.shown();
+        (
+            shown.partial.map(|partial| partial.bytes),
+            shown.outcome.map(|outcome| outcome.bytes),
+        )
     }
 
     fn segmented(&mut self, job: JobId) {
+        self.segmented_into(job, vec![Label::unnamed(1)]);
+    }
+
+    fn segmented_into(&mut self, job: JobId, labels: Vec<Label>) {
         self.hear(FromWorker::Segmented {
             job,
             millis: 1.0,
-            labels: Vec::new(),
+            labels,
             statistics: Vec::new(),
             warnings: Vec::new(),
         });
@@ -433,6 +481,7 @@ fn the_answer_to_an_earlier_search_for_models_is_dropped() {
     let entry = |name: &str| ModelEntry {
         name: name.to_owned(),
         title: name.to_owned(),
+        part_of: None,
     };
     page.models_found(second, Ok(vec![entry("new")]));
     page.models_found(first, Ok(vec![entry("old")]));
@@ -461,4 +510,174 @@ fn what_was_meant_for_an_ended_worker_is_not_sent_to_the_next() {
     desk.page
         .broke(desk.worker, failure("could not be reached", true));
     assert!(matches!(desk.orders()[..], [Order::StartWorker { .. }]));
+}
+
+#[test]
+fn what_a_run_has_labelled_so_far_gives_way_to_its_result() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.segment().expect("it starts");
+    desk.partial(job + 1, "of another run");
+    assert_eq!(desk.on_screen(), (None, None));
+    desk.partial(job, "half");
+    assert_eq!(desk.on_screen(), (Some("half"), None));
+    let partial = desk.page.shown().partial.expect("it is there");
+    assert_eq!(partial.labels, [Label::unnamed(1)], "those of the model");
+    desk.partial(job, "most");
+    assert_eq!(desk.on_screen(), (Some("most"), None));
+    desk.segmented(job);
+    assert_eq!(desk.on_screen(), (None, Some("labels")));
+    desk.partial(job, "late");
+    assert_eq!(desk.on_screen(), (None, Some("labels")));
+}
+
+#[test]
+fn after_a_run_that_came_to_nothing_the_result_before_it_is_there_again() {
+    type End = fn(&mut Desk, JobId);
+    let cancelled: End = |desk, job| desk.hear(FromWorker::Cancelled { job });
+    let failed: End = |desk, job| desk.fail(Some(job), "no contrast");
+    let died: End = |desk, _| desk.fail(None, "memory");
+    for end in [cancelled, failed, died] {
+        let mut desk = Desk::with_scan();
+        let (first, _) = desk.segment().expect("it starts");
+        desk.segmented(first);
+        let (second, _) = desk.segment().expect("another one starts");
+        desk.partial(second, "half");
+        assert_eq!(desk.on_screen(), (Some("half"), Some("labels")));
+        desk.page.cancel();
+        desk.partial(second, "more, though it is to stop");
+        assert_eq!(desk.on_screen(), (Some("half"), Some("labels")));
+        end(&mut desk, second);
+        assert_eq!(desk.on_screen(), (None, Some("labels")));
+    }
+}
+
+#[test]
+fn what_a_scan_will_take_is_asked_once_there_are_scan_and_model_and_of_each_anew() {
+    let mut desk = Desk::new(BackendChoice::Cpu);
+    desk.ready(Backend::Cpu);
+    let (model, _) = desk.asked_models()[0];
+    desk.open("scan");
+    desk.read();
+    assert_eq!(desk.asked_preflights(), [], "there is no model yet");
+    desk.loaded(model, "a");
+    let asked = desk.asked_preflights();
+    assert!(matches!(asked[..], [(_, of)] if of == model), "{asked:?}");
+    desk.takes(asked[0].0, 2);
+    assert_eq!(desk.windows(), Some(2));
+
+    desk.open("next");
+    desk.read();
+    let (of_scan, _) = desk.asked_preflights()[0];
+    assert_eq!(desk.windows(), None, "it is another scan");
+    desk.page.choose_model("b".to_owned());
+    desk.takes(of_scan, 3);
+    assert_eq!(desk.windows(), None, "it is another model");
+    let (model, _) = desk.asked_models()[0];
+    desk.loaded(model, "b");
+    let (job, _) = desk.asked_preflights()[0];
+    desk.fail(Some(job), "can't be told");
+    assert_eq!(desk.failure(), None, "segmenting will say it");
+    assert_eq!(desk.windows(), None);
+}
+
+#[test]
+fn a_fresh_worker_is_asked_what_the_scan_will_take_when_it_has_it() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.asked_preflights()[0];
+    desk.takes(job, 2);
+    desk.fail(None, "memory");
+    assert_eq!(desk.windows(), None, "the next one may take more");
+    desk.orders();
+    desk.ready(Backend::Cpu);
+    let posts = desk.posts();
+    let [
+        ToWorker::LoadScan { job: scan },
+        ToWorker::LoadModel { job: model, .. },
+    ] = posts[..]
+    else {
+        panic!("scan and model are asked for, found {posts:?}");
+    };
+    desk.loaded(model, "a");
+    assert_eq!(desk.asked_preflights(), []);
+    desk.scan_loaded(scan);
+    assert_eq!(desk.asked_preflights().len(), 1);
+}
+
+#[test]
+fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
+    let part = |model: &str| Closer {
+        model: model.to_owned(),
+        name: format!("parts of {model}"),
+    };
+    let mut desk = Desk::with_scan();
+    for entry in &mut desk.page.shown.models {
+        entry.part_of = (entry.name != "a").then(|| PartOf {
+            model: "a".to_owned(),
+            name: part(&entry.name).name,
+        });
+    }
+    // What is sent: the request, the part's folder, the labels, and the map beside them.
+    let look = |desk: &mut Desk, closer: Closer| {
+        desk.page.look_closer(closer, 0.0);
+        desk.orders().into_iter().find_map(|order| match order {
+            Order::Post(ToWorker::Closer { job, model, labels }, Some(bytes)) => {
+                Some((job, model, labels, bytes))
+            }
+            _ => None,
+        })
+    };
+    assert_eq!(look(&mut desk, part("b")), None, "nothing is found yet");
+    let (job, _) = desk.segment().expect("it starts");
+    assert_eq!(look(&mut desk, part("b")), None, "a run is under way");
+    desk.segmented(job);
+    assert_eq!(look(&mut desk, part("x")), None, "nobody offers it");
+
+    let (job, base, labels, bytes) = look(&mut desk, part("b")).expect("it starts");
+    assert_eq!((base.as_str(), bytes), ("models/b/", "labels"));
+    assert!(desk.page.shown().status.contains("the parts of b"));
+    assert_eq!(labels, [Label::unnamed(1)]);
+    desk.fail(Some(job), "not found");
+    let outcome = desk.page.shown().outcome.expect("the result stays");
+    assert_eq!(outcome.closer, [part("b"), part("c")]);
+
+    let (job, ..) = look(&mut desk, part("b")).expect("it starts");
+    let more = vec![Label::unnamed(1), Label::unnamed(2)];
+    desk.segmented_into(job, more.clone());
+    let outcome = desk.page.shown().outcome.expect("there is a result");
+    assert_eq!(outcome.labels, more);
+    assert_eq!(outcome.closer, [part("c")], "b has been looked at");
+    let (job, ..) = look(&mut desk, part("c")).expect("it starts");
+    desk.partial(job, "half");
+    let partial = desk.page.shown().partial.expect("it is there");
+    assert_eq!(partial.labels, more, "the result's, of which it grows");
+    desk.hear(FromWorker::Cancelled { job });
+
+    let (job, _) = desk.segment().expect("the whole scan again");
+    desk.segmented(job);
+    let outcome = desk.page.shown().outcome.expect("there is a result");
+    assert_eq!(outcome.closer, [part("b"), part("c")]);
+}
+
+#[test]
+fn a_sample_comes_with_its_model_where_the_site_has_it() {
+    let sample = |model| Sample {
+        model,
+        file: "b.nii.gz",
+        title: "Sample b",
+    };
+    let mut desk = Desk::with_scan();
+    desk.orders();
+    let job = desk.page.open_sample(sample("b")).expect("it is fetched");
+    assert_eq!(desk.page.shown().model_name, "b");
+    assert_eq!(desk.asked_models().len(), 1);
+    desk.page.brought(job, "b.nii.gz".to_owned(), Ok("b"));
+    desk.read();
+    assert_eq!(desk.scan(), Some("b"));
+
+    desk.page
+        .open_sample(sample("none"))
+        .expect("it is fetched");
+    assert_eq!(desk.page.shown().model_name, "b");
+    assert_eq!(desk.page.open_sample(sample("a")), None, "one at a time");
+    assert_eq!(desk.page.shown().model_name, "b");
 }

@@ -1,7 +1,7 @@
 //! What the page is told of a model, a scan and a label map.
 
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_volume::{Label, NiftiImage};
+use dinomed3d_volume::{Label, Scan};
 
 use super::protocol::{LabelStatistics, ModelInfo, ScanInfo};
 
@@ -13,12 +13,11 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
         version: manifest.version.clone(),
         modality: manifest.modality.clone(),
         labels: labels(manifest),
-        closer: Vec::new(),
     }
 }
 
 /// A scan as the page shows it; `shape` is `[z, y, x]`.
-pub fn scan(image: &NiftiImage, shape: [usize; 3]) -> ScanInfo {
+pub fn scan(image: &Scan, shape: [usize; 3]) -> ScanInfo {
     let [slices, rows, columns] = shape;
     let affine = image.affine();
     let mut warnings = Vec::new();

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use dinomed3d_core::infer::check;
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::Segmenter;
-use dinomed3d_volume::NiftiImage;
+use dinomed3d_volume::Scan;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
@@ -34,7 +34,9 @@ pub(super) struct Engine {
     newest_model: Cell<JobId>,
     /// A model that looks closer at a part, under its folder.
     pub(super) part: RefCell<Option<(String, Rc<Segmenter>)>>,
-    pub(super) scan: RefCell<Option<Rc<NiftiImage>>>,
+    pub(super) scan: RefCell<Option<Rc<Scan>>>,
+    /// How long this device takes for 10⁹ operations, as far as it is known.
+    pub(super) seconds_per_gflop: Cell<Option<f64>>,
     /// Jobs up to this one are to be given up.
     pub(super) cancelled: Cell<JobId>,
 }
@@ -113,6 +115,7 @@ impl Engine {
             model: RefCell::new(None),
             newest_model: Cell::new(0),
             part: RefCell::new(None),
+            seconds_per_gflop: Cell::new(None),
             scan: RefCell::new(None),
             cancelled: Cell::new(0),
         });
@@ -149,8 +152,12 @@ impl Engine {
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),
                 Err(Some(trouble)) => trouble.post(job),
             },
-            // Without an answer the page says nothing of what it will take.
-            ToWorker::Preflight { .. } => {}
+            // Of a scan or model that is gone by now nothing is said.
+            ToWorker::Preflight { job, model } => {
+                if let Some(preflight) = self.preflight(job, model) {
+                    scope::post(&preflight);
+                }
+            }
             ToWorker::Closer { job, model, labels } => {
                 match self.look_closer(job, &model, labels, bytes).await {
                     Ok(()) => {}
@@ -260,8 +267,16 @@ impl Engine {
             };
             let segmenter = Segmenter::load(manifest.clone(), weights, &device)
                 .map_err(|error| format!("The model can't be used: {error}."))?;
+            let started_ms = scope::now_ms();
             let problem = match segmenter.self_check(reach).await {
-                Ok(errors) if errors.are_tolerable() => return Ok((segmenter, errors)),
+                Ok(errors) if errors.are_tolerable() => {
+                    let cost = segmenter.cost();
+                    let window = errors.window.map_or(0.0, |_| cost.window_gflop);
+                    let seconds = (scope::now_ms() - started_ms) / 1e3;
+                    self.seconds_per_gflop
+                        .set(Some(seconds / (cost.check_gflop + window)));
+                    return Ok((segmenter, errors));
+                }
                 Ok(errors) => format!("its result for a known input is off by {errors}"),
                 Err(error) => error.to_string(),
             };
@@ -285,7 +300,7 @@ impl Engine {
         const ADVICE: &str = "Choose a single 3-D scan as NIfTI-1 (.nii or .nii.gz).";
         let bytes = bytes.ok_or_else(|| Trouble::new("No file came with the request.", ADVICE))?;
         let unread = |error| Trouble::new(format!("This file can't be opened: {error}."), ADVICE);
-        let image = NiftiImage::parse(&bytes.to_vec()).map_err(unread)?;
+        let image = Scan::parse(&bytes.to_vec()).map_err(unread)?;
         // Now rather than at the first segmentation, so that a series in time is refused at once.
         let volume = image.volume().map_err(unread)?;
         let info = describe::scan(&image, volume.shape);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::{InferError, Progress};
 use dinomed3d_core::segmenter::Segmenter;
-use dinomed3d_volume::{Label, LabelMap, NiftiImage, gzip};
+use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
 use js_sys::Uint8Array;
 
 use super::describe;
@@ -18,6 +18,9 @@ const PROGRESS_EVERY_MS: f64 = 60.0;
 
 /// Written into the label map's header.
 const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
+
+/// What the memory of a page's program holds for sure, of the 4 GiB that it can address.
+const PAGE_BYTES: u64 = 3_500_000_000;
 
 const AGAIN: &str = "Open the scan again.";
 
@@ -45,6 +48,7 @@ impl Engine {
             })
             .await
             .map_err(infer_trouble)?;
+        self.remember_pace(&segmenter, &scan, started_ms);
         let labels = describe::labels(segmenter.manifest());
         Self::say(
             job,
@@ -54,6 +58,32 @@ impl Engine {
             labels,
             segmented.warnings,
         )
+    }
+
+    /// What segmenting the scan will take; nothing of a model or scan that is not there.
+    pub(super) fn preflight(&self, job: JobId, model: JobId) -> Option<FromWorker> {
+        let scan = self.scan.borrow().clone()?;
+        let loaded = self.model.borrow().clone();
+        let (_, segmenter) = loaded.filter(|(loaded, _)| *loaded == model)?;
+        let (shape, affine) = (scan.grid_shape(), scan.affine());
+        let cost = segmenter.cost();
+        let preflight = cost
+            .preflight(segmenter.manifest(), shape, &affine, scan.stored_bytes())
+            .ok()?;
+        let advice = (preflight.memory_bytes > PAGE_BYTES).then(|| {
+            format!(
+                "This scan needs about {:.1} GB, and a page can have 4. Make a smaller one of it (fewer or larger voxels), or use the \
+                 program dinomed3d on the command line.",
+                preflight.memory_bytes as f64 / 1e9
+            )
+        });
+        Some(FromWorker::Preflight {
+            job,
+            windows: preflight.windows,
+            seconds: self.seconds_per_gflop.get().map(|s| s * preflight.gflop),
+            memory_bytes: preflight.memory_bytes,
+            advice,
+        })
     }
 
     /// Looks closer at the parts of a label map, whose file comes with the request, that the model in the folder `base` knows.
@@ -81,6 +111,18 @@ impl Engine {
         Self::say(job, started_ms, &scan, &map.labels, labels, closer.warnings)
     }
 
+    /// From a segmentation that has just ended: better than the known answer, which is small.
+    fn remember_pace(&self, segmenter: &Segmenter, scan: &Scan, started_ms: f64) {
+        let (shape, affine) = (scan.grid_shape(), scan.affine());
+        let preflight = segmenter
+            .cost()
+            .preflight(segmenter.manifest(), shape, &affine, 0);
+        if let Ok(preflight) = preflight {
+            let seconds = (scope::now_ms() - started_ms) / 1e3;
+            self.seconds_per_gflop.set(Some(seconds / preflight.gflop));
+        }
+    }
+
     /// The model of a part, fetched when it is first asked for.
     async fn part(&self, job: JobId, base: &str) -> Result<Rc<Segmenter>, Option<Trouble>> {
         if let Some((_, part)) = self
@@ -102,7 +144,7 @@ impl Engine {
         Ok(part)
     }
 
-    fn scan(&self) -> Result<Rc<NiftiImage>, Trouble> {
+    fn scan(&self) -> Result<Rc<Scan>, Trouble> {
         let scan = self.scan.borrow().clone();
         scan.ok_or_else(|| Trouble::new("There is no scan to segment.", AGAIN))
     }
@@ -126,7 +168,7 @@ impl Engine {
     fn say(
         job: JobId,
         started_ms: f64,
-        scan: &NiftiImage,
+        scan: &Scan,
         label_map: &[u8],
         labels: Vec<Label>,
         warnings: Vec<String>,
@@ -173,7 +215,7 @@ impl News<'_> {
     }
 }
 
-fn file_of(scan: &NiftiImage, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::NiftiError> {
+fn file_of(scan: &Scan, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::ScanError> {
     Ok(gzip(&scan.encode_label_map(labels, DESCRIPTION)?))
 }
 
@@ -181,7 +223,7 @@ fn file_of(scan: &NiftiImage, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume
 fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
     let unread =
         |what: String| Trouble::new(format!("The label map can't be read: {what}."), AGAIN);
-    let map = NiftiImage::parse(file).and_then(|image| image.label_map());
+    let map = Scan::parse(file).and_then(|image| image.label_map());
     let map = map.map_err(|error| unread(error.to_string()))?;
     if map.shape != *shape {
         return Err(unread(format!(
@@ -192,7 +234,7 @@ fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
     Ok(map)
 }
 
-fn unusable(error: dinomed3d_volume::NiftiError) -> Trouble {
+fn unusable(error: dinomed3d_volume::ScanError) -> Trouble {
     Trouble::new(format!("This scan can't be segmented: {error}."), AGAIN)
 }
 

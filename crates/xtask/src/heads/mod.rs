@@ -12,7 +12,7 @@ use crate::command::program;
 use crate::native;
 use crate::places::Places;
 use anyhow::{Context, Result, bail};
-use dinomed3d_volume::{Affine, NiftiImage};
+use dinomed3d_volume::{Affine, Scan};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -176,7 +176,7 @@ pub fn judge(places: &Places, args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<NiftiImage> {
+fn read(path: &Path) -> Result<Scan> {
     let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    NiftiImage::parse(&bytes).with_context(|| format!("in {}", path.display()))
+    Scan::parse(&bytes).with_context(|| format!("in {}", path.display()))
 }

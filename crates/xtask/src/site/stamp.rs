@@ -22,7 +22,11 @@ const SOURCES: [&str; 11] = [
 ];
 
 /// What the build itself puts below those.
-const MADE_BY_THE_BUILD: [&str; 2] = ["public/samples", "public/vendor"];
+const MADE_BY_THE_BUILD: [&str; 3] = [
+    "public/samples/sample.nii.gz",
+    "public/samples/sample_dseg.nii.gz",
+    "public/vendor",
+];
 
 /// Says of what the site in dist was built.
 pub struct Stamp {

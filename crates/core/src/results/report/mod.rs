@@ -10,16 +10,24 @@ pub use slices::png_of;
 
 use super::predictor::Predictor;
 use super::validation::{read_case, score_cases};
-use super::{During, ResultsError};
+use super::{During, ResultsError, inputs_of_run};
 use crate::train::Recipe;
 use crate::train::dataset::{CaseSplit, HeldOut};
 use crate::train::recipe_file::read_recipe;
 use crate::train::run_folder::{RunFolder, RunState};
 use burn::tensor::Device;
-use dinomed3d_volume::atomic_file::write_whole;
+use dinomed3d_volume::atomic_file::{check_outputs_in, write_whole};
 use dinomed3d_volume::evaluation::{Convention, Evaluation};
 use page::{DrawnCase, Page};
 use std::path::Path;
+
+/// What a report consists of.
+const REPORT_FILES: [&str; 4] = [
+    "curves.svg",
+    "validation.json",
+    "validation.csv",
+    "report.html",
+];
 
 /// How many cases are drawn.
 const NUM_WORST: usize = 4;
@@ -35,6 +43,7 @@ pub fn report_run(
     device: Device,
     progress: impl FnMut(usize, usize),
 ) -> Result<Evaluation, ResultsError> {
+    check_outputs_in(run, &REPORT_FILES, &inputs_of_run(run, data)?)?;
     let recipe = read_recipe(&run.join("recipe.toml"))?;
     let state = RunFolder(run.to_owned()).state()?.ok_or_else(|| {
         ResultsError::Unusable(format!("{} holds no training run", run.display()))
@@ -78,8 +87,7 @@ fn draw_worst(
         .collect()
 }
 
-/// Writes `report.html`, `curves.svg`, `validation.json` and `validation.csv` into a run's folder, each whole or not
-/// at all.
+/// Writes [`REPORT_FILES`] into a run's folder, each whole or not at all.
 ///
 /// # Errors
 /// A folder that cannot be written, a picture that cannot be laid out.
@@ -92,14 +100,15 @@ fn write_report(
 ) -> Result<(), ResultsError> {
     let curves = curves::draw(&state.log, &evaluation.labels)?;
     let picture = picture::draw(evaluation)?;
+    let [curves_file, json_file, csv_file, page_file] = REPORT_FILES;
     let write = |name: &str, text: &str| {
         let path = run.join(name);
         write_whole(&path, text.as_bytes()).during(|| format!("writing {}", path.display()))
     };
     let json = evaluation.json().during(|| "the evaluation".to_owned())?;
-    write("curves.svg", &curves)?;
-    write("validation.json", &json)?;
-    write("validation.csv", &evaluation.csv())?;
+    write(curves_file, &curves)?;
+    write(json_file, &json)?;
+    write(csv_file, &evaluation.csv())?;
     let page = Page {
         recipe,
         state,
@@ -108,5 +117,5 @@ fn write_report(
         curves: &curves,
         picture: &picture,
     };
-    write("report.html", &page.html())
+    write(page_file, &page.html())
 }

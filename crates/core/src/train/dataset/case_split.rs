@@ -6,11 +6,11 @@ use super::files::CaseFiles;
 use super::index::DatasetIndex;
 use crate::train::TrainError;
 use crate::train::recipe::{Recipe, Split};
-use crate::train::synthesis::map_files;
+use crate::train::synthesis::{TABLE_FILE, map_files};
 use dinomed3d_volume::atomic_file::write_whole;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Name of the file in the folder of a run; in that of a cross-validation it has all folds. It has the form of nnU-Net's
 /// `splits_final.json`.
@@ -51,7 +51,8 @@ impl CaseSplit {
     /// Data whose cases cannot be listed; a rule that cannot be.
     pub fn of_recipe(recipe: &Recipe, folder: &Path) -> Result<Self, TrainError> {
         if let Some(settings) = &recipe.synthesis {
-            let (val, train) = case_names(recipe, folder)?
+            let (val, train) = Listing::read(recipe, folder)?
+                .cases
                 .into_iter()
                 .partition(|name| settings.validation.contains(name));
             return Ok(Self { train, val });
@@ -168,27 +169,45 @@ pub fn write_splits(folder: &Path, splits: &[CaseSplit]) -> Result<(), TrainErro
 /// A split or data that cannot be read.
 pub fn split_notes(run: &Path, recipe: &Recipe, data: &Path) -> Result<Vec<String>, TrainError> {
     let Some(split) = CaseSplit::of_run(run)? else {
-        return Ok(vec![format!(
-            "the run in {} has no {SPLITS_FILE}: which cases validate is taken from its recipe, which is right only if the data set is as it was",
-            run.display()
-        )]);
+        return Ok(vec![no_split_note(run)]);
     };
-    let known: BTreeSet<&String> = split.train.iter().chain(&split.val).collect();
-    let names = case_names(recipe, data)?;
-    let new: Vec<&str> = names
-        .iter()
-        .filter(|name| !known.contains(name))
-        .map(String::as_str)
-        .collect();
+    let cases = Listing::read(recipe, data)?.cases;
+    let new = unknown_to([&split], cases.iter().map(String::as_str));
     if new.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(vec![format!(
+    Ok(vec![new_cases_note(&new, run)])
+}
+
+/// Of a run that was begun before runs kept their split.
+pub(crate) fn no_split_note(run: &Path) -> String {
+    format!(
+        "the run in {} has no {SPLITS_FILE}: which cases validate is taken from its recipe, which is right only if the data set is as it was",
+        run.display()
+    )
+}
+
+/// Of cases that a run, or those in a folder, knows nothing of.
+pub(crate) fn new_cases_note(new: &[&str], run: &Path) -> String {
+    format!(
         "{} cases are new in the data set since the run in {} began and take no part: {}",
         new.len(),
         run.display(),
-        first_few(&new)
-    )])
+        first_few(new)
+    )
+}
+
+/// Those of `names` that are on neither side of any of the splits.
+pub(crate) fn unknown_to<'a>(
+    splits: impl IntoIterator<Item = &'a CaseSplit>,
+    names: impl Iterator<Item = &'a str>,
+) -> Vec<&'a str> {
+    let splits = splits.into_iter();
+    let known: BTreeSet<&str> = splits
+        .flat_map(|split| split.train.iter().chain(&split.val))
+        .map(String::as_str)
+        .collect();
+    names.filter(|name| !known.contains(name)).collect()
 }
 
 /// Whether two runs hold out the same cases: by name where both know them, otherwise by their recipes' rules.
@@ -212,15 +231,39 @@ pub(crate) fn first_few(names: &[&str]) -> String {
     format!("{}{more}", names[..shown].join(", "))
 }
 
-/// Of scans, or of label maps where images are drawn.
-fn case_names(recipe: &Recipe, folder: &Path) -> Result<Vec<String>, TrainError> {
-    Ok(if recipe.synthesis.is_some() {
-        let files = map_files(folder)?;
-        files.into_iter().map(|(name, _)| name).collect()
-    } else {
+/// What lies in the folder that a recipe trains on: scans, or label maps where images are drawn.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Names of the cases, in order.
+    pub cases: Vec<String>,
+    /// All files that are read.
+    pub files: Vec<PathBuf>,
+    /// What else is there and is not used, and why: a sentence each.
+    pub passed_over: Vec<String>,
+}
+
+impl Listing {
+    /// Lists a folder.
+    ///
+    /// # Errors
+    /// One whose cases cannot be listed.
+    pub fn read(recipe: &Recipe, folder: &Path) -> Result<Self, TrainError> {
+        if recipe.synthesis.is_some() {
+            let maps = map_files(folder)?;
+            let table = folder.join(TABLE_FILE);
+            return Ok(Self {
+                cases: maps.files.keys().cloned().collect(),
+                files: maps.files.into_values().chain([table]).collect(),
+                passed_over: maps.passed_over,
+            });
+        }
         let (index, _) = DatasetIndex::survey(folder)?;
-        index.cases.into_iter().map(|case| case.name).collect()
-    })
+        Ok(Self {
+            files: index.files(folder),
+            cases: index.cases.into_iter().map(|case| case.name).collect(),
+            passed_over: index.passed_over,
+        })
+    }
 }
 
 #[cfg(test)]

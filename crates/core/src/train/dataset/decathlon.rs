@@ -2,9 +2,11 @@
 //!
 //! Several modalities are the fourth dimension of one file.
 
-use super::files::{CaseFiles, Cases, numbered_names};
+use super::files::{CaseFiles, Cases, numbered_names, passed_over};
+use dinomed3d_volume::nifti;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// Value and name of each label, in order of value.
 pub(super) fn labels(json: &Map<String, Value>) -> Result<Vec<(u8, String)>, Vec<String>> {
@@ -37,7 +39,7 @@ pub(super) fn channels(json: &Map<String, Value>) -> Result<Vec<String>, String>
     }
 }
 
-/// The pairs that are listed.
+/// The pairs that are listed; other files of their folders are passed over.
 pub(super) fn cases(json: &Map<String, Value>, folder: &Path) -> Result<Cases, String> {
     let expected = r#"expected are pairs {"image": "./imagesTr/CASE.nii.gz", "label": "./labelsTr/CASE.nii.gz"}"#;
     let list = match json.get("training") {
@@ -57,15 +59,35 @@ pub(super) fn cases(json: &Map<String, Value>, folder: &Path) -> Result<Cases, S
             folder.join(label),
         ));
     }
-    Ok((cases, Vec::new()))
+    Ok(Cases {
+        passed_over: unlisted(&cases),
+        cases,
+        problems: Vec::new(),
+    })
 }
 
-/// File name without folder and endings.
+/// What lies beside the files of the cases. A folder that cannot be read is not told of here: neither can its cases.
+fn unlisted(cases: &[CaseFiles]) -> Vec<String> {
+    let files = cases.iter();
+    let files = files.flat_map(|case| case.images.iter().chain([&case.label]));
+    // A list may say ./imagesTr, or have links.
+    let files: BTreeSet<PathBuf> = files.filter_map(|file| file.canonicalize().ok()).collect();
+    let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+    let why = |path: &Path| {
+        let is_listed = path.canonicalize().is_ok_and(|path| files.contains(&path));
+        (!is_listed).then(|| "dataset.json does not list it".to_owned())
+    };
+    let sentences = folders
+        .into_iter()
+        .filter_map(|folder| passed_over(folder, why).ok());
+    sentences.flatten().collect()
+}
+
+/// File name without folder and ending.
 fn case_name(path: &str) -> String {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.trim_end_matches(".gz")
-        .trim_end_matches(".nii")
-        .to_owned()
+    let path = Path::new(path);
+    let stem = nifti::stem(path).or(path.file_name());
+    stem.unwrap_or_default().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

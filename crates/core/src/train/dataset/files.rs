@@ -1,8 +1,11 @@
-//! What both layouts tell of a case: its name, whose it is, its files.
+//! What both layouts tell of a case: its name, whose it is, its files; and what lies beside them.
 
+use super::case_split::first_few;
 use super::patient::patient_in;
+use dinomed3d_volume::nifti;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// The files of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +32,108 @@ impl CaseFiles {
     }
 }
 
-/// Cases of a layout, and what is wrong with their files as far as names tell.
-pub(super) type Cases = (Vec<CaseFiles>, Vec<String>);
+/// Cases of a layout.
+#[derive(Debug, Default)]
+pub(super) struct Cases {
+    pub cases: Vec<CaseFiles>,
+    /// What is wrong with files as far as names tell.
+    pub problems: Vec<String>,
+    /// See [`passed_over`].
+    pub passed_over: Vec<String>,
+}
+
+/// What in a folder is not used, in order of name: a sentence each with the reason that `why` gives, one for all hidden
+/// files. `why` gives none for what is used.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn passed_over(
+    folder: &Path,
+    mut why: impl FnMut(&Path) -> Option<String>,
+) -> std::io::Result<Vec<String>> {
+    let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut paths = entries.collect::<std::io::Result<Vec<PathBuf>>>()?;
+    paths.sort();
+    let name = |path: &Path| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    };
+    // Other systems leave one beside every file.
+    let (hidden, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths
+        .into_iter()
+        .partition(|path| name(path).starts_with('.'));
+    let mut sentences = Vec::new();
+    for path in paths {
+        let reason = why(&path);
+        sentences.extend(reason.map(|reason| format!("{}: {reason}", path.display())));
+    }
+    if !hidden.is_empty() {
+        let names: Vec<String> = hidden.iter().map(|path| name(path)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        sentences.push(format!(
+            "{}: {} hidden: {}",
+            folder.display(),
+            names.len(),
+            first_few(&names)
+        ));
+    }
+    Ok(sentences)
+}
+
+/// The NIfTI files of a folder by name without ending, as text, for a name need not be UTF-8.
+#[derive(Debug, Default)]
+pub struct NiftiFiles {
+    /// Those that are used.
+    pub files: BTreeMap<String, PathBuf>,
+    /// Two files of one name, a sentence for each.
+    pub problems: Vec<String>,
+    /// See [`passed_over`].
+    pub passed_over: Vec<String>,
+}
+
+impl NiftiFiles {
+    /// Adds those of a folder; `why` says of a NIfTI file why it is not used, if it is not. What is called as one of
+    /// `others` has another use.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn add(
+        &mut self,
+        folder: &Path,
+        others: &[&str],
+        why: impl Fn(&Path) -> Option<String>,
+    ) -> std::io::Result<()> {
+        let Self {
+            files, problems, ..
+        } = self;
+        let sentences = passed_over(folder, |path| {
+            let is_called = |other: &&str| path.file_name().is_some_and(|name| name == *other);
+            if others.iter().any(is_called) {
+                return None;
+            }
+            if path.is_dir() {
+                return Some("a folder".to_owned());
+            }
+            let Some(stem) = nifti::stem(path) else {
+                return Some("its name is not that of a .nii or .nii.gz file".to_owned());
+            };
+            let reason = why(path);
+            if reason.is_none() {
+                let name = stem.to_string_lossy().into_owned();
+                if let Some(other) = files.insert(name.clone(), path.to_owned()) {
+                    problems.push(format!(
+                        "{} and {} are both called {name}",
+                        other.display(),
+                        path.display()
+                    ));
+                }
+            }
+            reason
+        })?;
+        self.passed_over.extend(sentences);
+        Ok(())
+    }
+}
 
 /// Names under the keys "0", "1", …, in this order.
 pub(super) fn numbered_names(key: &str, json: &Value) -> Result<Vec<String>, String> {

@@ -1,11 +1,14 @@
 //! What `dataset.json` says: labels, channels, and the files of each case.
 
-use super::files::CaseFiles;
+use super::files::{CaseFiles, Cases};
 use super::{decathlon, nnunet, patient};
 use crate::train::TrainError;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Name of the file that says what a data set is.
+pub const INDEX_FILE: &str = "dataset.json";
 
 /// What `dataset.json` says, in either layout.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct DatasetIndex {
     pub channels: Vec<String>,
     /// Cases in order of name.
     pub cases: Vec<CaseFiles>,
+    /// What lies beside the cases' files and is not used, and why: a sentence each.
+    pub passed_over: Vec<String>,
 }
 
 impl DatasetIndex {
@@ -38,7 +43,7 @@ impl DatasetIndex {
     /// # Errors
     /// [`TrainError::File`], or [`TrainError::Data`] where there is no telling what the data set is.
     pub fn survey(folder: &Path) -> Result<(Self, Vec<String>), TrainError> {
-        let path = folder.join("dataset.json");
+        let path = folder.join(INDEX_FILE);
         let bytes = std::fs::read(&path).map_err(|source| TrainError::File {
             path: path.clone(),
             source,
@@ -68,7 +73,11 @@ impl DatasetIndex {
             Layout::Decathlon => decathlon::cases(&json, folder),
             Layout::NnUnet => nnunet::cases(&json, folder, &channels),
         };
-        let (mut cases, file_problems) = match cases {
+        let Cases {
+            mut cases,
+            problems: file_problems,
+            passed_over,
+        } = match cases {
             Ok(cases) if problems.is_empty() => cases,
             // Without labels and channels nothing can be said of the files.
             Ok(_) => {
@@ -106,8 +115,17 @@ impl DatasetIndex {
             labels,
             channels,
             cases,
+            passed_over,
         };
         Ok((index, problems))
+    }
+
+    /// All files of the data set in `folder` that are read, for no result to replace one.
+    pub fn files(&self, folder: &Path) -> Vec<PathBuf> {
+        let tables = [INDEX_FILE, patient::TABLE].map(|name| folder.join(name));
+        let files = self.cases.iter();
+        let files = files.flat_map(|case| case.images.iter().chain([&case.label]));
+        tables.into_iter().chain(files.cloned()).collect()
     }
 }
 

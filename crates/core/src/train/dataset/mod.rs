@@ -18,7 +18,7 @@ pub mod prepared;
 
 pub use cache::Cache;
 pub use case::RawCase;
-pub use case_split::CaseSplit;
+pub use case_split::{CaseSplit, Listing};
 pub use files::CaseFiles;
 pub use held_out::HeldOut;
 pub use index::DatasetIndex;
@@ -78,6 +78,8 @@ pub struct Dataset {
     pub training: Examples,
     /// Cases to score on.
     pub validation: Vec<ValidationCase>,
+    /// What lies in its folder and is not used, and why: a sentence each.
+    pub passed_over: Vec<String>,
 }
 
 impl Dataset {
@@ -195,6 +197,7 @@ impl Dataset {
             channels: held_out.channels,
             training: Examples::LabelMaps { table, maps },
             validation,
+            passed_over: synthesis::map_files(folder)?.passed_over,
         })
     }
 
@@ -230,6 +233,7 @@ impl Dataset {
                 channels: index.channels,
                 training: Examples::Scans(training),
                 validation,
+                passed_over: index.passed_over,
             })
         } else {
             Err(TrainError::Data(problems))

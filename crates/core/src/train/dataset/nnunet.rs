@@ -2,7 +2,8 @@
 //!
 //! Source: nnU-Net's documentation, "nnU-Net dataset format".
 
-use super::files::{CaseFiles, Cases, numbered_names};
+use super::files::{CaseFiles, Cases, NiftiFiles, numbered_names};
+use dinomed3d_volume::nifti::is_gzip_name;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -69,12 +70,12 @@ pub(super) fn cases(
                 .into(),
         );
     }
-    let images = stems(&folder.join("imagesTr"), ending)?;
-    let mut names = stems(&folder.join("labelsTr"), ending)?;
-    let mut problems = Vec::new();
-    for image in images {
-        let path = folder.join("imagesTr").join(format!("{image}{ending}"));
-        match split_stem(&image) {
+    let images = files(&folder.join("imagesTr"), ending)?;
+    let labels = files(&folder.join("labelsTr"), ending)?;
+    let mut names: BTreeSet<String> = labels.files.keys().cloned().collect();
+    let mut problems = [images.problems, labels.problems].concat();
+    for (image, path) in &images.files {
+        match split_stem(image) {
             None => problems.push(format!(
                 "{}: its name ends in no channel, expected is CASE_0000{ending}",
                 path.display()
@@ -90,17 +91,21 @@ pub(super) fn cases(
             }
         }
     }
-    let cases: Vec<CaseFiles> = names
-        .into_iter()
-        .map(|name| {
-            let images = (0..channels.len())
-                .map(|channel| format!("{name}_{channel:0DIGITS$}{ending}"))
-                .map(|file| folder.join("imagesTr").join(file))
-                .collect();
-            let label = folder.join("labelsTr").join(format!("{name}{ending}"));
-            CaseFiles::new(name, images, label)
-        })
-        .collect();
+    // The name that a missing file should have.
+    let missing = |part: &str, name: &str| folder.join(part).join(format!("{name}{ending}"));
+    let image = |name: String| {
+        let found = images.files.get(&name).cloned();
+        found.unwrap_or_else(|| missing("imagesTr", &name))
+    };
+    let case = |name: String| {
+        let channels = 0..channels.len();
+        let images = channels.map(|channel| image(format!("{name}_{channel:0DIGITS$}")));
+        let images = images.collect();
+        let label = labels.files.get(&name).cloned();
+        let label = label.unwrap_or_else(|| missing("labelsTr", &name));
+        CaseFiles::new(name, images, label)
+    };
+    let cases: Vec<CaseFiles> = names.into_iter().map(case).collect();
     if let Some(expected) = json.get("numTraining")
         && expected.as_u64() != Some(cases.len() as u64)
     {
@@ -110,21 +115,24 @@ pub(super) fn cases(
             cases.len()
         ));
     }
-    Ok((cases, problems))
+    Ok(Cases {
+        cases,
+        problems,
+        passed_over: [images.passed_over, labels.passed_over].concat(),
+    })
 }
 
-/// Names without ending of the files of a folder; hidden ones are passed over.
-fn stems(folder: &Path, ending: &str) -> Result<BTreeSet<String>, String> {
-    let reading = |error: std::io::Error| format!("reading {}: {error}", folder.display());
-    let mut stems = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).map_err(reading)? {
-        let name = entry.map_err(reading)?.file_name();
-        let stem = name.to_str().and_then(|name| name.strip_suffix(ending));
-        if let Some(stem) = stem.filter(|stem| !stem.starts_with('.')) {
-            stems.insert(stem.to_owned());
-        }
-    }
-    Ok(stems)
+/// The files of a folder that have the data set's ending, in small letters or capitals.
+fn files(folder: &Path, ending: &str) -> Result<NiftiFiles, String> {
+    let is_gzip = ending == ".nii.gz";
+    let mut found = NiftiFiles::default();
+    let of_other_ending = |path: &Path| {
+        (is_gzip_name(path) != is_gzip).then(|| format!("dataset.json says file_ending {ending}"))
+    };
+    found
+        .add(folder, &[], of_other_ending)
+        .map_err(|error| format!("reading {}: {error}", folder.display()))?;
+    Ok(found)
 }
 
 /// Name of the case and number of the channel.

@@ -271,7 +271,7 @@ impl<F: FnOnce() -> Result<Fingerprint, TrainError>> Open<'_, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::{Blending, PlaneCut};
+    use crate::infer::{Blending, Correction, PlaneCut};
     use crate::train::dataset::RawCase;
     use crate::train::fingerprint::{Intensities, Survey};
     use dinomed3d_volume::{Affine, LabelMap, Orientation, Volume};
@@ -343,18 +343,21 @@ mod tests {
             let kept = serde_json::to_value(&recipe).unwrap();
             serde_json::from_value::<Recipe>(kept).unwrap()
         };
-        let cut = recipe(["front", "back"]).plane_cut(&labels).unwrap();
+        let found = recipe(["front", "back"]).corrections(&labels).unwrap();
         let expected = PlaneCut {
             labels: [4, 9],
             towards: "P".parse().unwrap(),
         };
-        assert_eq!(cut, Some(expected));
+        assert_eq!(
+            found,
+            [Correction::LargestComponent, Correction::PlaneCut(expected)]
+        );
         for (names, told) in [
             (["front", "top"], "expected two of front, back"),
             (["background", "back"], "expected two of front, back"),
             (["back", "back"], "two labels"),
         ] {
-            let error = recipe(names).plane_cut(&labels).unwrap_err().to_string();
+            let error = recipe(names).corrections(&labels).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
         }
     }

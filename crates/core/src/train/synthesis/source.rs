@@ -1,14 +1,15 @@
 //! Label maps in memory, ready to draw from.
 
 use super::appearance::Appearance;
-use super::labels::LabelTable;
+use super::labels::{LabelTable, TABLE_FILE};
 use super::{Contrast, Synthesis};
 use crate::preprocess::Preprocessing;
 use crate::train::TrainError;
 use crate::train::dataset::case::RawCase;
+use crate::train::dataset::files::NiftiFiles;
 use crate::train::seed::{normal, rng_of};
-use dinomed3d_volume::{LabelMap, NiftiImage, Volume};
-use std::path::{Path, PathBuf};
+use dinomed3d_volume::{LabelMap, Scan, Volume, whole};
+use std::path::Path;
 
 /// Deviation of the noise in images that are drawn for validation; black is 0, white 1.
 const VALIDATION_NOISE: f32 = 0.02;
@@ -37,8 +38,11 @@ pub type Placed = (String, Volume);
 /// [`TrainError::Data`] with a line for each problem, naming the file.
 pub fn read_folder(folder: &Path) -> Result<(LabelTable, Vec<Placed>), TrainError> {
     let table = LabelTable::read(folder)?;
-    let files = map_files(folder)?;
-    let mut problems = Vec::new();
+    let NiftiFiles {
+        files,
+        mut problems,
+        ..
+    } = map_files(folder)?;
     let mut maps = Vec::with_capacity(files.len());
     for (name, path) in files {
         match read(&path, &table) {
@@ -59,55 +63,39 @@ pub fn read_folder(folder: &Path) -> Result<(LabelTable, Vec<Placed>), TrainErro
     }
 }
 
-/// Names and paths of the NIfTI files, in order of name.
+/// The NIfTI files of a folder of label maps, and what else is there.
 ///
 /// # Errors
 /// [`TrainError::File`].
-pub fn map_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, TrainError> {
-    let mut files = Vec::new();
-    for folder in [folder.to_owned(), folder.join("labels")] {
-        let error = |source| TrainError::File {
-            path: folder.clone(),
-            source,
-        };
-        if !folder.is_dir() {
-            continue;
-        }
-        for entry in std::fs::read_dir(&folder).map_err(error)? {
-            let path = entry.map_err(error)?.path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let stem = name
-                .strip_suffix(".gz")
-                .unwrap_or(&name)
-                .strip_suffix(".nii");
-            if let Some(stem) = stem {
-                files.push((stem.to_owned(), path));
-            }
+pub fn map_files(folder: &Path) -> Result<NiftiFiles, TrainError> {
+    const LABELS: &str = "labels";
+    let mut found = NiftiFiles::default();
+    for place in [folder, &folder.join(LABELS)] {
+        if place.is_dir() {
+            let added = found.add(place, &[LABELS, TABLE_FILE], |_| None);
+            added.map_err(|source| TrainError::File {
+                path: place.to_owned(),
+                source,
+            })?;
         }
     }
-    files.sort();
-    Ok(files)
+    Ok(found)
 }
 
 /// The places of a file's values in the table.
 fn read(path: &Path, table: &LabelTable) -> Result<Volume, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let image = NiftiImage::parse(&bytes).map_err(|error| error.to_string())?;
+    let image = Scan::parse(&bytes).map_err(|error| error.to_string())?;
     let mut volume = image.volume().map_err(|error| error.to_string())?;
     let mut places = vec![None; usize::from(u16::MAX) + 1];
     for (place, row) in table.rows().iter().enumerate() {
         places[usize::from(row.value)] = Some(place as f32);
     }
     for voxel in &mut volume.voxels {
-        let value = *voxel;
-        let is_whole = value >= 0.0 && value <= f32::from(u16::MAX) && value.fract() == 0.0;
-        let place = is_whole.then(|| places[value as usize]).flatten();
+        let value = whole(f64::from(*voxel)).and_then(|value| u16::try_from(value).ok());
+        let place = value.and_then(|value| places[usize::from(value)]);
         *voxel =
-            place.ok_or_else(|| format!("it holds the value {value}, which the table lacks"))?;
+            place.ok_or_else(|| format!("it holds the value {voxel}, which the table lacks"))?;
     }
     Ok(volume)
 }
@@ -200,4 +188,48 @@ pub fn drawn_whole(
         },
         channels: vec![image],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dinomed3d_volume::Affine;
+    use dinomed3d_volume::nifti::{Values, encode};
+
+    #[test]
+    fn maps_of_whatever_name_are_read_and_whole_numbers_are_whole_but_for_rounding() {
+        let folder = std::env::temp_dir().join(format!("dinomed3d-maps-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("labels")).unwrap();
+        let table =
+            "value\tname\ttarget\tintensity_class\tother_side\n0\tair\t0\t0\t\n2\tbrain\t1\t1\t\n";
+        std::fs::write(folder.join(TABLE_FILE), table).unwrap();
+        let write = |name: &str, values: [f32; 2]| {
+            let affine = Affine::from_spacing_mm([1.0; 3]);
+            let file = encode(&[2, 1, 1], &affine, Values::Float32(&values), "");
+            std::fs::write(folder.join(name), file).unwrap();
+        };
+        write("loud.NII", [0.0, 2.0]);
+        write("labels/scaled.nii", [-1e-6, 1.999_999_9]);
+        write("labels/._scaled.nii", [0.5, 0.5]);
+        std::fs::write(folder.join("labels/notes.txt"), "").unwrap();
+        let found = map_files(&folder).unwrap();
+        assert_eq!(found.problems, [] as [&str; 0]);
+        let [notes, hidden] = <[String; 2]>::try_from(found.passed_over).unwrap();
+        assert!(notes.contains("notes.txt: its name"), "{notes}");
+        assert!(hidden.ends_with("1 hidden: ._scaled.nii"), "{hidden}");
+        let (_, maps) = read_folder(&folder).unwrap();
+        for (name, volume) in &maps {
+            assert_eq!(volume.voxels, [0.0, 1.0], "{name}");
+        }
+        assert_eq!(maps.len(), 2);
+        write("labels/half.nii", [0.0, 1.5]);
+        write("labels/loud.nii", [0.0, 2.0]);
+        let error = read_folder(&folder).unwrap_err().to_string();
+        assert!(
+            error.contains("half.nii: it holds the value 1.5"),
+            "{error}"
+        );
+        assert!(error.contains("are both called loud"), "{error}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -1,0 +1,108 @@
+//! A scan of whatever kind a person names: a file, a pair, a folder or zip of DICOM files.
+
+use anyhow::Context;
+use dinomed3d_volume::dicom::{DicomFolder, OnDisk, Source, zip_entries};
+use dinomed3d_volume::{Format, Scan, companions, open_file};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Which scan of an input that holds several.
+#[derive(Debug, Default, clap::Args)]
+pub struct Choice {
+    /// Of several DICOM series this one, counted from 0; without it they are listed.
+    #[arg(long, value_name = "INDEX")]
+    series: Option<usize>,
+    /// Of several volumes this one, counted from 0 along all axes after the third.
+    #[arg(long, value_name = "INDEX")]
+    volume: Option<usize>,
+}
+
+impl Choice {
+    /// Reads the scan that is chosen; all volumes of a file where none is.
+    ///
+    /// # Errors
+    /// An input that holds no scan, several series of which none is chosen, or a volume that it has not.
+    pub fn read(&self, input: &Path) -> anyhow::Result<Scan> {
+        let within = || format!("in {}", input.display());
+        if let Some(files) = dicom_files(input)? {
+            let folder = DicomFolder::read(files);
+            let series = folder.choose(self.series).with_context(within)?;
+            let found = folder
+                .scan(series, self.volume.unwrap_or(0))
+                .with_context(within)?;
+            let mut warnings = found.warnings;
+            let volumes = folder.series()[series].num_volumes().unwrap_or(1);
+            if volumes > 1 && self.volume.is_none() {
+                warnings.push(format!(
+                    "the series has {volumes} volumes: the first is taken, --volume chooses another"
+                ));
+            }
+            return Ok(Scan::of_volume(Format::Dicom, &found.volume, warnings));
+        }
+        anyhow::ensure!(
+            self.series.is_none(),
+            "{} is no DICOM, so it has no series to choose",
+            input.display()
+        );
+        let scan = open_file(input)?;
+        match self.volume {
+            Some(volume) => scan.select(volume).with_context(within),
+            None => Ok(scan),
+        }
+    }
+}
+
+/// All files that are read of an input, for no result to replace one.
+///
+/// # Errors
+/// A folder that can't be read.
+pub fn files_of(input: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if input.is_dir() {
+        return files_below(input);
+    }
+    Ok([vec![input.to_owned()], companions(input)].concat())
+}
+
+/// The files of a folder or zip, or a DICOM file by itself; none where the input is a file of another kind.
+fn dicom_files(input: &Path) -> anyhow::Result<Option<Vec<Box<dyn Source>>>> {
+    let on_disk = |path: PathBuf| Box::new(OnDisk::new(path)) as Box<dyn Source>;
+    if input.is_dir() {
+        return Ok(Some(files_below(input)?.into_iter().map(on_disk).collect()));
+    }
+    let reading = || format!("reading {}", input.display());
+    let mut head = Vec::new();
+    let file = File::open(input).with_context(reading)?;
+    file.take(132)
+        .read_to_end(&mut head)
+        .with_context(reading)?;
+    if head.ends_with(b"DICM") && head.len() == 132 {
+        return Ok(Some(vec![on_disk(input.to_owned())]));
+    }
+    if head.starts_with(b"PK\x03\x04") {
+        let bytes = std::fs::read(input).with_context(reading)?;
+        let within = || format!("in {}", input.display());
+        return Ok(Some(zip_entries(bytes.into()).with_context(within)?));
+    }
+    Ok(None)
+}
+
+/// All files in a folder and those below it, sorted.
+fn files_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let reading = || format!("reading {}", folder.display());
+        for entry in std::fs::read_dir(&folder).with_context(reading)? {
+            let entry = entry.with_context(reading)?;
+            let kind = entry.file_type().with_context(reading)?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,227 @@
+//! Scans larger than what a model labels: the window laid by what is found, mirror images, and a closer look at a part. Networks
+//! have random weights: what they answer means nothing, but where they answer does.
+
+mod small;
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use dinomed3d_core::infer::Progress;
+use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::segmenter::{Segmentation, Segmenter};
+use dinomed3d_volume::region::mirror;
+use dinomed3d_volume::{Affine, LabelMap, Volume};
+use serde_json::json;
+use small::{WINDOW, model};
+
+/// A model of voxels of 10 mm, with settings of its own.
+fn segmenter(background: f32, settings: &serde_json::Value) -> Segmenter {
+    let (manifest, weights) = model(|tensors| {
+        let bias = &mut tensors.get_mut("decoder.head.bias").unwrap().values;
+        let of_class = bias.len() / 3;
+        for value in &mut bias[..of_class] {
+            *value += background;
+        }
+    });
+    let mut manifest = serde_json::to_value(manifest).unwrap();
+    manifest["preprocessing"]["spacingMm"] = json!([10.0, 10.0, 10.0]);
+    for (name, value) in settings.as_object().unwrap() {
+        manifest[name] = value.clone();
+    }
+    let manifest = ModelManifest::from_json(manifest.to_string().as_bytes()).unwrap();
+    Segmenter::load(manifest, &weights, &Device::flex()).unwrap()
+}
+
+/// A ball of noise, mirror-symmetric in x, near one corner of a dark room of 240 × 400 × 400 mm (x, y, z).
+fn room() -> Volume {
+    let shape = [40, 40, 24];
+    let mut voxels = Vec::new();
+    for z in 0..40usize {
+        for y in 0..40usize {
+            for x in 0..24usize {
+                let apart = |at: usize, middle: f64| (at as f64 - middle) * 10.0;
+                let distance = [apart(x, 11.5), apart(y, 12.0), apart(z, 26.0)];
+                let is_inside = distance.iter().map(|d| d * d).sum::<f64>().sqrt() < 70.0;
+                let from_middle = x.min(23 - x);
+                let noise = ((z * 1600 + y * 40 + from_middle) * 7919 % 1009) as f32 / 1009.0;
+                voxels.push(if is_inside { 1.0 + noise } else { 0.0 });
+            }
+        }
+    }
+    Volume {
+        voxels,
+        shape,
+        affine: Affine::from_spacing_mm([10.0; 3]),
+    }
+}
+
+fn segment(segmenter: &Segmenter, scan: &Volume) -> (Segmentation, Vec<Progress>) {
+    let mut seen = Vec::new();
+    let segmentation = segmenter.segment(std::slice::from_ref(scan), async |progress| {
+        seen.push(progress);
+        ControlFlow::Continue(())
+    });
+    (pollster::block_on(segmentation).unwrap(), seen)
+}
+
+/// Lowest and highest `[z, y, x]` of the voxels that have a label.
+fn extent(labels: &[u8], [_, rows, columns]: [usize; 3]) -> [[usize; 2]; 3] {
+    let mut extent = [[usize::MAX, 0]; 3];
+    for (i, _) in labels.iter().enumerate().filter(|(_, label)| **label != 0) {
+        let at = [i / (rows * columns), i / columns % rows, i % columns];
+        for (range, at) in extent.iter_mut().zip(at) {
+            *range = [range[0].min(at), range[1].max(at)];
+        }
+    }
+    extent
+}
+
+/// The network answers anything anywhere, so labels fill the window that it was shown last; its slices run along x.
+#[test]
+fn one_window_is_laid_where_the_head_is_and_laid_again() {
+    let segmenter = segmenter(0.0, &json!({"locate": "head"}));
+    let scan = room();
+    let (found, seen) = segment(&segmenter, &scan);
+    let [z, y, x] = extent(&found.labels, scan.shape);
+    let [slices, rows, columns] = WINDOW;
+    for ([low, high], (edge, middle)) in
+        [z, y, x]
+            .into_iter()
+            .zip([(columns, 26.0), (rows, 12.0), (slices, 11.5)])
+    {
+        assert!(high - low < edge, "{low} to {high}");
+        assert!(
+            (low..=high).contains(&(middle as usize)),
+            "{low} to {high} without {middle}"
+        );
+    }
+    assert!((1..=2).contains(&found.windows), "{}", found.windows);
+    assert!(seen.is_sorted_by(|a, b| a.fraction <= b.fraction));
+    let told: Vec<_> = seen.iter().filter_map(|step| step.found.as_ref()).collect();
+    assert_eq!(
+        told.len(),
+        found.windows - 1,
+        "what was found, before the last look"
+    );
+
+    // Stored from the other end, it is the same scan.
+    let mut turned = scan.clone();
+    turned.voxels.reverse();
+    for row in &mut turned.affine.0[..3] {
+        let last: f64 = [23.0, 39.0, 39.0]
+            .iter()
+            .zip(&*row)
+            .map(|(n, step)| n * step)
+            .sum();
+        row[3] += last;
+        row[..3].iter_mut().for_each(|step| *step = -*step);
+    }
+    let (mut of_turned, _) = segment(&segmenter, &turned);
+    of_turned.labels.reverse();
+    assert!(of_turned.labels == found.labels);
+}
+
+/// A window, then all windows; nothing around which a last one could be laid.
+#[test]
+fn where_the_first_window_shows_nothing_the_whole_scan_is_looked_at() {
+    let (found, _) = segment(&segmenter(1e3, &json!({"locate": "head"})), &room());
+    assert!(found.labels.iter().all(|label| *label == 0));
+    // 24 slices by windows of 4, 40 rows and columns by windows of 16, half a window apart.
+    assert_eq!(found.windows, 1 + 11 * 4 * 4);
+    assert!(
+        found.warnings[0].contains("No voxel"),
+        "{:?}",
+        found.warnings
+    );
+}
+
+#[test]
+fn a_mirrored_scan_gives_the_mirrored_label_map() {
+    let shape = [16, 16, 4];
+    let scan = Volume {
+        voxels: (0..1024).map(|i| (i * 7919 % 1009) as f32).collect(),
+        shape,
+        affine: Affine::from_spacing_mm([10.0; 3]),
+    };
+    let mut image = scan.clone();
+    mirror(&mut image.voxels, shape, 2);
+    let differ = |mirrored: bool| {
+        let segmenter = segmenter(0.0, &json!({"mirrored": mirrored}));
+        let (of_scan, _) = segment(&segmenter, &scan);
+        let (mut of_image, _) = segment(&segmenter, &image);
+        mirror(&mut of_image.labels, shape, 2);
+        of_image.labels != of_scan.labels
+    };
+    assert!(!differ(true));
+    assert!(differ(false), "the network alone knows left from right");
+}
+
+/// The room is symmetric, and one side's crop is shown mirrored: so both sides are answered alike.
+#[test]
+fn a_part_is_looked_at_closer_on_both_sides() {
+    let label =
+        |value: u8| json!({"value": value, "name": format!("part {value}"), "color": [0, 0, 0]});
+    let place = |around: u8, mirrored: bool, labels: [u8; 2]| json!({"around": around, "mirrored": mirrored, "labels": labels.map(label)});
+    let part_of = json!({
+        "model": "head", "name": "parts", "marginMm": 10.0,
+        "places": [place(17, false, [201, 202]), place(53, true, [203, 204]), place(99, false, [205, 206])],
+    });
+    let segmenter = segmenter(0.0, &json!({"partOf": part_of}));
+    let scan = room();
+    let mut map = LabelMap {
+        labels: vec![0; scan.voxels.len()],
+        shape: scan.shape,
+        affine: scan.affine,
+    };
+    let at = |z: usize, y: usize, x: usize| (z * 40 + y) * 24 + x;
+    for (x, value) in [(9, 17), (10, 17), (14, 53), (13, 53)] {
+        for y in 9..13 {
+            map.labels[at(26, y, x)] = value;
+        }
+    }
+    map.labels[0] = 2;
+    let closer = segmenter.look_closer(&scan, &mut map, async |_| ControlFlow::Continue(()));
+    let closer = pollster::block_on(closer).unwrap();
+    let present = map.present();
+    assert!(
+        present.contains(&201) && present.contains(&2),
+        "{present:?}"
+    );
+    assert!(
+        closer
+            .warnings
+            .last()
+            .unwrap()
+            .contains("Of 3 parts that are looked for, 2")
+    );
+    for z in 0..40 {
+        for y in 0..40 {
+            for x in 0..12 {
+                let left = map.labels[at(z, y, x)];
+                let right = map.labels[at(z, y, 23 - x)];
+                let expected = match left {
+                    201 => 203,
+                    202 => 204,
+                    17 => 53,
+                    other => other,
+                };
+                if (z, y, x) != (0, 0, 0) {
+                    assert_eq!(right, expected, "{z} {y} {x}");
+                }
+                // A margin of a voxel around the label's own.
+                let is_in_crop =
+                    (25..28).contains(&z) && (8..14).contains(&y) && (8..12).contains(&x);
+                assert!(left < 201 || is_in_crop, "{z} {y} {x}: {left}");
+            }
+        }
+    }
+    let names: Vec<String> = segmenter
+        .labels_after(&segmenter.manifest().labels)
+        .into_iter()
+        .map(|label| label.name)
+        .collect();
+    assert_eq!(
+        names[3..],
+        [201, 202, 203, 204, 205, 206].map(|v| format!("part {v}"))
+    );
+}

@@ -1,0 +1,246 @@
+//! Values of a slice from the bytes of its file.
+
+use std::borrow::Cow;
+use std::io::{Read, SeekFrom};
+
+use super::codec::{self, Codec};
+use super::dataset::{self, PixelPlace};
+use super::error::DicomError;
+use super::header::{PixelFormat, Slice};
+use super::source::{ReadSeek, Source};
+
+/// As many as an image of 8192 × 8192 has: slices are smaller.
+const MOST_PIXELS: usize = 1 << 26;
+
+/// Frames of several files, one after the other; the file and the frame asked for last are kept, for the next slice of them.
+pub(super) struct FrameReader<'a> {
+    open: Option<(usize, Box<dyn ReadSeek + 'a>)>,
+    frame: Option<(usize, usize, Frame)>,
+}
+
+struct Frame {
+    samples: Vec<u32>,
+    is_rgb: bool,
+}
+
+impl<'a> FrameReader<'a> {
+    pub(super) fn new() -> Self {
+        Self {
+            open: None,
+            frame: None,
+        }
+    }
+
+    /// Appends a slice's values, rescaled, row by row.
+    pub(super) fn read(
+        &mut self,
+        source: &'a dyn Source,
+        format: &PixelFormat,
+        slice: &Slice,
+        values: &mut Vec<f32>,
+    ) -> Result<(), DicomError> {
+        let name = source.name();
+        let codec = supported(format, name)?;
+        let is_there = matches!(&self.frame, Some((file, frame, _)) if [*file, *frame] == [slice.file, slice.frame]);
+        if !is_there {
+            let frame = self.decode(source, codec, format, slice)?;
+            self.frame = Some((slice.file, slice.frame, frame));
+        }
+        let Some((_, _, frame)) = &self.frame else {
+            unreachable!("decoded above")
+        };
+        let [top, left] = slice.corner;
+        let [slope, intercept] = slice.rescale;
+        let rescaled = |value: f64| (value * slope + intercept) as f32;
+        let is_rgb = frame.is_rgb || format.photometric == "RGB";
+        for row in top..top + slice.shape[0] {
+            let start = (row * format.columns + left) * format.samples;
+            let row = &frame.samples[start..start + slice.shape[1] * format.samples];
+            if format.samples == 1 {
+                values.extend(row.iter().map(|&sample| rescaled(format.value(sample))));
+            } else {
+                let pixels = row
+                    .chunks_exact(3)
+                    .map(|pixel| [pixel[0], pixel[1], pixel[2]]);
+                // In YBR the first sample is the luminance.
+                let grey = |pixel: [u32; 3]| {
+                    if is_rgb {
+                        luminance(pixel)
+                    } else {
+                        pixel[0].into()
+                    }
+                };
+                values.extend(pixels.map(|pixel| rescaled(grey(pixel))));
+            }
+        }
+        Ok(())
+    }
+
+    fn decode(
+        &mut self,
+        source: &'a dyn Source,
+        codec: Codec,
+        format: &PixelFormat,
+        slice: &Slice,
+    ) -> Result<Frame, DicomError> {
+        let failed = |reason: String| DicomError::Frame {
+            name: source.name().to_owned(),
+            frame: slice.frame + 1,
+            reason,
+        };
+        if !matches!(&self.open, Some((file, _)) if *file == slice.file) {
+            let file = source.open().map_err(|e| DicomError::Io {
+                name: source.name().to_owned(),
+                reason: e.to_string(),
+            })?;
+            let file = dataset::unpacked(file, &format.transfer_syntax).map_err(failed)?;
+            self.open = Some((slice.file, file));
+        }
+        let Some((_, file)) = &mut self.open else {
+            unreachable!("opened above")
+        };
+        let bytes = frame_bytes(&mut **file, format, slice.frame).map_err(failed)?;
+        let (samples, is_rgb) = codec::decode(codec, format, &bytes).map_err(failed)?;
+        let expected = format.rows * format.columns * format.samples;
+        if samples.len() != expected {
+            return Err(failed(format!("{} samples for {expected}", samples.len())));
+        }
+        Ok(Frame { samples, is_rgb })
+    }
+}
+
+/// What can be decoded, before anything is read.
+pub(super) fn supported(format: &PixelFormat, name: &str) -> Result<Codec, DicomError> {
+    let codec = Codec::of(&format.transfer_syntax).ok_or_else(|| DicomError::TransferSyntax {
+        name: name.to_owned(),
+        syntax: codec::name(&format.transfer_syntax),
+    })?;
+    let bits = (format.bits_allocated, format.bits_stored);
+    let is_grey = format.samples == 1
+        && matches!(
+            format.photometric.as_str(),
+            "MONOCHROME1" | "MONOCHROME2" | ""
+        )
+        && matches!(format.bits_allocated, 8 | 16 | 32)
+        && (1..=format.bits_allocated).contains(&format.bits_stored)
+        && (format.bits_stored - 1..format.bits_allocated).contains(&format.high_bit);
+    let is_colour = format.samples == 3
+        && bits == (8, 8)
+        && (format.photometric == "RGB" || format.photometric.starts_with("YBR_"));
+    if (is_grey || is_colour) && format.rows * format.columns <= MOST_PIXELS {
+        Ok(codec)
+    } else {
+        Err(DicomError::PixelFormat {
+            name: name.to_owned(),
+            found: format!(
+                "{} × {} of {} with {} samples of {} bits in {}",
+                format.columns,
+                format.rows,
+                match format.photometric.as_str() {
+                    "" => "no kind",
+                    kind => kind,
+                },
+                format.samples,
+                format.bits_stored,
+                format.bits_allocated
+            ),
+        })
+    }
+}
+
+/// ITU-R BT.601, as NIfTI's colours are read.
+fn luminance([red, green, blue]: [u32; 3]) -> f64 {
+    0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue)
+}
+
+impl PixelFormat {
+    /// The stored bits of a sample: what lies above or below them, such as overlays, is none of its value.
+    fn value(&self, sample: u32) -> f64 {
+        let top = 31 - self.high_bit;
+        let bottom = 32 - self.bits_stored;
+        let aligned = sample << top;
+        if self.is_signed {
+            f64::from(aligned as i32 >> bottom)
+        } else {
+            f64::from(aligned >> bottom)
+        }
+    }
+
+    /// In numpy's words.
+    pub(super) fn datatype_name(&self) -> &'static str {
+        match (self.bits_allocated, self.is_signed) {
+            (8, false) => "uint8",
+            (8, true) => "int8",
+            (16, false) => "uint16",
+            (16, true) => "int16",
+            (_, false) => "uint32",
+            (_, true) => "int32",
+        }
+    }
+}
+
+/// The bytes of one frame as they are stored.
+fn frame_bytes(
+    file: &mut dyn ReadSeek,
+    format: &PixelFormat,
+    frame: usize,
+) -> Result<Vec<u8>, String> {
+    let read = |file: &mut dyn ReadSeek, start: u64, bytes: u64, to: &mut Vec<u8>| {
+        file.seek(SeekFrom::Start(start))
+            .map_err(|e| e.to_string())?;
+        let got = file
+            .take(bytes)
+            .read_to_end(to)
+            .map_err(|e| e.to_string())?;
+        if (got as u64) < bytes {
+            return Err(format!("the file ends after {got} of its {bytes} bytes"));
+        }
+        Ok(())
+    };
+    let mut bytes = Vec::new();
+    match format.place.as_ref().ok_or("there are no pixels")? {
+        PixelPlace::Native(place) => {
+            let length = format.frame_bytes() as u64;
+            let start = place.start + length * frame as u64;
+            if start + length > place.end {
+                return Err(format!(
+                    "its pixels have {} bytes, {length} a frame are expected",
+                    place.end - place.start
+                ));
+            }
+            read(file, start, length, &mut bytes)?;
+        }
+        PixelPlace::Encapsulated { offsets, fragments } => {
+            let of_frame: Cow<[_]> = if format.num_frames == 1 {
+                Cow::Borrowed(fragments)
+            } else if fragments.len() == format.num_frames {
+                Cow::Borrowed(&fragments[frame..=frame])
+            } else if offsets.len() == format.num_frames {
+                // Counted from the first fragment's item.
+                let first = fragments.first().ok_or("there are no pixels")?.start - 8;
+                let start = u64::from(offsets[frame]) + first;
+                let end = offsets
+                    .get(frame + 1)
+                    .map_or(u64::MAX, |&o| u64::from(o) + first);
+                let is_inside =
+                    |fragment: &&std::ops::Range<u64>| (start..end).contains(&(fragment.start - 8));
+                Cow::Owned(fragments.iter().filter(is_inside).cloned().collect())
+            } else {
+                return Err(format!(
+                    "{} frames in {} fragments, without a table of where they begin",
+                    format.num_frames,
+                    fragments.len()
+                ));
+            };
+            for fragment in &*of_frame {
+                read(
+                    file,
+                    fragment.start,
+                    fragment.end - fragment.start,
+                    &mut bytes,
+                )?;
+            }
+        }
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,166 @@
+// What the page shows of a model of many labels: legend, volumes, samples, what a run has so far, a closer look. What a worker
+// would compute is canned.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { open } from "./page.mjs";
+import { endRun, stubWorker } from "./stub.mjs";
+
+/** A page with the sample head on screen. */
+async function withHead(t, options) {
+  const visitor = await open(t, { prepare: stubWorker({ isHead: true, ...options }) });
+  await visitor.waitForModel();
+  await visitor.takeSample("Sample head");
+  return visitor;
+}
+
+const rows = (visitor) => visitor.at("legend").getByRole("row");
+const box = (visitor, name) => visitor.at("legend").getByRole("checkbox", { name, exact: true });
+
+/** Waits until the share of the canvas that is of a colour is as it should be; NiiVue draws a little later. */
+async function waitForColor(visitor, isMeant, what) {
+  let colored;
+  for (let tries = 0; tries < 40; tries++) {
+    ({ colored } = await visitor.canvasShares());
+    if (isMeant(colored)) return;
+    await visitor.page.waitForTimeout(250);
+  }
+  assert.fail(`${what}: ${colored} of the canvas is of a colour`);
+}
+const isMuch = (share) => share > 0.06;
+const isLittle = (share) => share < 0.02;
+
+test("labels are in groups, found by words, and hidden one, a side, a group or all at once", async (t) => {
+  const visitor = await withHead(t);
+  const headings = visitor.at("legend").locator(".is-heading");
+  assert.deepEqual(await headings.allInnerTexts(), [
+    "All",
+    "White matter and cortex",
+    "Deep grey matter",
+    "Ventricles and fluid",
+    "Cerebellum and brain-stem",
+  ]);
+  assert.equal(await rows(visitor).count(), 5 + 18);
+  await visitor.segment();
+  await waitForColor(visitor, isMuch, "all labels");
+
+  await box(visitor, "All").uncheck();
+  await waitForColor(visitor, isLittle, "no label");
+  await box(visitor, "Deep grey matter").check();
+  assert.ok(await box(visitor, "right thalamus").isChecked());
+  const isMixed = (name) => box(visitor, name).evaluate((element) => element.indeterminate);
+  assert.ok((await isMixed("All")) && !(await isMixed("Deep grey matter")));
+  await box(visitor, "left thalamus").uncheck();
+  assert.ok((await isMixed("Thalamus")) && (await isMixed("Deep grey matter")));
+  await box(visitor, "Thalamus").click();
+  assert.ok(await box(visitor, "left thalamus").isChecked(), "a mixed box shows all");
+  await waitForColor(visitor, (share) => !isLittle(share), "the deep grey matter");
+
+  const search = visitor.at("legend-search");
+  await search.fill("17");
+  assert.deepEqual((await rows(visitor).allInnerTexts()).map((text) => text.trim()), ["All", "Deep grey matter", "Left hippocampus"]);
+  await search.fill("left");
+  assert.equal(await rows(visitor).count(), 5 + 14);
+  await box(visitor, "All").check();
+  await search.fill("");
+  assert.ok(await box(visitor, "left cerebral cortex").isChecked(), "what was found is shown");
+  assert.ok(!(await box(visitor, "right cerebral cortex").isChecked()), "and nothing else");
+  await search.fill("kidney");
+  assert.equal(await rows(visitor).count(), 0);
+  assert.match(await visitor.at("legend").innerText(), /No structure of that name/);
+
+  await search.fill("");
+  await visitor.segment();
+  assert.ok(!(await box(visitor, "right cerebral cortex").isChecked()), "the same labels stay hidden");
+  assert.deepEqual(visitor.problems, []);
+});
+
+test("volumes stand left, right and together in groups", async (t) => {
+  const visitor = await withHead(t);
+  await visitor.segment();
+  const table = visitor.at("statistics");
+  assert.deepEqual((await table.locator("thead th").allInnerTexts()).slice(1), ["Left", "Right", "Both", "L−R, %"]);
+  assert.match(await table.locator("caption").innerText(), /mL/);
+  const lines = (await table.locator("tbody tr").allInnerTexts()).map((row) => row.split("\t").map((cell) => cell.trim()));
+  assert.equal(lines.length, 4 + 18);
+  const line = (name) => lines.find(([first]) => first === name);
+  assert.deepEqual(line("Hippocampus"), ["Hippocampus", "21.0", "65.4", "86.4", "\u2212103"]);
+  assert.deepEqual(line("Brain-stem"), ["Brain-stem", "", "", "19.7", ""]);
+});
+
+test("a sample comes with its model, and the one that fits the chosen model has the first word", async (t) => {
+  const visitor = await open(t, { prepare: stubWorker({ isHead: true }) });
+  await visitor.waitForModel();
+  assert.match(await visitor.at("model-facts").innerText(), /For MR of a head: T1, T2, FLAIR or PD/);
+  assert.match(await visitor.at("model-facts").getByRole("link").getAttribute("href"), /models\/head\/README\.md$/);
+  assert.equal(await visitor.at("sample").innerText(), "Sample head");
+  await visitor.at("other-sample").click();
+  await visitor.waitForScan("sample.nii.gz");
+  await visitor.waitForModel();
+  assert.equal(await visitor.at("model").inputValue(), "hippocampus");
+  assert.equal(await visitor.at("sample").innerText(), "Sample hippocampus");
+  assert.equal(await visitor.at("legend").locator("li").count(), 2, "few labels are a plain list");
+  await visitor.at("other-sample").click();
+  await visitor.waitForScan("head.nii.gz");
+  await visitor.waitForModel();
+  assert.equal(await visitor.at("model").inputValue(), "head");
+});
+
+test("what a scan will take is said beside the button, and what to do about a device that is too small", async (t) => {
+  const advice = "This device has little memory: close other pages first.";
+  const visitor = await withHead(t, { preflight: { windows: 2, seconds: 40, memoryBytes: 9e8, advice } });
+  const said = visitor.at("preflight");
+  await said.getByText("Takes about 40 s and 0.9 GB on this device; 2 windows.").waitFor();
+  assert.match(await said.innerText(), new RegExp(advice));
+  const described = await visitor.at("segment").getAttribute("aria-describedby");
+  assert.ok(described.split(" ").includes(await said.getAttribute("id")));
+});
+
+for (const [how, end, said] of [
+  ["cancelled", (visitor) => visitor.at("cancel").click(), "Stopped"],
+  ["failed", (visitor) => endRun(visitor, "fail"), "Segmentation failed"],
+]) {
+  test(`labels of a run appear as they are done; once it is ${how}, the result before it is back`, async (t) => {
+    const visitor = await withHead(t, { isHeld: true });
+    const results = visitor.page.locator(".results");
+    await visitor.at("segment").click();
+    await waitForColor(visitor, isMuch, "labels so far");
+    assert.ok(await results.isHidden());
+    assert.equal(await visitor.at("download-labels").count(), 0, "nothing to save yet");
+    await endRun(visitor, "end");
+    await visitor.waitForStatus("Segmented in");
+    assert.ok(await results.isVisible());
+    await waitForColor(visitor, isMuch, "the result");
+
+    await visitor.at("segment").click();
+    await results.waitFor({ state: "hidden" });
+    await end(visitor);
+    await visitor.waitForStatus(said);
+    assert.ok(await results.isVisible());
+    await waitForColor(visitor, isMuch, "the result before");
+    await visitor.save();
+  });
+}
+
+test("labels of a run that came to nothing are taken away where there was no result", async (t) => {
+  const visitor = await withHead(t, { isHeld: true });
+  await visitor.at("segment").click();
+  await waitForColor(visitor, isMuch, "labels so far");
+  await visitor.at("cancel").click();
+  await visitor.waitForStatus("Stopped");
+  await waitForColor(visitor, isLittle, "no label");
+});
+
+test("after a whole head the hippocampi can be looked at closer, once", async (t) => {
+  const visitor = await withHead(t);
+  assert.equal(await visitor.at("closer").count(), 0);
+  await visitor.segment();
+  assert.equal(await visitor.at("closer").innerText(), "Look closer at the hippocampi");
+  assert.ok((await rows(visitor).allInnerTexts()).some((text) => text.trim().startsWith("Hippocampus")));
+  await visitor.at("closer").click();
+  await rows(visitor).filter({ hasText: "Anterior hippocampus" }).waitFor();
+  assert.ok(!(await rows(visitor).allInnerTexts()).some((text) => text.trim().startsWith("Hippocampus")));
+  assert.match(await visitor.at("statistics").innerText(), /Posterior hippocampus/);
+  assert.equal(await visitor.at("closer").count(), 0);
+  assert.equal(await visitor.errorText(), null);
+});
