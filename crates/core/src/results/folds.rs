@@ -3,9 +3,8 @@
 use super::predictor::Predictor;
 use super::validation::score_cases;
 use super::{During, ResultsError};
-use crate::train::dataset::case_split::{
-    SPLITS_FILE, first_few, new_cases_note, no_split_note, unknown_to,
-};
+use crate::train::dataset::case_split::{SPLITS_FILE, new_cases_note, no_split_note, unknown_to};
+use crate::train::dataset::files::first_few;
 use crate::train::dataset::{CaseSplit, DatasetIndex, HeldOut};
 use crate::train::recipe_file::read_recipe;
 use burn::tensor::Device;

@@ -2,7 +2,8 @@
 
 use super::ResultsError;
 use crate::manifest::TrainingFacts;
-use crate::train::dataset::case_split::{first_few, unknown_to};
+use crate::train::dataset::case_split::unknown_to;
+use crate::train::dataset::files::first_few;
 use crate::train::dataset::{CaseSplit, DatasetIndex, HeldOut};
 use crate::train::recipe::Split;
 use std::collections::HashSet;

@@ -1,7 +1,8 @@
 //! How a run begins, or goes on: by which recipe, on which cases, from which weights.
 
 use super::TrainError;
-use super::dataset::case_split::{SPLITS_FILE, first_few, read_splits, split_notes, write_splits};
+use super::dataset::case_split::{SPLITS_FILE, read_splits, split_notes, write_splits};
+use super::dataset::files::first_few;
 use super::dataset::{CaseSplit, Listing};
 use super::fingerprint::Fingerprint;
 use super::recipe::{Recipe, Split};

@@ -2,7 +2,7 @@
 //!
 //! Places in a list would not do: one case more, and those that validated were those that trained.
 
-use super::files::CaseFiles;
+use super::files::{CaseFiles, first_few};
 use super::index::DatasetIndex;
 use crate::train::TrainError;
 use crate::train::recipe::{Recipe, Split};
@@ -222,13 +222,6 @@ pub fn hold_out_the_same(
         (Some(split), Some(theirs)) => split.val == theirs.val,
         _ => recipe.split() == others.split(),
     })
-}
-
-/// Some names of many.
-pub(crate) fn first_few(names: &[&str]) -> String {
-    let shown = names.len().min(5);
-    let more = if names.len() > shown { " …" } else { "" };
-    format!("{}{more}", names[..shown].join(", "))
 }
 
 /// What lies in the folder that a recipe trains on: scans, or label maps where images are drawn.

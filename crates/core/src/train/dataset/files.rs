@@ -1,6 +1,5 @@
 //! What both layouts tell of a case: its name, whose it is, its files; and what lies beside them.
 
-use super::case_split::first_few;
 use super::patient::patient_in;
 use dinomed3d_volume::nifti;
 use serde_json::Value;
@@ -133,6 +132,13 @@ impl NiftiFiles {
         self.passed_over.extend(sentences);
         Ok(())
     }
+}
+
+/// Some names of many.
+pub(crate) fn first_few(names: &[&str]) -> String {
+    let shown = names.len().min(5);
+    let more = if names.len() > shown { " …" } else { "" };
+    format!("{}{more}", names[..shown].join(", "))
 }
 
 /// Names under the keys "0", "1", …, in this order.
