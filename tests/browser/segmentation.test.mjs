@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { agreement, dice, makeNifti, readNifti } from "../nifti.mjs";
-import { data, dinomed3d, hippocampus, root, scratch, validationCases, without } from "../places.mjs";
+import { data, dinomed3d, hippocampus, model, root, scratch, validationCases, without } from "../places.mjs";
 import { sharedPage } from "./page.mjs";
 
 const skip = without("hippocampus/imagesTr");
@@ -33,7 +33,7 @@ test("a real case equals the command line", { skip }, async (t) => {
   const { name: savedAs, bytes } = await visitor.save();
   assert.equal(savedAs, name.replace(".nii.gz", "_dseg.nii.gz"));
   const file = join(scratch(), "native.nii.gz");
-  const native = dinomed3d("segment", image, "-o", file);
+  const native = dinomed3d("segment", image, "-o", file, "--model", model);
   assert.equal(native.status, 0, native.stderr);
 
   const [scan, page, command, reference] = [image, bytes, file, label].map(readNifti);

@@ -40,7 +40,7 @@ test("an MGH or MGZ file becomes NIfTI at the same place", () => {
     const scan = info(path);
     assert.deepEqual([scan.format, scan.axisCodes, scan.spacingMm], ["MGH", "LIA", [1, 2, 3]]);
     // Voxel (2, 1.5, 1) lies in the middle.
-    assert.deepEqual(scan.affine.map((row) => row[3]), [12, 17, 33]);
+    assert.deepEqual(scan.affine.slice(0, 3).map((row) => row[3]), [12, 17, 33]);
     const output = join(folder, `${name}.nii.gz`);
     convert(path, output);
     const written = readNifti(output);
@@ -132,7 +132,10 @@ test("files of every kind are the same when they are written and read", { skip: 
     const output = join(folder, "out.nii.gz");
     convert(input, output);
     const [before, after] = [info(input), info(output)];
-    for (const name of ["shape", "axisCodes", "min", "max", "mean", "nan"]) assert.deepEqual(after[name], before[name], `${file} ${name}`);
+    for (const name of ["shape", "axisCodes", "nan"]) assert.deepEqual(after[name], before[name], `${file} ${name}`);
+    // Luminance is written in 32 bits, all else as it was stored.
+    const tolerance = file.startsWith("rgb") ? 1e-7 * before.max : 0;
+    for (const name of ["min", "max", "mean"]) assert.ok(Math.abs(after[name] - before[name]) <= tolerance, `${file} ${name}`);
     after.affine.flat().forEach((value, i) => assert.ok(Math.abs(value - before.affine.flat()[i]) < 1e-5, `${file} affine ${i}`));
     if (before.format.startsWith("NIfTI")) assert.deepEqual([after.format, after.qformCode], [before.format, before.qformCode], file);
   }

@@ -28,7 +28,7 @@ test("files in, files out, files compared: the same Dice three ways", { skip: wi
   const cases = validationCases().slice(0, 2);
   for (const name of cases) {
     const { image, label } = hippocampus(name);
-    const said = dinomed3d("segment", image, "-o", join(folder, name));
+    const said = dinomed3d("segment", image, "-o", join(folder, name), "--model", model);
     assert.equal(said.status, 0, said.stderr);
     assert.match(said.stdout, /volume \(mL\)[\s\S]*Anterior[\s\S]*Posterior[\s\S]*Research and education only; not a medical device\./i);
     writeFileSync(join(references, name), readFileSync(label));
@@ -54,7 +54,7 @@ test("files in, files out, files compared: the same Dice three ways", { skip: wi
 test("what is found in the sample agrees with its reference", () => {
   const [scan, reference] = ["sample.nii.gz", "sample_dseg.nii.gz"].map((name) => join(root, "public/samples", name));
   const output = join(scratch(), "found.nii.gz");
-  assert.equal(dinomed3d("segment", scan, "-o", output).status, 0);
+  assert.equal(dinomed3d("segment", scan, "-o", output, "--model", model).status, 0);
   const said = dinomed3d("evaluate", "--predictions", output, "--references", reference, "--json");
   const { labelMeans } = JSON.parse(said.stdout);
   assert.equal(labelMeans.length, 2);
@@ -121,7 +121,7 @@ test("a suffix in capitals is a suffix", () => {
   const scan = join(folder, "SCAN.NII.GZ");
   writeFileSync(scan, readFileSync(join(root, "public/samples/sample.nii.gz")));
   for (const [name, isPacked] of [["A.NII.GZ", true], ["B.Nii.gZ", true], ["C.NII", false]]) {
-    const said = dinomed3d("segment", scan, "-o", join(folder, name));
+    const said = dinomed3d("segment", scan, "-o", join(folder, name), "--model", model);
     assert.equal(said.status, 0, said.stderr);
     assert.equal(said.stderr, "", "a log gets no line that changes");
     assert.equal(readFileSync(join(folder, name))[0] === 0x1f, isPacked, name);
@@ -140,7 +140,7 @@ test("metres and microns are millimetres of another length", () => {
       scaled.writeFloatLE(bytes.readFloatLE(at) * factor, at);
     }
     writeFileSync(scan, scaled);
-    const said = dinomed3d("segment", scan, "-o", output);
+    const said = dinomed3d("segment", scan, "-o", output, "--model", model);
     assert.equal(said.status, 0, said.stderr);
     return { voxels: readNifti(output).voxels, table: said.stdout };
   };
@@ -167,10 +167,10 @@ test("the default model is found beside the program, where it was installed, and
     spawnSync(program, ["segment", scan, "-o", "out.nii"], { cwd: elsewhere, encoding: "utf8", env: { ...process.env, HOME: folder, XDG_DATA_HOME: "", ...env } });
   const nowhere = segment();
   assert.equal(nowhere.status, 2);
-  assert.match(nowhere.stderr, /the default one is nowhere: .*public\/models\/hippocampus.*bin\/models.*share\/dinomed3d\/models/);
+  assert.match(nowhere.stderr, /model head is nowhere: .*public\/models\/head.*bin\/models.*share\/dinomed3d\/models/);
   const data = join(folder, "data");
   for (const [place, env] of [["bin/models", {}], ["share/dinomed3d/models", {}], ["data/dinomed3d/models", { XDG_DATA_HOME: data }]]) {
-    cpSync(model, join(folder, place, "hippocampus"), { recursive: true });
+    cpSync(join(root, "public/models/head"), join(folder, place, "head"), { recursive: true });
     const said = segment(env);
     assert.equal(said.status, 0, `${place}: ${said.stderr}`);
     rmSync(join(folder, place), { recursive: true });

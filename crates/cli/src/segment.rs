@@ -5,7 +5,8 @@ use crate::places::{self, DEFAULT_MODEL};
 use crate::progress::Progress;
 use crate::scan::{Choice, files_of};
 use anyhow::Context;
-use dinomed3d_core::infer::{self, check::CheckReach};
+use dinomed3d_core::infer::check::CheckReach;
+use dinomed3d_core::infer::{self, PartOf};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
@@ -195,29 +196,36 @@ impl Work<'_> {
         let part_of = segmenter.manifest().part_of.clone();
         let part_of = part_of.filter(|_| segmenter.is_too_large(scan));
         let mut found = match part_of {
+            Some(part_of) => self.part(&segmenter, &part_of)?,
             None => self.whole(&segmenter)?,
-            Some(part_of) => {
-                let whole = places::model(Path::new(&part_of.model)).with_context(|| {
-                    format!(
-                        "{} is a model of crops, and the scan is larger than they are",
-                        segmenter.manifest().name
-                    )
-                })?;
-                let mut found = self.whole(&load_model(&whole, self.device)?)?;
-                self.look_closer(&segmenter, &mut found)?;
-                // Only what the model was asked for.
-                found.labels = part_of.labels().cloned().collect();
-                let is_asked = |value: u8| found.labels.iter().any(|label| label.value == value);
-                let labels = found.map.labels.iter_mut();
-                labels
-                    .filter(|value| !is_asked(**value))
-                    .for_each(|value| *value = 0);
-                found
-            }
         };
         if let Some(closer) = closer {
             self.look_closer(&load_model(closer, self.device)?, &mut found)?;
         }
+        Ok(found)
+    }
+
+    /// What a model of a part says of it in a scan that is larger: of a crop that is no whole either, as of any crop.
+    fn part(&self, segmenter: &Segmenter, part_of: &PartOf) -> anyhow::Result<Found> {
+        let whole = places::model(Path::new(&part_of.model)).with_context(|| {
+            format!(
+                "{} is a model of crops, and the scan is larger than they are",
+                segmenter.manifest().name
+            )
+        })?;
+        let whole = load_model(&whole, self.device)?;
+        if whole.is_too_small(&self.channels[0]) {
+            return self.whole(segmenter);
+        }
+        let mut found = self.whole(&whole)?;
+        self.look_closer(segmenter, &mut found)?;
+        // Only what the model was asked for.
+        found.labels = part_of.labels().cloned().collect();
+        let is_asked = |value: u8| found.labels.iter().any(|label| label.value == value);
+        let labels = found.map.labels.iter_mut();
+        labels
+            .filter(|value| !is_asked(**value))
+            .for_each(|value| *value = 0);
         Ok(found)
     }
 

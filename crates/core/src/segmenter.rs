@@ -185,13 +185,21 @@ impl Segmenter {
 
     /// Whether a scan is far larger than those that the model was trained on, such as a whole where it knows a part.
     pub fn is_too_large(&self, scan: &Volume) -> bool {
-        let grid = self.manifest.preprocessing.grid(scan.shape, &scan.affine);
-        let extent = grid.map(|grid| extent_mm(&grid));
-        let range = self.manifest.extent_mm;
-        extent
-            .ok()
-            .zip(range)
+        self.extents(scan)
             .is_some_and(|(extent, range)| is_larger(extent, range))
+    }
+
+    /// Whether a scan is far smaller than those that the model was trained on, such as a crop of what it knows whole.
+    pub fn is_too_small(&self, scan: &Volume) -> bool {
+        self.extents(scan)
+            .is_some_and(|(extent, range)| is_smaller(extent, range))
+    }
+
+    /// Of a scan and of those that the model was trained on, where both are known.
+    fn extents(&self, scan: &Volume) -> Option<([f64; 3], ExtentRange)> {
+        let preprocessing = &self.manifest.preprocessing;
+        let grid = preprocessing.grid(scan.shape, &scan.affine).ok()?;
+        Some((extent_mm(&grid), self.manifest.extent_mm?))
     }
 
     fn extent_warnings(&self, grid: &ModelGrid) -> Vec<String> {
@@ -199,14 +207,22 @@ impl Segmenter {
             return Vec::new();
         };
         let extent = extent_mm(grid);
-        let is_small = (0..3).any(|axis| extent[axis] < range.min[axis] / EXTENT_SLACK);
         // What the window is laid around is found in a larger scan too.
-        if !is_small && (self.manifest.locate.is_some() || !is_larger(extent, range)) {
+        if !is_smaller(extent, range)
+            && (self.manifest.locate.is_some() || !is_larger(extent, range))
+        {
             return Vec::new();
         }
         let text = |edges: [f64; 3]| edges.map(|edge| format!("{edge:.0}")).join(" × ");
+        let advice = match &self.manifest.part_of {
+            Some(part_of) if is_larger(extent, range) => format!(
+                " Let the model {} find the {} in the whole first, and look closer then.",
+                part_of.model, part_of.name
+            ),
+            _ => String::new(),
+        };
         vec![format!(
-            "This scan measures {} mm; the model was trained on scans of {} to {} mm. Expect wrong labels.",
+            "This scan measures {} mm; the model was trained on scans of {} to {} mm. Expect wrong labels.{advice}",
             text(extent),
             text(range.min),
             text(range.max)
@@ -218,6 +234,10 @@ impl Segmenter {
 fn extent_mm(grid: &ModelGrid) -> [f64; 3] {
     let (shape, spacing) = (grid.shape(), grid.spacing_mm());
     std::array::from_fn(|axis| shape[axis] as f64 * spacing[axis])
+}
+
+fn is_smaller(extent: [f64; 3], range: ExtentRange) -> bool {
+    (0..3).any(|axis| extent[axis] < range.min[axis] / EXTENT_SLACK)
 }
 
 fn is_larger(extent: [f64; 3], range: ExtentRange) -> bool {

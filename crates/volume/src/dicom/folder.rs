@@ -92,7 +92,8 @@ impl DicomFolder {
         for series in &mut folder.series {
             series.stack = Stack::new(&series.slices, &series.modality);
         }
-        let order = |s: &Series| (s.number, s.uid.clone(), s.slices[0].instance);
+        let first = |s: &Series| s.slices.iter().map(|slice| slice.instance).min();
+        let order = |s: &Series| (s.number, s.uid.clone(), first(s));
         folder.series.sort_by_key(order);
         folder.name_series();
         folder
@@ -312,16 +313,19 @@ impl DicomFolder {
             match known {
                 Some(series) if is_copy => series.copies += 1,
                 Some(series) => series.slices.push(slice.clone()),
-                None => self.series.push(Series {
-                    description: header.description.clone(),
-                    modality: header.modality.clone(),
-                    number: header.series_number,
-                    identity: String::new(),
-                    uid: header.series_uid.clone(),
-                    slices: vec![slice.clone()],
-                    copies: 0,
-                    stack: Err(DicomError::NotDicom { files: 0 }),
-                }),
+                None => {
+                    let slices = vec![slice.clone()];
+                    self.series.push(Series {
+                        description: header.description.clone(),
+                        modality: header.modality.clone(),
+                        number: header.series_number,
+                        identity: String::new(),
+                        uid: header.series_uid.clone(),
+                        stack: Stack::new(&slices, &header.modality),
+                        slices,
+                        copies: 0,
+                    });
+                }
             }
         }
     }
@@ -537,6 +541,7 @@ mod tests {
                 gaps_mm: [3.0, 4.0]
             })
         );
+        assert!(at(&[0.0, 0.02, 0.05]).is_err());
         // As positions are rounded in files.
         assert_eq!(at(&[0.0, 3.004, 5.999]), Ok([3, 2, 3]));
     }
@@ -563,6 +568,8 @@ mod tests {
         }
         let voxels = only_scan(&images).unwrap().volume.voxels;
         assert_eq!((voxels[0], voxels[1], voxels[6]), (4.0, 4.5, 140.0));
+        put(&mut images[1], tags::RESCALE_SLOPE, VR::DS, "0");
+        assert_eq!(only_scan(&images).unwrap().volume.voxels[6], 120.0);
     }
 
     #[test]
@@ -605,6 +612,13 @@ mod tests {
         let error = only_scan(&images).unwrap_err();
         assert!(error.to_string().starts_with("3 series, "), "{error}");
         let folder = folder_of(&images);
+        images.reverse();
+        let reversed = folder_of(&images);
+        let names = |folder: &DicomFolder| {
+            let of = |s: &Series| (s.identity.clone(), s.in_words());
+            folder.series().iter().map(of).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&folder), names(&reversed));
         assert_eq!(folder.choose(Some(2)), Ok(2));
         assert!(folder.choose(Some(3)).is_err());
     }

@@ -170,7 +170,11 @@ fn slices(
         thickness_mm: groups.length(tags::SLICE_THICKNESS),
         gap_mm: groups.length(tags::SPACING_BETWEEN_SLICES),
         rescale: [
-            groups.rescale(tags::RESCALE_SLOPE).unwrap_or(1.0),
+            // Some programs write 0 for none.
+            groups
+                .rescale(tags::RESCALE_SLOPE)
+                .filter(|&slope| slope != 0.0)
+                .unwrap_or(1.0),
             groups.rescale(tags::RESCALE_INTERCEPT).unwrap_or(0.0),
         ],
         echo_ms: groups

@@ -148,9 +148,9 @@ pub(super) fn supported(format: &PixelFormat, name: &str) -> Result<Codec, Dicom
     }
 }
 
-/// ITU-R BT.601, as NIfTI's colours are read.
+/// Of ITU-R BT.601; in whole numbers, as NIfTI's colours are read.
 fn luminance([red, green, blue]: [u32; 3]) -> f64 {
-    0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue)
+    f64::from(299 * red + 587 * green + 114 * blue) / 1000.0
 }
 
 impl PixelFormat {
@@ -243,4 +243,73 @@ fn frame_bytes(
         }
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use dicom_core::value::{DataSetSequence, PixelFragmentSequence};
+    use dicom_core::{DataElement, VR};
+    use dicom_dictionary_std::{tags, uids};
+    use dicom_object::InMemDicomObject;
+
+    use super::super::fixture::{encoded_as, folder, image, put, put_position};
+
+    /// Bytes of 2 × 3 pixels: the high ones are 0, the low ones as given.
+    fn rle(low: [u8; 6]) -> Vec<u8> {
+        let mut bytes = vec![0; 64];
+        for (at, number) in [(0, 2u8), (4, 64), (8, 66)] {
+            bytes[at] = number;
+        }
+        // A run of six zeros, then six literal bytes; of an even length.
+        bytes.extend([251, 0, 5]);
+        bytes.extend(low);
+        bytes.push(128);
+        bytes
+    }
+
+    /// An enhanced file of two frames in fragments.
+    fn enhanced(offsets: Vec<u32>, fragments: Vec<Vec<u8>>) -> Vec<u8> {
+        let mut file = image(1, 0.0);
+        file.remove_element(tags::IMAGE_POSITION_PATIENT);
+        put(&mut file, tags::NUMBER_OF_FRAMES, VR::IS, "2");
+        let groups = [5.0, 0.0].map(|z| {
+            let mut position = InMemDicomObject::new_empty();
+            put_position(&mut position, [0.0, 0.0, z]);
+            let positions = DataSetSequence::from(vec![position]);
+            InMemDicomObject::from_element_iter([DataElement::new(
+                tags::PLANE_POSITION_SEQUENCE,
+                VR::SQ,
+                positions,
+            )])
+        });
+        let groups = DataSetSequence::from(groups.to_vec());
+        let tag = tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE;
+        file.put(DataElement::new(tag, VR::SQ, groups));
+        let pixels = PixelFragmentSequence::new(offsets, fragments);
+        file.put(DataElement::new(tags::PIXEL_DATA, VR::OB, pixels));
+        encoded_as(&file, uids::RLE_LOSSLESS)
+    }
+
+    #[test]
+    fn frames_are_found_among_fragments() {
+        let (a, b) = (rle([1, 2, 3, 4, 5, 6]), rle([7, 8, 9, 10, 11, 12]));
+        let scan = |offsets, fragments| folder(vec![enhanced(offsets, fragments)]).scan(0, 0);
+        // The second frame lies below the first.
+        let expected = [7, 8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6].map(|v| v as f32);
+        let one_each = scan(vec![], vec![a.clone(), b.clone()]).unwrap();
+        assert_eq!(one_each.volume.voxels, expected);
+
+        let halves = vec![&a[..40], &a[40..], &b[..70], &b[70..]];
+        let halves: Vec<Vec<u8>> = halves.into_iter().map(<[u8]>::to_vec).collect();
+        let second = (a.len() + 2 * 8) as u32;
+        let two_each = scan(vec![0, second], halves.clone()).unwrap();
+        assert_eq!(two_each.volume.voxels, expected);
+
+        let error = scan(vec![], halves).unwrap_err().to_string();
+        assert!(error.contains("2 frames in 4 fragments"), "{error}");
+        let error = scan(vec![], vec![a, b[..70].to_vec()])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("frame 2 of file 0"), "{error}");
+    }
 }

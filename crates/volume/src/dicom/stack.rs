@@ -7,18 +7,20 @@ use crate::Affine;
 /// Slices nearer than this along their normal lie at one place.
 const SAME_PLACE_MM: f64 = 1e-3;
 
-/// Distances that differ by less than this share of them are equal; files round positions to a hundredth of a millimetre.
+/// Distances that differ by less than this share of them are equal.
 const SAME_GAP: f64 = 0.01;
-const SAME_GAP_MM: f64 = 0.01;
+
+/// Files round positions to so much, which is more than that share of thin slices.
+const ROUNDED_MM: f64 = 0.01;
 
 /// Slices of one orientation and spacing as a grid.
 #[derive(Debug, Clone)]
 pub(super) struct Stack {
     /// Of each volume the indices of its slices, along the normal.
     pub volumes: Vec<Vec<usize>>,
-    /// Of slices that lie straight behind each other; a tilted stack's is made when its slices are moved.
+    /// Of slices straight behind each other: where the stack leans, of the first one only.
     pub affine: Affine,
-    /// How far each slice lies from the one before, in columns and rows, where the stack is tilted.
+    /// Where the stack leans.
     pub tilt: Option<Tilt>,
 }
 
@@ -166,7 +168,7 @@ fn check_gaps(positions: &[f64]) -> Result<(), DicomError> {
     let gaps: Vec<f64> = positions.windows(2).map(|two| two[1] - two[0]).collect();
     let smallest = gaps.iter().copied().fold(f64::INFINITY, f64::min);
     let largest = gaps.iter().copied().fold(0.0, f64::max);
-    let tolerance = (SAME_GAP * smallest).max(SAME_GAP_MM);
+    let tolerance = (SAME_GAP * smallest).max(ROUNDED_MM.min(0.1 * smallest));
     if gaps.is_empty() || largest - smallest <= tolerance {
         return Ok(());
     }

@@ -3,9 +3,9 @@
 //! The slices stay in their planes; each is moved along its plane, bilinearly, so that values are mixed within a slice only.
 
 use super::stack::Tilt;
-use crate::{Affine, Volume};
+use crate::Volume;
 
-/// Moves the slices of `leaning` (with the affine of a straight stack) to where they lie. The grid grows so that nothing is
+/// Moves the slices of `leaning` (with the affine of its first slice) to where they lie. The grid grows so that nothing is
 /// lost; what no slice covers takes the smallest value.
 pub(super) fn straightened(leaning: &Volume, tilt: &Tilt) -> Volume {
     let [num_slices, rows, columns] = leaning.shape;
@@ -48,7 +48,7 @@ pub(super) fn straightened(leaning: &Volume, tilt: &Tilt) -> Volume {
     Volume {
         voxels,
         shape,
-        affine: Affine(affine.0),
+        affine,
     }
 }
 

@@ -20,19 +20,12 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
 pub fn scan(image: &Scan, shape: [usize; 3]) -> ScanInfo {
     let [slices, rows, columns] = shape;
     let affine = image.affine();
-    let mut warnings = Vec::new();
-    if image.form_codes() == (0, 0) {
-        warnings.push(
-            "This file does not say how it lies in space; its axes are taken as they come."
-                .to_owned(),
-        );
-    }
     ScanInfo {
         shape: [columns, rows, slices],
         spacing_mm: affine.spacing_mm(),
         orientation: affine.orientation().to_string(),
         datatype: image.datatype_name().to_owned(),
-        warnings,
+        warnings: image.warnings().to_vec(),
     }
 }
 

@@ -297,7 +297,7 @@ impl Engine {
 
     /// Reads a file; the scan before it stays if that fails.
     fn load_scan(&self, bytes: Option<Uint8Array>) -> Result<ScanInfo, Trouble> {
-        const ADVICE: &str = "Choose a single 3-D scan as NIfTI-1 (.nii or .nii.gz).";
+        const ADVICE: &str = "Choose a single 3-D scan: NIfTI (.nii, .nii.gz) or MGH (.mgh, .mgz).";
         let bytes = bytes.ok_or_else(|| Trouble::new("No file came with the request.", ADVICE))?;
         let unread = |error| Trouble::new(format!("This file can't be opened: {error}."), ADVICE);
         let image = Scan::parse(&bytes.to_vec()).map_err(unread)?;

@@ -1,0 +1,82 @@
+// Whole heads on the command line, by the sample head, which was drawn from a label map.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { dice, readNifti } from "../nifti.mjs";
+import { dinomed3d, root, scratch } from "../places.mjs";
+
+const sample = join(root, "public/samples/head.nii.gz");
+const reference = readNifti(join(root, "public/samples/head_dseg.nii.gz"));
+/** Left and right; in the reference one label stands for both. */
+const SIDES = { "white matter": [2, 41], cortex: [3, 42], "lateral ventricle": [4, 43], thalamus: [10, 49], putamen: [12, 51], hippocampus: [17, 53] };
+
+function segment(scan, ...words) {
+  const output = join(scratch(), "labels.nii.gz");
+  const said = dinomed3d("segment", scan, "-o", output, ...words);
+  assert.equal(said.status, 0, said.stderr);
+  return { ...said, ...readNifti(output) };
+}
+
+const count = (voxels, label) => voxels.reduce((sum, voxel) => sum + (voxel === label), 0);
+
+test("a head is labelled by default, left and right apart, on its own grid", (t) => {
+  const found = segment(sample);
+  assert.deepEqual(found.geometry, readNifti(sample).geometry);
+  assert.equal(found.stderr, "");
+  const merged = found.voxels.map((voxel) => Object.values(SIDES).find(([, right]) => right === voxel)?.[0] ?? voxel);
+  const [width] = found.shape;
+  for (const [name, [left, right]] of Object.entries(SIDES)) {
+    const score = dice(merged, reference.voxels, left);
+    t.diagnostic(`${name}: Dice ${score.toFixed(3)}`);
+    assert.ok(score > 0.6, `${name}: ${score}`);
+    // x runs towards the right, and the head stands straight.
+    const isOf = (label, isLeft) => found.voxels.filter((voxel, i) => voxel === label && i % width < width / 2 === isLeft).length;
+    assert.ok(isOf(left, true) > 0.9 * count(found.voxels, left), `left ${name}`);
+    assert.ok(isOf(right, false) > 0.9 * count(found.voxels, right), `right ${name}`);
+  }
+  assert.match(found.stdout, /right ventral DC\n[\s\S]*not a medical device/);
+});
+
+test("a mirrored head has mirrored sides", () => {
+  const scan = Buffer.from(gunzipSync(readFileSync(sample)));
+  const { shape, voxels } = readNifti(sample);
+  const [width] = shape;
+  voxels.forEach((voxel, i) => scan.writeInt16LE(voxel, 352 + 2 * (i - (i % width) + width - 1 - (i % width))));
+  const mirrored = join(scratch(), "mirrored.nii");
+  writeFileSync(mirrored, scan);
+  const [found, image] = [segment(sample), segment(mirrored)];
+  for (const [name, [left, right]] of Object.entries(SIDES)) {
+    const back = image.voxels.map((_, i) => image.voxels[i - (i % width) + width - 1 - (i % width)]);
+    for (const [label, other] of [[left, right], [right, left]]) {
+      const score = dice(found.voxels.map((v) => (v === label ? 1 : 0)), back.map((v) => (v === other ? 1 : 0)), 1);
+      assert.ok(score > 0.9, `${name}: ${score}`);
+    }
+  }
+});
+
+test("the hippocampi are looked at closer, into the label map or by themselves", () => {
+  const both = segment(sample, "--closer", "hippocampus");
+  const alone = segment(sample, "--model", "hippocampus");
+  assert.deepEqual([...new Set(alone.voxels)].sort((a, b) => a - b), [0, 201, 202, 203, 204]);
+  alone.voxels.forEach((voxel, i) => voxel && assert.equal(both.voxels[i], voxel));
+  assert.equal(count(both.voxels, 203), count(alone.voxels, 203));
+  const hippocampi = alone.voxels.map((voxel) => (voxel > 0 ? 17 : 0));
+  assert.ok(dice(hippocampi, reference.voxels, 17) > 0.5);
+  assert.match(both.stdout, /left hippocampus, the rest[\s\S]*left anterior hippocampus[\s\S]*right posterior hippocampus/);
+  assert.equal(count(alone.voxels, 10) + count(alone.voxels, 2), 0);
+
+  const useless = dinomed3d("segment", sample, "-o", join(scratch(), "o.nii"), "--closer", "head");
+  assert.equal(useless.status, 2);
+  assert.match(useless.stderr, /head looks closer at nothing/);
+});
+
+test("what it would take is told without a label map", () => {
+  const said = dinomed3d("segment", sample, "--preflight");
+  assert.equal(said.status, 0, said.stderr);
+  const [windows, gflop, seconds, , gigabytes] = said.stdout.split("\n")[1].trim().split(/ +/);
+  assert.equal(windows, "2");
+  assert.ok(Number(gflop) > 10 && Number(seconds) >= 0 && Number(gigabytes) > 0.05 && Number(gigabytes) < 1, said.stdout);
+});
