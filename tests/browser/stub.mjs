@@ -133,6 +133,8 @@ export function stubWorker({ isStubborn = false, isHead = false, isHeld = false,
   return async (page) => {
     await page.route("**/models/index.json", (route) => route.fulfill({ json: Object.keys(models) }));
     await page.route("**/models/head/manifest.json", (route) => route.fulfill({ json: head }));
+    const partOf = { model: "head", name: "hippocampi" };
+    await page.route("**/models/hippocampus/manifest.json", (route) => route.fulfill({ json: { ...small, partOf } }));
     await page.route("**/samples/head.nii.gz", (route) => route.fulfill({ body: headScan }));
     await page.route("**/worker_loader.js*", async (route) => {
       const told = {

@@ -1,7 +1,7 @@
 //! The page of DINO-Med3D: takes a scan, has the worker segment it and shows the result.
 
 // On a host only the unit tests of the plain modules are built.
-#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
+#![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, unused_imports))]
 
 mod protocol;
 mod structures;
