@@ -143,8 +143,8 @@ export class Visitor {
   }
 
   /** Waits for the scan of that name to be on screen. */
-  async waitForScan(name) {
-    await this.page.locator('[data-testid="scan-facts"]', { hasText: name }).waitFor({ timeout: 60_000 });
+  async waitForScan(name, timeout = 60_000) {
+    await this.page.locator('[data-testid="scan-facts"]', { hasText: name }).waitFor({ timeout });
   }
 
   /** Presses Segment and waits for the result; returns the values that the progress bar went through. */

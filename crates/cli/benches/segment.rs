@@ -67,11 +67,21 @@ fn main() {
     let mut times: Vec<f64> = (0..args.runs.max(1)).map(|_| once()).collect();
     times.sort_by(f64::total_cmp);
     println!(
-        "native {}: {name}: median {:.0} ms, {:.0} to {:.0} over {} runs; model loaded and checked in {load_ms:.0} ms",
+        "native {}: {name}: median {:.0} ms, {:.0} to {:.0} over {} runs; model loaded and checked in {load_ms:.0} ms; {}",
         args.device,
         times[times.len() / 2],
         times[0],
         times[times.len() - 1],
-        times.len()
+        times.len(),
+        peak_memory()
     );
+}
+
+/// What the process needed at most, as far as the system tells.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.map_or_else(String::new, |peak| {
+        format!("at most {} of memory", peak.trim())
+    })
 }

@@ -2,6 +2,7 @@
 
 use crate::browser;
 use crate::command::run;
+use crate::large_head;
 use crate::native;
 use crate::places::Places;
 use crate::site;
@@ -14,13 +15,18 @@ use anyhow::Result;
 pub fn run_all(places: &Places) -> Result<()> {
     site::build(places)?;
     println!("machine: {}", machine());
-    let mut native = native::cargo(places);
-    native
-        .arg("bench")
-        .args(native::PACKAGES)
-        .args(["--bench", "segment", "--", "--model"])
-        .arg(places.root.join("public/models/hippocampus"));
-    run("native", &mut native, "the messages are above")?;
+    let head = large_head::make(places)?;
+    let models = places.root.join("public/models");
+    for (model, scan) in [("hippocampus", None), ("head", Some(&head))] {
+        let mut native = native::cargo(places);
+        native
+            .arg("bench")
+            .args(native::PACKAGES)
+            .args(["--bench", "segment", "--", "--model"])
+            .arg(models.join(model))
+            .args(scan);
+        run("native", &mut native, "the messages are above")?;
+    }
     browser::run(places, "tests/browser/bench.mjs")
 }
 

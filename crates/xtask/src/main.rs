@@ -10,6 +10,7 @@ mod command;
 mod content;
 mod files;
 mod heads;
+mod large_head;
 mod native;
 mod node;
 mod places;

@@ -58,11 +58,11 @@ pub fn ScanPanel() -> impl IntoView {
                         disabled=is_locked
                         on:change=take
                     />
-                    "Open a NIfTI file"
+                    "Open a scan"
                 </label>
                 <For each=samples key=|sample| sample.file children=sample_button/>
             </div>
-            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">".nii or .nii.gz; or drop it anywhere on this page."</p>
+            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">"NIfTI or MGH (.nii, .nii.gz, .mgz); or drop it anywhere on this page."</p>
             {move || state.scan.get().map(|scan| view! { <ScanFacts scan/> })}
         </section>
     }

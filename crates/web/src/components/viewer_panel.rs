@@ -108,7 +108,7 @@ fn EmptyCanvas() -> impl IntoView {
             <svg viewBox="0 0 64 64" aria-hidden="true">
                 <path d="M32 8v32M20 28l12 12 12-12M10 44v8a4 4 0 0 0 4 4h36a4 4 0 0 0 4-4v-8"/>
             </svg>
-            <p>"Drop a NIfTI file here, or take a sample."</p>
+            <p>"Drop a scan here, or take a sample."</p>
             <p class="hint">"It stays on this device: nothing is uploaded."</p>
         </div>
     }
