@@ -1,10 +1,10 @@
 //! From a training run to a model that the page can serve.
 
-use super::ResultsError;
 use super::model_card::ModelCard;
 use super::predictor::{Predictor, colored};
 use super::trained_weights::TrainedWeights;
 use super::validation::{score_postprocessings, summarize};
+use super::{During, ResultsError};
 use crate::infer::Postprocessing;
 use crate::infer::check::known_answer;
 use crate::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
@@ -182,6 +182,10 @@ pub fn export(
         scores: None,
     };
     let cases = HeldOut::of_split(&recipe, &split, data)?;
+    // Before the scoring, which takes long.
+    manifest
+        .check()
+        .during(|| "making a manifest of the recipe".to_owned())?;
     let postprocessings = candidates(&recipe, &dataset.labels)?;
     let mut evaluate = |network| -> Result<Vec<Evaluation>, ResultsError> {
         let predictor = Predictor::new(&manifest, network, device.clone());
