@@ -46,7 +46,7 @@ pub struct Recipe {
     #[serde(default)]
     pub locate: Option<Locate>,
     /// Whether a trained network sees a window's mirror image too, left for right, and both answers are averaged.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mirrored: bool,
     /// Of what the model sees a part, and which model finds it there.
     #[serde(default)]
