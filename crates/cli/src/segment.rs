@@ -10,7 +10,7 @@ use dinomed3d_core::infer::{self, PartOf};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
-use dinomed3d_volume::nifti::is_gzip_name;
+use dinomed3d_volume::nifti::{is_gzip_name, stem};
 use dinomed3d_volume::{Label, LabelMap, NOTICE, NamedImage, Volume, gzip, read_channels};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: PathBuf,
     /// Only say what it would take: windows, arithmetic, time on this device, memory.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "output")]
     preflight: bool,
     /// Look closer at what this model knows of the parts that the first one found, into the same label map.
     #[arg(long, value_name = "MODEL")]
@@ -97,6 +97,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     inputs.extend(closer.iter().flat_map(|closer| files_of_model(closer)));
     check_outputs(args.output.as_slice(), &inputs)?;
+    if let Some(output) = &args.output {
+        anyhow::ensure!(
+            stem(output).is_some(),
+            "{} is the name of no NIfTI file: expected is an ending of .nii or .nii.gz",
+            output.display()
+        );
+    }
     let images = args
         .scans
         .iter()
@@ -112,8 +119,17 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let Some(output) = &args.output else {
         return preflight(&model, &args.device, &images);
     };
-    let channels = read_channels(&images, &manifest.channel_names())
-        .map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
+    let names = manifest.channel_names();
+    if let ([only], [_]) = (&images[..], &names[..]) {
+        let volumes = only.image.num_volumes();
+        anyhow::ensure!(
+            volumes == 1,
+            "{} holds {volumes} volumes: one is expected, which --volume chooses, counted from 0",
+            only.name
+        );
+    }
+    let channels =
+        read_channels(&images, &names).map_err(|problems| anyhow::anyhow!(problems.join("\n")))?;
     let work = Work {
         channels: &channels,
         device: &args.device,

@@ -14,6 +14,9 @@ pub struct Closer {
     pub windows: usize,
 }
 
+/// Where less of a closer look's answer lies in what was looked at, it is of something else. Of right ones 0.7 does.
+const LEAST_OVERLAP: f64 = 0.1;
+
 impl Segmenter {
     /// Segments the crops of a scan in which a label map of the whole shows this model's part, and lays the answers into
     /// the map: voxels that this model labels take its labels, all others stay.
@@ -56,6 +59,14 @@ impl Segmenter {
             answers.push(segmentation.labels);
         }
         for (crop, answer) in crops.iter().zip(answers) {
+            if crop.overlap(&answer, &values, map) < LEAST_OVERLAP {
+                closer.warnings.push(format!(
+                    "Around {}: what the model {} labels lies elsewhere than what it was to look at, and is not taken.",
+                    crop.place().labels[0].name,
+                    manifest.name
+                ));
+                continue;
+            }
             crop.lay(answer, &values, map);
         }
         if crops.len() < part_of.places.len() {

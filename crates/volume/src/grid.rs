@@ -252,7 +252,8 @@ fn resampled(
         return Err(GridError::Spacing { found: to_mm });
     }
     let edges: [f64; 3] = std::array::from_fn(|axis| {
-        (shape[axis] as f64 * from_mm[axis] / to_mm[axis])
+        // Headers in single precision leave a half, such as of voxels of 1.5 mm, on either side of it.
+        (shape[axis] as f64 * from_mm[axis] / to_mm[axis] + 1e-4)
             .round()
             .max(1.0)
     });

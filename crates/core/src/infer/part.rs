@@ -107,20 +107,47 @@ impl Crop<'_> {
         crop
     }
 
+    /// Share of what the model labels that lies in the label around which the crop was cut; 0 where it labels nothing.
+    ///
+    /// # Shapes
+    /// As [`Crop::lay`].
+    pub fn overlap(&self, answer: &[u8], values: &[u8], map: &LabelMap) -> f64 {
+        let (mut labelled, mut inside) = (0usize, 0usize);
+        self.each(answer.to_vec(), values, map.shape, |voxel, _| {
+            labelled += 1;
+            inside += usize::from(map.labels[voxel] == self.place.around);
+        });
+        inside as f64 / labelled.max(1) as f64
+    }
+
     /// Lays the model's answer into the label map: voxels that it labels take the place's values, all others stay.
     ///
     /// # Shapes
     /// `answer` is on the crop's grid; `values` are those of the model's labels in order, without background.
-    pub fn lay(&self, mut answer: Vec<u8>, values: &[u8], map: &mut LabelMap) {
+    pub fn lay(&self, answer: Vec<u8>, values: &[u8], map: &mut LabelMap) {
+        let labels = &mut map.labels;
+        self.each(answer, values, map.shape, |voxel, class| {
+            labels[voxel] = self.place.labels[class].value;
+        });
+    }
+
+    /// Calls `take` for each voxel that an answer labels, with its index in the scan and the place of its label.
+    fn each(
+        &self,
+        mut answer: Vec<u8>,
+        values: &[u8],
+        of_scan: [usize; 3],
+        mut take: impl FnMut(usize, usize),
+    ) {
         let shape = self.region.shape();
         if let Some(axis) = self.mirrored_axis {
             mirror(&mut answer, shape, axis);
         }
         let answers = answer.chunks_exact(shape[2]);
-        for (row, answers) in self.region.rows(map.shape).zip(answers) {
-            for (label, answer) in map.labels[row].iter_mut().zip(answers) {
+        for (row, answers) in self.region.rows(of_scan).zip(answers) {
+            for (voxel, answer) in row.zip(answers) {
                 if let Some(class) = values.iter().position(|value| value == answer) {
-                    *label = self.place.labels[class].value;
+                    take(voxel, class);
                 }
             }
         }
@@ -184,6 +211,10 @@ mod tests {
         let crops = part.crops(&map);
         let seen: Vec<_> = crops.iter().map(|crop| crop.of(&scan).voxels).collect();
         assert_eq!(seen, [vec![5.0, 6.0, 7.0, 8.0], vec![3.0, 2.0, 1.0]]);
+        // Of two voxels of the left side's answer one lies in 17; of the right side's mirrored one, in 53, one of two.
+        assert_eq!(crops[0].overlap(&[9, 0, 4, 0], &[9, 4], &map), 0.5);
+        assert_eq!(crops[1].overlap(&[9, 4, 0], &[9, 4], &map), 0.5);
+        assert_eq!(crops[1].overlap(&[9, 0, 0], &[9, 4], &map), 0.0);
         crops[0].lay(vec![9, 0, 4, 0], &[9, 4], &mut map);
         crops[1].lay(vec![9, 4, 0], &[9, 4], &mut map);
         assert_eq!(map.labels, [0, 0, 204, 203, 3, 201, 17, 202, 0, 2]);
