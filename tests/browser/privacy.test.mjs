@@ -35,6 +35,9 @@ test("the policy forbids every other origin and every inline script", async () =
 test("after load nothing is sent, and no other origin is ever asked", async (t) => {
   const visitor = await open(t, { query: "?backend=cpu" });
   await visitor.waitForModel();
+  // The samples come last, ahead of their use: then the page has all that it needs.
+  const hasCome = (name) => visitor.requests.some((request) => request.url().endsWith(`samples/${name}`));
+  for (let tries = 0; tries < 100 && !(hasCome("head.nii.gz") && hasCome("sample.nii.gz")); tries++) await visitor.page.waitForTimeout(100);
   await visitor.page.waitForLoadState("networkidle");
   const duringLoad = visitor.requests.length;
   assert.ok(duringLoad > 5, "requests are seen at all, the worker's too");
