@@ -45,14 +45,7 @@ pub(crate) fn read(head: &[u8], file: Source<'_>) -> Result<Scan, ScanError> {
         code: i64::from(code),
         name: "of MGH",
     })?;
-    let data_bytes = shape
-        .iter()
-        .try_fold(datatype.bytes(), |bytes, &n| bytes.checked_mul(n))
-        .filter(|&bytes| bytes <= isize::MAX as usize / 2)
-        .ok_or_else(|| ScanError::TooLarge {
-            shape: shape.clone(),
-            bytes_per_voxel: datatype.bytes(),
-        })?;
+    let data_bytes = datatype.bytes_of(&shape)?;
     let voxels = Voxels {
         datatype,
         is_big_endian: true,

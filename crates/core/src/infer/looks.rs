@@ -46,7 +46,7 @@ impl Pipeline {
             Err(InferError::Preprocess(_)) if region != everywhere => None,
             found => Some(found?),
         };
-        let is_enough = |found: &Prediction| labelled_ml(&found.class_map()) >= locate.least_ml();
+        let is_enough = |found: &Prediction| labelled_ml(found.class_map()) >= locate.least_ml();
         if region != everywhere && !found.as_ref().is_some_and(is_enough) {
             let windows = self.windowing.starts(grid.shape());
             look.expected += windows.iter().map(Vec::len).product::<usize>();
@@ -54,7 +54,7 @@ impl Pipeline {
             found = Some(look.at(&region, false).await?);
         }
         let found = found.expect("a look that found nothing is followed by one everywhere");
-        let Some(around) = window_around(&found.class_map(), extent_mm) else {
+        let Some(around) = window_around(found.class_map(), extent_mm) else {
             return Ok(found);
         };
         let is_same = around.shape() == region.shape() && are_near(&around, &region, &scan.affine);

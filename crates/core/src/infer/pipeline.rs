@@ -9,7 +9,7 @@ use crate::model::DinoMed3d;
 use crate::preprocess::Preprocessing;
 use burn::tensor::{Device, Tensor};
 use dinomed3d_volume::region::mirror;
-use dinomed3d_volume::{Affine, LabelMap, Labelling, MidPlane, ModelGrid};
+use dinomed3d_volume::{LabelMap, Labelling, MidPlane, ModelGrid};
 use dinomed3d_volume::{Orientation, Region, Volume};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -52,8 +52,8 @@ pub struct Progress {
 /// What a network says of a scan: the class of each voxel, on either grid. Logits are gone as soon as classes are known.
 #[derive(Clone, Debug)]
 pub struct Prediction {
-    /// `[z, y, x]` of the scan.
-    file_classes: Vec<u8>,
+    /// On the scan's own grid.
+    file_classes: LabelMap,
     /// `[slice, row, column]` of the model grid.
     model_classes: Vec<u8>,
     /// The way from one grid to the other.
@@ -62,17 +62,9 @@ pub struct Prediction {
     pub windows: usize,
     /// Of the model grid, `[slice, row, column]`.
     orientation: Orientation,
-    file: FileGrid,
     values: Vec<u8>,
     postprocessing: Postprocessing,
     sides: Vec<[u8; 2]>,
-}
-
-/// Of the scan, `[z, y, x]`.
-#[derive(Clone, Copy, Debug)]
-struct FileGrid {
-    shape: [usize; 3],
-    affine: Affine,
 }
 
 /// A label map and what was done to it.
@@ -185,15 +177,15 @@ impl Pipeline {
         scan: &Volume,
     ) -> Prediction {
         Prediction {
-            file_classes,
+            file_classes: LabelMap {
+                labels: file_classes,
+                shape: scan.shape,
+                affine: scan.affine,
+            },
             model_classes,
             grid,
             windows,
             orientation: self.preprocessing.orientation,
-            file: FileGrid {
-                shape: scan.shape,
-                affine: scan.affine,
-            },
             values: self.values.clone(),
             postprocessing: self.postprocessing.clone(),
             sides: self.sides.clone(),
@@ -212,7 +204,10 @@ impl Pipeline {
         windows: usize,
     ) -> Result<Prediction, InferError> {
         let mut classes = vec![0; scan.shape.iter().product()];
-        let rows = of_region.file_classes.chunks_exact(region.shape()[2]);
+        let rows = of_region
+            .file_classes
+            .labels
+            .chunks_exact(region.shape()[2]);
         for (place, row) in region.rows(scan.shape).zip(rows) {
             classes[place].copy_from_slice(row);
         }
@@ -265,9 +260,10 @@ fn classes(logits: &[f32], num_classes: usize) -> impl Iterator<Item = u8> {
 impl Prediction {
     /// The label map on the scan's own grid, `[z, y, x]`.
     pub fn on_file_grid(&self) -> Labelled {
-        let FileGrid { shape, affine } = self.file;
+        let LabelMap { shape, affine, .. } = self.file_classes;
         let orientation = affine.orientation().reversed();
-        let Labelled { labels, changes } = self.labelled(&self.file_classes, shape, orientation);
+        let classes = &self.file_classes.labels;
+        let Labelled { labels, changes } = self.labelled(classes, shape, orientation);
         let mut map = LabelMap {
             labels,
             shape,
@@ -281,12 +277,8 @@ impl Prediction {
     }
 
     /// What has a class, on the scan's own grid, before any postprocessing: classes, not values.
-    pub(super) fn class_map(&self) -> LabelMap {
-        LabelMap {
-            labels: self.file_classes.clone(),
-            shape: self.file.shape,
-            affine: self.file.affine,
-        }
+    pub(super) fn class_map(&self) -> &LabelMap {
+        &self.file_classes
     }
 
     /// The label map on the model grid, `[slice, row, column]`.
@@ -314,6 +306,7 @@ fn part_sides(map: &mut LabelMap, sides: &[[u8; 2]]) {
 mod tests {
     use super::super::postprocess::{Correction, PlaneCut};
     use super::*;
+    use dinomed3d_volume::Affine;
 
     /// Logits of three voxels along x, of classes of values 0, 4 and 7.
     fn predicted(
@@ -329,15 +322,15 @@ mod tests {
         let affine = Affine::from_spacing_mm([1.0; 3]);
         let grid = preprocessing.grid([1, 1, 3], &affine).unwrap();
         Prediction {
-            file_classes: grid.logits_to_labels(logits.as_flattened(), 3).unwrap(),
+            file_classes: LabelMap {
+                labels: grid.logits_to_labels(logits.as_flattened(), 3).unwrap(),
+                shape: [1, 1, 3],
+                affine,
+            },
             model_classes: classes(logits.as_flattened(), 3).collect(),
             grid,
             windows: 1,
             orientation: preprocessing.orientation,
-            file: FileGrid {
-                shape: [1, 1, 3],
-                affine,
-            },
             values: vec![0, 4, 7],
             postprocessing: Postprocessing(postprocessing),
             sides: Vec::new(),

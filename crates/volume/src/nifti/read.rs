@@ -20,14 +20,7 @@ pub(crate) fn read(
     check_is_volume(&header)?;
     let shape = header.shape()?;
     let datatype = from_code(header.whole(field::DATATYPE, 0))?;
-    let data_bytes = shape
-        .iter()
-        .try_fold(datatype.bytes(), |bytes, &n| bytes.checked_mul(n))
-        .filter(|&bytes| bytes <= isize::MAX as usize / 2)
-        .ok_or_else(|| ScanError::TooLarge {
-            shape: shape.clone(),
-            bytes_per_voxel: datatype.bytes(),
-        })?;
+    let data_bytes = datatype.bytes_of(&shape)?;
     let offset = offset(&header)?;
     let scaling = if datatype.is_colour() {
         None

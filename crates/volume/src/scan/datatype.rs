@@ -1,5 +1,7 @@
 //! The numbers a voxel can be.
 
+use super::ScanError;
+
 /// The numbers a voxel can be, or its colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "numpy's names say it")]
@@ -48,6 +50,21 @@ impl Datatype {
             Self::Uint32 | Self::Int32 | Self::Float32 | Self::Rgba32 => 4,
             Self::Uint64 | Self::Int64 | Self::Float64 => 8,
         }
+    }
+
+    /// Bytes of a grid of voxels.
+    ///
+    /// # Errors
+    /// [`ScanError::TooLarge`] for more than can be held.
+    pub(crate) fn bytes_of(self, shape: &[usize]) -> Result<usize, ScanError> {
+        shape
+            .iter()
+            .try_fold(self.bytes(), |bytes, &n| bytes.checked_mul(n))
+            .filter(|&bytes| bytes <= isize::MAX as usize / 2)
+            .ok_or_else(|| ScanError::TooLarge {
+                shape: shape.to_vec(),
+                bytes_per_voxel: self.bytes(),
+            })
     }
 
     /// Whether a voxel has several components, which have no byte order together and take no scaling.

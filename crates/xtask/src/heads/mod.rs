@@ -12,7 +12,7 @@ use crate::command::program;
 use crate::native;
 use crate::places::Places;
 use anyhow::{Context, Result, bail};
-use dinomed3d_volume::{Affine, Scan};
+use dinomed3d_volume::{Affine, open_file};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -71,7 +71,7 @@ pub struct Labels {
 
 impl Labels {
     fn read(path: &Path) -> Result<Self> {
-        let image = read(path)?;
+        let image = open_file(path)?;
         Ok(Self {
             voxels: image.values().map(|value| value as u16).collect(),
             shape: image.grid_shape(),
@@ -149,7 +149,7 @@ pub fn judge(places: &Places, args: &Args) -> Result<()> {
                 Ok::<_, anyhow::Error>((reference, Labels::read(&path)?))
             })
             .transpose()?;
-        let picture = overlay::png(&read(&scan)?.volume()?, &labels)?;
+        let picture = overlay::png(&open_file(&scan)?.volume()?, &labels)?;
         fs::write(args.out.join(format!("{name}.png")), picture)?;
         answers.push(Answer {
             name,
@@ -160,7 +160,7 @@ pub fn judge(places: &Places, args: &Args) -> Result<()> {
     }
     let mut variants = Vec::new();
     if let Some(original) = answers.iter().find(|answer| answer.name == VARIED) {
-        let scan = read(&args.folder.join(format!("{VARIED}.nii.gz")))?.volume()?;
+        let scan = open_file(&args.folder.join(format!("{VARIED}.nii.gz")))?.volume()?;
         for variant in Variant::ALL {
             let path = args
                 .out
@@ -174,9 +174,4 @@ pub fn judge(places: &Places, args: &Args) -> Result<()> {
     fs::write(args.out.join("table.md"), &table)?;
     println!("\n{table}");
     Ok(())
-}
-
-fn read(path: &Path) -> Result<Scan> {
-    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-    Scan::parse(&bytes).with_context(|| format!("in {}", path.display()))
 }
