@@ -370,7 +370,7 @@ fn python() -> Option<PathBuf> {
         Err(error) => Err(error.to_string()),
     };
     let made = run(Command::new("python3").args(["-m", "venv"]).arg(&folder)).and_then(|()| {
-        let pip = ["-m", "pip", "install", "--disable-pip-version-check", "-r"];
+        let pip = ["-m", "pip", "install", "--retries=1", "-r"];
         run(Command::new(&python).args(pip).arg(&requirements))
     });
     if let Err(reason) = made {

@@ -105,6 +105,9 @@ def check_references(
     groups = segmentation.PerFrameFunctionalGroupsSequence
     if expected["isStraightened"]:
         assert all("DerivationImageSequence" not in group for group in groups)
+        shared = segmentation.SharedFunctionalGroupsSequence[0].DerivationImageSequence[0]
+        assert {image.ReferencedSOPInstanceUID for image in shared.SourceImageSequence} == instances
+        assert {image.SpatialLocationsPreserved for image in shared.SourceImageSequence} == {"NO"}
         return
     images = [group.DerivationImageSequence[0].SourceImageSequence[0] for group in groups]
     slices = sorted(frame for source in sources for frame in frames_of(source))

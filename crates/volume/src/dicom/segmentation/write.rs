@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::element::{LINE, code_item, coded, decimals, line, number, object, sequence, text};
 use super::error::SegmentationError;
-use super::origin::{Origin, OriginSlice};
+use super::origin::{Instance, Origin, OriginSlice};
 use super::terms::Code;
 use super::{Segment, color};
 use crate::{Label, LabelMap, NOTICE};
@@ -34,7 +34,7 @@ pub struct Provenance {
 ///
 /// `map` is on the grid of the scan as [`DicomFolder::scan`](crate::dicom::DicomFolder::scan) gave it; what `segments` lacks is
 /// called by its value. Each frame refers to the slice it lies on, except where a leaning stack was straightened: those slices
-/// are on no file's plane, and only the series is referred to.
+/// are on no file's plane, and all frames refer to all files.
 ///
 /// UIDs are made of the content, so the same input gives the same ones. A segment's description says the label's value
 /// (`label 17`), because DICOM counts segments from 1.
@@ -318,7 +318,7 @@ fn segment_item(
 pub(super) const DESCRIPTION: &str = "label ";
 
 fn referenced_series(origin: &Origin) -> InMemElement {
-    let instance = |instance: &super::origin::Instance| {
+    let instance = |instance: &Instance| {
         object([
             text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, &instance.class_uid),
             text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, &instance.uid),
@@ -342,10 +342,14 @@ fn shared_groups(origin: &Origin) -> InMemElement {
         decimals(tags::SPACING_BETWEEN_SLICES, &[origin.gap_mm]),
         decimals(tags::PIXEL_SPACING, &origin.pixel_spacing_mm),
     ]);
-    let groups = object([
+    let mut groups = object([
         sequence(tags::PLANE_ORIENTATION_SEQUENCE, vec![orientation]),
         sequence(tags::PIXEL_MEASURES_SEQUENCE, vec![measures]),
     ]);
+    if origin.slices.iter().all(|slice| slice.source.is_none()) {
+        let images = origin.instances.iter().map(|i| source_image(i, false));
+        groups.put(derivation(images.collect()));
+    }
     sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![groups])
 }
 
@@ -369,15 +373,7 @@ fn frame_groups(frame: &Frame, rank: usize, origin: &Origin) -> InMemDicomObject
         sequence(tags::SEGMENT_IDENTIFICATION_SEQUENCE, vec![identity]),
     ]);
     if let Some(source) = source {
-        let instance = &origin.instances[source.instance];
-        let is_preserved = if source.is_whole { "YES" } else { "NO" };
-        let purpose = dcm("121322", "Source image for image processing operation");
-        let mut image = object([
-            text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, &instance.class_uid),
-            text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, &instance.uid),
-            text(tags::SPATIAL_LOCATIONS_PRESERVED, VR::CS, is_preserved),
-            coded(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, &purpose, None),
-        ]);
+        let mut image = source_image(&origin.instances[source.instance], source.is_whole);
         if let Some(frame) = source.frame {
             image.put(text(
                 tags::REFERENCED_FRAME_NUMBER,
@@ -385,14 +381,29 @@ fn frame_groups(frame: &Frame, rank: usize, origin: &Origin) -> InMemDicomObject
                 &frame.to_string(),
             ));
         }
-        let derivation = dcm("113076", "Segmentation");
-        let derivation = object([
-            sequence(tags::SOURCE_IMAGE_SEQUENCE, vec![image]),
-            coded(tags::DERIVATION_CODE_SEQUENCE, &derivation, None),
-        ]);
-        groups.put(sequence(tags::DERIVATION_IMAGE_SEQUENCE, vec![derivation]));
+        groups.put(derivation(vec![image]));
     }
     groups
+}
+
+fn derivation(images: Vec<InMemDicomObject>) -> InMemElement {
+    let code = dcm("113076", "Segmentation");
+    let item = object([
+        sequence(tags::SOURCE_IMAGE_SEQUENCE, images),
+        coded(tags::DERIVATION_CODE_SEQUENCE, &code, None),
+    ]);
+    sequence(tags::DERIVATION_IMAGE_SEQUENCE, vec![item])
+}
+
+fn source_image(instance: &Instance, are_locations_preserved: bool) -> InMemDicomObject {
+    let preserved = if are_locations_preserved { "YES" } else { "NO" };
+    let purpose = dcm("121322", "Source image for image processing operation");
+    object([
+        text(tags::REFERENCED_SOP_CLASS_UID, VR::UI, &instance.class_uid),
+        text(tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, &instance.uid),
+        text(tags::SPATIAL_LOCATIONS_PRESERVED, VR::CS, preserved),
+        coded(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, &purpose, None),
+    ])
 }
 
 /// Frames are told apart by segment, then by place.
