@@ -6,9 +6,10 @@ use super::dataset;
 use super::error::DicomError;
 use super::header::{self, Header, Kind, Place, Slice, dot};
 use super::pixels::{FrameReader, supported};
+use super::segmentation::Origin;
 use super::source::Source;
 use super::stack::Stack;
-use super::tilt::straightened;
+use super::tilt::{StraightGrid, straightened};
 use crate::Volume;
 
 /// Directions and distances that differ by less are those of one series.
@@ -179,12 +180,7 @@ impl DicomFolder {
     /// # Errors
     /// Where the series makes no volume, or its pixels can't be decoded.
     pub fn scan(&self, series: usize, volume: usize) -> Result<DicomScan, DicomError> {
-        let series = self.at(series)?;
-        let stack = series.stack.as_ref().map_err(DicomError::clone)?;
-        let chosen = stack.volumes.get(volume).ok_or(DicomError::NoSuchVolume {
-            wanted: volume,
-            count: stack.volumes.len(),
-        })?;
+        let (series, stack, chosen) = self.volume(series, volume)?;
         for &i in chosen {
             let (source, header) = self.file(series.slices[i].file);
             supported(&header.format, source.name())?;
@@ -259,6 +255,62 @@ impl DicomFolder {
                 .collect(),
             aspect: slice.pixel_spacing_mm.map_or(1.0, |[y, x]| y / x),
         })
+    }
+
+    /// What a segmentation of a volume says of where it came from. The header of the volume's first file is read once more.
+    ///
+    /// # Errors
+    /// Where the series makes no volume, or that file can't be read any more.
+    pub fn origin(&self, series: usize, volume: usize) -> Result<Origin, DicomError> {
+        let (series, stack, chosen) = self.volume(series, volume)?;
+        let first = &series.slices[chosen[0]];
+        let [rows, columns] = first.shape;
+        let shape = [chosen.len(), rows, columns];
+        let grid = stack.tilt.as_ref().map_or((shape, stack.affine), |tilt| {
+            let straight = StraightGrid::new(shape, &stack.affine, tilt);
+            (straight.shape, straight.affine)
+        });
+        let slices: Vec<_> = chosen
+            .iter()
+            .map(|&i| {
+                let slice = &series.slices[i];
+                (slice, self.file(slice.file).1)
+            })
+            .collect();
+        let (source, _) = self.file(first.file);
+        let io = |e: std::io::Error| DicomError::Io {
+            name: source.name().to_owned(),
+            reason: e.to_string(),
+        };
+        let mut file = source.open().map_err(io)?;
+        let unreadable = |reason: String| DicomError::Unreadable {
+            name: source.name().to_owned(),
+            reason,
+        };
+        if !dataset::is_dicom(&mut *file) {
+            return Err(unreadable("it has changed".to_owned()));
+        }
+        let data = dataset::read(&mut *file).map_err(unreadable)?;
+        Ok(Origin::new(
+            grid,
+            &slices,
+            stack.tilt.is_some(),
+            &data.elements,
+        ))
+    }
+
+    fn volume(
+        &self,
+        series: usize,
+        volume: usize,
+    ) -> Result<(&Series, &Stack, &[usize]), DicomError> {
+        let series = self.at(series)?;
+        let stack = series.stack()?;
+        let chosen = stack.volumes.get(volume).ok_or(DicomError::NoSuchVolume {
+            wanted: volume,
+            count: stack.volumes.len(),
+        })?;
+        Ok((series, stack, chosen))
     }
 
     fn at(&self, series: usize) -> Result<&Series, DicomError> {
@@ -418,7 +470,8 @@ impl Series {
     }
 }
 
-fn is_alike(a: &Slice, b: &Slice) -> bool {
+/// Whether two slices can be of one stack.
+pub(super) fn is_alike(a: &Slice, b: &Slice) -> bool {
     let near = |a: Option<f64>, b: Option<f64>, tolerance: f64| match (a, b) {
         (Some(a), Some(b)) => (a - b).abs() < tolerance,
         (a, b) => a.is_none() && b.is_none(),

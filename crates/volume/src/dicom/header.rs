@@ -12,6 +12,7 @@ const MOST_TILES: usize = 4096;
 
 /// An image file.
 pub(super) struct Header {
+    pub class_uid: String,
     pub series_uid: String,
     pub instance_uid: Option<String>,
     pub series_number: Option<i64>,
@@ -94,31 +95,12 @@ pub(super) fn read(data: DataSet, file: usize) -> Result<Kind, String> {
     if let Some(what) = no_image(&class, &modality) {
         return Ok(Kind::Other(what));
     }
-    let is_edge = |n: &i64| (1..=i64::from(u16::MAX)).contains(n);
-    let (Some(rows), Some(columns)) = (
-        number(root, tags::ROWS).filter(is_edge),
-        number(root, tags::COLUMNS).filter(is_edge),
-    ) else {
+    let Some(format) = pixel_format(&data) else {
         return Ok(Kind::Other("object without pixels"));
-    };
-    let bits_allocated = number(root, tags::BITS_ALLOCATED).unwrap_or(16) as u32;
-    let bits_stored = number(root, tags::BITS_STORED).map_or(bits_allocated, |n| n as u32);
-    let format = PixelFormat {
-        transfer_syntax: data.transfer_syntax,
-        place: data.pixels,
-        num_frames: number(root, tags::NUMBER_OF_FRAMES).unwrap_or(1).max(1) as usize,
-        rows: rows as usize,
-        columns: columns as usize,
-        samples: number(root, tags::SAMPLES_PER_PIXEL).unwrap_or(1) as usize,
-        is_planar: number(root, tags::PLANAR_CONFIGURATION) == Some(1),
-        photometric: text(root, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default(),
-        bits_allocated,
-        bits_stored,
-        high_bit: number(root, tags::HIGH_BIT).map_or(bits_stored.saturating_sub(1), |n| n as u32),
-        is_signed: number(root, tags::PIXEL_REPRESENTATION) == Some(1),
     };
     let (slices, warning) = slices(root, &format, file)?;
     Ok(Kind::Image(Box::new(Header {
+        class_uid: class,
         series_uid: text(root, tags::SERIES_INSTANCE_UID).unwrap_or_default(),
         instance_uid: text(root, tags::SOP_INSTANCE_UID),
         series_number: number(root, tags::SERIES_NUMBER),
@@ -130,6 +112,31 @@ pub(super) fn read(data: DataSet, file: usize) -> Result<Kind, String> {
         slices,
         warning,
     })))
+}
+
+/// `None` where there are no rows and columns.
+pub(super) fn pixel_format(data: &DataSet) -> Option<PixelFormat> {
+    let root = &data.elements;
+    let edge = |tag| {
+        let edge = number(root, tag).and_then(|n| u16::try_from(n).ok());
+        edge.filter(|&n| n > 0).map(usize::from)
+    };
+    let bits_allocated = number(root, tags::BITS_ALLOCATED).unwrap_or(16) as u32;
+    let bits_stored = number(root, tags::BITS_STORED).map_or(bits_allocated, |n| n as u32);
+    Some(PixelFormat {
+        transfer_syntax: data.transfer_syntax.clone(),
+        place: data.pixels.clone(),
+        num_frames: number(root, tags::NUMBER_OF_FRAMES).unwrap_or(1).max(1) as usize,
+        rows: edge(tags::ROWS)?,
+        columns: edge(tags::COLUMNS)?,
+        samples: number(root, tags::SAMPLES_PER_PIXEL).unwrap_or(1) as usize,
+        is_planar: number(root, tags::PLANAR_CONFIGURATION) == Some(1),
+        photometric: text(root, tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default(),
+        bits_allocated,
+        bits_stored,
+        high_bit: number(root, tags::HIGH_BIT).map_or(bits_stored.saturating_sub(1), |n| n as u32),
+        is_signed: number(root, tags::PIXEL_REPRESENTATION) == Some(1),
+    })
 }
 
 /// What is no scan although some of it has pixels.
@@ -150,7 +157,8 @@ fn no_image(class: &str, modality: &str) -> Option<&'static str> {
     })
 }
 
-fn slices(
+/// The planes of a file, with what a person has to know of how they were found.
+pub(super) fn slices(
     root: &InMemDicomObject,
     format: &PixelFormat,
     file: usize,
@@ -342,20 +350,20 @@ pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-fn items(object: &InMemDicomObject, tag: Tag) -> &[InMemDicomObject] {
+pub(super) fn items(object: &InMemDicomObject, tag: Tag) -> &[InMemDicomObject] {
     object
         .get(tag)
         .and_then(|element| element.items())
         .unwrap_or_default()
 }
 
-fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
+pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
     let text = object.get(tag)?.to_str().ok()?;
     let text = text.trim_matches(['\0', ' ']).to_owned();
     (!text.is_empty()).then_some(text)
 }
 
-fn number(object: &InMemDicomObject, tag: Tag) -> Option<i64> {
+pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<i64> {
     object.get(tag)?.to_int().ok()
 }
 

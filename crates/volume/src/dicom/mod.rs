@@ -12,6 +12,7 @@ mod fixture;
 mod folder;
 mod header;
 mod pixels;
+pub mod segmentation;
 mod source;
 mod stack;
 mod tilt;

@@ -5,7 +5,7 @@ use super::header::{Place, Slice, dot};
 use crate::Affine;
 
 /// Slices nearer than this along their normal lie at one place.
-const SAME_PLACE_MM: f64 = 1e-3;
+pub(super) const SAME_PLACE_MM: f64 = 1e-3;
 
 /// Distances that differ by less than this share of them are equal.
 const SAME_GAP: f64 = 0.01;
@@ -89,6 +89,10 @@ impl Stack {
             down_column,
             ..
         } = places[0];
+        let first = Place {
+            position: first,
+            ..places[0]
+        };
         let straight = dot(step, normal);
         let leaning = [0, 1, 2].map(|i| step[i] - straight * normal[i]);
         let sideways = dot(leaning, leaning).sqrt();
@@ -105,28 +109,37 @@ impl Stack {
         } else {
             step
         };
-        // From left, posterior and superior to right, anterior and superior.
-        let row = |r: usize, sign: f64| {
-            [
-                sign * along_row[r] * between_columns,
-                sign * down_column[r] * between_rows,
-                sign * step[r],
-                sign * first[r],
-            ]
-        };
         Ok(Self {
             volumes: (0..most)
                 .map(|v| at_places.iter().map(|here| here[v]).collect())
                 .collect(),
-            affine: Affine([
-                row(0, -1.0),
-                row(1, -1.0),
-                row(2, 1.0),
-                [0.0, 0.0, 0.0, 1.0],
-            ]),
+            affine: affine(first, [between_rows, between_columns], step),
             tilt,
         })
     }
+}
+
+/// Of slices that follow each other by `step` mm from the first one on, x along its rows and y down its columns; from left,
+/// posterior and superior to right, anterior and superior.
+pub(super) fn affine(
+    first: Place,
+    [between_rows, between_columns]: [f64; 2],
+    step: [f64; 3],
+) -> Affine {
+    let row = |r: usize, sign: f64| {
+        [
+            sign * first.along_row[r] * between_columns,
+            sign * first.down_column[r] * between_rows,
+            sign * step[r],
+            sign * first.position[r],
+        ]
+    };
+    Affine([
+        row(0, -1.0),
+        row(1, -1.0),
+        row(2, 1.0),
+        [0.0, 0.0, 0.0, 1.0],
+    ])
 }
 
 fn no_spacing(slices: usize, modality: &str) -> DicomError {

@@ -3,21 +3,46 @@
 //! The slices stay in their planes; each is moved along its plane, bilinearly, so that values are mixed within a slice only.
 
 use super::stack::Tilt;
-use crate::Volume;
+use crate::{Affine, Volume};
 
-/// Moves the slices of `leaning` (with the affine of its first slice) to where they lie. The grid grows so that nothing is
-/// lost; what no slice covers takes the smallest value.
+/// The grid of a leaning stack once it is straightened.
+pub(super) struct StraightGrid {
+    pub shape: [usize; 3],
+    pub affine: Affine,
+    /// By how many columns and rows it begins before the first slice.
+    before: [f64; 2],
+}
+
+impl StraightGrid {
+    /// Of slices of `shape` with the affine of the first one. It grows so that nothing is lost.
+    pub(super) fn new(shape: [usize; 3], affine: &Affine, tilt: &Tilt) -> Self {
+        let [num_slices, rows, columns] = shape;
+        let ends = tilt.pixels.map(|pixels| pixels * (num_slices - 1) as f64);
+        let before = ends.map(|end| (-end).max(0.0).ceil());
+        let [wider, higher] = [0, 1].map(|i| (before[i] + ends[i].max(0.0).ceil()) as usize);
+        let [left, above] = before;
+        let origin = affine.apply([-left, -above, 0.0]);
+        let mut affine = *affine;
+        for (row, mm) in affine.0.iter_mut().zip(origin) {
+            row[3] = mm;
+        }
+        Self {
+            shape: [num_slices, rows + higher, columns + wider],
+            affine,
+            before,
+        }
+    }
+}
+
+/// Moves the slices of `leaning` (with the affine of its first slice) to where they lie. What no slice covers takes the
+/// smallest value.
 pub(super) fn straightened(leaning: &Volume, tilt: &Tilt) -> Volume {
-    let [num_slices, rows, columns] = leaning.shape;
-    let last = (num_slices - 1) as f64;
-    // By how much the grid begins before the first slice, and by how much it is longer.
-    let room = |pixels: f64| {
-        let end = pixels * last;
-        let before = (-end).max(0.0).ceil();
-        (before, (before + end.max(0.0).ceil()) as usize)
-    };
-    let [(left, wider), (above, higher)] = tilt.pixels.map(room);
-    let shape = [num_slices, rows + higher, columns + wider];
+    let [_, rows, columns] = leaning.shape;
+    let StraightGrid {
+        shape,
+        affine,
+        before: [left, above],
+    } = StraightGrid::new(leaning.shape, &leaning.affine, tilt);
     let fill = leaning.voxels.iter().copied().fold(f32::INFINITY, f32::min);
     let mut voxels = Vec::with_capacity(shape.iter().product());
     for (number, slice) in leaning.voxels.chunks_exact(rows * columns).enumerate() {
@@ -39,11 +64,6 @@ pub(super) fn straightened(leaning: &Volume, tilt: &Tilt) -> Volume {
                 voxels.push(mix(line(row), line(row + 1), below));
             }
         }
-    }
-    let mut affine = leaning.affine;
-    let origin = leaning.affine.apply([-left, -above, 0.0]);
-    for (row, mm) in affine.0.iter_mut().zip(origin) {
-        row[3] = mm;
     }
     Volume {
         voxels,
