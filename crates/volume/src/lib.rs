@@ -13,6 +13,7 @@ mod grid;
 mod gzip;
 mod label;
 mod label_map;
+pub mod label_table;
 mod labelling;
 pub mod metrics;
 mod mgh;
@@ -25,6 +26,7 @@ pub mod region;
 mod resample;
 mod scan;
 pub mod statistics;
+pub mod surface;
 mod volume;
 
 /// Said wherever a person sees a result.
