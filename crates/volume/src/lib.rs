@@ -6,6 +6,7 @@ mod affine;
 pub mod atomic_file;
 mod channels;
 pub mod component;
+pub mod derivative;
 #[cfg(feature = "dicom")]
 pub mod dicom;
 pub mod evaluation;
