@@ -6,6 +6,7 @@ mod affine;
 pub mod atomic_file;
 mod channels;
 pub mod component;
+mod delimited;
 pub mod derivative;
 #[cfg(feature = "dicom")]
 pub mod dicom;
@@ -27,8 +28,10 @@ pub mod region;
 mod resample;
 mod scan;
 pub mod statistics;
+pub mod structure;
 pub mod surface;
 mod volume;
+pub mod volumetry;
 
 /// Said wherever a person sees a result.
 pub const NOTICE: &str = "Research and education only; not a medical device.";
