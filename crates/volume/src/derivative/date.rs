@@ -46,7 +46,9 @@ mod tests {
 
     #[test]
     fn days_follow_one_another_through_four_hundred_years() {
-        let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let is_leap = |year: u64| {
+            year.is_multiple_of(400) || year.is_multiple_of(4) && !year.is_multiple_of(100)
+        };
         let mut days = 0;
         for year in 1970..2370 {
             for month in 1..=12 {
