@@ -79,7 +79,10 @@ pub(super) fn read(file: &mut dyn ReadSeek) -> Result<DataSet, String> {
     let place = reader.into_decoder().position();
     let pixels = match found {
         Found::None => None,
-        Found::Native(bytes) => Some(PixelPlace::Native(place..place + u64::from(bytes))),
+        Found::Native(bytes) => {
+            let end = (place + u64::from(bytes)).min(length);
+            Some(PixelPlace::Native(place..end.max(place)))
+        }
         Found::Encapsulated => Some(read_fragments(file, place, length)?),
     };
     Ok(DataSet {
