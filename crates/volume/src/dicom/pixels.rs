@@ -342,6 +342,24 @@ mod tests {
         assert!(error.contains("frame 2 of file 0"), "{error}");
     }
 
+    #[test]
+    fn what_a_header_says_is_told_in_one_line() {
+        let mut file = image(1, 0.0);
+        put(&mut file, tags::SLICE_THICKNESS, VR::DS, "1");
+        put(
+            &mut file,
+            tags::PHOTOMETRIC_INTERPRETATION,
+            VR::CS,
+            "MONO\n\u{1b}[2J",
+        );
+        let error = folder(vec![encoded_as(&file, uids::EXPLICIT_VR_LITTLE_ENDIAN)]);
+        let error = error.scan(0, 0).unwrap_err().to_string();
+        assert!(
+            error.contains("of MONO\u{fffd}\u{fffd}[2J with"),
+            "{error:?}"
+        );
+    }
+
     /// Nothing is held for what a file only claims: the image would be 256 MB.
     #[test]
     fn a_small_file_claims_no_large_image() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use zip::ZipArchive;
 
+use super::dataset::printable;
 use super::error::DicomError;
 use super::source::{ReadSeek, Source};
 use crate::gzip::MAX_RATIO;
@@ -33,8 +34,7 @@ pub fn zip_entries(bytes: Arc<[u8]>) -> Result<Vec<Box<dyn Source>>, DicomError>
         };
         if !name.ends_with('/') {
             entries.push(Box::new(Entry {
-                // A message is one line, whatever an archive says.
-                name: name.replace(char::is_control, "\u{fffd}"),
+                name: printable(&name),
                 archive: archive.clone(),
                 index,
             }));

@@ -13,12 +13,16 @@ pub type Around = u8;
 /// A face at a corner that is not there.
 pub const NO_SHEET: u8 = u8::MAX;
 
+/// Most sheets at a corner: of a checkerboard.
+const MOST_SHEETS: usize = 4;
+
 /// The sheet of each of the twelve faces that may meet at a corner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sheets {
     /// By [`face`]; [`NO_SHEET`] where no surface is.
     pub of_face: [u8; 12],
-    pub count: u8,
+    count: usize,
+    middles: [[f32; 3]; MOST_SHEETS],
 }
 
 /// The face across `axis` on the sides `u` and `v` of the two axes that follow it, 0 near and 1 far.
@@ -137,22 +141,30 @@ pub fn sheets(around: Around, joined: Joined) -> Sheets {
     let mut sheets = Sheets {
         of_face: [NO_SHEET; 12],
         count: 0,
+        middles: [[0.0; 3]; MOST_SHEETS],
     };
     for face in (0..12).filter(|&face| is_there[face]) {
         let root = root(&first, face);
         if root == face {
-            sheets.of_face[face] = sheets.count;
+            sheets.of_face[face] = sheets.count as u8;
             sheets.count += 1;
         } else {
             sheets.of_face[face] = sheets.of_face[root];
         }
     }
+    for sheet in 0..sheets.count {
+        sheets.middles[sheet] = sheets.middle(sheet as u8);
+    }
     sheets
 }
 
 impl Sheets {
-    /// Where a sheet lies, from the corner in voxels along x, y, z: the mean of the middles of its faces.
-    pub fn middle(&self, sheet: u8) -> [f32; 3] {
+    /// Where each sheet lies, from the corner in voxels along x, y, z: the mean of the middles of its faces.
+    pub fn middles(&self) -> &[[f32; 3]] {
+        &self.middles[..self.count]
+    }
+
+    fn middle(&self, sheet: u8) -> [f32; 3] {
         let (mut sum, mut count) = ([0.0; 3], 0.0);
         for (face, _) in (0..).zip(self.of_face).filter(|(_, of)| *of == sheet) {
             let axis = face / 4;
@@ -182,10 +194,9 @@ mod tests {
                     assert_eq!(sheet != NO_SHEET, is_there, "{around:08b}");
                 }
             }
-            for a in 0..sheets.count {
-                for b in 0..a {
-                    assert_ne!(sheets.middle(a), sheets.middle(b), "{around:08b}");
-                }
+            let middles = sheets.middles();
+            for (i, middle) in middles.iter().enumerate() {
+                assert!(!middles[..i].contains(middle), "{around:08b}");
             }
         }
     }
@@ -193,7 +204,7 @@ mod tests {
     /// Two voxels across the corner; two that meet at an edge; a checkerboard; a flat wall.
     #[test]
     fn what_only_touches_is_apart() {
-        let count = |around: Around| sheets(around, Joined::default()).count;
+        let count = |around: Around| sheets(around, Joined::default()).middles().len();
         assert_eq!(count(0b1000_0001), 2);
         assert_eq!(count(0b0000_1001), 2);
         assert_eq!(count(0b0110_1001), 4);
@@ -208,10 +219,10 @@ mod tests {
         let around = 0b1001_1111;
         let edge = Edge { axis: 2, side: 1 };
         assert!(edge.is_ambiguous(around) && edge.is_tied(around));
-        assert_eq!(sheets(around, Joined::default()).count, 1);
+        assert_eq!(sheets(around, Joined::default()).middles().len(), 1);
         let mut joined = Joined::default();
         joined.add(edge);
-        assert_eq!(sheets(around, joined).count, 2);
+        assert_eq!(sheets(around, joined).middles().len(), 2);
         assert_eq!(
             Edge::all().filter(|edge| edge.is_ambiguous(around)).count(),
             1

@@ -5,7 +5,7 @@
 //!
 //! Source: Gibson 1998, "Constrained Elastic Surface Nets", but for corners with several sheets.
 
-use super::corner::{Edge, Joined, NO_SHEET, face, sheets};
+use super::corner::{Edge, Joined, NO_SHEET, Sheets, face, sheets};
 use crate::LabelMap;
 
 /// Voxels of no label around the box of one: a corner looks at its neighbours' voxels.
@@ -121,20 +121,29 @@ impl Net {
             vertices: Vec::new(),
             quads: Vec::new(),
         };
+        let apart: Vec<Sheets> = (0..=u8::MAX)
+            .map(|around| sheets(around, Joined::default()))
+            .collect();
         let plane = mask.step(2);
         // Of each corner of two planes the vertex of each face.
         let mut below = vec![[u32::MAX; 12]; plane];
         let mut here = below.clone();
         for z in 1..mask.edges[2] - 1 {
             std::mem::swap(&mut below, &mut here);
-            net.add_vertices(&mask, z, &mut here);
+            net.add_vertices(&mask, &apart, z, &mut here);
             net.add_quads(&mask, z, [&below, &here]);
         }
         Some(net)
     }
 
-    /// Those of the corners below plane `z` of voxels.
-    fn add_vertices(&mut self, mask: &Mask, z: usize, vertex_of: &mut [[u32; 12]]) {
+    /// Those of the corners below plane `z` of voxels; `apart` has the sheets of every surrounding at which no edge is joined.
+    fn add_vertices(
+        &mut self,
+        mask: &Mask,
+        apart: &[Sheets],
+        z: usize,
+        vertex_of: &mut [[u32; 12]],
+    ) {
         let [columns, rows, _] = mask.edges;
         for y in 1..rows - 1 {
             for x in 1..columns - 1 {
@@ -144,7 +153,11 @@ impl Net {
                 if around == 0 || around == u8::MAX {
                     continue;
                 }
-                let sheets = sheets(around, mask.joined(voxel, around));
+                let joined = mask.joined(voxel, around);
+                let sheets = match joined == Joined::default() {
+                    true => &apart[usize::from(around)],
+                    false => &sheets(around, joined),
+                };
                 let next = self.vertices.len() as u32;
                 vertex_of[at] = sheets.of_face.map(|sheet| match sheet {
                     NO_SHEET => u32::MAX,
@@ -152,8 +165,7 @@ impl Net {
                 });
                 let corner: [f32; 3] =
                     std::array::from_fn(|axis| mask.first[axis] + [x, y, z][axis] as f32 - 0.5);
-                for sheet in 0..sheets.count {
-                    let middle = sheets.middle(sheet);
+                for middle in sheets.middles() {
                     self.corners.push(corner);
                     self.vertices
                         .push(std::array::from_fn(|axis| corner[axis] + middle[axis]));

@@ -81,7 +81,10 @@ fn read_scan(bytes: &[u8], companion: Option<&[u8]>) -> bool {
         Ok(scan) => scan,
         Err(error) => {
             let said = error.to_string();
-            assert!(!said.is_empty() && !said.contains('\n'), "{said:?}");
+            assert!(
+                !said.is_empty() && !said.contains(char::is_control),
+                "{said:?}"
+            );
             return false;
         }
     };
@@ -155,17 +158,28 @@ mod dicom {
 
     fn read_folder(sources: Vec<Box<dyn Source>>) -> bool {
         let folder = DicomFolder::read(sources);
-        let _ = (folder.passed_over(), folder.others(), folder.choose(None));
-        for error in folder.unreadable() {
-            assert!(!error.to_string().contains('\n'), "{error}");
-        }
+        let _ = (folder.passed_over(), folder.others());
+        let mut said: Vec<String> = folder
+            .unreadable()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        said.extend(folder.choose(None).err().map(|error| error.to_string()));
         let mut is_read = false;
         for (i, series) in folder.series().iter().enumerate() {
-            let _ = (series.in_words(), series.spacing_mm(), series.shape());
-            let _ = folder.thumbnail(i);
-            if series.num_volumes().is_ok() {
-                is_read |= folder.scan(i, 0).is_ok();
+            let _ = (series.spacing_mm(), series.shape(), series.num_volumes());
+            said.push(series.in_words());
+            said.extend(folder.thumbnail(i).err().map(|error| error.to_string()));
+            match folder.scan(i, 0) {
+                Ok(scan) => {
+                    said.extend(scan.warnings);
+                    is_read = true;
+                }
+                Err(error) => said.push(error.to_string()),
             }
+        }
+        for said in said {
+            assert!(!said.contains(char::is_control), "{said:?}");
         }
         is_read
     }
