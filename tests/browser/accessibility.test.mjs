@@ -15,7 +15,7 @@ async function violations(visitor) {
   return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
 }
 
-const preflight = { windows: 2, seconds: 40, memoryBytes: 9e8, advice: "This device has little memory: close other pages first." };
+const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8, advice: "This device has little memory: close other pages first." };
 
 for (const [colorScheme, isHead] of [
   ["light", false],

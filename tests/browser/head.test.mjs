@@ -108,9 +108,9 @@ test("a sample comes with its model, and the one that fits the chosen model has 
 
 test("what a scan will take is said beside the button, and what to do about a device that is too small", async (t) => {
   const advice = "This device has little memory: close other pages first.";
-  const visitor = await withHead(t, { preflight: { windows: 2, seconds: 40, memoryBytes: 9e8, advice } });
+  const visitor = await withHead(t, { preflight: { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8, advice } });
   const said = visitor.at("preflight");
-  await said.getByText("Takes about 40 s and 0.9 GB on this device; 2 windows.").waitFor();
+  await said.getByText("Takes about 40 s and 0.9 GB on this device; 2 windows by 2 workers.").waitFor();
   assert.match(await said.innerText(), new RegExp(advice));
   const described = await visitor.at("segment").getAttribute("aria-describedby");
   assert.ok(described.split(" ").includes(await said.getAttribute("id")));

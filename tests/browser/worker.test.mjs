@@ -98,6 +98,50 @@ test("of two models chosen quickly the second segments, also when the first come
   assert.ok(voxels > 0);
 });
 
+/** Gives the worker three processors and says on the console what it gives away; with `dies` the first that is given a window dies of it. */
+const watchOthers = (dies) => (page) =>
+  beforeWorker(page, `() => {
+    let isFatal = ${dies};
+    Object.defineProperty(WorkerNavigator.prototype, "hardwareConcurrency", { get: () => 3 });
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (data, ...rest) {
+      if (data.message.includes('"kind":"window"')) {
+        console.log(isFatal ? "a window is lost" : "a window is given away");
+        if (isFatal) {
+          isFatal = false;
+          this.terminate();
+          setTimeout(() => this.dispatchEvent(new ErrorEvent("error", { message: "it died" })));
+          return;
+        }
+      }
+      post.call(this, data, ...rest);
+    };
+  }`);
+
+for (const dies of [false, true]) {
+  test(`windows are shared out among workers${dies ? ", and one that dies costs its window only" : ""}`, async (t) => {
+    const said = [];
+    const visitor = await withScan(t, {
+      query: "?backend=cpu",
+      prepare: async (page) => {
+        page.on("console", (message) => said.push(message.text()));
+        await watchOthers(dies)(page);
+      },
+    });
+    await visitor.page.getByText(/by 3 workers/).waitFor();
+    await visitor.segment();
+    t.diagnostic(said.join(", "));
+    assert.ok(said.includes("a window is given away"));
+    assert.equal(said.filter((text) => text === "a window is lost").length, dies ? 1 : 0);
+    const file = join(scratch(), "native.nii.gz");
+    const native = dinomed3d("segment", tiny.scan, "-o", file, "--model", tiny.model);
+    assert.equal(native.status, 0, native.stderr);
+    const { bytes } = await visitor.save();
+    assert.ok(agreement(readNifti(bytes).voxels, readNifti(file).voxels) >= 0.999);
+    assert.deepEqual(visitor.problems, []);
+  });
+}
+
 test("a worker that panics is replaced, with the scan", async (t) => {
   const visitor = await withScan(t, {
     query: "?backend=cpu",

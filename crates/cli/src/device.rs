@@ -32,7 +32,11 @@ const KINDS: &[Kind] = &[
     #[cfg(feature = "libtorch")]
     Kind {
         name: "libtorch-cuda",
-        present: || Device::enumerate(burn::tensor::DeviceType::LibTorch).to_vec(),
+        present: || {
+            // The windows of a model have one shape, for which cuDNN finds its fastest kernels once.
+            tch::Cuda::cudnn_set_benchmark(true);
+            Device::enumerate(burn::tensor::DeviceType::LibTorch).to_vec()
+        },
         is_shared: false,
     },
     #[cfg(feature = "cuda")]

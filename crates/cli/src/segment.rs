@@ -176,7 +176,7 @@ fn preflight(model: &Path, device_name: &str, images: &[NamedImage]) -> anyhow::
     let image = &images[0].image;
     let stored: u64 = images.iter().map(|named| named.image.stored_bytes()).sum();
     let manifest = segmenter.manifest();
-    let preflight = cost.preflight(manifest, image.grid_shape(), &image.affine(), stored)?;
+    let preflight = cost.preflight(manifest, image.grid_shape(), &image.affine(), stored, 1)?;
     println!("windows  GFLOP  about  memory");
     println!(
         "{:7}  {:5.0}  {:3.0} s  {:.2} GB",
@@ -274,9 +274,11 @@ impl Work<'_> {
             found.models.join(", ")
         );
         let mut line = Line::of(segmenter);
-        let closer = segmenter.look_closer(&self.channels[0], &mut found.map, async |step| {
-            line.show(&step)
-        });
+        let computer = segmenter.computer();
+        let closer =
+            segmenter.look_closer(&computer, &self.channels[0], &mut found.map, async |step| {
+                line.show(&step)
+            });
         let closer = pollster::block_on(closer)?;
         line.end();
         found.labels = segmenter.labels_after(&found.labels);

@@ -1,8 +1,10 @@
 //! A closer look: a model of one part of the body on crops of a scan, cut where another model found that part.
 
-use crate::infer::{InferError, Progress};
-use crate::segmenter::Segmenter;
+use crate::infer::together::Together;
+use crate::infer::{Computer, InferError, Progress};
+use crate::segmenter::{Segmentation, Segmenter};
 use dinomed3d_volume::{Label, LabelMap, Volume};
+use futures_util::stream::{StreamExt, TryStreamExt, iter};
 use std::ops::ControlFlow;
 
 /// What came of a closer look.
@@ -19,15 +21,17 @@ const LEAST_OVERLAP: f64 = 0.1;
 
 impl Segmenter {
     /// Segments the crops of a scan in which a label map of the whole shows this model's part, and lays the answers into
-    /// the map: voxels that this model labels take its labels, all others stay.
+    /// the map: voxels that this model labels take its labels, all others stay. Windows are computed by `computer`, which
+    /// has this model's network; crops as many at a time as it says.
     ///
     /// # Errors
     /// Those of [`Segmenter::segment`]; the map is then as it was.
     pub async fn look_closer(
         &self,
+        computer: &impl Computer,
         scan: &Volume,
         map: &mut LabelMap,
-        mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+        progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Closer, InferError> {
         let manifest = self.manifest();
         let mut closer = Closer::default();
@@ -36,20 +40,18 @@ impl Segmenter {
         };
         let values: Vec<u8> = manifest.labels[1..].iter().map(|l| l.value).collect();
         let crops = part_of.crops(map);
+        let together = &Together::new(progress, crops.len());
+        let segmented = iter(crops.iter().enumerate()).map(async |(place, crop)| {
+            let told = async |step: Progress| {
+                let windows = step.windows * crops.len();
+                together.tell(place, step.fraction, windows).await
+            };
+            self.segment_by(computer, &[crop.of(scan)], told).await
+        });
+        let segmented = segmented.buffered(computer.at_a_time());
+        let segmentations: Vec<Segmentation> = segmented.try_collect().await?;
         let mut answers = Vec::new();
-        for (place, crop) in crops.iter().enumerate() {
-            let done = closer.windows;
-            let segmentation = self
-                .segment(&[crop.of(scan)], async |step: Progress| {
-                    progress(Progress {
-                        fraction: (place as f32 + step.fraction) / crops.len() as f32,
-                        window: done + step.window,
-                        windows: done + step.windows * (crops.len() - place),
-                        found: None,
-                    })
-                    .await
-                })
-                .await?;
+        for (crop, segmentation) in crops.iter().zip(segmentations) {
             closer.windows += segmentation.windows;
             let name = &crop.place().labels[0].name;
             let warnings = segmentation.warnings.into_iter();

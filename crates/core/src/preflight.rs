@@ -10,7 +10,8 @@ use dinomed3d_volume::{Affine, GridError};
 pub struct Preflight {
     /// Windows, mirror images not counted.
     pub windows: usize,
-    /// Multiplications and additions of the network, in 10⁹, and what else takes as long.
+    /// Multiplications and additions of the network that are waited for, in 10⁹, and what else takes as long: of windows that
+    /// are computed at the same time one counts.
     pub gflop: f64,
     /// Most memory at a time: scan, labels, network and one window's logits.
     pub memory_bytes: u64,
@@ -53,7 +54,14 @@ impl Cost {
         }
     }
 
-    /// Of a scan.
+    /// Memory of a network that computes one window.
+    pub fn window_bytes(&self, manifest: &ModelManifest) -> u64 {
+        let window = manifest.window.iter().product::<usize>() as u64;
+        let classes = manifest.labels.len() as u64;
+        4 * (2 * self.weights) + 4 * window * (classes * 3 + ACTIVATIONS)
+    }
+
+    /// Of a scan, with so many windows computed at the same time as `at_a_time` says.
     ///
     /// # Shapes
     /// `shape_zyx` is the scan's; `stored_bytes` is the length of its voxels as they are stored.
@@ -66,6 +74,7 @@ impl Cost {
         shape_zyx: [usize; 3],
         affine: &Affine,
         stored_bytes: u64,
+        at_a_time: usize,
     ) -> Result<Preflight, GridError> {
         let pipeline = manifest.pipeline();
         let grid = manifest.preprocessing.grid(shape_zyx, affine)?;
@@ -76,8 +85,9 @@ impl Cost {
         let is_located = manifest.locate.is_some();
         let windows = if is_located { 2 } else { everywhere };
         let mirrored = usize::from(manifest.mirrored);
-        // Of a located window the first look needs no mirror image.
-        let passes = windows + mirrored * if is_located { 1 } else { windows };
+        // The first look for a window needs no mirror image, and the last one waits for it.
+        let (first, last) = if is_located { (1, 1) } else { (0, windows) };
+        let rounds = first + (last * (1 + mirrored)).div_ceil(at_a_time);
 
         let (voxels, classes) = (product(shape_zyx), pipeline.values.len() as u64);
         let region = if is_located {
@@ -100,11 +110,14 @@ impl Cost {
             let slab = manifest.window[0] as u64 * (rows * columns) as u64;
             product(grid.shape()) * (4 * channels + 1) + 4 * slab * classes
         };
-        let network =
-            4 * (2 * self.weights) + 4 * window * (classes * (3 + mirrored as u64) + ACTIVATIONS);
+        // Each that computes beside the first is a program of its own.
+        let beside = at_a_time.min(last * (1 + mirrored)) as u64 - 1;
+        let network = self.window_bytes(manifest)
+            + 4 * window * classes * mirrored as u64
+            + beside * (PROGRAM_BYTES + self.window_bytes(manifest));
         Ok(Preflight {
             windows,
-            gflop: passes as f64 * self.window_gflop + 1e-9 * OPERATIONS_PER_SCORE * scores,
+            gflop: rounds as f64 * self.window_gflop + 1e-9 * OPERATIONS_PER_SCORE * scores,
             memory_bytes: PROGRAM_BYTES + scan + REGION_BYTES * region + on_model_grid + network,
         })
     }

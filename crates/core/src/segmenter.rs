@@ -1,7 +1,7 @@
 //! A loaded model, ready to segment.
 
 use crate::infer::check::{CheckErrors, CheckReach, answer, window_answer};
-use crate::infer::{Changes, InferError, Labelled, Pipeline, Progress};
+use crate::infer::{Changes, Computer, InferError, Labelled, OneDevice, Pipeline, Progress};
 use crate::manifest::{ExtentRange, ManifestError, ModelManifest};
 use crate::model::DinoMed3d;
 use crate::preflight::Cost;
@@ -144,10 +144,29 @@ impl Segmenter {
         channels: &[Volume],
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Segmentation, InferError> {
-        let prediction = self
-            .pipeline
-            .predict(&self.model, channels, &self.device, progress)
-            .await?;
+        self.segment_by(&self.computer(), channels, progress).await
+    }
+
+    /// Its network on its device.
+    pub fn computer(&self) -> OneDevice<'_> {
+        OneDevice {
+            network: &self.model,
+            window: self.manifest.window,
+            device: &self.device,
+        }
+    }
+
+    /// As [`Segmenter::segment`], with windows computed by `computer`, which has this model's network.
+    ///
+    /// # Errors
+    /// Those of [`Pipeline::predict`].
+    pub async fn segment_by(
+        &self,
+        computer: &impl Computer,
+        channels: &[Volume],
+        progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Segmentation, InferError> {
+        let prediction = self.pipeline.predict(computer, channels, progress).await?;
         let Labelled { labels, changes } = prediction.on_file_grid();
         let mut warnings = self.extent_warnings(&prediction.grid);
         let kept = labels.iter().filter(|label| **label != 0).count();

@@ -3,10 +3,11 @@
 
 mod small;
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use dinomed3d_core::infer::Progress;
+use dinomed3d_core::infer::{Computer, InferError, OneDevice, Progress};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::{Segmentation, Segmenter};
 use dinomed3d_volume::region::mirror;
@@ -180,7 +181,9 @@ fn a_part_is_looked_at_closer_on_both_sides() {
         }
     }
     map.labels[0] = 2;
-    let closer = segmenter.look_closer(&scan, &mut map, async |_| ControlFlow::Continue(()));
+    let closer = segmenter.look_closer(&segmenter.computer(), &scan, &mut map, async |_| {
+        ControlFlow::Continue(())
+    });
     let closer = pollster::block_on(closer).unwrap();
     let present = map.present();
     assert!(
@@ -223,5 +226,93 @@ fn a_part_is_looked_at_closer_on_both_sides() {
     assert_eq!(
         names[3..],
         [201, 202, 203, 204, 205, 206].map(|v| format!("part {v}"))
+    );
+}
+
+/// A device that has several windows in hand; of two that begin together the second is done first.
+struct Several<'a> {
+    one: OneDevice<'a>,
+    in_hand: Cell<usize>,
+    most: Cell<usize>,
+}
+
+impl Computer for Several<'_> {
+    fn at_a_time(&self) -> usize {
+        4
+    }
+
+    async fn logits(
+        &self,
+        window: Vec<f32>,
+        progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, InferError> {
+        self.in_hand.set(self.in_hand.get() + 1);
+        self.most.set(self.most.get().max(self.in_hand.get()));
+        for _ in self.in_hand.get()..4 {
+            yield_now().await;
+        }
+        let logits = self.one.logits(window, progress).await;
+        self.in_hand.set(self.in_hand.get() - 1);
+        logits
+    }
+}
+
+async fn yield_now() {
+    let mut has_waited = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut has_waited, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn windows_that_are_computed_together_give_the_same_label_map() {
+    for (settings, in_hand) in [
+        (json!({}), 4),
+        (json!({"mirrored": true}), 4),
+        (json!({"locate": "head", "mirrored": true}), 2),
+    ] {
+        let segmenter = segmenter(0.0, &settings);
+        let scan = room();
+        let (alone, _) = segment(&segmenter, &scan);
+        let several = Several {
+            one: segmenter.computer(),
+            in_hand: Cell::new(0),
+            most: Cell::new(0),
+        };
+        let mut seen = Vec::new();
+        let together = segmenter.segment_by(&several, &[scan], async |step| {
+            seen.push((step.fraction, step.window));
+            ControlFlow::Continue(())
+        });
+        let together = pollster::block_on(together).unwrap();
+        assert!(together.labels == alone.labels, "{settings}");
+        assert_eq!(together.windows, alone.windows, "{settings}");
+        assert_eq!(several.most.get(), in_hand, "{settings}");
+        assert!(seen.is_sorted(), "{settings}: {seen:?}");
+        assert_eq!(seen.last().unwrap().0, 1.0, "{settings}");
+    }
+}
+
+#[test]
+fn what_is_waited_for_is_less_with_several_at_work() {
+    let segmenter = segmenter(0.0, &json!({"locate": "head", "mirrored": true}));
+    let scan = room();
+    let of = |at_a_time| {
+        let manifest = segmenter.manifest();
+        let cost = segmenter.cost();
+        cost.preflight(manifest, scan.shape, &scan.affine, 0, at_a_time)
+            .unwrap()
+    };
+    let (one, two, many) = (of(1), of(2), of(8));
+    let window = segmenter.cost().window_gflop;
+    assert!((one.gflop - two.gflop - window).abs() < 1e-9);
+    assert_eq!(many, two, "no more than two passes wait for nothing");
+    assert!(
+        two.memory_bytes >= one.memory_bytes + segmenter.cost().window_bytes(segmenter.manifest())
     );
 }

@@ -1,5 +1,6 @@
 //! The few things the page asks of the browser directly.
 
+use crate::thrown::describe;
 use js_sys::{ArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -58,14 +59,6 @@ pub fn address(path: &str) -> String {
         .and_then(|document| document.base_uri().ok().flatten())
         .unwrap_or_default();
     Url::new_with_base(path, &base).map_or_else(|_| path.to_owned(), |url| url.href())
-}
-
-/// What a thrown value says.
-pub fn describe(thrown: &JsValue) -> String {
-    if let Some(error) = thrown.dyn_ref::<js_sys::Error>() {
-        return String::from(error.message());
-    }
-    thrown.as_string().unwrap_or_else(|| format!("{thrown:?}"))
 }
 
 /// Fetches a file of the site.

@@ -4,8 +4,8 @@ use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::{ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use crate::browser;
-use crate::protocol::{FromWorker, ToWorker};
+use super::protocol::{FromWorker, ToWorker};
+use super::thrown;
 
 /// A worker and the page's ears on it. Dropping it ends the worker.
 pub struct Link {
@@ -27,7 +27,7 @@ impl Link {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         let worker = Worker::new_with_options(address, &options)
-            .map_err(|error| browser::describe(&error))?;
+            .map_err(|error| thrown::describe(&error))?;
 
         let broken = on_broken.clone();
         let on_message =
@@ -73,7 +73,7 @@ impl Link {
             }
             self.worker.post_message_with_transfer(&envelope, &transfer)
         });
-        sent.map_err(|error| browser::describe(&error))
+        sent.map_err(|error| thrown::describe(&error))
     }
 }
 

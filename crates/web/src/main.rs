@@ -21,6 +21,8 @@ mod session;
 #[cfg(target_arch = "wasm32")]
 mod state;
 #[cfg(target_arch = "wasm32")]
+mod thrown;
+#[cfg(target_arch = "wasm32")]
 mod viewer;
 
 fn main() {

@@ -72,7 +72,7 @@ impl Backend {
     }
 }
 
-/// From the page to the worker.
+/// From the page to the worker, and from a worker to others that compute beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
@@ -126,6 +126,14 @@ pub enum ToWorker {
         job: JobId,
         /// The transformer's settings, JSON.
         vit: String,
+    },
+    /// Take a window to its logits with the model. Its values, `f32`, travel beside this message. The page does not ask this: a
+    /// worker asks others, to be done sooner.
+    Window {
+        /// This request.
+        job: JobId,
+        /// The [`ToWorker::LoadModel`] request that loaded the model.
+        model: JobId,
     },
     /// Give up the job as soon as possible.
     Cancel {
@@ -184,6 +192,8 @@ pub enum FromWorker {
         job: JobId,
         /// Windows in all.
         windows: usize,
+        /// Workers that compute.
+        workers: usize,
         /// Time on this device; none if it can't be told.
         seconds: Option<f64>,
         /// Memory at the most.
@@ -224,6 +234,11 @@ pub enum FromWorker {
     /// The features are ready; a safetensors file of them travels beside this message.
     Transformed {
         /// The [`ToWorker::Transform`] request.
+        job: JobId,
+    },
+    /// A window is done; its logits, `f32`, travel beside this message.
+    Window {
+        /// The [`ToWorker::Window`] request.
         job: JobId,
     },
     /// The job was given up, as asked or for a later one.
@@ -316,6 +331,7 @@ mod tests {
             FromWorker::Preflight {
                 job: 2,
                 windows: 2,
+                workers: 1,
                 seconds: Some(40.5),
                 memory_bytes: 900_000_000,
                 advice: None,

@@ -59,7 +59,7 @@ impl Viewer {
         Self::attach_js(canvas, on_location)
             .await
             .map(JsCast::unchecked_into)
-            .map_err(|error| browser::describe(&error))
+            .map_err(|error| thrown::describe(&error))
     }
 
     /// Shows a NIfTI file in place of what was there.
@@ -71,7 +71,7 @@ impl Viewer {
         let copy = bytes.slice(0, bytes.length());
         self.show_scan_js(copy, name)
             .await
-            .map_err(|error| browser::describe(&error))
+            .map_err(|error| thrown::describe(&error))
     }
 
     /// Shows a NIfTI label map over the scan.
@@ -88,7 +88,7 @@ impl Viewer {
         let copy = bytes.slice(0, bytes.length());
         self.show_labels_js(copy, name, &color_key(labels, hidden))
             .await
-            .map_err(|error| browser::describe(&error))
+            .map_err(|error| thrown::describe(&error))
     }
 
     /// Takes the label map away.

@@ -15,13 +15,23 @@ pub fn about(seconds: f64) -> Option<String> {
 }
 
 /// What segmenting will take, as a sentence.
-pub fn preflight(seconds: Option<f64>, memory_bytes: u64, windows: usize) -> String {
+pub fn preflight(
+    seconds: Option<f64>,
+    memory_bytes: u64,
+    windows: usize,
+    workers: usize,
+) -> String {
     let time = seconds
         .and_then(about)
         .map_or_else(String::new, |time| format!("{time} and "));
     let plural = if windows == 1 { "" } else { "s" };
+    let shared = if workers == 1 {
+        String::new()
+    } else {
+        format!(" by {workers} workers")
+    };
     format!(
-        "Takes {time}{} on this device; {windows} window{plural}.",
+        "Takes {time}{} on this device; {windows} window{plural}{shared}.",
         memory(memory_bytes)
     )
 }
@@ -112,11 +122,11 @@ mod tests {
     #[test]
     fn a_preflight_says_what_is_known() {
         assert_eq!(
-            preflight(Some(39.7), 930_000_000, 2),
-            "Takes about 40 s and 0.9 GB on this device; 2 windows."
+            preflight(Some(39.7), 930_000_000, 2, 2),
+            "Takes about 40 s and 0.9 GB on this device; 2 windows by 2 workers."
         );
         assert_eq!(
-            preflight(None, 40_500_000, 1),
+            preflight(None, 40_500_000, 1, 1),
             "Takes 41 MB on this device; 1 window."
         );
     }

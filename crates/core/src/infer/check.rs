@@ -1,7 +1,7 @@
 //! A known input whose answer is known, to catch a device that computes nonsense.
 
 use super::InferError;
-use super::pipeline::window_logits;
+use super::computer::window_logits;
 use super::predict::read;
 use crate::model::DinoMed3d;
 use burn::tensor::{Device, Tensor, TensorData};

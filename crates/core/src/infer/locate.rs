@@ -21,6 +21,8 @@ const ABOVE_HEAD_MM: f64 = 5.0;
 const SLICE_OF_HEAD: f64 = 0.02;
 /// Share of the labelled voxels at either end that says nothing of where the middle is.
 const STRAYS: f64 = 0.002;
+/// Share of the darkest and of the brightest voxels that the range leaves out.
+const OUTLIERS: f64 = 5e-4;
 /// Windows closer than this to each other show the same.
 const NEAR_MM: f64 = 6.0;
 
@@ -172,22 +174,49 @@ impl Tissue {
     /// Source: Otsu 1979, "A threshold selection method from gray-level histograms".
     fn of(scan: &Volume) -> Self {
         const BINS: usize = 256;
-        let finite = || {
-            scan.voxels
-                .iter()
-                .copied()
-                .filter(|value| value.is_finite())
-        };
-        let (low, high) = finite()
-            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
-                (low.min(value), high.max(value))
+        let finite = || scan.voxels.iter().filter(|value| value.is_finite());
+        let (mut low, mut high) = finite()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+                (low.min(f64::from(*value)), high.max(f64::from(*value)))
             });
-        let scale = BINS as f32 / (high - low).max(f32::MIN_POSITIVE);
-        let bin = |value: f32| (((value - low) * scale) as usize).min(BINS - 1);
-        let mut counts = [0.0f64; BINS];
-        for value in finite() {
-            counts[bin(value)] += 1.0;
-        }
+        let bin = |value: f32, low: f64, high: f64| {
+            let share = (f64::from(value) - low) / (high - low).max(f64::MIN_POSITIVE);
+            // What lies below the first bin counts there.
+            ((share * BINS as f64) as usize).min(BINS - 1)
+        };
+        // A few voxels of any value, such as a mark or a fault, say nothing of the others, which then share few bins.
+        let counts = loop {
+            let mut counts = [0.0f64; BINS];
+            for value in finite() {
+                counts[bin(*value, low, high)] += 1.0;
+            }
+            let few = OUTLIERS * counts.iter().sum::<f64>();
+            let is_many = |sum: &mut f64, count: &f64| {
+                *sum += count;
+                Some(*sum > few)
+            };
+            let first = counts
+                .iter()
+                .scan(0.0, is_many)
+                .position(|is| is)
+                .unwrap_or(0);
+            let last = counts
+                .iter()
+                .rev()
+                .scan(0.0, is_many)
+                .position(|is| is)
+                .unwrap_or(0);
+            let last = BINS - 1 - last;
+            // Closer together than single precision tells apart, they are one value.
+            let is_one_value = high - low <= 1e-7 * low.abs().max(high.abs());
+            let is_nothing = high - low < f64::from(f32::MIN_POSITIVE);
+            if last - first >= BINS / 4 || is_one_value || is_nothing {
+                break counts;
+            }
+            let width = (high - low) / BINS as f64;
+            (low, high) = (low + first as f64 * width, low + (last + 1) as f64 * width);
+        };
+        let bin = |value: f32| bin(value, low, high);
         let all: f64 = counts.iter().sum();
         let sum: f64 = (0..BINS).map(|i| i as f64 * counts[i]).sum();
         let (mut below, mut sum_below, mut best, mut threshold) = (0.0, 0.0, -1.0, 0);
@@ -311,6 +340,22 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn single_voxels_of_any_value_do_not_move_the_window() {
+        let mut scan = head(Orientation::RAS);
+        let expected = Locate::Head.first(&scan, [60.0, 64.0, 56.0]);
+        for (place, value) in [
+            (7, 1e8),
+            (900, -1e8),
+            (5000, f32::NAN),
+            (9000, f32::INFINITY),
+        ] {
+            scan.voxels[place] = value;
+        }
+        let found = Locate::Head.first(&scan, [60.0, 64.0, 56.0]);
+        assert_eq!(found, expected);
     }
 
     /// Labels in the ball but few strays: the window is around the ball's middle, as far as the scan goes.

@@ -1,10 +1,9 @@
 //! A scan through the one window that holds all that a model labels: where its outline says, then around what was found.
 
 use super::InferError;
+use super::computer::Computer;
 use super::locate::{Locate, are_near, window_around};
 use super::pipeline::{Pipeline, Prediction, Progress};
-use crate::model::DinoMed3d;
-use burn::tensor::Device;
 use dinomed3d_volume::{LabelMap, Orientation, Region, Volume};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -18,9 +17,8 @@ impl Pipeline {
     pub(super) async fn predict_located(
         &self,
         locate: Locate,
-        network: &DinoMed3d,
+        computer: &impl Computer,
         channels: &[Volume],
-        device: &Device,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
         let scan = &channels[0];
@@ -31,9 +29,8 @@ impl Pipeline {
         };
         let mut look = Look {
             pipeline: self,
-            network,
+            computer,
             channels,
-            device,
             progress,
             done: 0,
             expected: 2,
@@ -81,11 +78,10 @@ fn labelled_ml(map: &LabelMap) -> f64 {
 }
 
 /// What all looks have in common, and how far they are.
-struct Look<'a, P> {
+struct Look<'a, C, P> {
     pipeline: &'a Pipeline,
-    network: &'a DinoMed3d,
+    computer: &'a C,
     channels: &'a [Volume],
-    device: &'a Device,
     progress: P,
     /// Windows of the looks before.
     done: usize,
@@ -97,7 +93,7 @@ struct Look<'a, P> {
     found: Option<Rc<Prediction>>,
 }
 
-impl<P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, P> {
+impl<C: Computer, P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, C, P> {
     /// What there is in a region, as a prediction of the whole scan.
     async fn at(&mut self, region: &Region, mirrored: bool) -> Result<Prediction, InferError> {
         let cut: Vec<Volume> = self.channels.iter().map(|c| region.cut(c)).collect();
@@ -110,24 +106,18 @@ impl<P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, P> {
         } = self;
         let of_region = self
             .pipeline
-            .predict_everywhere(
-                self.network,
-                &cut,
-                self.device,
-                mirrored,
-                async |step: Progress| {
-                    let all = expected.max(done + step.windows);
-                    let share = (done as f32 + step.fraction * step.windows as f32) / all as f32;
-                    *fraction = fraction.max(share);
-                    progress(Progress {
-                        fraction: *fraction,
-                        window: done + step.window,
-                        windows: all,
-                        found: found.take(),
-                    })
-                    .await
-                },
-            )
+            .predict_everywhere(self.computer, &cut, mirrored, async |step: Progress| {
+                let all = expected.max(done + step.windows);
+                let share = (done as f32 + step.fraction * step.windows as f32) / all as f32;
+                *fraction = fraction.max(share);
+                progress(Progress {
+                    fraction: *fraction,
+                    window: done + step.window,
+                    windows: all,
+                    found: found.take(),
+                })
+                .await
+            })
             .await;
         self.done += of_region.as_ref().map_or(1, |found| found.windows);
         self.pipeline

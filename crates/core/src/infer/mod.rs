@@ -1,6 +1,7 @@
 //! Inference: from a volume to a label map, window by window.
 
 pub mod check;
+pub mod computer;
 pub mod features;
 pub mod locate;
 mod looks;
@@ -9,8 +10,10 @@ pub mod pipeline;
 pub mod postprocess;
 pub mod predict;
 pub mod slab;
+pub(crate) mod together;
 pub mod windows;
 
+pub use computer::{Computer, OneDevice};
 pub use locate::Locate;
 pub use part::{Crop, PartOf, Place};
 pub use pipeline::{Labelled, Pipeline, Prediction, Progress};

@@ -1,16 +1,17 @@
 //! All of a model but its network: from a scan to windows, and from their logits to a label map.
 
 use super::InferError;
+use super::computer::Computer;
 use super::locate::Locate;
 use super::postprocess::{Changes, Postprocessing};
-use super::predict::{predict, read};
+use super::predict::predict;
+use super::together::Together;
 use super::windows::Windowing;
-use crate::model::DinoMed3d;
 use crate::preprocess::Preprocessing;
-use burn::tensor::{Device, Tensor};
 use dinomed3d_volume::region::mirror;
 use dinomed3d_volume::{LabelMap, Labelling, MidPlane, ModelGrid};
 use dinomed3d_volume::{Orientation, Region, Volume};
+use futures_util::try_join;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -77,17 +78,16 @@ pub struct Labelled {
 }
 
 impl Pipeline {
-    /// What `network` says of a scan, given its channels in order and on one grid. `progress` is awaited after every step
-    /// of the network; [`ControlFlow::Break`] cancels.
+    /// What `computer`'s network says of a scan, given its channels in order and on one grid. `progress` is awaited after
+    /// every step of the network; [`ControlFlow::Break`] cancels.
     ///
     /// # Errors
     /// [`InferError::Channels`] for another number of channels, [`InferError::Preprocess`] for a scan that cannot be
     /// prepared (empty, constant), [`InferError::Cancelled`], [`InferError::NotFinite`], [`InferError::Device`].
     pub async fn predict(
         &self,
-        network: &DinoMed3d,
+        computer: &impl Computer,
         channels: &[Volume],
-        device: &Device,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
         if channels.len() != self.channels.len() {
@@ -98,11 +98,11 @@ impl Pipeline {
         }
         match self.locate {
             None => {
-                self.predict_everywhere(network, channels, device, self.mirrored, progress)
+                self.predict_everywhere(computer, channels, self.mirrored, progress)
                     .await
             }
             Some(locate) => {
-                self.predict_located(locate, network, channels, device, progress)
+                self.predict_located(locate, computer, channels, progress)
                     .await
             }
         }
@@ -111,41 +111,43 @@ impl Pipeline {
     /// By windows over the whole of what is given; of their mirror images, see [`Pipeline::mirrored`].
     pub(super) async fn predict_everywhere(
         &self,
-        network: &DinoMed3d,
+        computer: &impl Computer,
         channels: &[Volume],
-        device: &Device,
         mirrored: bool,
-        mut progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+        progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
         let left_right = mirrored.then(|| self.preprocessing.orientation.to(Orientation::RAS)[0].0);
         let prepared = self.preprocessing.apply(channels)?;
         let num_classes = self.values.len();
         let mut labelling = Labelling::new(&prepared.grid, num_classes)?;
         let mut model_classes = Vec::with_capacity(prepared.shape.iter().product());
-        let windows = predict(
+        let starts = self.windowing.starts(prepared.shape);
+        let windows = starts.iter().map(Vec::len).product();
+        let passes = 1 + usize::from(mirrored);
+        let together = Together::new(progress, windows * passes);
+        let of_pass = async |pass, input, window: usize| {
+            let part = passes * (window - 1) + pass;
+            let told = async |done| together.tell(part, done, windows).await;
+            computer.logits(input, told).await
+        };
+        predict(
             num_classes,
             &prepared.voxels,
             prepared.shape,
             self.windowing,
-            device,
-            async |input, window, windows| {
-                let mut of_window = async |done| {
-                    progress(Progress {
-                        fraction: ((window - 1) as f32 + done) / windows as f32,
-                        window,
-                        windows,
-                        found: None,
-                    })
-                    .await
-                };
+            computer.at_a_time().div_ceil(passes),
+            async |input, window| {
                 let Some(axis) = left_right else {
-                    return window_logits(network, input, of_window).await;
+                    return of_pass(0, input, window).await;
                 };
-                let image = input.clone().flip([2 + axis]);
-                let half = async |done: f32| of_window(done / 2.0).await;
-                let mut logits = window_logits(network, input, half).await?;
-                let half = async |done: f32| of_window(0.5 + done / 2.0).await;
-                let mut of_image = window_logits(network, image, half).await?;
+                let mut image = input.clone();
+                mirror(&mut image, self.windowing.window, axis);
+                let (mut logits, mut of_image) = if computer.at_a_time() > 1 {
+                    try_join!(of_pass(0, input, window), of_pass(1, image, window))?
+                } else {
+                    let logits = of_pass(0, input, window).await?;
+                    (logits, of_pass(1, image, window).await?)
+                };
                 mirror(&mut of_image, self.windowing.window, axis);
                 for (logit, other) in logits.iter_mut().zip(of_image) {
                     *logit = 0.5 * (*logit + other);
@@ -215,27 +217,6 @@ impl Pipeline {
         let on_model_grid = grid.labels_to_model(&classes);
         Ok(self.prediction(classes, on_model_grid, grid, windows, scan))
     }
-}
-
-/// Logits of one window, flattened; `progress` is awaited after every step, with how much of the window is done.
-pub(super) async fn window_logits(
-    network: &DinoMed3d,
-    input: Tensor<5>,
-    mut progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
-) -> Result<Vec<f32>, InferError> {
-    let mut pass = network.start(input);
-    let steps = pass.num_steps();
-    while pass.remaining() > 0 {
-        pass.step();
-        // A device runs behind what it was told; waiting for one value keeps progress true
-        // and lets a cancelled run end soon.
-        read(pass.witness()).await?;
-        let done = (steps - pass.remaining()) as f32 / steps as f32;
-        if progress(done).await.is_break() {
-            return Err(InferError::Cancelled);
-        }
-    }
-    read(pass.logits().flatten::<1>(0, 4)).await
 }
 
 /// The class of each voxel: the one with the highest logit, the lower one of equals.

@@ -3,16 +3,18 @@
 use super::InferError;
 use super::slab::Slab;
 use super::windows::Windowing;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
+use futures_util::stream::{StreamExt, iter};
+use std::pin::pin;
 
 /// Takes every window of a prepared volume (`[channel, slice, row, column]`; `shape` is that of a
 /// channel) to its logits and blends them.
 ///
 /// Every window has the same shape; a volume smaller than the window lies in its middle, with
 /// zeros (the mean intensity) around it. So a device compiles its programs once, and training
-/// and inference see the same borders. `logits_of` is given a window `[1, channel, slice, row,
-/// column]`, its number from 1 and how many there are; it returns logits, flattened. `finished` is given each slice of the
-/// volume, in order, as soon as no later window reaches it: its logits `[class, row, column]`.
+/// and inference see the same borders. `logits_of` is given a window `[channel, slice, row, column]`, flattened, and its
+/// number from 1; it returns logits, flattened. So many windows as `at_a_time` says are under way together. `finished` is
+/// given each slice of the volume, in order, as soon as no later window reaches it: its logits `[class, row, column]`.
 ///
 /// Returns the number of windows.
 ///
@@ -23,8 +25,8 @@ pub async fn predict(
     voxels: &[f32],
     shape: [usize; 3],
     windowing: Windowing,
-    device: &Device,
-    mut logits_of: impl AsyncFnMut(Tensor<5>, usize, usize) -> Result<Vec<f32>, InferError>,
+    at_a_time: usize,
+    logits_of: impl AsyncFn(Vec<f32>, usize) -> Result<Vec<f32>, InferError>,
     mut finished: impl FnMut(&[f32]) -> Result<(), InferError>,
 ) -> Result<usize, InferError> {
     let Windowing {
@@ -41,32 +43,34 @@ pub async fn predict(
         num_channels * channel_voxels,
         "values of whole channels of shape {shape:?}"
     );
+    let [planes, rows, columns] = &starts;
+    let in_order = planes.iter().flat_map(|&z| {
+        let of_row = move |&y| columns.iter().map(move |&x| [z, y, x]);
+        rows.iter().flat_map(of_row)
+    });
+    let logits_of = &logits_of;
+    let under_way = iter(in_order.zip(1..)).map(async |(start, number)| {
+        let input = voxels
+            .chunks_exact(channel_voxels)
+            .flat_map(|channel| cut_window(channel, shape, start, margin, window))
+            .collect();
+        Ok((start, number, logits_of(input, number).await?))
+    });
+    let mut done = pin!(under_way.buffered(at_a_time));
     let mut slab = Slab::new(shape, num_classes, window, blending);
-    let mut number = 0;
-    for (place, &z) in starts[0].iter().enumerate() {
-        for &y in &starts[1] {
-            for &x in &starts[2] {
-                let start = [z, y, x];
-                number += 1;
-                let input: Vec<f32> = voxels
-                    .chunks_exact(channel_voxels)
-                    .flat_map(|channel| cut_window(channel, shape, start, margin, window))
-                    .collect();
-                let [d, h, w] = window;
-                let input = TensorData::new(input, [1, num_channels, d, h, w]);
-                let input = Tensor::from_data(input, device);
-                let logits = logits_of(input, number, windows).await?;
-                if !slab.add(&logits, start, margin) {
-                    return Err(InferError::NotFinite {
-                        window: number,
-                        windows,
-                    });
-                }
-            }
+    while let Some(logits) = done.next().await {
+        let (start, number, logits): ([usize; 3], usize, Vec<f32>) = logits?;
+        if !slab.add(&logits, start, margin) {
+            return Err(InferError::NotFinite {
+                window: number,
+                windows,
+            });
         }
-        let next = starts[0].get(place + 1).copied().unwrap_or(shape[0]);
-        for slice in slab.finish(next) {
-            finished(&slice)?;
+        if number % (rows.len() * columns.len()) == 0 {
+            let next = planes.get(number / (rows.len() * columns.len()));
+            for slice in slab.finish(next.copied().unwrap_or(shape[0])) {
+                finished(&slice)?;
+            }
         }
     }
     Ok(windows)

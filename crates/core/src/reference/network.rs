@@ -4,6 +4,7 @@ use super::fill::checkpoint;
 use super::folder::comparison;
 use super::transformer::vit_config;
 use super::{Comparison, Reference, ReferenceError};
+use crate::infer::computer::input;
 use crate::infer::predict::{predict, read};
 use crate::infer::{Blending, InferError, Windowing};
 use crate::model::adaptation::Adaptation;
@@ -191,8 +192,11 @@ pub async fn sliding_window(
         &input,
         [depth, height, width],
         windowing,
-        device,
-        async |window, _, _| values(network.forward(window)).await,
+        1,
+        async |values_of_window, _| {
+            let window = input(values_of_window, windowing.window, device);
+            values(network.forward(window)).await
+        },
         |slice| {
             for (class, logits) in slice.chunks_exact(plane).enumerate() {
                 found[(class * depth + slices) * plane..][..plane].copy_from_slice(logits);

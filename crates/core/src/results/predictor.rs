@@ -1,7 +1,7 @@
 //! A network with everything that brings a scan to its grid and back, from a model folder or a run.
 
 use super::{During, ResultsError};
-use crate::infer::{InferError, Pipeline, Postprocessing, Prediction, Windowing};
+use crate::infer::{InferError, OneDevice, Pipeline, Postprocessing, Prediction, Windowing};
 use crate::manifest::ModelManifest;
 use crate::model::DinoMed3d;
 use crate::segmenter::Segmenter;
@@ -100,9 +100,12 @@ impl Predictor {
     /// Those of [`Pipeline::predict`].
     pub fn predict(&self, channels: &[Volume]) -> Result<Prediction, InferError> {
         let go_on = async |_| ControlFlow::Continue(());
-        let prediction = self
-            .pipeline
-            .predict(&self.network, channels, &self.device, go_on);
+        let computer = OneDevice {
+            network: &self.network,
+            window: self.pipeline.windowing.window,
+            device: &self.device,
+        };
+        let prediction = self.pipeline.predict(&computer, channels, go_on);
         pollster::block_on(prediction)
     }
 }

@@ -3,6 +3,7 @@
 use super::TrainError;
 use super::dataset::ValidationCase;
 use super::network::Network;
+use crate::infer::computer::input;
 use crate::infer::predict::read;
 use crate::infer::{InferError, Windowing, predict};
 use burn::tensor::Device;
@@ -27,8 +28,11 @@ pub fn dice_of_case<N: Network>(
         &case.prepared.voxels,
         case.prepared.shape,
         windowing,
-        device,
-        async |input, _, _| read(network.logits(input).flatten::<1>(0, 4)).await,
+        1,
+        async |window, _| {
+            let input = input(window, windowing.window, device);
+            read(network.logits(input).flatten::<1>(0, 4)).await
+        },
         |slice| Ok(labelling.add(slice)?),
     ))?;
     let classes = labelling.finish().map_err(InferError::from)?;

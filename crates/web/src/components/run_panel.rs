@@ -57,12 +57,13 @@ pub fn RunPanel() -> impl IntoView {
 fn PreflightNote(preflight: Preflight) -> impl IntoView {
     let Preflight {
         windows,
+        workers,
         seconds,
         memory_bytes,
         advice,
     } = preflight;
     view! {
-        <p class="hint">{words::preflight(seconds, memory_bytes, windows)}</p>
+        <p class="hint">{words::preflight(seconds, memory_bytes, windows, workers)}</p>
         {advice.map(|advice| view! { <p class="warning">{advice}</p> })}
     }
 }

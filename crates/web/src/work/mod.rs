@@ -326,6 +326,7 @@ impl<B: Clone> Work<B> {
             FromWorker::Preflight {
                 job,
                 windows,
+                workers,
                 seconds,
                 memory_bytes,
                 advice,
@@ -333,6 +334,7 @@ impl<B: Clone> Work<B> {
                 if Jobs::<B>::answers(&mut self.jobs.preflight, job) {
                     self.shown.preflight = Some(Preflight {
                         windows,
+                        workers,
                         seconds,
                         memory_bytes,
                         advice,
@@ -382,7 +384,8 @@ impl<B: Clone> Work<B> {
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
             // Never asked for by the page.
-            FromWorker::Transformed { .. } => {}
+            // What no page asks for.
+            FromWorker::Transformed { .. } | FromWorker::Window { .. } => {}
         }
     }
 

@@ -161,6 +161,8 @@ pub struct Scan<B> {
 pub struct Preflight {
     /// Windows in all.
     pub windows: usize,
+    /// Workers that compute.
+    pub workers: usize,
     /// Time, if it can be told.
     pub seconds: Option<f64>,
     /// Memory at the most.

@@ -177,6 +177,7 @@ impl Desk {
         self.hear(FromWorker::Preflight {
             job,
             windows,
+            workers: 1,
             seconds: Some(40.0),
             memory_bytes: 9,
             advice: None,

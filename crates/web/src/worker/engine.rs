@@ -13,6 +13,7 @@ use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
 use super::backend::ChosenBackend;
+use super::crew::Crew;
 use super::describe;
 use super::download::download;
 use super::protocol::{
@@ -29,11 +30,11 @@ const LONGEST_MANIFEST: u64 = 4 << 20;
 pub(super) struct Engine {
     backend: RefCell<ChosenBackend>,
     /// The model, under the request that loaded it.
-    pub(super) model: RefCell<Option<(JobId, Rc<Segmenter>)>>,
+    pub(super) model: RefCell<Option<(JobId, Rc<Crew>)>>,
     /// The last request for a model: an earlier one that is still under way is given up.
     newest_model: Cell<JobId>,
     /// A model that looks closer at a part, under its folder.
-    pub(super) part: RefCell<Option<(String, Rc<Segmenter>)>>,
+    pub(super) part: RefCell<Option<(String, Rc<Crew>)>>,
     pub(super) scan: RefCell<Option<Rc<Scan>>>,
     /// How long this device takes for 10⁹ operations, as far as it is known.
     pub(super) seconds_per_gflop: Cell<Option<f64>>,
@@ -137,7 +138,8 @@ impl Engine {
                 }
                 match loaded {
                     Ok((segmenter, message)) => {
-                        *self.model.borrow_mut() = Some((job, Rc::new(segmenter)));
+                        let crew = self.crew(segmenter, &base);
+                        *self.model.borrow_mut() = Some((job, crew));
                         scope::post(&message);
                     }
                     Err(trouble) => trouble.post(job),
@@ -165,6 +167,11 @@ impl Engine {
                     Err(Some(trouble)) => trouble.post(job),
                 }
             }
+            ToWorker::Window { job, model } => match self.window(job, model, bytes).await {
+                Ok(()) => {}
+                Err(None) => scope::post(&FromWorker::Cancelled { job }),
+                Err(Some(trouble)) => trouble.post(job),
+            },
             ToWorker::Transform { job, vit } => {
                 let device = self.backend.borrow().device.clone();
                 match transform::transform(&vit, bytes, &device).await {
@@ -246,6 +253,12 @@ impl Engine {
         self.trusted(&manifest, &weights)
             .await
             .map_err(|what| Trouble::new(what, DAMAGED))
+    }
+
+    /// Who computes with a model that was loaded: the processor has others beside this worker.
+    pub(super) fn crew(&self, segmenter: Segmenter, base: &str) -> Rc<Crew> {
+        let has_others = self.backend.borrow().backend == Backend::Cpu;
+        Rc::new(Crew::new(Rc::new(segmenter), base, has_others))
     }
 
     /// Loads the model onto a backend that gives the known output, which need not be the first one.

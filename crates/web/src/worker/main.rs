@@ -3,11 +3,16 @@
 #[cfg(target_arch = "wasm32")]
 mod backend;
 #[cfg(target_arch = "wasm32")]
+mod crew;
+#[cfg(target_arch = "wasm32")]
 mod describe;
 #[cfg(target_arch = "wasm32")]
 mod download;
 #[cfg(target_arch = "wasm32")]
 mod engine;
+#[cfg(target_arch = "wasm32")]
+#[path = "../link.rs"]
+mod link;
 #[cfg(target_arch = "wasm32")]
 #[path = "../protocol.rs"]
 #[allow(dead_code, reason = "some of it only the page needs")]
@@ -16,6 +21,9 @@ mod protocol;
 mod scope;
 #[cfg(target_arch = "wasm32")]
 mod segment;
+#[cfg(target_arch = "wasm32")]
+#[path = "../thrown.rs"]
+mod thrown;
 #[cfg(target_arch = "wasm32")]
 mod transform;
 

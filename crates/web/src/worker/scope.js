@@ -12,6 +12,9 @@ export function turn() {
   });
 }
 
+/** Comes back after so many milliseconds. */
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** Sends `message`, JSON text, with the buffer of `bytes` transferred beside it. */
 export function post(message, bytes) {
   if (bytes) self.postMessage({ message, bytes: bytes.buffer }, [bytes.buffer]);

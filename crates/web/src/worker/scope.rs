@@ -10,6 +10,9 @@ extern "C" {
     #[wasm_bindgen(js_name = turn)]
     async fn turn_js();
 
+    #[wasm_bindgen(js_name = pause)]
+    async fn pause_js(ms: i32);
+
     #[wasm_bindgen(js_name = post)]
     fn post_js(message: &str, bytes: Option<&Uint8Array>);
 
@@ -45,9 +48,14 @@ pub fn post(message: &FromWorker) {
 
 /// Says something to the page and gives it a file.
 pub fn post_with(message: &FromWorker, bytes: &[u8]) {
+    post_array(message, &Uint8Array::from(bytes));
+}
+
+/// Says something and gives away an array with all that lies in its buffer.
+pub fn post_array(message: &FromWorker, bytes: &Uint8Array) {
     let text =
         serde_json::to_string(message).expect("a message has no map with odd keys and is JSON");
-    post_js(&text, Some(&Uint8Array::from(bytes)));
+    post_js(&text, Some(bytes));
 }
 
 /// Says that something went wrong, with the worker able to go on.
@@ -107,20 +115,37 @@ pub async fn find_adapter() -> Result<Adapter, String> {
     })
 }
 
+/// Comes back after so many milliseconds.
+pub async fn pause(ms: i32) {
+    pause_js(ms).await;
+}
+
+/// Processors that the browser tells of.
+pub fn cores() -> usize {
+    let cores = worker_scope().navigator().hardware_concurrency();
+    (cores as usize).max(1)
+}
+
+/// The worker's own address with another query.
+pub fn address(query: &str) -> String {
+    let own = worker_scope().location();
+    format!("{}{}?{query}", own.origin(), own.pathname())
+}
+
+fn worker_scope() -> web_sys::WorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
 /// Milliseconds on the worker's clock.
 pub fn now_ms() -> f64 {
-    js_sys::global()
-        .unchecked_into::<web_sys::WorkerGlobalScope>()
+    worker_scope()
         .performance()
         .map_or_else(js_sys::Date::now, |clock| clock.now())
 }
 
 /// A parameter of the worker's own address.
 pub fn query_parameter(name: &str) -> Option<String> {
-    let search = js_sys::global()
-        .unchecked_into::<web_sys::WorkerGlobalScope>()
-        .location()
-        .search();
+    let search = worker_scope().location().search();
     web_sys::UrlSearchParams::new_with_str(&search)
         .ok()?
         .get(name)

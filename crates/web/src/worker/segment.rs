@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use dinomed3d_core::infer::{InferError, Progress};
-use dinomed3d_core::segmenter::Segmenter;
+use dinomed3d_core::infer::{Computer, InferError, Progress};
 use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
-use js_sys::Uint8Array;
+use js_sys::{Float32Array, Uint8Array};
 
+use super::crew::Crew;
 use super::describe;
 use super::engine::{Engine, Trouble};
 use super::protocol::{FromWorker, JobId};
@@ -29,16 +29,16 @@ impl Engine {
     pub(super) async fn segment(&self, job: JobId, model: JobId) -> Result<(), Option<Trouble>> {
         let started_ms = scope::now_ms();
         let scan = self.scan()?;
-        let loaded = self.model.borrow().clone();
-        let (_, segmenter) = loaded
-            .filter(|(loaded, _)| *loaded == model)
-            .ok_or_else(|| {
-                Trouble::new("The chosen model is not loaded.", "Choose the model again.")
-            })?;
+        let crew = self.crew_of(model)?;
+        let segmenter = crew.segmenter();
+        if let Some((_, part)) = &*self.part.borrow() {
+            part.dismiss();
+        }
+        crew.prepare();
         let volume = scan.volume().map_err(unusable)?;
         let mut news = self.news(job);
         let segmented = segmenter
-            .segment(std::slice::from_ref(&volume), async |progress| {
+            .segment_by(&*crew, std::slice::from_ref(&volume), async |progress| {
                 let found = progress.found.as_ref();
                 // A map that can't be written is told of at the end.
                 if let Some(Ok(file)) = found.map(|f| file_of(&scan, &f.on_file_grid().labels)) {
@@ -48,7 +48,7 @@ impl Engine {
             })
             .await
             .map_err(infer_trouble)?;
-        self.remember_pace(&segmenter, &scan, started_ms);
+        self.remember_pace(&crew, &scan, started_ms);
         let labels = describe::labels(segmenter.manifest());
         Self::say(
             job,
@@ -63,12 +63,18 @@ impl Engine {
     /// What segmenting the scan will take; nothing of a model or scan that is not there.
     pub(super) fn preflight(&self, job: JobId, model: JobId) -> Option<FromWorker> {
         let scan = self.scan.borrow().clone()?;
-        let loaded = self.model.borrow().clone();
-        let (_, segmenter) = loaded.filter(|(loaded, _)| *loaded == model)?;
+        let crew = self.crew_of(model).ok()?;
+        let segmenter = crew.segmenter();
         let (shape, affine) = (scan.grid_shape(), scan.affine());
         let cost = segmenter.cost();
         let preflight = cost
-            .preflight(segmenter.manifest(), shape, &affine, scan.stored_bytes())
+            .preflight(
+                segmenter.manifest(),
+                shape,
+                &affine,
+                scan.stored_bytes(),
+                crew.at_a_time(),
+            )
             .ok()?;
         let advice = (preflight.memory_bytes > PAGE_BYTES).then(|| {
             format!(
@@ -80,6 +86,7 @@ impl Engine {
         Some(FromWorker::Preflight {
             job,
             windows: preflight.windows,
+            workers: crew.at_a_time(),
             seconds: self.seconds_per_gflop.get().map(|s| s * preflight.gflop),
             memory_bytes: preflight.memory_bytes,
             advice,
@@ -99,10 +106,15 @@ impl Engine {
         let volume = scan.volume().map_err(unusable)?;
         let map = map.ok_or_else(|| Trouble::new("No label map came with the request.", AGAIN))?;
         let mut map = label_map(&map.to_vec(), &volume.shape)?;
-        let part = self.part(job, base).await?;
+        let crew = self.part(job, base).await?;
+        let part = crew.segmenter();
+        if let Some((_, whole)) = &*self.model.borrow() {
+            whole.dismiss();
+        }
+        crew.prepare();
         let mut news = self.news(job);
         let closer = part
-            .look_closer(&volume, &mut map, async |progress| {
+            .look_closer(&*crew, &volume, &mut map, async |progress| {
                 news.tell(progress).await
             })
             .await
@@ -112,11 +124,11 @@ impl Engine {
     }
 
     /// From a segmentation that has just ended: better than the known answer, which is small.
-    fn remember_pace(&self, segmenter: &Segmenter, scan: &Scan, started_ms: f64) {
+    fn remember_pace(&self, crew: &Crew, scan: &Scan, started_ms: f64) {
+        let segmenter = crew.segmenter();
         let (shape, affine) = (scan.grid_shape(), scan.affine());
-        let preflight = segmenter
-            .cost()
-            .preflight(segmenter.manifest(), shape, &affine, 0);
+        let (cost, at_a_time) = (segmenter.cost(), crew.at_a_time());
+        let preflight = cost.preflight(segmenter.manifest(), shape, &affine, 0, at_a_time);
         if let Ok(preflight) = preflight {
             let seconds = (scope::now_ms() - started_ms) / 1e3;
             self.seconds_per_gflop.set(Some(seconds / preflight.gflop));
@@ -124,7 +136,7 @@ impl Engine {
     }
 
     /// The model of a part, fetched when it is first asked for.
-    async fn part(&self, job: JobId, base: &str) -> Result<Rc<Segmenter>, Option<Trouble>> {
+    async fn part(&self, job: JobId, base: &str) -> Result<Rc<Crew>, Option<Trouble>> {
         if let Some((_, part)) = self
             .part
             .borrow()
@@ -139,9 +151,47 @@ impl Engine {
             return Err(None);
         }
         let (part, _) = fetched?;
-        let part = Rc::new(part);
+        let part = self.crew(part, base);
         *self.part.borrow_mut() = Some((base.to_owned(), Rc::clone(&part)));
         Ok(part)
+    }
+
+    /// Takes a window, whose values come with the request, to its logits.
+    pub(super) async fn window(
+        &self,
+        job: JobId,
+        model: JobId,
+        window: Option<Uint8Array>,
+    ) -> Result<(), Option<Trouble>> {
+        let crew = self.crew_of(model)?;
+        let values = window.map(|bytes| Float32Array::new(&bytes.buffer()).to_vec());
+        let values =
+            values.ok_or_else(|| Trouble::new("No window came with the request.", AGAIN))?;
+        let computer = crew.segmenter().computer();
+        let logits = computer
+            .logits(values, async |fraction| {
+                scope::post(&FromWorker::Progress {
+                    job,
+                    fraction,
+                    window: 1,
+                    windows: 1,
+                });
+                scope::turn().await;
+                self.goes_on(job)
+            })
+            .await
+            .map_err(infer_trouble)?;
+        let logits = Uint8Array::new(&Float32Array::from(&logits[..]).buffer());
+        scope::post_array(&FromWorker::Window { job }, &logits);
+        Ok(())
+    }
+
+    fn crew_of(&self, model: JobId) -> Result<Rc<Crew>, Trouble> {
+        let loaded = self.model.borrow().clone();
+        let crew = loaded.filter(|(loaded, _)| *loaded == model);
+        crew.map(|(_, crew)| crew).ok_or_else(|| {
+            Trouble::new("The chosen model is not loaded.", "Choose the model again.")
+        })
     }
 
     fn scan(&self) -> Result<Rc<Scan>, Trouble> {

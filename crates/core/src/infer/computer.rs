@@ -1,0 +1,81 @@
+//! Who takes windows to logits: one device, or several that share them out.
+
+use super::InferError;
+use super::predict::read;
+use crate::model::DinoMed3d;
+use burn::tensor::{Device, Tensor, TensorData};
+use std::ops::ControlFlow;
+
+/// Takes windows to their logits.
+pub trait Computer {
+    /// Windows that it has in hand at a time, at most.
+    fn at_a_time(&self) -> usize;
+
+    /// Logits of a window; `progress` is awaited with the share of it that is done, and [`ControlFlow::Break`] gives it up.
+    ///
+    /// # Shapes
+    /// - `window`: `[channel, slice, row, column]`, flattened
+    /// - returns: `[class, slice, row, column]`, flattened
+    ///
+    /// # Errors
+    /// [`InferError::Cancelled`], [`InferError::Device`].
+    fn logits(
+        &self,
+        window: Vec<f32>,
+        progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+    ) -> impl Future<Output = Result<Vec<f32>, InferError>>;
+}
+
+/// A network on a device: one window after the other.
+#[derive(Clone, Copy, Debug)]
+pub struct OneDevice<'a> {
+    /// Which network.
+    pub network: &'a DinoMed3d,
+    /// Edges of its windows, `[slice, row, column]`.
+    pub window: [usize; 3],
+    /// Where it lies.
+    pub device: &'a Device,
+}
+
+impl Computer for OneDevice<'_> {
+    fn at_a_time(&self) -> usize {
+        1
+    }
+
+    async fn logits(
+        &self,
+        window: Vec<f32>,
+        progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, InferError> {
+        let input = input(window, self.window, self.device);
+        window_logits(self.network, input, progress).await
+    }
+}
+
+/// A window's values on a device, `[1, channel, slice, row, column]`.
+pub(crate) fn input(values: Vec<f32>, window: [usize; 3], device: &Device) -> Tensor<5> {
+    let [d, h, w] = window;
+    let num_channels = values.len() / (d * h * w);
+    Tensor::from_data(TensorData::new(values, [1, num_channels, d, h, w]), device)
+}
+
+/// Logits of one window, flattened; `progress` is awaited after every step, with how much of the window is done.
+pub(super) async fn window_logits(
+    network: &DinoMed3d,
+    input: Tensor<5>,
+    mut progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+) -> Result<Vec<f32>, InferError> {
+    let mut pass = network.start(input);
+    let steps = pass.num_steps();
+    while pass.remaining() > 0 {
+        pass.step();
+        // A device runs behind what it was told; waiting for one value keeps progress true
+        // and lets a cancelled run end soon.
+        read(pass.witness()).await?;
+        let done = (steps - pass.remaining()) as f32 / steps as f32;
+        if progress(done).await.is_break() {
+            return Err(InferError::Cancelled);
+        }
+    }
+    read(pass.logits().flatten::<1>(0, 4)).await
+}

@@ -1,0 +1,230 @@
+//! Workers beside this one that compute windows: a processor has more than one core, and a program of the browser's uses one.
+
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::rc::Rc;
+
+use dinomed3d_core::infer::{Computer, InferError};
+use dinomed3d_core::segmenter::Segmenter;
+use futures_channel::mpsc::{UnboundedReceiver, unbounded};
+use futures_util::future::{Either, select};
+use futures_util::lock::Mutex;
+use futures_util::stream::StreamExt;
+use js_sys::{ArrayBuffer, Float32Array, Uint8Array};
+use wasm_bindgen_futures::spawn_local;
+
+use super::link::Link;
+use super::protocol::{BACKEND_PARAMETER, BackendChoice, FromWorker, JobId, ToWorker};
+use super::scope;
+
+/// Workers at most, this one too.
+const MOST: usize = 8;
+/// What all of them may hold together, if there is to be more than one beside the first.
+const MEMORY_BYTES: u64 = 1_500_000_000;
+/// A worker that has said nothing for so long is given up.
+const SILENCE_MS: i32 = 120_000;
+/// Every worker beside this one loads a single model.
+const MODEL: JobId = 1;
+
+/// A model on this worker and on others that come when there is a window for them.
+pub(super) struct Crew {
+    segmenter: Rc<Segmenter>,
+    /// Folder of the model.
+    base: String,
+    /// Workers beside this one, at most. One that broke is not replaced.
+    most: Cell<usize>,
+    /// Every one of them holds a part of it.
+    alive: Rc<()>,
+    idle: RefCell<Vec<Helper>>,
+    /// This worker computes one window at a time.
+    own: Mutex<()>,
+}
+
+impl Crew {
+    /// Nobody yet beside this worker, which has the model of the folder `base`; nobody later on, unless `has_others`.
+    pub(super) fn new(segmenter: Rc<Segmenter>, base: &str, has_others: bool) -> Self {
+        let window_bytes = segmenter.cost().window_bytes(segmenter.manifest());
+        let by_memory = (MEMORY_BYTES / 2 / window_bytes.max(1)).max(1) as usize;
+        let cores = scope::cores().min(MOST);
+        let most = if has_others {
+            (cores - 1).min(by_memory)
+        } else {
+            0
+        };
+        Self {
+            segmenter,
+            base: base.to_owned(),
+            most: Cell::new(most),
+            alive: Rc::default(),
+            idle: RefCell::default(),
+            own: Mutex::default(),
+        }
+    }
+
+    /// What it computes with.
+    pub(super) fn segmenter(&self) -> &Segmenter {
+        &self.segmenter
+    }
+
+    /// Has one worker get ready for the first window that this one has no time for.
+    pub(super) fn prepare(self: &Rc<Self>) {
+        let Some(mut helper) = self.helper() else {
+            return;
+        };
+        let crew = Rc::clone(self);
+        spawn_local(async move {
+            match helper.load_model().await {
+                Ok(()) => crew.idle.borrow_mut().push(helper),
+                Err(_) => crew.is_short_of_one(),
+            }
+        });
+    }
+
+    /// Ends the others: their memory is wanted for something else.
+    pub(super) fn dismiss(&self) {
+        self.idle.borrow_mut().clear();
+    }
+
+    fn is_short_of_one(&self) {
+        self.most.set(self.most.get().saturating_sub(1));
+    }
+
+    /// An idle worker, or a new one if there may be one.
+    fn helper(&self) -> Option<Helper> {
+        let idle = self.idle.borrow_mut().pop();
+        idle.or_else(|| {
+            let alive = Rc::strong_count(&self.alive) - 1;
+            (alive < self.most.get()).then(|| Helper::start(&self.base, &self.alive))?
+        })
+    }
+}
+
+impl Computer for Crew {
+    fn at_a_time(&self) -> usize {
+        1 + self.most.get()
+    }
+
+    async fn logits(
+        &self,
+        window: Vec<f32>,
+        mut progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, InferError> {
+        let here = self.segmenter.computer();
+        if let Some(_own) = self.own.try_lock() {
+            return here.logits(window, progress).await;
+        }
+        if let Some(mut helper) = self.helper() {
+            match helper.logits(&window, &mut progress).await {
+                Ok(logits) => {
+                    self.idle.borrow_mut().push(helper);
+                    return Ok(logits);
+                }
+                Err(Lost::Cancelled) => return Err(InferError::Cancelled),
+                // Its window is computed here.
+                Err(Lost::Broken) => self.is_short_of_one(),
+            }
+        }
+        let _own = self.own.lock().await;
+        here.logits(window, progress).await
+    }
+}
+
+/// Why a worker gave no logits.
+enum Lost {
+    Cancelled,
+    Broken,
+}
+
+/// A worker beside this one. Dropping it ends it, whatever it is at.
+struct Helper {
+    link: Link,
+    /// What it says; nothing when it is broken.
+    heard: UnboundedReceiver<Option<(FromWorker, Option<ArrayBuffer>)>>,
+    base: String,
+    has_model: bool,
+    last_job: JobId,
+    _alive: Rc<()>,
+}
+
+impl Helper {
+    fn start(base: &str, alive: &Rc<()>) -> Option<Self> {
+        let address = scope::address(&format!(
+            "{BACKEND_PARAMETER}={}",
+            BackendChoice::Cpu.as_str()
+        ));
+        let (said, heard) = unbounded();
+        let broken = said.clone();
+        let link = Link::start(
+            &address,
+            // Nobody listens to one that is ended.
+            move |message, bytes| drop(said.unbounded_send(Some((message, bytes)))),
+            move |_| drop(broken.unbounded_send(None)),
+        );
+        Some(Self {
+            link: link.ok()?,
+            heard,
+            base: base.to_owned(),
+            has_model: false,
+            last_job: MODEL,
+            _alive: Rc::clone(alive),
+        })
+    }
+
+    /// The next that it says.
+    async fn next(&mut self) -> Result<(FromWorker, Option<ArrayBuffer>), Lost> {
+        let silence = pin!(scope::pause(SILENCE_MS));
+        match select(self.heard.next(), silence).await {
+            Either::Left((Some(Some(heard)), _)) => Ok(heard),
+            Either::Left(_) | Either::Right(_) => Err(Lost::Broken),
+        }
+    }
+
+    fn send(&self, message: &ToWorker, bytes: Option<&Uint8Array>) -> Result<(), Lost> {
+        self.link.send(message, bytes).map_err(|_| Lost::Broken)
+    }
+
+    /// It takes requests from its first word on, and proves itself by the model's known answer as every worker does.
+    async fn load_model(&mut self) -> Result<(), Lost> {
+        while !self.has_model {
+            match self.next().await?.0 {
+                FromWorker::Ready { .. } => self.send(
+                    &ToWorker::LoadModel {
+                        job: MODEL,
+                        base: self.base.clone(),
+                    },
+                    None,
+                )?,
+                FromWorker::Downloading { .. } => {}
+                FromWorker::ModelLoaded { .. } => self.has_model = true,
+                _ => return Err(Lost::Broken),
+            }
+        }
+        Ok(())
+    }
+
+    async fn logits(
+        &mut self,
+        window: &[f32],
+        progress: &mut impl AsyncFnMut(f32) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, Lost> {
+        self.load_model().await?;
+        self.last_job += 1;
+        let job = self.last_job;
+        let values = Uint8Array::new(&Float32Array::from(window).buffer());
+        self.send(&ToWorker::Window { job, model: MODEL }, Some(&values))?;
+        loop {
+            match self.next().await? {
+                (FromWorker::Progress { fraction, .. }, _) => {
+                    if progress(fraction).await.is_break() {
+                        return Err(Lost::Cancelled);
+                    }
+                }
+                (FromWorker::Window { .. }, Some(logits)) => {
+                    return Ok(Float32Array::new(&logits).to_vec());
+                }
+                _ => return Err(Lost::Broken),
+            }
+        }
+    }
+}
