@@ -70,7 +70,12 @@ impl Affine {
 
     /// Volume of one voxel in mL: the absolute determinant in mm³ divided by 1000.
     pub fn voxel_volume_ml(&self) -> f64 {
-        determinant(&self.linear()).abs() / 1000.0
+        self.determinant().abs() / 1000.0
+    }
+
+    /// Volume of one voxel in mm³; below 0 where the axes x, y, z are left-handed in the world.
+    pub(crate) fn determinant(&self) -> f64 {
+        determinant(&self.linear())
     }
 
     /// Largest distance in mm between the same corner voxel of two grids of one shape (`[z, y, x]`).

@@ -235,6 +235,11 @@ impl ModelGrid {
         self.oriented.iter().product()
     }
 
+    /// Voxels of the scan in one slice of the model's axis order.
+    pub(crate) fn plane(&self) -> usize {
+        self.oriented[1] * self.oriented[2]
+    }
+
     /// Index in the file's memory of a voxel in the model's axis order.
     pub(crate) fn memory_index(&self, voxel: [usize; 3]) -> isize {
         let offset: isize = (0..3).map(|a| voxel[a] as isize * self.steps[a]).sum();

@@ -50,11 +50,27 @@ impl<'a> Labelling<'a> {
     /// [`GridError::Logit`] if one is NaN or infinite, [`GridError::Count`] if they are no whole slices, or more than the
     /// grid has.
     pub fn add(&mut self, logits: &[f32]) -> Result<(), GridError> {
+        self.add_with(logits, |_, _, _| Ok(()))
+    }
+
+    /// As [`Labelling::add`]; `each` is told the logits at the scan's own voxels, class after class of each slice that is
+    /// labelled.
+    ///
+    /// # Shapes
+    /// `each` takes the slice in the model's axis order, the class, and `[row, column]`.
+    ///
+    /// # Errors
+    /// Those of [`Labelling::add`] and of `each`; after either no more can be added.
+    pub fn add_with<E: From<GridError>>(
+        &mut self,
+        logits: &[f32],
+        mut each: impl FnMut(usize, usize, &[f32]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let [slices, rows, columns] = self.grid.shape();
         let plane = rows * columns;
         let count = logits.len() / (self.num_classes * plane);
         if logits.len() != count * self.num_classes * plane || self.received + count > slices {
-            return Err(self.wrong_count(logits.len()));
+            return Err(self.wrong_count(logits.len()).into());
         }
         if let Some(at) = logits.iter().position(|logit| !logit.is_finite()) {
             let (class, index) = (at / (count * plane), at % (count * plane));
@@ -66,7 +82,8 @@ impl<'a> Labelling<'a> {
                     index % columns,
                 ],
                 value: logits[at],
-            });
+            }
+            .into());
         }
         let slice = |class: usize, index: usize| match index.checked_sub(self.received) {
             Some(index) => &logits[(class * count + index) * plane..][..plane],
@@ -98,6 +115,7 @@ impl<'a> Labelling<'a> {
                     self.back[2].apply(current, 1, &mut wide);
                     current = &wide;
                 }
+                each(self.labelled, class, current)?;
                 if class == 0 {
                     best.copy_from_slice(current);
                     winner.fill(0);

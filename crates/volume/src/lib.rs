@@ -6,6 +6,8 @@ mod affine;
 pub mod atomic_file;
 mod channels;
 pub mod component;
+mod delimited;
+pub mod derivative;
 #[cfg(feature = "dicom")]
 pub mod dicom;
 pub mod evaluation;
@@ -13,6 +15,7 @@ mod grid;
 mod gzip;
 mod label;
 mod label_map;
+pub mod label_table;
 mod labelling;
 pub mod metrics;
 mod mgh;
@@ -25,7 +28,10 @@ pub mod region;
 mod resample;
 mod scan;
 pub mod statistics;
+pub mod structure;
+pub mod surface;
 mod volume;
+pub mod volumetry;
 
 /// Said wherever a person sees a result.
 pub const NOTICE: &str = "Research and education only; not a medical device.";
@@ -33,7 +39,7 @@ pub const NOTICE: &str = "Research and education only; not a medical device.";
 pub use affine::Affine;
 pub use channels::{NamedImage, grid_problem, read_channels};
 pub use grid::{GridError, ModelGrid};
-pub use gzip::gzip;
+pub use gzip::{gzip, gzip_stream};
 pub use label::{Half, Label, palette};
 pub use label_map::{LabelMap, whole};
 pub use labelling::Labelling;

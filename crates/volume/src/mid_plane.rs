@@ -102,7 +102,7 @@ impl MidPlane {
 }
 
 /// Millimetres of a voxel's middle.
-fn place_of(affine: &Affine, index: usize, rows: usize, columns: usize) -> [f64; 3] {
+pub(crate) fn place_of(affine: &Affine, index: usize, rows: usize, columns: usize) -> [f64; 3] {
     let voxel = [
         index % columns,
         index / columns % rows,

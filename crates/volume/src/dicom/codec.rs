@@ -8,6 +8,7 @@ use jpeg_decoder::{ColorTransform, PixelFormat as JpegFormat};
 use std::io::Read;
 
 use super::header::PixelFormat;
+use crate::gzip::MAX_RATIO;
 
 /// Explicit VR big endian, which is retired.
 const BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
@@ -45,6 +46,20 @@ impl Codec {
             uids::JPEGXL_LOSSLESS | uids::JPEGXLJPEG_RECOMPRESSION | uids::JPEGXL => Self::JpegXl,
             _ => return None,
         })
+    }
+
+    /// How many bytes of an image a stored byte can be at most; none where there is no bound.
+    pub(super) fn most_bytes_of_one(self) -> Option<u64> {
+        match self {
+            Self::LittleEndian | Self::BigEndian => Some(1),
+            // Runs of 128.
+            Self::Rle => Some(64),
+            // A bit for each block of 64 pixels, of 12 bits in two bytes at most.
+            Self::Deflated | Self::Jpeg => Some(MAX_RATIO),
+            Self::Jpeg2000 => None,
+            #[cfg(feature = "jpeg-xl")]
+            Self::JpegXl => None,
+        }
     }
 }
 

@@ -45,6 +45,11 @@ pub(super) enum PixelPlace {
     },
 }
 
+/// Text of a file as messages can show it: in one line, without what steers a terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// Whether these are the bytes of a DICOM file: 128 of anything, then `DICM`.
 pub(super) fn is_dicom(file: &mut dyn ReadSeek) -> bool {
     let mut start = [0; 132];
@@ -79,7 +84,10 @@ pub(super) fn read(file: &mut dyn ReadSeek) -> Result<DataSet, String> {
     let place = reader.into_decoder().position();
     let pixels = match found {
         Found::None => None,
-        Found::Native(bytes) => Some(PixelPlace::Native(place..place + u64::from(bytes))),
+        Found::Native(bytes) => {
+            let end = (place + u64::from(bytes)).min(length);
+            Some(PixelPlace::Native(place..end.max(place)))
+        }
         Found::Encapsulated => Some(read_fragments(file, place, length)?),
     };
     Ok(DataSet {
@@ -160,7 +168,7 @@ fn read_meta(file: &mut dyn ReadSeek) -> Result<String, String> {
             let mut bytes = vec![0; length.min(256) as usize];
             file.read_exact(&mut bytes).map_err(early)?;
             let text = String::from_utf8_lossy(&bytes);
-            uid = Some(text.trim_end_matches(['\0', ' ']).to_owned());
+            uid = Some(printable(text.trim_end_matches(['\0', ' '])));
         } else {
             file.seek(SeekFrom::Current(i64::from(length)))
                 .map_err(|e| e.to_string())?;

@@ -5,7 +5,7 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 
 use super::csa;
-use super::dataset::{DataSet, PixelPlace};
+use super::dataset::{DataSet, PixelPlace, printable};
 
 /// Scanners put about a hundred slices into a mosaic.
 const MOST_TILES: usize = 4096;
@@ -359,8 +359,8 @@ pub(super) fn items(object: &InMemDicomObject, tag: Tag) -> &[InMemDicomObject] 
 
 pub(super) fn text(object: &InMemDicomObject, tag: Tag) -> Option<String> {
     let text = object.get(tag)?.to_str().ok()?;
-    let text = text.trim_matches(['\0', ' ']).to_owned();
-    (!text.is_empty()).then_some(text)
+    let text = text.trim_matches(['\0', ' ']);
+    (!text.is_empty()).then(|| printable(text))
 }
 
 pub(super) fn number(object: &InMemDicomObject, tag: Tag) -> Option<i64> {

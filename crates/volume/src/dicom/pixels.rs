@@ -109,7 +109,7 @@ impl<'a> FrameReader<'a> {
     }
 }
 
-/// What can be decoded, before anything is read.
+/// What can be decoded, before anything is read or room is made for it.
 pub(super) fn supported(format: &PixelFormat, name: &str) -> Result<Codec, DicomError> {
     let codec = Codec::of(&format.transfer_syntax).ok_or_else(|| DicomError::TransferSyntax {
         name: name.to_owned(),
@@ -128,6 +128,12 @@ pub(super) fn supported(format: &PixelFormat, name: &str) -> Result<Codec, Dicom
         && bits == (8, 8)
         && (format.photometric == "RGB" || format.photometric.starts_with("YBR_"));
     if (is_grey || is_colour) && format.rows * format.columns <= MOST_PIXELS {
+        let failed = |reason| DicomError::Frame {
+            name: name.to_owned(),
+            frame: 1,
+            reason,
+        };
+        format.check_claim(codec).map_err(failed)?;
         Ok(codec)
     } else {
         Err(DicomError::PixelFormat {
@@ -154,6 +160,29 @@ fn luminance([red, green, blue]: [u32; 3]) -> f64 {
 }
 
 impl PixelFormat {
+    /// Whether the stored bytes can be all frames, so that a small file can't claim a large image. (What JPEG 2000 and JPEG XL
+    /// make of a byte has no bound; their streams say their size, which is compared.)
+    fn check_claim(&self, codec: Codec) -> Result<(), String> {
+        let place = self.place.as_ref().ok_or("there are no pixels")?;
+        let (stored, ratio) = match place {
+            PixelPlace::Native(place) => (place.end - place.start, Some(1)),
+            PixelPlace::Encapsulated { fragments, .. } => {
+                let lengths = fragments
+                    .iter()
+                    .map(|fragment| fragment.end - fragment.start);
+                (lengths.sum(), codec.most_bytes_of_one())
+            }
+        };
+        let frame = self.frame_bytes() as u64;
+        let claimed = frame.saturating_mul(self.num_frames as u64);
+        match ratio {
+            Some(ratio) if claimed > stored.saturating_mul(ratio) => Err(format!(
+                "its pixels have {stored} bytes, {frame} a frame are expected when they are unpacked"
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The stored bits of a sample: what lies above or below them, such as overlays, is none of its value.
     fn value(&self, sample: u32) -> f64 {
         let top = 31 - self.high_bit;
@@ -252,7 +281,7 @@ mod tests {
     use dicom_dictionary_std::{tags, uids};
     use dicom_object::InMemDicomObject;
 
-    use super::super::fixture::{encoded_as, folder, image, put, put_position};
+    use super::super::fixture::{encoded_as, folder, image, put, put_number, put_position};
 
     /// Bytes of 2 × 3 pixels: the high ones are 0, the low ones as given.
     fn rle(low: [u8; 6]) -> Vec<u8> {
@@ -311,5 +340,59 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("frame 2 of file 0"), "{error}");
+    }
+
+    #[test]
+    fn what_a_header_says_is_told_in_one_line() {
+        let mut file = image(1, 0.0);
+        put(&mut file, tags::SLICE_THICKNESS, VR::DS, "1");
+        put(
+            &mut file,
+            tags::PHOTOMETRIC_INTERPRETATION,
+            VR::CS,
+            "MONO\n\u{1b}[2J",
+        );
+        let error = folder(vec![encoded_as(&file, uids::EXPLICIT_VR_LITTLE_ENDIAN)]);
+        let error = error.scan(0, 0).unwrap_err().to_string();
+        assert!(
+            error.contains("of MONO\u{fffd}\u{fffd}[2J with"),
+            "{error:?}"
+        );
+    }
+
+    /// Nothing is held for what a file only claims: the image would be 256 MB.
+    #[test]
+    fn a_small_file_claims_no_large_image() {
+        let claiming = |syntax: &str, edge: u16| {
+            let mut file = image(1, 0.0);
+            put_number(&mut file, tags::ROWS, edge);
+            put_number(&mut file, tags::COLUMNS, edge);
+            put(&mut file, tags::SLICE_THICKNESS, VR::DS, "1");
+            if syntax == uids::RLE_LOSSLESS {
+                let pixels = PixelFragmentSequence::new_fragments(vec![rle([0; 6])]);
+                file.put(DataElement::new(tags::PIXEL_DATA, VR::OB, pixels));
+            }
+            let folder = folder(vec![encoded_as(&file, syntax)]);
+            [folder.scan(0, 0).err(), folder.thumbnail(0).err()]
+                .map(|error| error.unwrap().to_string())
+        };
+        for (syntax, stored) in [
+            (uids::EXPLICIT_VR_LITTLE_ENDIAN, 12),
+            (uids::RLE_LOSSLESS, 74),
+        ] {
+            for error in claiming(syntax, 8192) {
+                let expected = format!(
+                    "its pixels have {stored} bytes, 134217728 a frame are expected when they are unpacked"
+                );
+                assert!(error.ends_with(&expected), "{error}");
+            }
+        }
+        // A length that reaches behind the end of the file is none.
+        let mut image = image(1, 0.0);
+        put(&mut image, tags::SLICE_THICKNESS, VR::DS, "1");
+        let mut cut = encoded_as(&image, uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        cut.truncate(cut.len() - 3);
+        let error = folder(vec![cut]).scan(0, 0).unwrap_err().to_string();
+        assert!(error.contains("its pixels have 9 bytes"), "{error}");
     }
 }

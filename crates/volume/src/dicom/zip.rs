@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use zip::ZipArchive;
 
+use super::dataset::printable;
 use super::error::DicomError;
 use super::source::{ReadSeek, Source};
 use crate::gzip::MAX_RATIO;
@@ -33,7 +34,7 @@ pub fn zip_entries(bytes: Arc<[u8]>) -> Result<Vec<Box<dyn Source>>, DicomError>
         };
         if !name.ends_with('/') {
             entries.push(Box::new(Entry {
-                name: name.into_owned(),
+                name: printable(&name),
                 archive: archive.clone(),
                 index,
             }));
@@ -95,6 +96,18 @@ mod tests {
         let in_folder = folder(files.collect());
         assert_eq!(in_zip.passed_over(), 1);
         assert_eq!(in_zip.scan(0, 0), in_folder.scan(0, 0));
+    }
+
+    #[test]
+    fn a_name_of_two_lines_makes_no_message_of_two() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default();
+        zip.start_file("scan\n\u{7f}.dcm", options).unwrap();
+        zip.write_all(&[&[0; 128][..], b"DICM"].concat()).unwrap();
+        let bytes = zip.finish().unwrap().into_inner();
+        let folder = DicomFolder::read(zip_entries(bytes.into()).unwrap());
+        let said = folder.unreadable()[0].to_string();
+        assert!(said.starts_with("scan\u{fffd}\u{fffd}.dcm "), "{said:?}");
     }
 
     /// The sizes of the index are changed: it claims more than a deflated entry can hold.

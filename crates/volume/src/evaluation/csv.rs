@@ -1,6 +1,7 @@
 //! An evaluation as comma-separated values: a row for every case and label.
 
 use super::Evaluation;
+use crate::delimited::quoted;
 use crate::metrics::Presence;
 
 const COLUMNS: &str =
@@ -57,15 +58,6 @@ impl Evaluation {
             }
         }
         text
-    }
-}
-
-/// A field, in quotes where it holds what parts fields.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
     }
 }
 

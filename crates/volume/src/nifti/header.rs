@@ -333,6 +333,15 @@ impl Header {
         self.put_whole(field::INTENT_CODE, 0, 0);
     }
 
+    /// So many volumes of `shape`, z, y, x, along a fourth axis.
+    pub(super) fn put_volumes(&mut self, shape: [usize; 3], count: usize) {
+        self.keep_one_volume();
+        let [z, y, x] = shape;
+        for (axis, edge) in [4, x, y, z, count].into_iter().enumerate() {
+            self.put_whole(field::DIM, axis, edge as i64);
+        }
+    }
+
     /// The description, cut to 79 bytes.
     pub(super) fn put_description(&mut self, description: &str) {
         let mut text = [0; field::DESCRIP_BYTES];

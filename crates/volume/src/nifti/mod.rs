@@ -8,6 +8,7 @@ mod file_name;
 pub(crate) mod fixture;
 mod header;
 mod place;
+mod probabilities;
 mod read;
 #[cfg(test)]
 mod round_trip;
@@ -15,5 +16,6 @@ mod write;
 
 pub use file_name::{is_gzip_name, stem};
 pub(crate) use header::{ALIGNED, Header, SCANNER, is_header};
+pub use probabilities::{Depth, ProbabilityError, ProbabilityWriter};
 pub(crate) use read::read;
 pub use write::{Values, encode};

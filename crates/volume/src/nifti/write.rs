@@ -116,7 +116,7 @@ pub fn encode(shape: &[usize], affine: &Affine, values: Values<'_>, description:
 
 impl Header {
     /// All before the first voxel, with room for so many bytes of voxels.
-    fn begin_file(&self, bytes: usize) -> Result<Vec<u8>, ScanError> {
+    pub(super) fn begin_file(&self, bytes: usize) -> Result<Vec<u8>, ScanError> {
         let mut file = Vec::new();
         file.try_reserve_exact(self.first_voxel() + bytes)
             .map_err(|_| ScanError::OutOfMemory {
