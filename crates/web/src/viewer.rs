@@ -7,7 +7,7 @@ use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
 
-use crate::browser;
+use crate::thrown;
 
 #[wasm_bindgen(module = "/src/viewer.js")]
 extern "C" {
