@@ -54,12 +54,14 @@ pub async fn predict(
             .chunks_exact(channel_voxels)
             .flat_map(|channel| cut_window(channel, shape, start, margin, window))
             .collect();
-        Ok((start, number, logits_of(input, number).await?))
+        logits_of(input, number)
+            .await
+            .map(|logits| (start, number, logits))
     });
     let mut done = pin!(under_way.buffered(at_a_time));
     let mut slab = Slab::new(shape, num_classes, window, blending);
     while let Some(logits) = done.next().await {
-        let (start, number, logits): ([usize; 3], usize, Vec<f32>) = logits?;
+        let (start, number, logits) = logits?;
         if !slab.add(&logits, start, margin) {
             return Err(InferError::NotFinite {
                 window: number,

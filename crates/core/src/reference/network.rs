@@ -4,7 +4,7 @@ use super::fill::checkpoint;
 use super::folder::comparison;
 use super::transformer::vit_config;
 use super::{Comparison, Reference, ReferenceError};
-use crate::infer::computer::input;
+use crate::infer::computer;
 use crate::infer::predict::{predict, read};
 use crate::infer::{Blending, InferError, Windowing};
 use crate::model::adaptation::Adaptation;
@@ -194,7 +194,7 @@ pub async fn sliding_window(
         windowing,
         1,
         async |values_of_window, _| {
-            let window = input(values_of_window, windowing.window, device);
+            let window = computer::input(values_of_window, windowing.window, device);
             values(network.forward(window)).await
         },
         |slice| {
