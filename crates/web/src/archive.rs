@@ -2,8 +2,8 @@
 
 use std::io::{Cursor, Write};
 
-use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
+use zip::{CompressionMethod, DateTime};
 
 /// A zip in memory whose files are stored as they are.
 pub struct Archive(ZipWriter<Cursor<Vec<u8>>>);
@@ -25,7 +25,10 @@ impl Archive {
     /// # Errors
     /// A path that is there already.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> Result<(), String> {
-        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        // Without a time: wasm32 has no clock of its own, and nobody asks.
+        let stored = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .last_modified_time(DateTime::default());
         self.0
             .start_file(path, stored)
             .map_err(|error| error.to_string())?;
