@@ -56,6 +56,7 @@ export function makeSeries({ uid, number, description, shape: [columns, rows, sl
       element(0x0020, 0x0013, "IS", `${z + 1}`),
       element(0x0020, 0x0032, "DS", `-10\\-20\\${30 + dz * z}`),
       element(0x0020, 0x0037, "DS", "1\\0\\0\\0\\1\\0"),
+      element(0x0020, 0x0052, "UI", "1.2.3.5"),
       element(0x0028, 0x0002, "US", short(1)),
       element(0x0028, 0x0004, "CS", "MONOCHROME2"),
       element(0x0028, 0x0010, "US", short(rows)),

@@ -73,6 +73,12 @@ test("all files of a series are one scan, which is segmented on its own grid and
   await visitor.segment();
   const { name, bytes } = await visitor.save();
   assert.equal(name, "2-001_dseg.nii.gz");
+  const [download] = await Promise.all([visitor.page.waitForEvent("download"), visitor.at("download-seg").click()]);
+  assert.equal(download.suggestedFilename(), "2-001_dseg.dcm");
+  const seg = readFileSync(await download.path());
+  assert.equal(seg.toString("latin1", 128, 132), "DICM");
+  assert.ok(seg.includes("1.2.840.10008.5.1.4.1.1.66.4"), "a segmentation");
+  assert.ok(second.every((_, z) => seg.includes(`1.2.3.2.${z + 1}`)), "that refers to all files of the series");
 
   const [folder, out] = [folderOf(second), scratch()];
   const [scan, native] = [join(out, "scan.nii.gz"), join(out, "native.nii.gz")];

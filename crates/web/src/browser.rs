@@ -153,10 +153,10 @@ pub async fn read_file(file: &File) -> Result<Uint8Array, String> {
     Ok(Uint8Array::new(&buffer.unchecked_into::<ArrayBuffer>()))
 }
 
-/// An address under which the page itself can save `bytes`; `None` if the browser has no room.
-pub fn object_url(bytes: &Uint8Array) -> Option<String> {
+/// An address under which the page itself can save `bytes` of a media type; `None` if the browser has no room.
+pub fn object_url(bytes: &Uint8Array, media_type: &str) -> Option<String> {
     let options = BlobPropertyBag::new();
-    options.set_type("application/gzip");
+    options.set_type(media_type);
     let parts = js_sys::Array::of1(bytes);
     let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &options).ok()?;
     Url::create_object_url_with_blob(&blob).ok()

@@ -231,6 +231,12 @@ pub enum FromWorker {
         /// The [`ToWorker::Segment`] or [`ToWorker::Closer`] request.
         job: JobId,
     },
+    /// The label map as a DICOM segmentation that refers to the scan's series; its file travels beside this message. Said of a scan
+    /// that came as DICOM, just before [`FromWorker::Segmented`].
+    DicomSeg {
+        /// The [`ToWorker::Segment`] or [`ToWorker::Closer`] request.
+        job: JobId,
+    },
     /// The label map is ready; its gzipped NIfTI file travels beside this message.
     Segmented {
         /// The [`ToWorker::Segment`] or [`ToWorker::Closer`] request.

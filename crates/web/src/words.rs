@@ -146,6 +146,12 @@ pub fn label_map_name(source: &str) -> String {
     format!("{stem}_dseg.nii.gz")
 }
 
+/// `scan_dseg.nii.gz` as `scan_dseg.dcm`.
+pub fn seg_name(label_map: &str) -> String {
+    let stem = label_map.strip_suffix(".nii.gz").unwrap_or(label_map);
+    format!("{stem}.dcm")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +202,7 @@ mod tests {
         assert_eq!(label_map_name(".nii.gz"), "scan_dseg.nii.gz");
         assert_eq!(label_map_name("study.zip"), "study_dseg.nii.gz");
         assert_eq!(label_map_name("case.hdr.gz"), "case_dseg.nii.gz");
+        assert_eq!(seg_name("case_dseg.nii.gz"), "case_dseg.dcm");
     }
 
     #[test]

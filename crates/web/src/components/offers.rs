@@ -45,7 +45,7 @@ fn Offer(offer: ScanOffer) -> impl IntoView {
     } else {
         offer.description
     };
-    let label = format!("Volume of {title}, 0 to {last}");
+    let label = format!("Volume, 0 to {last}, of {title}");
     let volumes = move || {
         view! {
             <label class="offer-volume">

@@ -53,6 +53,8 @@ pub struct Work<B> {
     jobs: Jobs<B>,
     /// What the run under way looks closer at, if it does not segment the whole scan.
     looking: Option<Closer>,
+    /// The DICOM segmentation of the run under way, whose result comes next.
+    seg: Option<B>,
     /// Why there is no worker.
     end: Option<Failure>,
     orders: VecDeque<Order<B>>,
@@ -66,6 +68,7 @@ impl<B: Clone> Work<B> {
             life: Life::default(),
             jobs: Jobs::new(),
             looking: None,
+            seg: None,
             end: None,
             orders: VecDeque::new(),
         };
@@ -147,19 +150,20 @@ impl<B: Clone> Work<B> {
         if self.is_running() {
             return;
         }
-        match self.jobs.reading.take() {
-            Some(Reading::Choosing(..)) if self.end.is_some() => {
-                let end = self.end.clone();
-                self.not_opened(end.expect("it has just been there"));
-            }
-            Some(Reading::Choosing(mut file, offers)) => {
-                self.shown.status = format!("Reading {}…", file.name);
-                file.chosen = Some((choice, offers));
-                self.jobs.reading = Some(Reading::Waiting(file));
-                self.send_waiting();
-            }
-            other => self.jobs.reading = other,
+        let is_choosing = |reading: &mut Reading<B>| matches!(reading, Reading::Choosing(..));
+        let Some(Reading::Choosing(mut file, offers)) = self.jobs.reading.take_if(is_choosing)
+        else {
+            return;
+        };
+        if let Some(end) = self.end.clone() {
+            self.jobs.reading = Some(Reading::Choosing(file, offers));
+            self.not_opened(end);
+            return;
         }
+        self.shown.status = format!("Reading {}…", file.name);
+        file.chosen = Some((choice, offers));
+        self.jobs.reading = Some(Reading::Waiting(file));
+        self.send_waiting();
     }
 
     /// The visitor wants none of the scans that are offered.
@@ -254,6 +258,7 @@ impl<B: Clone> Work<B> {
     fn end_run(&mut self) -> Option<Closer> {
         self.shown.run = None;
         self.shown.partial = None;
+        self.seg = None;
         self.looking.take()
     }
 
@@ -403,6 +408,11 @@ impl<B: Clone> Work<B> {
                 }
             }
             FromWorker::Partial { job } => self.goes_on(job, bytes),
+            FromWorker::DicomSeg { job } => {
+                if self.shown.is_running(job) {
+                    self.seg = bytes;
+                }
+            }
             FromWorker::Segmented {
                 job,
                 millis,
@@ -421,6 +431,7 @@ impl<B: Clone> Work<B> {
                     });
                     return;
                 };
+                let seg = self.seg.take();
                 let looked_at = self.end_run();
                 self.life.forgive();
                 let closer = self.closer_after(looked_at.as_ref());
@@ -428,6 +439,7 @@ impl<B: Clone> Work<B> {
                 self.shown.outcome = Some(Rc::new(Outcome {
                     name: words::label_map_name(scan.map_or("scan", |scan| &scan.name)),
                     bytes,
+                    seg,
                     labels,
                     statistics,
                     warnings,
@@ -601,8 +613,16 @@ impl<B: Clone> Work<B> {
     }
 
     fn announce_readiness(&mut self) {
-        if self.shown.worker != WorkerPhase::Usable || self.jobs.reading.is_some() {
+        if self.shown.worker != WorkerPhase::Usable {
             return;
+        }
+        match &self.jobs.reading {
+            Some(Reading::Choosing(_, offers)) => {
+                self.shown.status = words::several_scans(&offers.name, &offers.scans);
+                return;
+            }
+            Some(_) => return,
+            None => {}
         }
         let status = match (self.shown.scan.is_some(), self.life.is_restarted()) {
             (true, true) => "A fresh worker is ready, with your scan. You can try again.",

@@ -235,6 +235,8 @@ pub struct Outcome<B> {
     pub name: String,
     /// The gzipped NIfTI file.
     pub bytes: B,
+    /// The same as a DICOM segmentation, of a scan that came as DICOM.
+    pub seg: Option<B>,
     /// Labels of the map without the background.
     pub labels: Vec<Label>,
     /// Size of every label.

@@ -787,7 +787,7 @@ fn another_file_takes_the_place_of_a_choice() {
 }
 
 #[test]
-fn a_choice_outlives_a_worker_but_not_the_last_one_and_waits_for_a_run() {
+fn a_choice_outlives_every_worker_and_waits_for_a_run() {
     let mut desk = Desk::with_scan();
     desk.open("study");
     desk.offer_two();
@@ -817,5 +817,35 @@ fn a_choice_outlives_a_worker_but_not_the_last_one_and_waits_for_a_run() {
     desk.page.dismiss_failure();
     desk.page.choose_scan(SECOND);
     assert_eq!(desk.failure().as_deref(), Some("no adapter"));
-    assert!(!desk.page.shown().is_reading);
+    assert_eq!(desk.offered().as_deref(), Some("study"), "for another");
+
+    desk.page.choose_backend(BackendChoice::Cpu);
+    desk.orders();
+    desk.ready(Backend::Cpu);
+    desk.load();
+    assert!(desk.page.shown().status.contains("2 scans"));
+    desk.page.choose_scan(SECOND);
+    assert_eq!(desk.asked_choices().len(), 1);
+}
+
+#[test]
+fn a_dicom_segmentation_is_of_the_result_that_follows_it_and_of_no_other() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.segment().expect("it starts");
+    desk.hear(FromWorker::DicomSeg { job: job + 1 });
+    desk.segmented(job);
+    let seg = |desk: &Desk| desk.page.shown().outcome.expect("there is a result").seg;
+    assert_eq!(seg(&desk), None, "it is of another run");
+    let (job, _) = desk.segment().expect("another one starts");
+    desk.page
+        .hear(desk.worker, FromWorker::DicomSeg { job }, Some("seg"), 0.0);
+    desk.segmented(job);
+    assert_eq!(seg(&desk), Some("seg"));
+
+    let (job, _) = desk.segment().expect("another one starts");
+    desk.hear(FromWorker::DicomSeg { job });
+    desk.fail(Some(job), "can't be written");
+    let (job, _) = desk.segment().expect("another one starts");
+    desk.segmented(job);
+    assert_eq!(seg(&desk), None, "that run came to nothing");
 }

@@ -9,6 +9,7 @@ use dinomed3d_core::infer::check::{self, CheckReach};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::Scan;
+use dinomed3d_volume::dicom::segmentation::Origin;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
@@ -37,6 +38,8 @@ pub(super) struct Engine {
     /// A model that looks closer at a part, under its folder.
     pub(super) part: RefCell<Option<(String, Rc<Crew>)>>,
     pub(super) scan: RefCell<Option<Rc<Scan>>>,
+    /// What a DICOM segmentation of the scan refers to.
+    pub(super) origin: RefCell<Option<Origin>>,
     /// How long this device takes for 10⁹ operations, as far as it is known.
     pub(super) seconds_per_gflop: Cell<Option<f64>>,
     /// Jobs up to this one are to be given up.
@@ -119,6 +122,7 @@ impl Engine {
             part: RefCell::new(None),
             seconds_per_gflop: Cell::new(None),
             scan: RefCell::new(None),
+            origin: RefCell::new(None),
             cancelled: Cell::new(0),
         });
         scope::listen(move |message, bytes| {
@@ -353,6 +357,7 @@ impl Engine {
             scope::post_with(&loaded, &file);
         }
         *self.scan.borrow_mut() = Some(Rc::new(found.scan));
+        *self.origin.borrow_mut() = found.origin;
         Ok(())
     }
 }

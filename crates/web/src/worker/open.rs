@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::dicom::{DicomError, DicomFolder, InMemory, Source, zip_entries};
 use dinomed3d_volume::{Format, Scan, companions};
 
@@ -35,6 +36,8 @@ pub struct Found {
     pub scan: Scan,
     /// What a series' scanner calls it.
     pub description: Option<String>,
+    /// What a DICOM segmentation of it refers to.
+    pub origin: Option<Origin>,
     /// Whether the file is this scan and nothing more, in a format of its own.
     pub is_single_file: bool,
 }
@@ -71,7 +74,7 @@ pub fn open(bytes: Vec<u8>, choice: Option<ScanChoice>) -> Result<Opened, String
     if choice.is_none() && !is_single_file {
         return several(vec![offer(0, String::new(), &scan)], None);
     }
-    one(scan, choice, None, is_single_file)
+    one(scan, choice, is_single_file)
 }
 
 /// One of a folder's series.
@@ -92,9 +95,15 @@ fn series(folder: &DicomFolder, choice: Option<ScanChoice>) -> Result<Opened, St
     };
     let found = folder.scan(choice.index, choice.volume).map_err(words)?;
     let scan = Scan::of_volume(Format::Dicom, &found.volume, found.warnings);
+    // Now rather than at the first segmentation.
+    scan.volume().map_err(words)?;
     let description = folder.series()[choice.index].description.clone();
-    let description = Some(description).filter(|text| !text.is_empty());
-    one(scan, None, description, false)
+    Ok(Opened::Scan(Found {
+        scan,
+        description: Some(description).filter(|text| !text.is_empty()),
+        origin: folder.origin(choice.index, choice.volume).ok(),
+        is_single_file: false,
+    }))
 }
 
 fn offers(folder: &DicomFolder) -> Vec<ScanOffer> {
@@ -129,7 +138,7 @@ fn files(files: &[Box<dyn Source>], choice: Option<ScanChoice>) -> Result<Opened
     if let Some(choice) = choice {
         let file = files.get(choice.index);
         let file = file.ok_or_else(|| format!("there is no file {}", choice.index))?;
-        return one(read_scan(&**file, files)?, Some(choice), None, false);
+        return one(read_scan(&**file, files)?, Some(choice), false);
     }
     let mut offers = Vec::new();
     let mut only = None;
@@ -148,7 +157,7 @@ fn files(files: &[Box<dyn Source>], choice: Option<ScanChoice>) -> Result<Opened
         }
     }
     match (only, &problems[..]) {
-        (Some(scan), _) => one(scan, None, None, false),
+        (Some(scan), _) => one(scan, None, false),
         (None, []) if offers.is_empty() => Err("the zip is empty".to_owned()),
         (None, [problem]) if offers.is_empty() => Err(problem.clone()),
         (None, [first, ..]) if offers.is_empty() => Err(format!(
@@ -192,12 +201,7 @@ fn has_ending(name: &str, ending: &str) -> bool {
 }
 
 /// The scan if it can be segmented.
-fn one(
-    scan: Scan,
-    choice: Option<ScanChoice>,
-    description: Option<String>,
-    is_single_file: bool,
-) -> Result<Opened, String> {
+fn one(scan: Scan, choice: Option<ScanChoice>, is_single_file: bool) -> Result<Opened, String> {
     let scan = match choice {
         Some(choice) => scan.select(choice.volume).map_err(words)?,
         None => scan,
@@ -206,7 +210,8 @@ fn one(
     scan.volume().map_err(words)?;
     Ok(Opened::Scan(Found {
         scan,
-        description,
+        description: None,
+        origin: None,
         is_single_file,
     }))
 }
@@ -473,6 +478,7 @@ mod tests {
         let found = scan(open(zip_of(&first), None));
         assert_eq!(found.scan.format(), Format::Dicom);
         assert_eq!(found.scan.grid_shape()[0], 4);
+        assert!(found.origin.is_some(), "a segmentation can refer to it");
         let single = scan(open(
             dicom("enhanced/enhanced_philips")
                 .pop()
@@ -512,13 +518,9 @@ mod tests {
         }
         let problem = open(zip_of(&missing), None).unwrap_err();
         assert!(problem.contains("slices"), "{problem}");
-        match open(zip_of(&mixed), None) {
-            Ok(Opened::Several { reason, .. }) => {
-                assert!(reason.unwrap().contains("orientations"));
-            }
-            Err(problem) => assert!(problem.contains("orientations"), "{problem}"),
-            Ok(Opened::Scan(_)) => panic!("they lie in several orientations"),
-        }
+        let (offers, reason) = offered(open(zip_of(&mixed), None));
+        assert_eq!(offers.len(), 2);
+        assert!(reason.unwrap().contains("lie in 2 orientations"));
     }
 
     #[test]
