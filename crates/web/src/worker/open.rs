@@ -20,7 +20,7 @@ const THUMBNAIL_EDGE: f64 = 96.0;
 #[derive(Debug)]
 pub enum Opened {
     /// One scan, or the chosen one.
-    Scan(Found),
+    Scan(Box<Found>),
     /// Several, of which one has to be chosen.
     Several {
         /// What they are.
@@ -98,12 +98,12 @@ fn series(folder: &DicomFolder, choice: Option<ScanChoice>) -> Result<Opened, St
     // Now rather than at the first segmentation.
     scan.volume().map_err(words)?;
     let description = folder.series()[choice.index].description.clone();
-    Ok(Opened::Scan(Found {
+    Ok(Opened::Scan(Box::new(Found {
         scan,
         description: Some(description).filter(|text| !text.is_empty()),
         origin: folder.origin(choice.index, choice.volume).ok(),
         is_single_file: false,
-    }))
+    })))
 }
 
 fn offers(folder: &DicomFolder) -> Vec<ScanOffer> {
@@ -189,9 +189,8 @@ fn read_scan(file: &dyn Source, among: &[Box<dyn Source>]) -> Result<Scan, Strin
 /// The other file of a pair.
 fn companion<'a>(file: &dyn Source, among: &'a [Box<dyn Source>]) -> Option<&'a dyn Source> {
     let names: Vec<PathBuf> = companions(Path::new(file.name()));
-    let is_one =
-        |other: &&Box<dyn Source>| names.iter().any(|name| name == Path::new(other.name()));
-    among.iter().find(is_one).map(|other| &**other)
+    let mut among = among.iter().map(|other| &**other);
+    among.find(|other| names.iter().any(|name| name == Path::new(other.name())))
 }
 
 fn has_ending(name: &str, ending: &str) -> bool {
@@ -208,12 +207,12 @@ fn one(scan: Scan, choice: Option<ScanChoice>, is_single_file: bool) -> Result<O
     };
     // Now rather than at the first segmentation.
     scan.volume().map_err(words)?;
-    Ok(Opened::Scan(Found {
+    Ok(Opened::Scan(Box::new(Found {
         scan,
         description: None,
         origin: None,
         is_single_file,
-    }))
+    })))
 }
 
 /// What there is to choose; nothing to choose is refused.
@@ -385,7 +384,7 @@ mod tests {
 
     fn scan(opened: Result<Opened, String>) -> Found {
         match opened {
-            Ok(Opened::Scan(found)) => found,
+            Ok(Opened::Scan(found)) => *found,
             other => panic!("one scan is expected, found {other:?}"),
         }
     }
