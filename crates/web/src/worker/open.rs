@@ -313,7 +313,8 @@ fn words(error: impl std::fmt::Display) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dinomed3d_volume::{Affine, Volume};
+    use dinomed3d_volume::dicom::segmentation::{self, Provenance, Segment};
+    use dinomed3d_volume::{Affine, Label, LabelMap, Volume};
 
     use super::*;
     use crate::archive::Archive;
@@ -394,6 +395,27 @@ mod tests {
             Ok(Opened::Several { offers, reason }) => (offers, reason),
             other => panic!("a choice is expected, found {other:?}"),
         }
+    }
+
+    /// A segmentation that refers to what was opened.
+    fn seg_of(found: &Found) {
+        let volume = found.scan.volume().expect("it is one");
+        let map = LabelMap {
+            labels: vec![1; volume.voxels.len()],
+            shape: volume.shape,
+            affine: volume.affine,
+        };
+        let provenance = Provenance {
+            model: "made up".to_owned(),
+            model_version: "1".to_owned(),
+            model_hash: "0".to_owned(),
+            program_version: "1".to_owned(),
+            unix_seconds: 0,
+        };
+        let origin = found.origin.as_ref().expect("it came as DICOM");
+        let segments = [Segment::of(&Label::unnamed(1), None)];
+        let seg = segmentation::write(&map, &segments, origin, &provenance);
+        assert_eq!(seg.expect("it is on the scan's grid")[128..132], *b"DICM");
     }
 
     const CHOICE: fn(usize, usize) -> Option<ScanChoice> =
@@ -477,7 +499,7 @@ mod tests {
         let found = scan(open(zip_of(&first), None));
         assert_eq!(found.scan.format(), Format::Dicom);
         assert_eq!(found.scan.grid_shape()[0], 4);
-        assert!(found.origin.is_some(), "a segmentation can refer to it");
+        seg_of(&found);
         let single = scan(open(
             dicom("enhanced/enhanced_philips")
                 .pop()
