@@ -1,16 +1,66 @@
 //! The few things the page asks of the browser directly.
 
 use crate::thrown::describe;
-use js_sys::{ArrayBuffer, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, File, HtmlElement, Response, Url, UrlSearchParams};
+use web_sys::{
+    Blob, BlobPropertyBag, DataTransfer, File, FileList, HtmlElement, Response, Url,
+    UrlSearchParams,
+};
 
 #[wasm_bindgen(module = "/src/offline.js")]
 extern "C" {
     /// Has the browser keep the site's files for use without a network, where it can.
     #[wasm_bindgen(js_name = keepSite)]
     pub async fn keep_site();
+}
+
+#[wasm_bindgen(module = "/src/files.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = droppedFiles)]
+    fn dropped_files_js(transfer: &DataTransfer) -> Promise;
+
+    #[wasm_bindgen(js_name = chosenFiles)]
+    fn chosen_files_js(files: &FileList) -> Array;
+}
+
+/// A file that the visitor chose or dropped.
+pub struct VisitorFile {
+    /// Where it lies in what was chosen, with slashes.
+    pub path: String,
+    /// The file.
+    pub file: File,
+}
+
+/// All files of a drop, of folders too. Asked while the drop is handled; the future may be awaited later.
+pub fn dropped_files(
+    transfer: &DataTransfer,
+) -> impl Future<Output = Result<Vec<VisitorFile>, String>> + 'static {
+    let files = JsFuture::from(dropped_files_js(transfer));
+    async move {
+        let files = files.await.map_err(|error| describe(&error))?;
+        Ok(visitor_files(&files.unchecked_into()))
+    }
+}
+
+/// All files of an input.
+pub fn chosen_files(files: &FileList) -> Vec<VisitorFile> {
+    visitor_files(&chosen_files_js(files))
+}
+
+/// From pairs of path and file, sorted by path.
+fn visitor_files(pairs: &Array) -> Vec<VisitorFile> {
+    let file = |pair: JsValue| {
+        let pair: Array = pair.unchecked_into();
+        VisitorFile {
+            path: pair.get(0).as_string().unwrap_or_default(),
+            file: pair.get(1).unchecked_into(),
+        }
+    };
+    let mut files: Vec<_> = pairs.iter().map(file).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
 }
 
 fn window() -> web_sys::Window {
@@ -103,10 +153,10 @@ pub async fn read_file(file: &File) -> Result<Uint8Array, String> {
     Ok(Uint8Array::new(&buffer.unchecked_into::<ArrayBuffer>()))
 }
 
-/// An address under which the page itself can save `bytes`; `None` if the browser has no room.
-pub fn object_url(bytes: &Uint8Array) -> Option<String> {
+/// An address under which the page itself can save `bytes` of a media type; `None` if the browser has no room.
+pub fn object_url(bytes: &Uint8Array, media_type: &str) -> Option<String> {
     let options = BlobPropertyBag::new();
-    options.set_type("application/gzip");
+    options.set_type(media_type);
     let parts = js_sys::Array::of1(bytes);
     let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &options).ok()?;
     Url::create_object_url_with_blob(&blob).ok()

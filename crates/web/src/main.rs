@@ -3,6 +3,10 @@
 // On a host only the unit tests of the plain modules are built.
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, unused_imports))]
 
+mod archive;
+#[cfg(test)]
+#[path = "worker/open.rs"]
+mod open;
 mod protocol;
 mod structures;
 mod words;

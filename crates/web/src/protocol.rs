@@ -88,10 +88,14 @@ pub enum ToWorker {
         /// Folder of `manifest.json`.
         base: String,
     },
-    /// Take the scan whose file travels beside this message.
+    /// Take the scan whose file travels beside this message: a scan by itself, or a zip of DICOM files or scans. The answer is
+    /// [`FromWorker::ScanLoaded`], or [`FromWorker::Choices`] where there are several and none is chosen.
     LoadScan {
         /// This request.
         job: JobId,
+        /// Which of several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        choice: Option<ScanChoice>,
     },
     /// Segment the scan with the model; refused if the worker holds another one.
     Segment {
@@ -179,7 +183,16 @@ pub enum FromWorker {
         /// Time from the request to here, download included.
         millis: f64,
     },
-    /// The scan was read.
+    /// The file holds several scans, of which one has to be chosen.
+    Choices {
+        /// The [`ToWorker::LoadScan`] request.
+        job: JobId,
+        /// All of them.
+        offers: Vec<ScanOffer>,
+        /// Why they are several where one would be expected, as a sentence without its full stop.
+        reason: Option<String>,
+    },
+    /// The scan was read. Where a viewer can't be expected to read the file, a NIfTI file of the scan travels beside this message.
     ScanLoaded {
         /// The [`ToWorker::LoadScan`] request.
         job: JobId,
@@ -215,6 +228,12 @@ pub enum FromWorker {
     /// What is labelled so far, on the scan's grid; its gzipped NIfTI file travels beside this message. The next one, or the
     /// result, takes its place.
     Partial {
+        /// The [`ToWorker::Segment`] or [`ToWorker::Closer`] request.
+        job: JobId,
+    },
+    /// The label map as a DICOM segmentation that refers to the scan's series; its file travels beside this message. Said of a scan
+    /// that came as DICOM, just before [`FromWorker::Segmented`].
+    DicomSeg {
         /// The [`ToWorker::Segment`] or [`ToWorker::Closer`] request.
         job: JobId,
     },
@@ -307,6 +326,41 @@ pub struct ScanInfo {
     pub datatype: String,
     /// What a reader should know.
     pub warnings: Vec<String>,
+    /// What a series' scanner calls it.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// One of the scans that a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanChoice {
+    /// Its [`ScanOffer::index`].
+    pub index: usize,
+    /// Which of its volumes, counted from 0.
+    pub volume: usize,
+}
+
+/// A scan that can be chosen, of one volume or several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanOffer {
+    /// Its place among all: of DICOM that of the series, as the command line counts them.
+    pub index: usize,
+    /// What a scanner or a file's name calls it; may be empty.
+    pub description: String,
+    /// Such as `MR`; empty where the file does not say.
+    pub modality: String,
+    /// Voxels along x, y and z of a volume.
+    pub shape: [usize; 3],
+    /// Size of a voxel along x, y and z, if it can be told.
+    pub spacing_mm: Option<[f64; 3]>,
+    /// How many volumes lie at its place: times, echoes.
+    pub num_volumes: usize,
+    /// Its middle slice, a small picture as a `data:` address.
+    pub thumbnail: Option<String>,
+    /// Why it can't be opened, as a sentence without its full stop.
+    pub problem: Option<String>,
 }
 
 /// Size of one label.
@@ -360,7 +414,11 @@ mod tests {
 
     #[test]
     fn a_message_says_its_kind_in_camel_case() {
-        let text = serde_json::to_string(&ToWorker::LoadScan { job: 7 }).expect("JSON");
+        let text = serde_json::to_string(&ToWorker::LoadScan {
+            job: 7,
+            choice: None,
+        })
+        .expect("JSON");
         assert_eq!(text, r#"{"kind":"loadScan","job":7}"#);
     }
 

@@ -7,12 +7,13 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde::Deserialize;
-use web_sys::File;
 
-use crate::browser;
+use crate::archive::Archive;
+use crate::browser::{self, VisitorFile};
 use crate::link::Link;
-use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure};
+use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, ScanChoice};
 use crate::state::State;
+use crate::words;
 use crate::work::{Closer, Generation, ModelEntry, Order, PartOf, Sample, Work};
 
 const WORKER: &str = "worker_loader.js";
@@ -77,21 +78,45 @@ impl Session {
         self.tell(Work::dismiss_failure);
     }
 
-    /// Takes a file that the visitor chose or dropped.
-    pub fn open_file(self, file: File) {
-        let name = file.name();
+    /// Takes what the visitor chose or dropped, which was called `name` there: a file as it is, several as one zip.
+    pub fn open_files(
+        self,
+        name: &str,
+        files: impl Future<Output = Result<Vec<VisitorFile>, String>> + 'static,
+    ) {
         let Some(job) = self.tell(|work| work.open(format!("Reading {name}…"))) else {
             return;
         };
+        let mut name = name.to_owned();
         spawn_local(async move {
-            let bytes = browser::read_file(&file).await.map_err(|problem| Failure {
-                what: format!("{name} could not be read: {problem}"),
+            let brought = match files.await {
+                Ok(files) => {
+                    let paths: Vec<_> = files.iter().map(|file| &*file.path).collect();
+                    if !paths.is_empty() {
+                        name = words::files_name(&paths).to_owned();
+                    }
+                    bring(&name, &files).await
+                }
+                Err(problem) => Err(format!("{name} could not be read: {problem}")),
+            };
+            let bytes = brought.map_err(|what| Failure {
+                what,
                 advice: "Check that the file is still there and not too large for this device, then choose it again."
                     .to_owned(),
                 is_fatal: false,
             });
             self.tell(|work| work.brought(job, name, bytes));
         });
+    }
+
+    /// Opens one of the scans that are offered.
+    pub fn choose_scan(self, choice: ScanChoice) {
+        self.tell(|work| work.choose_scan(choice));
+    }
+
+    /// Opens none of the scans that are offered.
+    pub fn choose_no_scan(self) {
+        self.tell(Work::choose_no_scan);
     }
 
     /// Takes one of the site's own samples.
@@ -227,6 +252,32 @@ impl Session {
             inner.samples.insert(file, bytes.clone());
         });
         Ok(bytes)
+    }
+}
+
+/// The bytes of a file, or of a zip of several.
+async fn bring(name: &str, files: &[VisitorFile]) -> Result<Uint8Array, String> {
+    let unread = |path: &str, problem| format!("{path} could not be read: {problem}");
+    match files {
+        [] => Err(format!("There are no files in {name}.")),
+        [only] => {
+            let bytes = browser::read_file(&only.file).await;
+            bytes.map_err(|problem| unread(name, problem))
+        }
+        _ => {
+            let count = files.len();
+            let unpacked =
+                |problem| format!("The {count} files of {name} could not be taken: {problem}");
+            let sizes = files.iter().map(|file| file.file.size() as usize);
+            let mut archive = Archive::new(sizes.sum()).map_err(unpacked)?;
+            for VisitorFile { path, file } in files {
+                let bytes = browser::read_file(file).await;
+                let bytes = bytes.map_err(|problem| unread(path, problem))?.to_vec();
+                archive.add(path, &bytes).map_err(unpacked)?;
+            }
+            let zip = archive.finish().map_err(unpacked)?;
+            Ok(Uint8Array::from(&zip[..]))
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::protocol::{BackendChoice, Failure};
-use crate::work::{self, BackendStatus, LoadedModel, ModelEntry, Preflight, Run, WorkerPhase};
+use crate::work::{
+    self, BackendStatus, LoadedModel, ModelEntry, Offers, Preflight, Run, WorkerPhase,
+};
 
 /// The scan on screen, with its file.
 pub type Scan = work::Scan<Uint8Array>;
@@ -36,6 +38,8 @@ pub struct State {
     pub model: RwSignal<Option<LoadedModel>>,
     /// Whether a scan is being read.
     pub is_reading: RwSignal<bool>,
+    /// Scans of which the visitor is to choose one.
+    pub offers: RwSignal<Option<Rc<Offers>>, LocalStorage>,
     /// The scan on screen.
     pub scan: RwSignal<Option<Rc<Scan>>, LocalStorage>,
     /// What segmenting it will take.
@@ -80,6 +84,7 @@ impl State {
             model_name: RwSignal::new(String::new()),
             model: RwSignal::new(None),
             is_reading: RwSignal::new(false),
+            offers: RwSignal::new_local(None),
             scan: RwSignal::new_local(None),
             preflight: RwSignal::new(None),
             run: RwSignal::new(None),
@@ -110,6 +115,7 @@ impl State {
         put(self.failure, shown.failure);
         put_rc(self.partial, shown.partial);
         put_rc(self.outcome, shown.outcome);
+        put_rc(self.offers, shown.offers);
         put_rc(self.scan, shown.scan);
         // What the visitor has hidden stays hidden from one label map to the next of the same labels.
         if untrack(|| self.labels()) != labels_before {

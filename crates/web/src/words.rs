@@ -1,4 +1,6 @@
-//! Numbers as people read them.
+//! Numbers, scans and names of files as people read them.
+
+use crate::protocol::ScanOffer;
 
 /// A duration that is guessed, such as `about 40 s`; nothing of what can't be one.
 pub fn about(seconds: f64) -> Option<String> {
@@ -94,8 +96,47 @@ pub fn signed_percent(percent: f64) -> String {
     }
 }
 
+/// That a file holds several scans.
+pub fn several_scans(name: &str, offers: &[ScanOffer]) -> String {
+    match offers {
+        [only] => format!("{name} holds {} volumes. Choose one.", only.num_volumes),
+        _ => format!("{name} holds {} scans. Choose one.", offers.len()),
+    }
+}
+
+/// Kind and size of a scan: `MR, 3 slices of 64 × 50, 1.00 × 1.00 × 3.00 mm, 2 volumes`.
+pub fn offer(offer: &ScanOffer) -> String {
+    let [columns, rows, slices] = offer.shape;
+    let plural = if slices == 1 { "" } else { "s" };
+    let mut parts = vec![format!("{slices} slice{plural} of {columns} × {rows}")];
+    if !offer.modality.is_empty() {
+        parts.insert(0, offer.modality.clone());
+    }
+    if let Some(edges) = offer.spacing_mm {
+        let edges = edges.map(|edge| format!("{edge:.2}")).join(" × ");
+        parts.push(format!("{edges} mm"));
+    }
+    if offer.num_volumes > 1 {
+        parts.push(format!("{} volumes", offer.num_volumes));
+    }
+    parts.join(", ")
+}
+
+/// What several files are called together: their folder if one holds them all, else the first of them. A path has slashes.
+pub fn files_name<'a>(paths: &[&'a str]) -> &'a str {
+    let folder = |path: &'a str| path.split_once('/').map(|(folder, _)| folder);
+    let first = paths.first().copied().unwrap_or_default();
+    let common = folder(first).filter(|name| paths.iter().all(|path| folder(path) == Some(*name)));
+    common.unwrap_or_else(|| first.rsplit('/').next().unwrap_or(first))
+}
+
 /// `scan.nii.gz` as `scan_dseg.nii.gz`, the name BIDS gives a label map.
 pub fn label_map_name(source: &str) -> String {
+    let endings = [".zip", ".dcm", ".hdr", ".img", ".hdr.gz", ".img.gz"];
+    let source = endings
+        .iter()
+        .find_map(|ending| source.strip_suffix(ending))
+        .unwrap_or(source);
     let stem = source
         .strip_suffix(".gz")
         .unwrap_or(source)
@@ -103,6 +144,12 @@ pub fn label_map_name(source: &str) -> String {
         .unwrap_or_else(|| source.strip_suffix(".gz").unwrap_or(source));
     let stem = if stem.is_empty() { "scan" } else { stem };
     format!("{stem}_dseg.nii.gz")
+}
+
+/// `scan_dseg.nii.gz` as `scan_dseg.dcm`.
+pub fn seg_name(label_map: &str) -> String {
+    let stem = label_map.strip_suffix(".nii.gz").unwrap_or(label_map);
+    format!("{stem}.dcm")
 }
 
 #[cfg(test)]
@@ -153,5 +200,46 @@ mod tests {
         assert_eq!(label_map_name("case.nii"), "case_dseg.nii.gz");
         assert_eq!(label_map_name("case"), "case_dseg.nii.gz");
         assert_eq!(label_map_name(".nii.gz"), "scan_dseg.nii.gz");
+        assert_eq!(label_map_name("study.zip"), "study_dseg.nii.gz");
+        assert_eq!(label_map_name("case.hdr.gz"), "case_dseg.nii.gz");
+        assert_eq!(seg_name("case_dseg.nii.gz"), "case_dseg.dcm");
+    }
+
+    #[test]
+    fn several_files_are_called_by_their_folder_or_the_first() {
+        assert_eq!(files_name(&["study/a/1", "study/b/1"]), "study");
+        assert_eq!(files_name(&["study/a/1", "other/b"]), "1");
+        assert_eq!(files_name(&["case.hdr", "case.img"]), "case.hdr");
+        assert_eq!(files_name(&[]), "");
+    }
+
+    #[test]
+    fn a_scan_to_choose_says_what_is_known() {
+        let mut scan = ScanOffer {
+            index: 0,
+            description: String::new(),
+            modality: "MR".to_owned(),
+            shape: [64, 50, 3],
+            spacing_mm: Some([1.0, 1.0, 3.0]),
+            num_volumes: 2,
+            thumbnail: None,
+            problem: None,
+        };
+        assert_eq!(
+            offer(&scan),
+            "MR, 3 slices of 64 × 50, 1.00 × 1.00 × 3.00 mm, 2 volumes"
+        );
+        assert_eq!(
+            several_scans("a.nii", std::slice::from_ref(&scan)),
+            "a.nii holds 2 volumes. Choose one."
+        );
+        scan = ScanOffer {
+            modality: String::new(),
+            spacing_mm: None,
+            num_volumes: 1,
+            shape: [2, 2, 1],
+            ..scan
+        };
+        assert_eq!(offer(&scan), "1 slice of 2 × 2");
     }
 }

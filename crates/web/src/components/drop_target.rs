@@ -2,9 +2,10 @@ use leptos::ev;
 use leptos::prelude::*;
 use web_sys::DragEvent;
 
+use crate::browser;
 use crate::session::Session;
 
-/// Takes a file that is dropped anywhere on the page.
+/// Takes a file, a folder or several that are dropped anywhere on the page.
 #[component]
 pub fn DropTarget() -> impl IntoView {
     let session = expect_context::<Session>();
@@ -23,12 +24,13 @@ pub fn DropTarget() -> impl IntoView {
     let drop = window_event_listener(ev::drop, move |event: DragEvent| {
         event.prevent_default();
         is_over.set(false);
-        let file = event
-            .data_transfer()
-            .and_then(|transfer| transfer.files())
-            .and_then(|files| files.get(0));
-        if let Some(file) = file {
-            session.open_file(file);
+        let Some(transfer) = event.data_transfer() else {
+            return;
+        };
+        // A folder is the first of them by its own name.
+        let first = transfer.files().and_then(|files| files.get(0));
+        if let Some(first) = first {
+            session.open_files(&first.name(), browser::dropped_files(&transfer));
         }
     });
     on_cleanup(move || {

@@ -2,6 +2,7 @@
 
 mod drop_target;
 mod legend;
+mod offers;
 mod results;
 mod run_panel;
 mod scan_panel;
@@ -10,6 +11,7 @@ mod viewer_panel;
 
 pub use drop_target::DropTarget;
 pub use legend::{LabelLegend, Swatch};
+pub use offers::ScanOffers;
 pub use results::Results;
 pub use run_panel::RunPanel;
 pub use scan_panel::ScanPanel;

@@ -1,6 +1,7 @@
 use std::rc::Rc;
 
 use dinomed3d_volume::{Label, NOTICE};
+use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::browser;
@@ -27,11 +28,16 @@ pub fn Results() -> impl IntoView {
     }
 }
 
-#[component]
-fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
-    let url = browser::object_url(&outcome.bytes).unwrap_or_default();
+/// An address of a file, for as long as it is shown.
+fn saved(bytes: &Uint8Array, media_type: &str) -> String {
+    let url = browser::object_url(bytes, media_type).unwrap_or_default();
     let held = url.clone();
     on_cleanup(move || browser::revoke_object_url(&held));
+    url
+}
+
+#[component]
+fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
     let made = match outcome.backend {
         Some(backend) => format!(
             "Made in {} on {}{}.",
@@ -50,10 +56,20 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
             class="button is-primary"
             data-testid="download-labels"
             download=outcome.name.clone()
-            href=url
+            href=saved(&outcome.bytes, "application/gzip")
         >
             "Save the label map"
         </a>
+        {outcome.seg.as_ref().map(|seg| view! {
+            <a
+                class="button"
+                data-testid="download-seg"
+                download=words::seg_name(&outcome.name)
+                href=saved(seg, "application/dicom")
+            >
+                "Save as DICOM-SEG"
+            </a>
+        })}
         <p class="hint file-name">{outcome.name.clone()}</p>
         <p class="disclaimer">{NOTICE}</p>
     }

@@ -5,8 +5,11 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
+use crate::browser;
+use crate::components::ScanOffers;
 use crate::session::Session;
 use crate::state::{Scan, State};
+use crate::words;
 use crate::work::Sample;
 
 /// Where a scan comes from, and what it is.
@@ -22,8 +25,12 @@ pub fn ScanPanel() -> impl IntoView {
         else {
             return;
         };
-        if let Some(file) = input.files().and_then(|files| files.get(0)) {
-            session.open_file(file);
+        let files = input.files().map(|files| browser::chosen_files(&files));
+        // A folder without files changes nothing.
+        if let Some(files) = files.filter(|files| !files.is_empty()) {
+            let paths: Vec<_> = files.iter().map(|file| &*file.path).collect();
+            let name = words::files_name(&paths).to_owned();
+            session.open_files(&name, std::future::ready(Ok(files)));
         }
         // So that choosing the same file again is a change again.
         input.set_value("");
@@ -55,20 +62,33 @@ pub fn ScanPanel() -> impl IntoView {
                         type="file"
                         data-testid="file-input"
                         aria-describedby="scan-hint"
+                        multiple=true
                         disabled=is_locked
                         on:change=take
                     />
                     "Open a scan"
                 </label>
+                <label class="button is-small" class:is-disabled=is_locked>
+                    <input
+                        type="file"
+                        data-testid="folder-input"
+                        aria-describedby="scan-hint"
+                        prop:webkitdirectory=true
+                        disabled=is_locked
+                        on:change=take
+                    />
+                    "Open a folder"
+                </label>
                 <For each=samples key=|sample| sample.file children=sample_button/>
             </div>
-            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">"NIfTI or MGH (.nii, .nii.gz, .mgz); or drop it anywhere on this page."</p>
+            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">"NIfTI, MGH or DICOM (.nii, .nii.gz, .hdr with .img, .mgz; all files of a series, a folder or a zip); or drop it anywhere on this page."</p>
+            {move || state.offers.get().map(|offers| view! { <ScanOffers offers/> })}
             {move || state.scan.get().map(|scan| view! { <ScanFacts scan/> })}
         </section>
     }
 }
 
-/// The open scan in four lines.
+/// The open scan in a few lines.
 #[component]
 fn ScanFacts(scan: Rc<Scan>) -> impl IntoView {
     let info = scan.info.clone();
@@ -78,6 +98,7 @@ fn ScanFacts(scan: Rc<Scan>) -> impl IntoView {
         <dl class="facts" data-testid="scan-facts">
             <dt>"File"</dt>
             <dd class="file-name">{scan.name.clone()}</dd>
+            {info.description.map(|description| view! { <dt>"Series"</dt><dd class="file-name">{description}</dd> })}
             <dt>"Voxels"</dt>
             <dd>{format!("{columns} × {rows} × {slices}")}</dd>
             <dt>"Spacing"</dt>

@@ -11,6 +11,8 @@ const FIRST_OPACITY: f64 = 0.6;
 
 /// The viewer knows a file's format by its name.
 const PARTIAL_NAME: &str = "partial.nii.gz";
+/// As that of a file which the worker makes of a scan.
+const SCAN_NAME: &str = "scan.nii";
 
 /// The scan in three planes and 3-D, with the label map over it.
 #[component]
@@ -186,7 +188,10 @@ fn follow(
             return;
         };
         spawn_local(async move {
-            let shown = viewer.show_scan(&scan.bytes, &scan.name).await;
+            let shown = match &scan.view {
+                Some(file) => viewer.show_scan(file, SCAN_NAME).await,
+                None => viewer.show_scan(&scan.bytes, &scan.name).await,
+            };
             problem.set(shown.err().map(|reason| {
                 format!("The viewer can't show this scan: {reason}. Segmenting and saving work without it.")
             }));

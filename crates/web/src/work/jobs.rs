@@ -1,7 +1,10 @@
 //! What was asked for and is not answered yet. An answer counts only if it carries the number of an open request: a late
 //! one, to a request that a newer one has taken the place of, finds none.
 
-use crate::protocol::JobId;
+use std::rc::Rc;
+
+use super::shown::Offers;
+use crate::protocol::{JobId, ScanChoice};
 
 /// The open requests; `B` is a file's bytes.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub enum Reading<B> {
     Waiting(File<B>),
     /// A worker reads it.
     Sent(JobId, File<B>),
+    /// The visitor is to choose one of the scans that it holds.
+    Choosing(File<B>, Rc<Offers>),
 }
 
 /// A file that the visitor chose.
@@ -39,6 +44,8 @@ pub struct File<B> {
     pub name: String,
     /// Its bytes.
     pub bytes: B,
+    /// Which of its scans the visitor has chosen, of those offered.
+    pub chosen: Option<(ScanChoice, Rc<Offers>)>,
 }
 
 impl<B> Jobs<B> {
@@ -131,6 +138,7 @@ mod tests {
         let file = File {
             name: "a".to_owned(),
             bytes: (),
+            chosen: None,
         };
         jobs.reading = Some(Reading::Fetching(1));
         assert!(!jobs.is_fetched(2) && jobs.is_fetched(1) && !jobs.is_fetched(1));

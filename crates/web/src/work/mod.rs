@@ -11,14 +11,16 @@ mod tests;
 pub use life::Generation;
 pub use sample::Sample;
 pub use shown::{
-    BackendStatus, Closer, LoadedModel, ModelEntry, Outcome, PartOf, Partial, Preflight, Run, Scan,
-    Shown, WorkerPhase,
+    BackendStatus, Closer, LoadedModel, ModelEntry, Offers, Outcome, PartOf, Partial, Preflight,
+    Run, Scan, Shown, WorkerPhase,
 };
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::protocol::{Backend, BackendChoice, Failure, FromWorker, JobId, ScanInfo, ToWorker};
+use crate::protocol::{
+    Backend, BackendChoice, Failure, FromWorker, JobId, ScanChoice, ScanInfo, ToWorker,
+};
 use crate::words;
 use jobs::{File, Jobs, Reading};
 use life::Life;
@@ -51,6 +53,8 @@ pub struct Work<B> {
     jobs: Jobs<B>,
     /// What the run under way looks closer at, if it does not segment the whole scan.
     looking: Option<Closer>,
+    /// The DICOM segmentation of the run under way, whose result comes next.
+    seg: Option<B>,
     /// Why there is no worker.
     end: Option<Failure>,
     orders: VecDeque<Order<B>>,
@@ -64,6 +68,7 @@ impl<B: Clone> Work<B> {
             life: Life::default(),
             jobs: Jobs::new(),
             looking: None,
+            seg: None,
             end: None,
             orders: VecDeque::new(),
         };
@@ -74,8 +79,13 @@ impl<B: Clone> Work<B> {
 
     /// What the page shows.
     pub fn shown(&self) -> Shown<B> {
+        let offers = match &self.jobs.reading {
+            Some(Reading::Choosing(_, offers)) => Some(Rc::clone(offers)),
+            _ => None,
+        };
         Shown {
-            is_reading: self.jobs.reading.is_some(),
+            is_reading: self.jobs.reading.is_some() && offers.is_none(),
+            offers,
             ..self.shown.clone()
         }
     }
@@ -116,18 +126,53 @@ impl<B: Clone> Work<B> {
 
     /// The visitor wants to open a file; returns the number under which the browser is to bring it.
     pub fn open(&mut self, status: String) -> Option<JobId> {
-        if self.shown.run.is_some() {
-            self.shown.status =
-                "A segmentation is running. Cancel it first to open another scan.".to_owned();
-            return None;
-        }
-        if self.jobs.reading.is_some() {
+        if self.is_running() || !matches!(self.jobs.reading, None | Some(Reading::Choosing(..))) {
             return None;
         }
         let job = self.jobs.next();
         self.jobs.reading = Some(Reading::Fetching(job));
         self.shown.status = status;
         Some(job)
+    }
+
+    /// Whether a segmentation is under way; says that no scan can be opened then.
+    fn is_running(&mut self) -> bool {
+        let is_running = self.shown.run.is_some();
+        if is_running {
+            self.shown.status =
+                "A segmentation is running. Cancel it first to open another scan.".to_owned();
+        }
+        is_running
+    }
+
+    /// The visitor has chosen one of the scans that are offered.
+    pub fn choose_scan(&mut self, choice: ScanChoice) {
+        if self.is_running() {
+            return;
+        }
+        let is_choosing = |reading: &mut Reading<B>| matches!(reading, Reading::Choosing(..));
+        let Some(Reading::Choosing(mut file, offers)) = self.jobs.reading.take_if(is_choosing)
+        else {
+            return;
+        };
+        if let Some(end) = self.end.clone() {
+            self.jobs.reading = Some(Reading::Choosing(file, offers));
+            self.not_opened(end);
+            return;
+        }
+        self.shown.status = format!("Reading {}…", file.name);
+        file.chosen = Some((choice, offers));
+        self.jobs.reading = Some(Reading::Waiting(file));
+        self.send_waiting();
+    }
+
+    /// The visitor wants none of the scans that are offered.
+    pub fn choose_no_scan(&mut self) {
+        if matches!(self.jobs.reading, Some(Reading::Choosing(..))) {
+            self.jobs.reading = None;
+            self.shown.status = "None was opened.".to_owned();
+            self.announce_readiness();
+        }
     }
 
     /// The visitor wants to see a sample, and so the model that it is for; else as [`Work::open`].
@@ -153,7 +198,11 @@ impl<B: Clone> Work<B> {
             (Err(failure), _) => self.not_opened(failure),
             (Ok(_), Some(end)) => self.not_opened(end.clone()),
             (Ok(bytes), None) => {
-                self.jobs.reading = Some(Reading::Waiting(File { name, bytes }));
+                self.jobs.reading = Some(Reading::Waiting(File {
+                    name,
+                    bytes,
+                    chosen: None,
+                }));
                 self.send_waiting();
             }
         }
@@ -209,6 +258,7 @@ impl<B: Clone> Work<B> {
     fn end_run(&mut self) -> Option<Closer> {
         self.shown.run = None;
         self.shown.partial = None;
+        self.seg = None;
         self.looking.take()
     }
 
@@ -309,7 +359,23 @@ impl<B: Clone> Work<B> {
                     self.orders.push_back(Order::KeepSite);
                 }
             }
-            FromWorker::ScanLoaded { job, scan } => self.scan_is_loaded(job, scan),
+            FromWorker::ScanLoaded { job, scan } => self.scan_is_loaded(job, scan, bytes),
+            FromWorker::Choices {
+                job,
+                offers,
+                reason,
+            } => {
+                if let Some(file) = self.jobs.is_read(job) {
+                    self.shown.failure = None;
+                    self.shown.status = words::several_scans(&file.name, &offers);
+                    let offers = Rc::new(Offers {
+                        name: file.name.clone(),
+                        scans: offers,
+                        reason,
+                    });
+                    self.jobs.reading = Some(Reading::Choosing(file, offers));
+                }
+            }
             FromWorker::Progress {
                 job,
                 fraction,
@@ -342,6 +408,11 @@ impl<B: Clone> Work<B> {
                 }
             }
             FromWorker::Partial { job } => self.goes_on(job, bytes),
+            FromWorker::DicomSeg { job } => {
+                if self.shown.is_running(job) {
+                    self.seg = bytes;
+                }
+            }
             FromWorker::Segmented {
                 job,
                 millis,
@@ -360,6 +431,7 @@ impl<B: Clone> Work<B> {
                     });
                     return;
                 };
+                let seg = self.seg.take();
                 let looked_at = self.end_run();
                 self.life.forgive();
                 let closer = self.closer_after(looked_at.as_ref());
@@ -367,6 +439,7 @@ impl<B: Clone> Work<B> {
                 self.shown.outcome = Some(Rc::new(Outcome {
                     name: words::label_map_name(scan.map_or("scan", |scan| &scan.name)),
                     bytes,
+                    seg,
                     labels,
                     statistics,
                     warnings,
@@ -383,7 +456,6 @@ impl<B: Clone> Work<B> {
                 }
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
-            // Never asked for by the page.
             // What no page asks for.
             FromWorker::Transformed { .. } | FromWorker::Window { .. } => {}
         }
@@ -455,7 +527,8 @@ impl<B: Clone> Work<B> {
         match self.jobs.reading.take() {
             Some(Reading::Waiting(file)) => {
                 let job = self.jobs.next();
-                self.post(ToWorker::LoadScan { job }, Some(file.bytes.clone()));
+                let choice = file.chosen.as_ref().map(|(choice, _)| *choice);
+                self.post(ToWorker::LoadScan { job, choice }, Some(file.bytes.clone()));
                 self.jobs.reading = Some(Reading::Sent(job, file));
             }
             other => self.jobs.reading = other,
@@ -467,7 +540,8 @@ impl<B: Clone> Work<B> {
         if let Some(scan) = self.shown.scan.clone() {
             let job = self.jobs.next();
             self.jobs.restoring = Some(job);
-            self.post(ToWorker::LoadScan { job }, Some(scan.bytes.clone()));
+            let choice = scan.choice;
+            self.post(ToWorker::LoadScan { job, choice }, Some(scan.bytes.clone()));
         }
     }
 
@@ -539,8 +613,16 @@ impl<B: Clone> Work<B> {
     }
 
     fn announce_readiness(&mut self) {
-        if self.shown.worker != WorkerPhase::Usable || self.jobs.reading.is_some() {
+        if self.shown.worker != WorkerPhase::Usable {
             return;
+        }
+        match &self.jobs.reading {
+            Some(Reading::Choosing(_, offers)) => {
+                self.shown.status = words::several_scans(&offers.name, &offers.scans);
+                return;
+            }
+            Some(_) => return,
+            None => {}
         }
         let status = match (self.shown.scan.is_some(), self.life.is_restarted()) {
             (true, true) => "A fresh worker is ready, with your scan. You can try again.",
@@ -551,18 +633,29 @@ impl<B: Clone> Work<B> {
         self.shown.status = status.to_owned();
     }
 
-    fn scan_is_loaded(&mut self, job: JobId, info: ScanInfo) {
+    fn scan_is_loaded(&mut self, job: JobId, info: ScanInfo, view: Option<B>) {
         if Jobs::<B>::answers(&mut self.jobs.restoring, job) {
             self.ask_preflight();
             return;
         }
-        let Some(File { name, bytes }) = self.jobs.is_read(job) else {
+        let Some(file) = self.jobs.is_read(job) else {
             return;
         };
+        let File {
+            name,
+            bytes,
+            chosen,
+        } = file;
         self.shown.outcome = None;
         self.shown.failure = None;
         self.shown.status = format!("{name} is open.");
-        self.shown.scan = Some(Rc::new(Scan { name, bytes, info }));
+        self.shown.scan = Some(Rc::new(Scan {
+            name,
+            bytes,
+            choice: chosen.map(|(choice, _)| choice),
+            view,
+            info,
+        }));
         self.announce_readiness();
         self.ask_preflight();
     }
@@ -582,7 +675,11 @@ impl<B: Clone> Work<B> {
             self.end_run();
             self.shown.status = "Segmentation failed. The scan is still here.".to_owned();
             self.shown.failure = Some(failure);
-        } else if self.jobs.is_read(job).is_some() {
+        } else if let Some(mut file) = self.jobs.is_read(job) {
+            // Another one of those that were offered may do.
+            if let Some((_, offers)) = file.chosen.take() {
+                self.jobs.reading = Some(Reading::Choosing(file, offers));
+            }
             self.not_opened(failure);
         } else if !Jobs::<B>::answers(&mut self.jobs.preflight, job) {
             Jobs::<B>::answers(&mut self.jobs.restoring, job);

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use dinomed3d_volume::Label;
 
 use crate::protocol::{
-    Backend, BackendChoice, CheckErrors, Failure, JobId, LabelStatistics, ModelInfo, ScanInfo,
+    Backend, BackendChoice, CheckErrors, Failure, JobId, LabelStatistics, ModelInfo, ScanChoice,
+    ScanInfo, ScanOffer,
 };
 
 /// Everything the page shows of the work; `B` is a file's bytes.
@@ -25,6 +26,8 @@ pub struct Shown<B> {
     pub model: Option<LoadedModel>,
     /// Whether a scan is being read.
     pub is_reading: bool,
+    /// Scans of which the visitor is to choose one.
+    pub offers: Option<Rc<Offers>>,
     /// The scan on screen.
     pub scan: Option<Rc<Scan<B>>>,
     /// What segmenting it will take, once the worker has said so.
@@ -52,6 +55,7 @@ impl<B> Shown<B> {
             model_name: String::new(),
             model: None,
             is_reading: false,
+            offers: None,
             scan: None,
             preflight: None,
             run: None,
@@ -152,8 +156,23 @@ pub struct Scan<B> {
     pub name: String,
     /// The file, kept for a fresh worker.
     pub bytes: B,
+    /// Which of its scans it is, for the same worker.
+    pub choice: Option<ScanChoice>,
+    /// The scan as a NIfTI file, where the file is none that the viewer reads.
+    pub view: Option<B>,
     /// What the worker read.
     pub info: ScanInfo,
+}
+
+/// The scans that a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offers {
+    /// The file's name.
+    pub name: String,
+    /// All of them.
+    pub scans: Vec<ScanOffer>,
+    /// Why they are several where one would be expected.
+    pub reason: Option<String>,
 }
 
 /// What segmenting a scan will take.
@@ -216,6 +235,8 @@ pub struct Outcome<B> {
     pub name: String,
     /// The gzipped NIfTI file.
     pub bytes: B,
+    /// The same as a DICOM segmentation, of a scan that came as DICOM.
+    pub seg: Option<B>,
     /// Labels of the map without the background.
     pub labels: Vec<Label>,
     /// Size of every label.

@@ -3,7 +3,7 @@
 use dinomed3d_volume::Label;
 
 use super::*;
-use crate::protocol::{CheckErrors, ModelInfo};
+use crate::protocol::{CheckErrors, ModelInfo, ScanOffer};
 
 type Page = Work<&'static str>;
 
@@ -125,7 +125,7 @@ impl Desk {
         let posts = self.posts().into_iter();
         posts
             .filter_map(|post| match post {
-                ToWorker::LoadScan { job } => Some(job),
+                ToWorker::LoadScan { job, .. } => Some(job),
                 _ => None,
             })
             .collect()
@@ -149,8 +149,46 @@ impl Desk {
                 orientation: "RAS".to_owned(),
                 datatype: "uint8".to_owned(),
                 warnings: Vec::new(),
+                description: None,
             },
         });
+    }
+
+    /// The requests to read a scan, and which of several.
+    fn asked_choices(&mut self) -> Vec<(JobId, Option<ScanChoice>)> {
+        let posts = self.posts().into_iter();
+        posts
+            .filter_map(|post| match post {
+                ToWorker::LoadScan { job, choice } => Some((job, choice)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The worker finds two scans in the file that it is given.
+    fn offer_two(&mut self) {
+        let job = self.asked_scans().pop().expect("it is given a file");
+        let offer = |index| ScanOffer {
+            index,
+            description: String::new(),
+            modality: "MR".to_owned(),
+            shape: [1; 3],
+            spacing_mm: None,
+            num_volumes: 1,
+            thumbnail: None,
+            problem: None,
+        };
+        self.hear(FromWorker::Choices {
+            job,
+            offers: vec![offer(0), offer(1)],
+            reason: None,
+        });
+    }
+
+    /// Of what file the page offers scans.
+    fn offered(&self) -> Option<String> {
+        let offers = self.page.shown().offers;
+        offers.map(|offers| offers.name.clone())
     }
 
     /// Asks for a segmentation; returns its number and that of the model it is to use.
@@ -385,7 +423,7 @@ fn a_fresh_worker_gets_the_scan_on_screen_but_not_the_file_at_which_the_last_one
     let files: Vec<_> = orders
         .iter()
         .filter_map(|order| match order {
-            Order::Post(ToWorker::LoadScan { job }, Some(bytes)) => Some((*job, *bytes)),
+            Order::Post(ToWorker::LoadScan { job, .. }, Some(bytes)) => Some((*job, *bytes)),
             _ => None,
         })
         .collect();
@@ -592,7 +630,7 @@ fn a_fresh_worker_is_asked_what_the_scan_will_take_when_it_has_it() {
     desk.ready(Backend::Cpu);
     let posts = desk.posts();
     let [
-        ToWorker::LoadScan { job: scan },
+        ToWorker::LoadScan { job: scan, .. },
         ToWorker::LoadModel { job: model, .. },
     ] = posts[..]
     else {
@@ -681,4 +719,133 @@ fn a_sample_comes_with_its_model_where_the_site_has_it() {
     assert_eq!(desk.page.shown().model_name, "b");
     assert_eq!(desk.page.open_sample(sample("a")), None, "one at a time");
     assert_eq!(desk.page.shown().model_name, "b");
+}
+
+const SECOND: ScanChoice = ScanChoice {
+    index: 1,
+    volume: 0,
+};
+
+#[test]
+fn of_several_scans_the_visitor_chooses_one_and_a_fresh_worker_loads_the_same() {
+    let mut desk = Desk::with_scan();
+    desk.open("study");
+    desk.offer_two();
+    assert_eq!(desk.offered().as_deref(), Some("study"));
+    assert_eq!(desk.scan(), Some("scan"), "nothing is chosen yet");
+    let shown = desk.page.shown();
+    assert!(!shown.is_reading && shown.can_segment());
+    assert_eq!(shown.status, "study holds 2 scans. Choose one.");
+
+    desk.page.choose_scan(SECOND);
+    assert_eq!(desk.offered(), None);
+    assert!(desk.page.shown().is_reading);
+    let asked = desk.asked_choices();
+    let [(job, Some(SECOND))] = asked[..] else {
+        panic!("the second is asked for, found {asked:?}");
+    };
+    desk.scan_loaded(job);
+    assert_eq!(desk.scan(), Some("study"));
+
+    desk.fail(None, "memory");
+    desk.orders();
+    desk.ready(Backend::Cpu);
+    let asked = desk.asked_choices();
+    assert!(matches!(asked[..], [(_, Some(SECOND))]), "{asked:?}");
+}
+
+#[test]
+fn a_choice_that_fails_leaves_the_scan_and_the_others_to_choose() {
+    let mut desk = Desk::with_scan();
+    desk.open("study");
+    desk.offer_two();
+    desk.page.choose_scan(SECOND);
+    let job = desk.asked_scans()[0];
+    desk.fail(Some(job), "no decoder");
+    assert_eq!(desk.failure().as_deref(), Some("no decoder"));
+    assert_eq!(desk.scan(), Some("scan"));
+    assert_eq!(desk.offered().as_deref(), Some("study"));
+    desk.page.choose_no_scan();
+    assert_eq!(desk.offered(), None);
+    assert_eq!(desk.scan(), Some("scan"));
+    desk.page.choose_scan(SECOND);
+    assert!(desk.asked_scans().is_empty(), "nothing is offered");
+}
+
+#[test]
+fn another_file_takes_the_place_of_a_choice() {
+    let mut desk = Desk::with_scan();
+    desk.open("study");
+    desk.offer_two();
+    desk.open("next");
+    assert_eq!(desk.offered(), None);
+    desk.page.choose_scan(SECOND);
+    let asked = desk.asked_choices();
+    assert!(matches!(asked[..], [(_, None)]), "{asked:?}");
+    desk.scan_loaded(asked[0].0);
+    assert_eq!(desk.scan(), Some("next"));
+}
+
+#[test]
+fn a_choice_outlives_every_worker_and_waits_for_a_run() {
+    let mut desk = Desk::with_scan();
+    desk.open("study");
+    desk.offer_two();
+    desk.segment().expect("the scan on screen is still there");
+    desk.page.choose_scan(SECOND);
+    assert!(desk.page.shown().status.contains("Cancel it first"));
+    assert_eq!(desk.offered().as_deref(), Some("study"));
+    desk.fail(None, "memory");
+    desk.page.choose_scan(SECOND);
+    assert!(
+        desk.page.shown().is_reading,
+        "it waits for the fresh worker"
+    );
+    desk.orders();
+    desk.ready(Backend::Cpu);
+    let asked = desk.asked_choices();
+    assert!(
+        matches!(asked[..], [(_, None), (_, Some(SECOND))]),
+        "{asked:?}"
+    );
+
+    let mut desk = Desk::new(BackendChoice::WebGpu);
+    desk.ready(Backend::WebGpu);
+    desk.open("study");
+    desk.offer_two();
+    desk.fail(None, "no adapter");
+    desk.page.dismiss_failure();
+    desk.page.choose_scan(SECOND);
+    assert_eq!(desk.failure().as_deref(), Some("no adapter"));
+    assert_eq!(desk.offered().as_deref(), Some("study"), "for another");
+
+    desk.page.choose_backend(BackendChoice::Cpu);
+    desk.orders();
+    desk.ready(Backend::Cpu);
+    desk.load();
+    assert!(desk.page.shown().status.contains("2 scans"));
+    desk.page.choose_scan(SECOND);
+    assert_eq!(desk.asked_choices().len(), 1);
+}
+
+#[test]
+fn a_dicom_segmentation_is_of_the_result_that_follows_it_and_of_no_other() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.segment().expect("it starts");
+    desk.hear(FromWorker::DicomSeg { job: job + 1 });
+    desk.segmented(job);
+    let seg = |desk: &Desk| desk.page.shown().outcome.expect("there is a result").seg;
+    assert_eq!(seg(&desk), None, "it is of another run");
+    let (job, _) = desk.segment().expect("another one starts");
+    desk.page
+        .hear(desk.worker, FromWorker::DicomSeg { job }, Some("seg"), 0.0);
+    desk.segmented(job);
+    assert_eq!(seg(&desk), Some("seg"));
+
+    let (job, _) = desk.segment().expect("another one starts");
+    desk.hear(FromWorker::DicomSeg { job });
+    desk.fail(Some(job), "can't be written");
+    let (job, _) = desk.segment().expect("another one starts");
+    desk.segmented(job);
+    assert_eq!(seg(&desk), None, "that run came to nothing");
 }

@@ -16,9 +16,9 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
     }
 }
 
-/// A scan as the page shows it; `shape` is `[z, y, x]`.
-pub fn scan(image: &Scan, shape: [usize; 3]) -> ScanInfo {
-    let [slices, rows, columns] = shape;
+/// A scan as the page shows it.
+pub fn scan(image: &Scan, description: Option<String>) -> ScanInfo {
+    let [slices, rows, columns] = image.grid_shape();
     let affine = image.affine();
     ScanInfo {
         shape: [columns, rows, slices],
@@ -26,6 +26,7 @@ pub fn scan(image: &Scan, shape: [usize; 3]) -> ScanInfo {
         orientation: affine.orientation().to_string(),
         datatype: image.datatype_name().to_owned(),
         warnings: image.warnings().to_vec(),
+        description,
     }
 }
 

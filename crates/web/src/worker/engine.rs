@@ -9,6 +9,7 @@ use dinomed3d_core::infer::check::{self, CheckReach};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::Scan;
+use dinomed3d_volume::dicom::segmentation::Origin;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
@@ -16,9 +17,10 @@ use super::backend::ChosenBackend;
 use super::crew::Crew;
 use super::describe;
 use super::download::download;
+use super::open::{self, Opened};
 use super::protocol::{
     AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FromWorker, JobId,
-    ScanInfo, ToWorker,
+    ScanChoice, ToWorker,
 };
 use super::scope;
 use super::transform;
@@ -36,6 +38,8 @@ pub(super) struct Engine {
     /// A model that looks closer at a part, under its folder.
     pub(super) part: RefCell<Option<(String, Rc<Crew>)>>,
     pub(super) scan: RefCell<Option<Rc<Scan>>>,
+    /// What a DICOM segmentation of the scan refers to.
+    pub(super) origin: RefCell<Option<Origin>>,
     /// How long this device takes for 10⁹ operations, as far as it is known.
     pub(super) seconds_per_gflop: Cell<Option<f64>>,
     /// Jobs up to this one are to be given up.
@@ -118,6 +122,7 @@ impl Engine {
             part: RefCell::new(None),
             seconds_per_gflop: Cell::new(None),
             scan: RefCell::new(None),
+            origin: RefCell::new(None),
             cancelled: Cell::new(0),
         });
         scope::listen(move |message, bytes| {
@@ -145,10 +150,11 @@ impl Engine {
                     Err(trouble) => trouble.post(job),
                 }
             }
-            ToWorker::LoadScan { job } => match self.load_scan(bytes) {
-                Ok(scan) => scope::post(&FromWorker::ScanLoaded { job, scan }),
-                Err(trouble) => trouble.post(job),
-            },
+            ToWorker::LoadScan { job, choice } => {
+                if let Err(trouble) = self.load_scan(job, bytes, choice) {
+                    trouble.post(job);
+                }
+            }
             ToWorker::Segment { job, model } => match self.segment(job, model).await {
                 Ok(()) => {}
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),
@@ -316,16 +322,42 @@ impl Engine {
         }
     }
 
-    /// Reads a file; the scan before it stays if that fails.
-    fn load_scan(&self, bytes: Option<Uint8Array>) -> Result<ScanInfo, Trouble> {
-        const ADVICE: &str = "Choose a single 3-D scan: NIfTI (.nii, .nii.gz) or MGH (.mgh, .mgz).";
+    /// Reads a file and says what came of it; the scan before it stays if that fails or there are several.
+    fn load_scan(
+        &self,
+        job: JobId,
+        bytes: Option<Uint8Array>,
+        choice: Option<ScanChoice>,
+    ) -> Result<(), Trouble> {
+        const ADVICE: &str = "Choose a 3-D scan: NIfTI (.nii, .nii.gz, or .hdr with .img), MGH (.mgh, .mgz), or a DICOM series as a \
+             folder, a zip or all its files.";
         let bytes = bytes.ok_or_else(|| Trouble::new("No file came with the request.", ADVICE))?;
-        let unread = |error| Trouble::new(format!("This file can't be opened: {error}."), ADVICE);
-        let image = Scan::parse(&bytes.to_vec()).map_err(unread)?;
-        // Now rather than at the first segmentation, so that a series in time is refused at once.
-        let volume = image.volume().map_err(unread)?;
-        let info = describe::scan(&image, volume.shape);
-        *self.scan.borrow_mut() = Some(Rc::new(image));
-        Ok(info)
+        let unread =
+            |problem| Trouble::new(format!("This file can't be opened: {problem}."), ADVICE);
+        let found = match open::open(bytes.to_vec(), choice).map_err(unread)? {
+            Opened::Scan(found) => found,
+            Opened::Several { offers, reason } => {
+                scope::post(&FromWorker::Choices {
+                    job,
+                    offers,
+                    reason,
+                });
+                return Ok(());
+            }
+        };
+        let scan = describe::scan(&found.scan, found.description);
+        let loaded = FromWorker::ScanLoaded { job, scan };
+        if found.is_single_file {
+            scope::post(&loaded);
+        } else {
+            let file = found
+                .scan
+                .encode()
+                .map_err(|error| unread(error.to_string()))?;
+            scope::post_with(&loaded, &file);
+        }
+        *self.scan.borrow_mut() = Some(Rc::new(found.scan));
+        *self.origin.borrow_mut() = found.origin;
+        Ok(())
     }
 }

@@ -14,6 +14,8 @@ mod engine;
 #[path = "../link.rs"]
 mod link;
 #[cfg(target_arch = "wasm32")]
+mod open;
+#[cfg(target_arch = "wasm32")]
 #[path = "../protocol.rs"]
 #[allow(dead_code, reason = "some of it only the page needs")]
 mod protocol;

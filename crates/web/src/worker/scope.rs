@@ -143,6 +143,12 @@ pub fn now_ms() -> f64 {
         .map_or_else(js_sys::Date::now, |clock| clock.now())
 }
 
+/// Seconds since 1970 in the visitor's time zone.
+pub fn local_seconds() -> i64 {
+    let now = js_sys::Date::new_0();
+    (now.get_time() / 1e3 - 60.0 * now.get_timezone_offset()) as i64
+}
+
 /// A parameter of the worker's own address.
 pub fn query_parameter(name: &str) -> Option<String> {
     let search = worker_scope().location().search();

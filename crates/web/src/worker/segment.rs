@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use dinomed3d_core::infer::{Computer, InferError, Progress};
+use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_volume::dicom::segmentation::{self, Origin, Provenance, Segment, SegmentationError};
 use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
 use js_sys::{Float32Array, Uint8Array};
 
@@ -50,14 +52,13 @@ impl Engine {
             .map_err(infer_trouble)?;
         self.remember_pace(&crew, &scan, started_ms);
         let labels = describe::labels(segmenter.manifest());
-        Self::say(
-            job,
-            started_ms,
-            &scan,
-            &segmented.labels,
-            labels,
-            segmented.warnings,
-        )
+        let map = LabelMap {
+            labels: segmented.labels,
+            shape: volume.shape,
+            affine: volume.affine,
+        };
+        let (manifest, warnings) = (segmenter.manifest(), segmented.warnings);
+        self.say(job, started_ms, &map, labels, warnings, manifest)
     }
 
     /// What segmenting the scan will take; nothing of a model or scan that is not there.
@@ -102,8 +103,7 @@ impl Engine {
         map: Option<Uint8Array>,
     ) -> Result<(), Option<Trouble>> {
         let started_ms = scope::now_ms();
-        let scan = self.scan()?;
-        let volume = scan.volume().map_err(unusable)?;
+        let volume = self.scan()?.volume().map_err(unusable)?;
         let map = map.ok_or_else(|| Trouble::new("No label map came with the request.", AGAIN))?;
         let mut map = label_map(&map.to_vec(), &volume.shape)?;
         let crew = self.part(job, base).await?;
@@ -120,7 +120,8 @@ impl Engine {
             .await
             .map_err(infer_trouble)?;
         let labels = part.labels_after(&labels);
-        Self::say(job, started_ms, &scan, &map.labels, labels, closer.warnings)
+        let (manifest, warnings) = (part.manifest(), closer.warnings);
+        self.say(job, started_ms, &map, labels, warnings, manifest)
     }
 
     /// From a segmentation that has just ended: better than the known answer, which is small.
@@ -216,17 +217,26 @@ impl Engine {
     }
 
     fn say(
+        &self,
         job: JobId,
         started_ms: f64,
-        scan: &Scan,
-        label_map: &[u8],
+        map: &LabelMap,
         labels: Vec<Label>,
-        warnings: Vec<String>,
+        mut warnings: Vec<String>,
+        manifest: &ModelManifest,
     ) -> Result<(), Option<Trouble>> {
-        let file = file_of(scan, label_map).map_err(|error| {
+        let scan = self.scan()?;
+        let file = file_of(&scan, &map.labels).map_err(|error| {
             Trouble::new(format!("The label map can't be written: {error}."), AGAIN)
         })?;
-        let statistics = describe::statistics(label_map, &labels, scan.affine().voxel_volume_ml());
+        let voxel_ml = scan.affine().voxel_volume_ml();
+        let statistics = describe::statistics(&map.labels, &labels, voxel_ml);
+        if let Some(origin) = &*self.origin.borrow() {
+            match dicom_seg(map, &labels, origin, manifest) {
+                Ok(seg) => scope::post_with(&FromWorker::DicomSeg { job }, &seg),
+                Err(error) => warnings.push(format!("No DICOM-SEG can be saved: {error}.")),
+            }
+        }
         scope::post_with(
             &FromWorker::Segmented {
                 job,
@@ -267,6 +277,25 @@ impl News<'_> {
 
 fn file_of(scan: &Scan, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::ScanError> {
     Ok(gzip(&scan.encode_label_map(labels, DESCRIPTION)?))
+}
+
+/// The label map as a DICOM segmentation of the series that `origin` is of.
+fn dicom_seg(
+    map: &LabelMap,
+    labels: &[Label],
+    origin: &Origin,
+    manifest: &ModelManifest,
+) -> Result<Vec<u8>, SegmentationError> {
+    let segment = |label| Segment::of(label, Some(&manifest.name));
+    let segments: Vec<_> = labels.iter().map(segment).collect();
+    let provenance = Provenance {
+        model: manifest.name.clone(),
+        model_version: manifest.version.clone(),
+        model_hash: manifest.weights.sha256.clone(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        unix_seconds: scope::local_seconds(),
+    };
+    segmentation::write(map, &segments, origin, &provenance)
 }
 
 /// A label map of the scan, which has that shape, from its file.
