@@ -82,6 +82,6 @@ test("what it would take is told without a label map", () => {
   const [windows, gflop, seconds, , gigabytes] = said.stdout.split("\n")[1].trim().split(/ +/);
   assert.equal(windows, "2");
   assert.match(dinomed3d("segment", sample, "--preflight", "-o", "x.nii").stderr, /cannot be used with/);
-  assert.match(dinomed3d("segment", sample, "-o", join(scratch(), "x.mgz")).stderr, /x\.mgz is the name of no NIfTI file/);
+  assert.match(dinomed3d("segment", sample, "-o", join(scratch(), "x.mgz")).stderr, /x\.mgz is the name of no result: expected is one that ends in \.nii\.gz/);
   assert.ok(Number(gflop) > 10 && Number(seconds) >= 0 && Number(gigabytes) > 0.05 && Number(gigabytes) < 1, said.stdout);
 });

@@ -12,6 +12,7 @@ mod export;
 mod fingerprint;
 mod info;
 mod nifti;
+mod outputs;
 mod places;
 mod prepared_cases;
 mod progress;

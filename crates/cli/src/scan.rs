@@ -1,6 +1,7 @@
 //! A scan of whatever kind a person names: a file, a pair, a folder or zip of DICOM files.
 
 use anyhow::Context;
+use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::dicom::{DicomFolder, OnDisk, Source, zip_entries};
 use dinomed3d_volume::{Format, Scan, companions, open_file};
 use std::fs::File;
@@ -18,19 +19,35 @@ pub struct Choice {
     volume: Option<usize>,
 }
 
+/// A scan and, if it was DICOM, what a segmentation of it refers to.
+pub struct Opened {
+    /// The scan.
+    pub scan: Scan,
+    /// Of DICOM.
+    pub origin: Option<Origin>,
+}
+
 impl Choice {
     /// Reads the scan that is chosen; all volumes of a file where none is.
     ///
     /// # Errors
-    /// An input that holds no scan, several series of which none is chosen, or a volume that it has not.
+    /// Those of [`Choice::open`].
     pub fn read(&self, input: &Path) -> anyhow::Result<Scan> {
+        Ok(self.open(input)?.scan)
+    }
+
+    /// Reads the scan that is chosen, and where it came from.
+    ///
+    /// # Errors
+    /// An input that holds no scan, several series of which none is chosen, or a volume that it has not.
+    pub fn open(&self, input: &Path) -> anyhow::Result<Opened> {
         let within = || format!("in {}", input.display());
         if let Some(files) = dicom_files(input)? {
             let folder = DicomFolder::read(files);
             let series = folder.choose(self.series).with_context(within)?;
-            let found = folder
-                .scan(series, self.volume.unwrap_or(0))
-                .with_context(within)?;
+            let volume = self.volume.unwrap_or(0);
+            let found = folder.scan(series, volume).with_context(within)?;
+            let origin = folder.origin(series, volume).with_context(within)?;
             let mut warnings = found.warnings;
             let volumes = folder.series()[series].num_volumes().unwrap_or(1);
             if volumes > 1 && self.volume.is_none() {
@@ -38,7 +55,10 @@ impl Choice {
                     "the series has {volumes} volumes: the first is taken, --volume chooses another"
                 ));
             }
-            return Ok(Scan::of_volume(Format::Dicom, &found.volume, warnings));
+            return Ok(Opened {
+                scan: Scan::of_volume(Format::Dicom, &found.volume, warnings),
+                origin: Some(origin),
+            });
         }
         anyhow::ensure!(
             self.series.is_none(),
@@ -46,10 +66,13 @@ impl Choice {
             input.display()
         );
         let scan = open_file(input)?;
-        match self.volume {
-            Some(volume) => scan.select(volume).with_context(within),
-            None => Ok(scan),
-        }
+        Ok(Opened {
+            scan: match self.volume {
+                Some(volume) => scan.select(volume).with_context(within)?,
+                None => scan,
+            },
+            origin: None,
+        })
     }
 }
 

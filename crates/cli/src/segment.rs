@@ -1,17 +1,18 @@
 //! `dinomed3d segment`: from a scan to its label map.
 
 use crate::device::device;
+use crate::outputs::{self, Kind, input};
 use crate::places::{self, DEFAULT_MODEL};
 use crate::progress::Progress;
-use crate::scan::{Choice, files_of};
+use crate::scan::{Choice, Opened, files_of};
 use anyhow::Context;
 use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::infer::{self, PartOf};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
-use dinomed3d_volume::nifti::{is_gzip_name, stem};
-use dinomed3d_volume::{Label, LabelMap, NOTICE, NamedImage, Volume, gzip, read_channels};
+use dinomed3d_volume::derivative::Model;
+use dinomed3d_volume::{Label, LabelMap, NOTICE, NamedImage, Volume, read_channels};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -25,20 +26,20 @@ pub struct Args {
     scans: Vec<PathBuf>,
     #[command(flatten)]
     choice: Choice,
-    /// Where the label map goes, never over the scan; gzipped if the name ends in `.gz`.
     #[arg(
         short,
-        long,
+        long = "output",
         value_name = "FILE",
-        required_unless_present = "preflight"
+        required_unless_present = "preflight",
+        help = outputs::HELP
     )]
-    output: Option<PathBuf>,
+    outputs: Vec<PathBuf>,
     /// Folder of the model, or the name of one that came with the program, in public/models, beside it or in the user's data
     /// folder. A model of a part finds its part in a larger scan by the model of the whole.
     #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: PathBuf,
     /// Only say what it would take: windows, arithmetic, time on this device, memory.
-    #[arg(long, conflicts_with = "output")]
+    #[arg(long, conflicts_with = "outputs")]
     preflight: bool,
     /// Look closer at what this model knows of the parts that the first one found, into the same label map.
     #[arg(long, value_name = "MODEL")]
@@ -96,29 +97,35 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         inputs.extend(files_of(scan)?);
     }
     inputs.extend(closer.iter().flat_map(|closer| files_of_model(closer)));
-    check_outputs(args.output.as_slice(), &inputs)?;
-    if let Some(output) = &args.output {
-        anyhow::ensure!(
-            stem(output).is_some(),
-            "{} is the name of no NIfTI file: expected is an ending of .nii or .nii.gz",
-            output.display()
-        );
-    }
+    check_outputs(&args.outputs, &inputs)?;
+    let kinds = args.outputs.iter().map(|path| Kind::of(path));
+    let kinds: Vec<Kind> = kinds.collect::<anyhow::Result<_>>()?;
+    let mut origins = Vec::new();
     let images = args
         .scans
         .iter()
         .map(|path| {
             let name = path.display().to_string();
-            let image = args.choice.read(path)?;
+            let Opened {
+                scan: image,
+                origin,
+            } = args.choice.open(path)?;
+            origins.push(origin);
             for warning in image.warnings() {
                 eprintln!("warning: {name}: {warning}");
             }
             Ok(NamedImage { name, image })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let Some(output) = &args.output else {
+    if args.preflight {
         return preflight(&model, &args.device, &images);
-    };
+    }
+    let origin = origins[0].as_ref();
+    anyhow::ensure!(
+        origin.is_some() || !kinds.contains(&Kind::DicomSeg),
+        "{} was no DICOM, so there is nothing that a DICOM-SEG could refer to: expected is a result such as labels.nii.gz",
+        images[0].name
+    );
     let names = manifest.channel_names();
     if let ([only], [_]) = (&images[..], &names[..]) {
         let volumes = only.image.num_volumes();
@@ -140,14 +147,24 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     for warning in &found.warnings {
         eprintln!("warning: {warning}");
     }
-    let description = format!("DINO-Med3D {}", found.models.join(", "));
-    let mut file = images[0]
-        .image
-        .encode_label_map(&found.map.labels, &description)?;
-    if is_gzip_name(output) {
-        file = gzip(&file);
+    let read = args.scans.iter().map(|path| input(path, &files_of(path)?));
+    let result = outputs::Result {
+        scan: &images[0].image,
+        origin,
+        map: &found.map,
+        labels: &found.labels,
+        models: &found.models,
+        warnings: &found.warnings,
+        inputs: &read.collect::<anyhow::Result<Vec<_>>>()?,
+    };
+    let writing = |output: &PathBuf| format!("writing {}", output.display());
+    // All of them or none.
+    let made = args.outputs.iter().zip(kinds);
+    let made = made.map(|(output, kind)| result.file(kind).with_context(|| writing(output)));
+    let made: Vec<Vec<u8>> = made.collect::<anyhow::Result<_>>()?;
+    for (output, file) in args.outputs.iter().zip(made) {
+        write_whole(output, &file).with_context(|| writing(output))?;
     }
-    write_whole(output, &file).with_context(|| format!("writing {}", output.display()))?;
     println!("label  voxels  volume (mL)  name");
     let mut counts = [0u64; 256];
     for label in &found.map.labels {
@@ -200,8 +217,8 @@ struct Found {
     /// Without background.
     labels: Vec<Label>,
     warnings: Vec<String>,
-    /// Name and version of each.
-    models: Vec<String>,
+    /// In the order in which they were used.
+    models: Vec<Model>,
 }
 
 impl Work<'_> {
@@ -259,7 +276,7 @@ impl Work<'_> {
             },
             labels: segmenter.manifest().labels[1..].to_vec(),
             warnings: segmentation.warnings,
-            models: vec![named(segmenter)],
+            models: vec![used(segmenter)],
         })
     }
 
@@ -271,7 +288,12 @@ impl Work<'_> {
             knows.is_some_and(|places| places.iter().any(|place| is_known(place.around))),
             "model {} looks closer at nothing that {} labels",
             manifest.name,
-            found.models.join(", ")
+            found
+                .models
+                .iter()
+                .map(|model| &*model.name)
+                .collect::<Vec<_>>()
+                .join(", ")
         );
         let mut line = Line::of(segmenter);
         let computer = segmenter.computer();
@@ -283,14 +305,18 @@ impl Work<'_> {
         line.end();
         found.labels = segmenter.labels_after(&found.labels);
         found.warnings.extend(closer.warnings);
-        found.models.push(named(segmenter));
+        found.models.push(used(segmenter));
         Ok(())
     }
 }
 
-fn named(segmenter: &Segmenter) -> String {
+fn used(segmenter: &Segmenter) -> Model {
     let manifest = segmenter.manifest();
-    format!("{} {}", manifest.name, manifest.version)
+    Model {
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        weights_sha256: manifest.weights.sha256.clone(),
+    }
 }
 
 /// How far a model is.

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 
 /// Bytes that the archive may have.
 const CEILING: u64 = 50_000_000;
+/// The same with data of the user's in it: what may be brought in to a lent machine.
+const CEILING_WITH_DATA: u64 = 64 << 20;
 /// Name of the folder and of the archive.
 const NAME: &str = "dinomed3d";
 /// What is done on the other machine.
@@ -70,9 +72,14 @@ pub fn make(places: &Places, args: &Args) -> Result<()> {
     }
     let archive = pack(&folder, "-9e")?;
     let bytes = fs::metadata(&archive)?.len();
+    let ceiling = if args.data.is_some() || args.scan.is_some() {
+        CEILING_WITH_DATA
+    } else {
+        CEILING
+    };
     ensure!(
-        bytes <= CEILING,
-        "{} has {bytes} bytes, {CEILING} are allowed",
+        bytes <= ceiling,
+        "{} has {bytes} bytes, {ceiling} are allowed",
         archive.display()
     );
     println!(

@@ -1,0 +1,209 @@
+//! What a segmentation is written as: the ending of a file's name says it.
+
+use anyhow::Context;
+use dinomed3d_volume::derivative::{Input, Model, Provenance, Sidecar};
+use dinomed3d_volume::dicom::segmentation::{self, Origin, Segment};
+use dinomed3d_volume::label_table::{color_lut, color_table, dseg_tsv, label_descriptions};
+use dinomed3d_volume::surface::{Mesh, obj};
+use dinomed3d_volume::volumetry::{self, StructureSize};
+use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A kind of file, by the end of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    LabelMap,
+    PackedLabelMap,
+    DicomSeg,
+    Surfaces,
+    VolumesCsv,
+    VolumesTsv,
+    LabelTable,
+    ItkSnap,
+    FreeSurfer,
+    Slicer,
+    Sidecar,
+}
+
+/// Ends of names, the longer before those that they end with, each kind's usual one first.
+const ENDS: [(&str, Kind); 11] = [
+    (".nii.gz", Kind::PackedLabelMap),
+    (".nii", Kind::LabelMap),
+    (".dcm", Kind::DicomSeg),
+    (".obj", Kind::Surfaces),
+    (".csv", Kind::VolumesCsv),
+    ("dseg.tsv", Kind::LabelTable),
+    (".tsv", Kind::VolumesTsv),
+    ("itksnap.txt", Kind::ItkSnap),
+    ("lut.txt", Kind::FreeSurfer),
+    (".ctbl", Kind::Slicer),
+    (".json", Kind::Sidecar),
+];
+
+/// For the help text.
+pub const HELP: &str = "Where a result goes, never over what is read; may stand several times. The end of the name says what is written: \
+    .nii or .nii.gz the label map; .dcm DICOM-SEG, of a scan that was DICOM; .obj surfaces; .csv or .tsv volumes; dseg.tsv, itksnap.txt, \
+    lut.txt (FreeSurfer) or .ctbl (3D Slicer) names and colours of labels; .json where it came from";
+
+impl Kind {
+    /// # Errors
+    /// A name of no kind.
+    pub fn of(path: &Path) -> anyhow::Result<Self> {
+        let name = path.to_string_lossy().to_ascii_lowercase();
+        let found = ENDS.iter().find(|(end, _)| name.ends_with(end));
+        found.map(|(_, kind)| *kind).with_context(|| {
+            let ends: Vec<&str> = ENDS.iter().map(|(end, _)| *end).collect();
+            format!(
+                "{} is the name of no result: expected is one that ends in {}",
+                path.display(),
+                ends.join(", ")
+            )
+        })
+    }
+}
+
+/// A label map and all that is told of it.
+pub struct Result<'a> {
+    /// The scan, whose header a label map takes over.
+    pub scan: &'a Scan,
+    /// Of a scan that was DICOM.
+    pub origin: Option<&'a Origin>,
+    pub map: &'a LabelMap,
+    /// Without background.
+    pub labels: &'a [Label],
+    /// In the order in which they were used.
+    pub models: &'a [Model],
+    pub warnings: &'a [String],
+    /// Files of the scan, a channel each.
+    pub inputs: &'a [Input],
+}
+
+impl Result<'_> {
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// A label map that can't be written as such.
+    pub fn file(&self, kind: Kind) -> anyhow::Result<Vec<u8>> {
+        Ok(match kind {
+            Kind::LabelMap => self.label_map()?,
+            Kind::PackedLabelMap => gzip(&self.label_map()?),
+            Kind::DicomSeg => self.dicom_seg()?,
+            Kind::Surfaces => {
+                let meshes = self.labels.iter().filter_map(|label| {
+                    Some((&*label.name, Mesh::of_label(self.map, label.value)?))
+                });
+                let meshes: Vec<(&str, Mesh)> = meshes.collect();
+                obj(meshes.iter().map(|(name, mesh)| (*name, mesh))).into_bytes()
+            }
+            Kind::VolumesCsv => volumetry::csv(&self.sizes()).into_bytes(),
+            Kind::VolumesTsv => volumetry::tsv(&self.sizes()).into_bytes(),
+            Kind::LabelTable => dseg_tsv(self.labels).into_bytes(),
+            Kind::ItkSnap => label_descriptions(self.labels).into_bytes(),
+            Kind::FreeSurfer => color_lut(self.labels).into_bytes(),
+            Kind::Slicer => color_table(self.labels).into_bytes(),
+            Kind::Sidecar => Sidecar::of_label_map(self.provenance()).json().into_bytes(),
+        })
+    }
+
+    fn label_map(&self) -> anyhow::Result<Vec<u8>> {
+        let named = |model: &Model| format!("{} {}", model.name, model.version);
+        let models: Vec<String> = self.models.iter().map(named).collect();
+        let description = format!("DINO-Med3D {}", models.join(", "));
+        Ok(self.scan.encode_label_map(&self.map.labels, &description)?)
+    }
+
+    fn dicom_seg(&self) -> anyhow::Result<Vec<u8>> {
+        let origin = self.origin.context("the scan was no DICOM, so there is nothing that a DICOM-SEG could refer to: expected is .nii.gz")?;
+        let model = self.models.last().context("a model made it")?;
+        let segment = |label| Segment::of(label, Some(&model.name));
+        let segments: Vec<Segment> = self.labels.iter().map(segment).collect();
+        let provenance = segmentation::Provenance {
+            model: model.name.clone(),
+            model_version: model.version.clone(),
+            model_hash: model.weights_sha256.clone(),
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            unix_seconds: unix_seconds() as i64,
+        };
+        Ok(segmentation::write(
+            self.map,
+            &segments,
+            origin,
+            &provenance,
+        )?)
+    }
+
+    fn sizes(&self) -> Vec<StructureSize> {
+        let voxel_ml = self.map.affine.voxel_volume_ml();
+        let sizes = volumetry::label_sizes(&self.map.labels, self.labels, voxel_ml);
+        volumetry::structure_sizes(self.labels, &sizes)
+    }
+
+    fn provenance(&self) -> Provenance {
+        let given = std::env::args_os().skip(1);
+        let given = given.map(|word| word.to_string_lossy().into_owned());
+        let words: Vec<String> = std::iter::once("dinomed3d".to_owned())
+            .chain(given)
+            .collect();
+        Provenance {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            models: self.models.to_vec(),
+            command: words.join(" "),
+            inputs: self.inputs.to_vec(),
+            sources: Vec::new(),
+            unix_seconds: unix_seconds(),
+            warnings: self.warnings.to_vec(),
+        }
+    }
+}
+
+/// A scan's name and the checksum of its files; of several files together that of their checksums.
+///
+/// # Errors
+/// A file that can't be read any more.
+pub fn input(path: &Path, files: &[impl AsRef<Path>]) -> anyhow::Result<Input> {
+    let mut sums = Vec::new();
+    for file in files {
+        let file = file.as_ref();
+        let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        sums.push(Sha256::digest(bytes));
+    }
+    let sum = match &sums[..] {
+        [only] => *only,
+        all => Sha256::digest(all.concat()),
+    };
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Ok(Input {
+        name: name.to_string_lossy().into_owned(),
+        sha256: sum.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        }),
+    })
+}
+
+fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_name_says_the_kind() {
+        let of = |name: &str| Kind::of(Path::new(name));
+        for (end, kind) in ENDS {
+            assert_eq!(of(&format!("a/sub-1_{end}")).unwrap(), kind, "{end}");
+        }
+        assert_eq!(of("A.NII.GZ").unwrap(), Kind::PackedLabelMap);
+        let error = of("labels.mgz").unwrap_err().to_string();
+        assert!(
+            error.contains("labels.mgz") && error.contains(".nii.gz"),
+            "{error}"
+        );
+    }
+}
