@@ -131,8 +131,10 @@ for (const dies of [false, true]) {
     await visitor.page.getByText(/by 3 workers/).waitFor();
     await visitor.segment();
     t.diagnostic(said.join(", "));
-    assert.ok(said.includes("a window is given away"));
-    assert.equal(said.filter((text) => text === "a window is lost").length, dies ? 1 : 0);
+    const times = (what) => said.filter((text) => text === what).length;
+    assert.equal(times("a window is lost"), dies ? 1 : 0);
+    // Whoever is first may have computed all others meanwhile.
+    assert.ok(dies || times("a window is given away") > 0);
     const file = join(scratch(), "native.nii.gz");
     const native = dinomed3d("segment", tiny.scan, "-o", file, "--model", tiny.model);
     assert.equal(native.status, 0, native.stderr);

@@ -181,7 +181,8 @@ fn a_part_is_looked_at_closer_on_both_sides() {
         }
     }
     map.labels[0] = 2;
-    let closer = segmenter.look_closer(&segmenter.computer(), &scan, &mut map, async |_| {
+    let computer = segmenter.computer();
+    let closer = segmenter.look_closer(&computer, &scan, &mut map, async |_| {
         ControlFlow::Continue(())
     });
     let closer = pollster::block_on(closer).unwrap();
@@ -285,7 +286,8 @@ fn windows_that_are_computed_together_give_the_same_label_map() {
             most: Cell::new(0),
         };
         let mut seen = Vec::new();
-        let together = segmenter.segment_by(&several, &[scan], async |step| {
+        let scan = [scan];
+        let together = segmenter.segment_by(&several, &scan, async |step| {
             seen.push((step.fraction, step.window));
             ControlFlow::Continue(())
         });

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use dinomed3d_core::infer::{Computer, InferError};
 use dinomed3d_core::segmenter::Segmenter;
@@ -29,6 +29,7 @@ const MODEL: JobId = 1;
 
 /// A model on this worker and on others that come when there is a window for them.
 pub(super) struct Crew {
+    me: Weak<Self>,
     segmenter: Rc<Segmenter>,
     /// Folder of the model.
     base: String,
@@ -43,7 +44,7 @@ pub(super) struct Crew {
 
 impl Crew {
     /// Nobody yet beside this worker, which has the model of the folder `base`; nobody later on, unless `has_others`.
-    pub(super) fn new(segmenter: Rc<Segmenter>, base: &str, has_others: bool) -> Self {
+    pub(super) fn new(segmenter: Rc<Segmenter>, base: &str, has_others: bool) -> Rc<Self> {
         let window_bytes = segmenter.cost().window_bytes(segmenter.manifest());
         let by_memory = (MEMORY_BYTES / 2 / window_bytes.max(1)).max(1) as usize;
         let cores = scope::cores().min(MOST);
@@ -52,14 +53,15 @@ impl Crew {
         } else {
             0
         };
-        Self {
+        Rc::new_cyclic(|me| Self {
+            me: me.clone(),
             segmenter,
             base: base.to_owned(),
             most: Cell::new(most),
             alive: Rc::default(),
             idle: RefCell::default(),
             own: Mutex::default(),
-        }
+        })
     }
 
     /// What it computes with.
@@ -67,8 +69,12 @@ impl Crew {
         &self.segmenter
     }
 
-    /// Has one worker get ready for the first window that this one has no time for.
+    /// Has one worker get ready where two windows will surely be computed at a time. It is fetched now, with the model, and not
+    /// while a scan is looked at.
     pub(super) fn prepare(self: &Rc<Self>) {
+        if !self.segmenter.manifest().mirrored {
+            return;
+        }
         let Some(mut helper) = self.helper() else {
             return;
         };
@@ -79,11 +85,6 @@ impl Crew {
                 Err(_) => crew.is_short_of_one(),
             }
         });
-    }
-
-    /// Ends the others: their memory is wanted for something else.
-    pub(super) fn dismiss(&self) {
-        self.idle.borrow_mut().clear();
     }
 
     fn is_short_of_one(&self) {
@@ -114,19 +115,62 @@ impl Computer for Crew {
         if let Some(_own) = self.own.try_lock() {
             return here.logits(window, progress).await;
         }
-        if let Some(mut helper) = self.helper() {
-            match helper.logits(&window, &mut progress).await {
+        if let Some(helper) = self.helper() {
+            let mut lent = Lent {
+                crew: self.me.clone(),
+                helper: Some(helper),
+            };
+            match lent.logits(&window, &mut progress).await {
                 Ok(logits) => {
-                    self.idle.borrow_mut().push(helper);
+                    self.idle.borrow_mut().extend(lent.helper.take());
                     return Ok(logits);
                 }
                 Err(Lost::Cancelled) => return Err(InferError::Cancelled),
                 // Its window is computed here.
-                Err(Lost::Broken) => self.is_short_of_one(),
+                Err(Lost::Broken) => {
+                    lent.helper = None;
+                    self.is_short_of_one();
+                }
             }
         }
         let _own = self.own.lock().await;
         here.logits(window, progress).await
+    }
+}
+
+/// A worker with a window in hand. If nobody waits for it any more it is told so, and idle as soon as it has heard.
+struct Lent {
+    crew: Weak<Crew>,
+    helper: Option<Helper>,
+}
+
+impl Lent {
+    async fn logits(
+        &mut self,
+        window: &[f32],
+        progress: &mut impl AsyncFnMut(f32) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, Lost> {
+        match &mut self.helper {
+            Some(helper) => helper.logits(window, progress).await,
+            None => Err(Lost::Broken),
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let Some(mut helper) = self.helper.take() else {
+            return;
+        };
+        let crew = self.crew.clone();
+        spawn_local(async move {
+            let is_idle = helper.give_up().await.is_ok();
+            match crew.upgrade() {
+                Some(crew) if is_idle => crew.idle.borrow_mut().push(helper),
+                Some(crew) => crew.is_short_of_one(),
+                None => {}
+            }
+        });
     }
 }
 
@@ -201,6 +245,22 @@ impl Helper {
             }
         }
         Ok(())
+    }
+
+    /// Comes back when it has nothing in hand.
+    async fn give_up(&mut self) -> Result<(), Lost> {
+        // Before its first window it has had none.
+        if !self.has_model || self.last_job == MODEL {
+            return self.load_model().await;
+        }
+        self.send(&ToWorker::Cancel { job: self.last_job }, None)?;
+        loop {
+            match self.next().await?.0 {
+                FromWorker::Progress { .. } => {}
+                FromWorker::Cancelled { .. } | FromWorker::Window { .. } => return Ok(()),
+                _ => return Err(Lost::Broken),
+            }
+        }
     }
 
     async fn logits(

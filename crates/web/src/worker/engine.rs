@@ -144,6 +144,7 @@ impl Engine {
                 match loaded {
                     Ok((segmenter, message)) => {
                         let crew = self.crew(segmenter, &base);
+                        crew.prepare();
                         *self.model.borrow_mut() = Some((job, crew));
                         scope::post(&message);
                     }
@@ -264,7 +265,7 @@ impl Engine {
     /// Who computes with a model that was loaded: the processor has others beside this worker.
     pub(super) fn crew(&self, segmenter: Segmenter, base: &str) -> Rc<Crew> {
         let has_others = self.backend.borrow().backend == Backend::Cpu;
-        Rc::new(Crew::new(Rc::new(segmenter), base, has_others))
+        Crew::new(Rc::new(segmenter), base, has_others)
     }
 
     /// Loads the model onto a backend that gives the known output, which need not be the first one.

@@ -33,10 +33,6 @@ impl Engine {
         let scan = self.scan()?;
         let crew = self.crew_of(model)?;
         let segmenter = crew.segmenter();
-        if let Some((_, part)) = &*self.part.borrow() {
-            part.dismiss();
-        }
-        crew.prepare();
         let volume = scan.volume().map_err(unusable)?;
         let mut news = self.news(job);
         let segmented = segmenter
@@ -108,10 +104,6 @@ impl Engine {
         let mut map = label_map(&map.to_vec(), &volume.shape)?;
         let crew = self.part(job, base).await?;
         let part = crew.segmenter();
-        if let Some((_, whole)) = &*self.model.borrow() {
-            whole.dismiss();
-        }
-        crew.prepare();
         let mut news = self.news(job);
         let closer = part
             .look_closer(&*crew, &volume, &mut map, async |progress| {
