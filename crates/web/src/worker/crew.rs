@@ -15,7 +15,9 @@ use js_sys::{ArrayBuffer, Float32Array, Uint8Array};
 use wasm_bindgen_futures::spawn_local;
 
 use super::link::Link;
-use super::protocol::{BACKEND_PARAMETER, BackendChoice, FromWorker, JobId, ToWorker};
+use super::protocol::{
+    BACKEND_PARAMETER, BESIDE_PARAMETER, BackendChoice, FromWorker, JobId, ToWorker,
+};
 use super::scope;
 
 /// Workers at most, this one too.
@@ -194,7 +196,7 @@ struct Helper {
 impl Helper {
     fn start(base: &str, alive: &Rc<()>) -> Option<Self> {
         let address = scope::address(&format!(
-            "{BACKEND_PARAMETER}={}",
+            "{BACKEND_PARAMETER}={}&{BESIDE_PARAMETER}=1",
             BackendChoice::Cpu.as_str()
         ));
         let (said, heard) = unbounded();

@@ -19,8 +19,8 @@ use super::describe;
 use super::download::download;
 use super::open::{self, Opened};
 use super::protocol::{
-    AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FromWorker, JobId,
-    ScanChoice, ToWorker,
+    AVOID_PARAMETER, BACKEND_PARAMETER, BESIDE_PARAMETER, Backend, BackendChoice, CheckErrors,
+    FromWorker, JobId, ScanChoice, ToWorker,
 };
 use super::scope;
 use super::transform;
@@ -264,7 +264,8 @@ impl Engine {
 
     /// Who computes with a model that was loaded: the processor has others beside this worker.
     pub(super) fn crew(&self, segmenter: Segmenter, base: &str) -> Rc<Crew> {
-        let has_others = self.backend.borrow().backend == Backend::Cpu;
+        let is_beside = scope::query_parameter(BESIDE_PARAMETER).is_some();
+        let has_others = self.backend.borrow().backend == Backend::Cpu && !is_beside;
         Crew::new(Rc::new(segmenter), base, has_others)
     }
 
