@@ -19,9 +19,6 @@ pub const BACKEND_PARAMETER: &str = "backend";
 /// Name of the worker's query parameter that says why WebGPU is not to be tried automatically.
 pub const AVOID_PARAMETER: &str = "avoid-webgpu";
 
-/// Name of the query parameter of a worker that computes beside another and starts none itself.
-pub const BESIDE_PARAMETER: &str = "beside";
-
 /// What a visitor asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -15,11 +15,11 @@ use js_sys::{ArrayBuffer, Float32Array, Uint8Array};
 use wasm_bindgen_futures::spawn_local;
 
 use super::link::Link;
-use super::protocol::{
-    BACKEND_PARAMETER, BESIDE_PARAMETER, BackendChoice, FromWorker, JobId, ToWorker,
-};
+use super::protocol::{BACKEND_PARAMETER, BackendChoice, FromWorker, JobId, ToWorker};
 use super::scope;
 
+/// Name of the query parameter of a worker that computes beside another and starts none itself.
+pub(super) const BESIDE_PARAMETER: &str = "beside";
 /// Workers at most, this one too.
 const MOST: usize = 8;
 /// What all of them may hold together, if there is to be more than one beside the first.

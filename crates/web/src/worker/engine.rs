@@ -14,13 +14,13 @@ use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
 use super::backend::ChosenBackend;
-use super::crew::Crew;
+use super::crew::{BESIDE_PARAMETER, Crew};
 use super::describe;
 use super::download::download;
 use super::open::{self, Opened};
 use super::protocol::{
-    AVOID_PARAMETER, BACKEND_PARAMETER, BESIDE_PARAMETER, Backend, BackendChoice, CheckErrors,
-    FromWorker, JobId, ScanChoice, ToWorker,
+    AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FromWorker, JobId,
+    ScanChoice, ToWorker,
 };
 use super::scope;
 use super::transform;
