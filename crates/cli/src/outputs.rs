@@ -1,14 +1,14 @@
 //! What a segmentation is written as: the ending of a file's name says it.
 
 use anyhow::Context;
+use dinomed3d_core::weights::hex;
 use dinomed3d_volume::derivative::{Input, Model, Provenance, Sidecar};
 use dinomed3d_volume::dicom::segmentation::{self, Origin, Segment};
 use dinomed3d_volume::label_table::{color_lut, color_table, dseg_tsv, label_descriptions};
 use dinomed3d_volume::surface::{Mesh, obj};
-use dinomed3d_volume::volumetry::{self, StructureSize};
+use dinomed3d_volume::volumetry::{self, LabelSize, StructureSize};
 use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -66,9 +66,11 @@ impl Kind {
 }
 
 /// A label map and all that is told of it.
-pub struct Result<'a> {
+pub struct Segmented<'a> {
     /// The scan, whose header a label map takes over.
     pub scan: &'a Scan,
+    /// What the scan is called.
+    pub name: &'a str,
     /// Of a scan that was DICOM.
     pub origin: Option<&'a Origin>,
     pub map: &'a LabelMap,
@@ -81,7 +83,7 @@ pub struct Result<'a> {
     pub inputs: &'a [Input],
 }
 
-impl Result<'_> {
+impl Segmented<'_> {
     /// The content of a file.
     ///
     /// # Errors
@@ -98,8 +100,8 @@ impl Result<'_> {
                 let meshes: Vec<(&str, Mesh)> = meshes.collect();
                 obj(meshes.iter().map(|(name, mesh)| (*name, mesh))).into_bytes()
             }
-            Kind::VolumesCsv => volumetry::csv(&self.sizes()).into_bytes(),
-            Kind::VolumesTsv => volumetry::tsv(&self.sizes()).into_bytes(),
+            Kind::VolumesCsv => volumetry::csv(&self.structures()).into_bytes(),
+            Kind::VolumesTsv => volumetry::tsv(&self.structures()).into_bytes(),
             Kind::LabelTable => dseg_tsv(self.labels).into_bytes(),
             Kind::ItkSnap => label_descriptions(self.labels).into_bytes(),
             Kind::FreeSurfer => color_lut(self.labels).into_bytes(),
@@ -116,7 +118,7 @@ impl Result<'_> {
     }
 
     fn dicom_seg(&self) -> anyhow::Result<Vec<u8>> {
-        let origin = self.origin.context("the scan was no DICOM, so there is nothing that a DICOM-SEG could refer to: expected is .nii.gz")?;
+        let origin = expect_dicom(self.origin, self.name)?;
         let model = self.models.last().context("a model made it")?;
         let segment = |label| Segment::of(label, Some(&model.name));
         let segments: Vec<Segment> = self.labels.iter().map(segment).collect();
@@ -135,10 +137,14 @@ impl Result<'_> {
         )?)
     }
 
-    fn sizes(&self) -> Vec<StructureSize> {
+    /// Of every label.
+    pub fn sizes(&self) -> Vec<LabelSize> {
         let voxel_ml = self.map.affine.voxel_volume_ml();
-        let sizes = volumetry::label_sizes(&self.map.labels, self.labels, voxel_ml);
-        volumetry::structure_sizes(self.labels, &sizes)
+        volumetry::label_sizes(&self.map.labels, self.labels, voxel_ml)
+    }
+
+    fn structures(&self) -> Vec<StructureSize> {
+        volumetry::structure_sizes(self.labels, &self.sizes())
     }
 
     fn provenance(&self) -> Provenance {
@@ -159,6 +165,16 @@ impl Result<'_> {
     }
 }
 
+/// What a DICOM-SEG of a scan refers to.
+///
+/// # Errors
+/// A scan that was no DICOM.
+pub fn expect_dicom<'a>(origin: Option<&'a Origin>, scan: &str) -> anyhow::Result<&'a Origin> {
+    origin.with_context(|| {
+        format!("{scan} was no DICOM, so there is nothing that a DICOM-SEG could refer to: expected is a result such as labels.nii.gz")
+    })
+}
+
 /// A scan's name and the checksum of its files; of several files together that of their checksums.
 ///
 /// # Errors
@@ -177,10 +193,7 @@ pub fn input(path: &Path, files: &[impl AsRef<Path>]) -> anyhow::Result<Input> {
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(Input {
         name: name.to_string_lossy().into_owned(),
-        sha256: sum.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }),
+        sha256: hex(&sum),
     })
 }
 

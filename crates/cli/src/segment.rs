@@ -12,6 +12,7 @@ use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::derivative::Model;
+use dinomed3d_volume::volumetry::LabelSize;
 use dinomed3d_volume::{Label, LabelMap, NOTICE, NamedImage, Volume, read_channels};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -121,11 +122,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         return preflight(&model, &args.device, &images);
     }
     let origin = origins[0].as_ref();
-    anyhow::ensure!(
-        origin.is_some() || !kinds.contains(&Kind::DicomSeg),
-        "{} was no DICOM, so there is nothing that a DICOM-SEG could refer to: expected is a result such as labels.nii.gz",
-        images[0].name
-    );
+    if kinds.contains(&Kind::DicomSeg) {
+        outputs::expect_dicom(origin, &images[0].name)?;
+    }
     let names = manifest.channel_names();
     if let ([only], [_]) = (&images[..], &names[..]) {
         let volumes = only.image.num_volumes();
@@ -148,13 +147,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         eprintln!("warning: {warning}");
     }
     let read = args.scans.iter().map(|path| input(path, &files_of(path)?));
-    let result = outputs::Result {
+    let result = outputs::Segmented {
         scan: &images[0].image,
         origin,
         map: &found.map,
         labels: &found.labels,
         models: &found.models,
         warnings: &found.warnings,
+        name: &images[0].name,
         inputs: &read.collect::<anyhow::Result<Vec<_>>>()?,
     };
     let writing = |output: &PathBuf| format!("writing {}", output.display());
@@ -166,18 +166,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         write_whole(output, &file).with_context(|| writing(output))?;
     }
     println!("label  voxels  volume (mL)  name");
-    let mut counts = [0u64; 256];
-    for label in &found.map.labels {
-        counts[usize::from(*label)] += 1;
-    }
-    for label in &found.labels {
-        let voxels = counts[usize::from(label.value)];
-        println!(
-            "{:5}  {voxels:6}  {:11.3}  {}",
-            label.value,
-            voxels as f64 * found.map.affine.voxel_volume_ml(),
-            label.name
-        );
+    for (label, size) in found.labels.iter().zip(result.sizes()) {
+        let LabelSize {
+            value,
+            voxels,
+            volume_ml,
+        } = size;
+        println!("{value:5}  {voxels:6}  {volume_ml:11.3}  {}", label.name);
     }
     println!("{NOTICE}");
     Ok(())

@@ -52,37 +52,46 @@ pub struct StructureSize {
     pub asymmetry_percent: Option<f64>,
 }
 
-/// Size of every structure of a table of labels, in its order; a label that is not among `sizes` is not there.
+impl StructureSize {
+    /// Of one structure; a label that is not among `sizes` is not there.
+    pub fn of(structure: Structure, sizes: &[LabelSize]) -> Self {
+        let of = |label: &Label| {
+            let size = sizes.iter().find(|size| size.value == label.value);
+            size.map_or((0, 0.0), |size| (size.voxels, size.volume_ml))
+        };
+        match &structure.labels {
+            StructureLabels::One(label) => {
+                let (voxels, both_ml) = of(label);
+                Self {
+                    structure,
+                    voxels,
+                    left_ml: None,
+                    right_ml: None,
+                    both_ml,
+                    asymmetry_percent: None,
+                }
+            }
+            StructureLabels::Pair(left, right) => {
+                let ((left_voxels, left_ml), (right_voxels, right_ml)) = (of(left), of(right));
+                Self {
+                    structure,
+                    voxels: left_voxels + right_voxels,
+                    left_ml: Some(left_ml),
+                    right_ml: Some(right_ml),
+                    both_ml: left_ml + right_ml,
+                    asymmetry_percent: asymmetry(left_ml, right_ml),
+                }
+            }
+        }
+    }
+}
+
+/// Size of every structure of a table of labels, in its order.
 pub fn structure_sizes(labels: &[Label], sizes: &[LabelSize]) -> Vec<StructureSize> {
-    let of = |label: &Label| {
-        let size = sizes.iter().find(|size| size.value == label.value);
-        size.map_or((0, 0.0), |size| (size.voxels, size.volume_ml))
-    };
-    let size = |structure: Structure| match &structure.labels {
-        StructureLabels::One(label) => {
-            let (voxels, both_ml) = of(label);
-            StructureSize {
-                structure,
-                voxels,
-                left_ml: None,
-                right_ml: None,
-                both_ml,
-                asymmetry_percent: None,
-            }
-        }
-        StructureLabels::Pair(left, right) => {
-            let ((left_voxels, left_ml), (right_voxels, right_ml)) = (of(left), of(right));
-            StructureSize {
-                structure,
-                voxels: left_voxels + right_voxels,
-                left_ml: Some(left_ml),
-                right_ml: Some(right_ml),
-                both_ml: left_ml + right_ml,
-                asymmetry_percent: asymmetry(left_ml, right_ml),
-            }
-        }
-    };
-    paired(labels).into_iter().map(size).collect()
+    let structures = paired(labels).into_iter();
+    structures
+        .map(|structure| StructureSize::of(structure, sizes))
+        .collect()
 }
 
 const COLUMNS: [&str; 9] = [

@@ -1,21 +1,15 @@
 //! Real DICOM files against what dcm2niix and dicom2nifti made of them.
 #![cfg(feature = "dicom")]
 
+mod shared;
+
 use std::path::{Path, PathBuf};
 
 use dinomed3d_volume::dicom::{DicomError, DicomFolder, DicomScan, InMemory, OnDisk, Source};
 use dinomed3d_volume::{Affine, Scan};
 
-/// Files beside the repository; without them these tests have nothing to read.
 fn data(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
-        .join("../../../shared/data/dicom")
-        .join(name);
-    if !path.exists() {
-        println!("skipped: no shared/data/dicom/{name}");
-        return None;
-    }
-    Some(path)
+    shared::data(&format!("dicom/{name}"))
 }
 
 fn files(path: &Path) -> Vec<PathBuf> {

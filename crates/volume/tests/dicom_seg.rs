@@ -1,6 +1,8 @@
 //! DICOM segmentations of other programs read here, and ours read by them.
 #![cfg(feature = "dicom")]
 
+mod shared;
+
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,16 +15,8 @@ use dinomed3d_volume::dicom::{DicomFolder, InMemory, OnDisk, Source};
 use dinomed3d_volume::{Affine, Label, LabelMap};
 use serde_json::json;
 
-/// Files beside the repository; without them these tests have nothing to read.
 fn data(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
-        .join("../../../shared/data/dicom")
-        .join(name);
-    if !path.exists() {
-        println!("skipped: no shared/data/dicom/{name}");
-        return None;
-    }
-    Some(path)
+    shared::data(&format!("dicom/{name}"))
 }
 
 fn folder(path: &Path) -> DicomFolder {

@@ -1,20 +1,14 @@
 //! Real NIfTI files, valid and malformed, against what nibabel says about them.
 
+mod shared;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use dinomed3d_volume::{FileError, Format, Scan, ScanError, open_file};
 
-/// Files beside the repository; without them these tests have nothing to read.
 fn folder(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
-        .join("../../../shared/data/nifti")
-        .join(name);
-    if !path.is_dir() {
-        println!("skipped: no folder shared/data/nifti/{name}");
-        return None;
-    }
-    Some(path)
+    shared::data(&format!("nifti/{name}"))
 }
 
 type Row = HashMap<String, String>;

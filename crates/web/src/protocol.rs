@@ -8,6 +8,7 @@
 //! first message.
 
 use dinomed3d_volume::Label;
+use dinomed3d_volume::volumetry::LabelSize;
 use serde::{Deserialize, Serialize};
 
 /// Number of a request; replies carry it back.
@@ -246,7 +247,7 @@ pub enum FromWorker {
         /// Labels of the map without the background.
         labels: Vec<Label>,
         /// Size of every label.
-        statistics: Vec<LabelStatistics>,
+        statistics: Vec<LabelSize>,
         /// What a reader of the result should know.
         warnings: Vec<String>,
     },
@@ -361,18 +362,6 @@ pub struct ScanOffer {
     pub thumbnail: Option<String>,
     /// Why it can't be opened, as a sentence without its full stop.
     pub problem: Option<String>,
-}
-
-/// Size of one label.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LabelStatistics {
-    /// Value in the label map.
-    pub value: u8,
-    /// Voxels with that value.
-    pub voxels: u64,
-    /// Their volume.
-    pub volume_ml: f64,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Labels as a reader looks for them: structures in groups, found by words.
 
 use dinomed3d_volume::Label;
-pub use dinomed3d_volume::structure::{Structure, StructureLabels, asymmetry, paired};
+pub use dinomed3d_volume::structure::{Structure, StructureLabels, paired};
 
 /// What structures of a head are called together, and words of which one is in the name of each.
 const GROUPS: [(&str, &[&str]); 4] = [

@@ -1,12 +1,13 @@
 use std::rc::Rc;
 
+use dinomed3d_volume::volumetry::{LabelSize, StructureSize};
 use dinomed3d_volume::{Label, NOTICE};
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::browser;
 use crate::components::Swatch;
-use crate::protocol::{Backend, LabelStatistics};
+use crate::protocol::Backend;
 use crate::session::Session;
 use crate::state::{Outcome, State};
 use crate::structures::{self, Group, Structure, StructureLabels};
@@ -95,7 +96,7 @@ fn CloserButton(closer: Closer) -> impl IntoView {
 
 /// How large everything is: voxels and volume of each label, or, of labels with sides, volumes left and right.
 #[component]
-fn Statistics(labels: Vec<Label>, statistics: Vec<LabelStatistics>) -> impl IntoView {
+fn Statistics(labels: Vec<Label>, statistics: Vec<LabelSize>) -> impl IntoView {
     let groups = structures::grouped(&labels);
     let has_pairs = groups
         .iter()
@@ -109,8 +110,8 @@ fn Statistics(labels: Vec<Label>, statistics: Vec<LabelStatistics>) -> impl Into
 }
 
 #[component]
-fn LabelTable(labels: Vec<Label>, statistics: Vec<LabelStatistics>) -> impl IntoView {
-    let row = move |row: LabelStatistics| {
+fn LabelTable(labels: Vec<Label>, statistics: Vec<LabelSize>) -> impl IntoView {
+    let row = move |row: LabelSize| {
         let label = labels.iter().find(|label| label.value == row.value);
         let label = label.cloned().unwrap_or_else(|| Label::unnamed(row.value));
         view! {
@@ -140,30 +141,20 @@ fn LabelTable(labels: Vec<Label>, statistics: Vec<LabelStatistics>) -> impl Into
 }
 
 #[component]
-fn SidesTable(groups: Vec<Group>, statistics: Vec<LabelStatistics>) -> impl IntoView {
-    let volume_ml = move |label: &Label| {
-        let row = statistics.iter().find(|row| row.value == label.value);
-        row.map_or(0.0, |row| row.volume_ml)
-    };
+fn SidesTable(groups: Vec<Group>, statistics: Vec<LabelSize>) -> impl IntoView {
     let row = move |structure: Structure| {
-        let (left, right, both, asymmetry) = match &structure.labels {
-            StructureLabels::One(label) => (None, None, volume_ml(label), None),
-            StructureLabels::Pair(left, right) => {
-                let (left, right) = (volume_ml(left), volume_ml(right));
-                let asymmetry = structures::asymmetry(left, right);
-                (Some(left), Some(right), left + right, asymmetry)
-            }
-        };
+        let size = StructureSize::of(structure, &statistics);
+        let structure = size.structure;
         view! {
             <tr>
                 <th scope="row">
                     <Swatch color=structure.color()/>
                     {structure.name}
                 </th>
-                <td>{left.map(words::milliliters)}</td>
-                <td>{right.map(words::milliliters)}</td>
-                <td>{words::milliliters(both)}</td>
-                <td>{asymmetry.map(words::signed_percent)}</td>
+                <td>{size.left_ml.map(words::milliliters)}</td>
+                <td>{size.right_ml.map(words::milliliters)}</td>
+                <td>{words::milliliters(size.both_ml)}</td>
+                <td>{size.asymmetry_percent.map(words::signed_percent)}</td>
             </tr>
         }
     };

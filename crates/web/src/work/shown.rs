@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use dinomed3d_volume::Label;
+use dinomed3d_volume::volumetry::LabelSize;
 
 use crate::protocol::{
-    Backend, BackendChoice, CheckErrors, Failure, JobId, LabelStatistics, ModelInfo, ScanChoice,
-    ScanInfo, ScanOffer,
+    Backend, BackendChoice, CheckErrors, Failure, JobId, ModelInfo, ScanChoice, ScanInfo, ScanOffer,
 };
 
 /// Everything the page shows of the work; `B` is a file's bytes.
@@ -240,7 +240,7 @@ pub struct Outcome<B> {
     /// Labels of the map without the background.
     pub labels: Vec<Label>,
     /// Size of every label.
-    pub statistics: Vec<LabelStatistics>,
+    pub statistics: Vec<LabelSize>,
     /// What a reader should know.
     pub warnings: Vec<String>,
     /// What can be looked at closer.

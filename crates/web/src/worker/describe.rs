@@ -3,7 +3,7 @@
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_volume::{Label, Scan};
 
-use super::protocol::{LabelStatistics, ModelInfo, ScanInfo};
+use super::protocol::{ModelInfo, ScanInfo};
 
 /// A model as the page shows it: without the background.
 pub fn model(manifest: &ModelManifest) -> ModelInfo {
@@ -34,25 +34,4 @@ pub fn scan(image: &Scan, description: Option<String>) -> ScanInfo {
 pub fn labels(manifest: &ModelManifest) -> Vec<Label> {
     let labels = manifest.labels.iter();
     labels.filter(|label| label.value != 0).cloned().collect()
-}
-
-/// Size of every label.
-pub fn statistics(
-    label_map: &[u8],
-    labels: &[Label],
-    voxel_volume_ml: f64,
-) -> Vec<LabelStatistics> {
-    let mut voxels = [0_u64; 256];
-    for label in label_map {
-        voxels[usize::from(*label)] += 1;
-    }
-    let size = |label: &Label| {
-        let voxels = voxels[usize::from(label.value)];
-        LabelStatistics {
-            value: label.value,
-            voxels,
-            volume_ml: voxels as f64 * voxel_volume_ml,
-        }
-    };
-    labels.iter().map(size).collect()
 }

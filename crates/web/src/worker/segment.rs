@@ -6,6 +6,7 @@ use std::rc::Rc;
 use dinomed3d_core::infer::{Computer, InferError, Progress};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_volume::dicom::segmentation::{self, Origin, Provenance, Segment, SegmentationError};
+use dinomed3d_volume::volumetry::label_sizes;
 use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
 use js_sys::{Float32Array, Uint8Array};
 
@@ -222,7 +223,7 @@ impl Engine {
             Trouble::new(format!("The label map can't be written: {error}."), AGAIN)
         })?;
         let voxel_ml = scan.affine().voxel_volume_ml();
-        let statistics = describe::statistics(&map.labels, &labels, voxel_ml);
+        let statistics = label_sizes(&map.labels, &labels, voxel_ml);
         if let Some(origin) = &*self.origin.borrow() {
             match dicom_seg(map, &labels, origin, manifest) {
                 Ok(seg) => scope::post_with(&FromWorker::DicomSeg { job }, &seg),
