@@ -1,12 +1,15 @@
 //! Several files as one: the page keeps one file for each scan, so that a fresh worker can be given it again.
 
-use std::io::{Cursor, Write};
+use std::collections::HashSet;
+use std::io::Write;
 
-use zip::write::{SimpleFileOptions, ZipWriter};
-use zip::{CompressionMethod, DateTime};
+use rawzip::{CompressionMethod, ZipArchiveWriter};
 
 /// A zip in memory whose files are stored as they are.
-pub struct Archive(ZipWriter<Cursor<Vec<u8>>>);
+pub struct Archive {
+    zip: ZipArchiveWriter<Vec<u8>>,
+    paths: HashSet<String>,
+}
 
 impl Archive {
     /// An empty one with room for files of so many bytes.
@@ -17,7 +20,10 @@ impl Archive {
         let mut room = Vec::new();
         room.try_reserve_exact(bytes)
             .map_err(|_| format!("there is no memory for their {bytes} bytes"))?;
-        Ok(Self(ZipWriter::new(Cursor::new(room))))
+        Ok(Self {
+            zip: ZipArchiveWriter::new(room),
+            paths: HashSet::new(),
+        })
     }
 
     /// Adds a file.
@@ -25,14 +31,20 @@ impl Archive {
     /// # Errors
     /// A path that is there already.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> Result<(), String> {
-        // Without a time: wasm32 has no clock of its own, and nobody asks.
-        let stored = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .last_modified_time(DateTime::default());
-        self.0
-            .start_file(path, stored)
-            .map_err(|error| error.to_string())?;
-        self.0.write_all(bytes).map_err(|error| error.to_string())
+        if !self.paths.insert(path.to_owned()) {
+            return Err(format!("two of them are called {path}"));
+        }
+        self.store(path, bytes).map_err(|error| error.to_string())
+    }
+
+    fn store(&mut self, path: &str, bytes: &[u8]) -> Result<(), rawzip::Error> {
+        let file = self.zip.new_file(path);
+        let (mut entry, config) = file.compression_method(CompressionMethod::Store).start()?;
+        let mut writer = config.wrap(&mut entry);
+        writer.write_all(bytes)?;
+        let (_, descriptor) = writer.finish()?;
+        entry.finish(descriptor)?;
+        Ok(())
     }
 
     /// The zip's bytes.
@@ -40,7 +52,6 @@ impl Archive {
     /// # Errors
     /// As [`Archive::add`].
     pub fn finish(self) -> Result<Vec<u8>, String> {
-        let zip = self.0.finish().map_err(|error| error.to_string())?;
-        Ok(zip.into_inner())
+        self.zip.finish().map_err(|error| error.to_string())
     }
 }
