@@ -155,7 +155,10 @@ fn paths(named: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// From the root, without `.` and `..`; links are names like others, as data sets under version control are full of them.
-fn plain(path: &Path) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// An empty name.
+pub fn plain(path: &Path) -> anyhow::Result<PathBuf> {
     let absolute = std::path::absolute(path).with_context(|| format!("in {}", path.display()))?;
     let mut plain = PathBuf::new();
     for component in absolute.components() {

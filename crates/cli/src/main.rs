@@ -32,6 +32,7 @@ mod segmenting;
 mod synthesise;
 mod threads;
 mod train;
+mod volumes;
 
 /// Segments 3-D medical scans with DINO-Med3D and trains the networks for it.
 ///
@@ -55,6 +56,8 @@ enum Command {
     Segment(segment::Args),
     /// Segment a BIDS data set, as a BIDS-App.
     Bids(bids::Args),
+    /// Gather the volumes of many results in one table.
+    Volumes(volumes::Args),
     /// List the models that can be named.
     Models(models::Args),
     /// Score label maps, a model on its validation cases, or the runs of a cross-validation.
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Nifti(args) => nifti::run(args),
         Command::Fingerprint(args) => fingerprint::run(args),
         Command::Models(args) => models::run(args),
+        Command::Volumes(args) => volumes::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Train(args) => train::run(args),
         Command::Synthesise(args) => synthesise::run(args),

@@ -1,6 +1,6 @@
 //! Many scans one after the other: each result whole or not there, what is finished not done again, a bad scan no end.
 
-use crate::cases::{Case, Cases, may_hold_series};
+use crate::cases::{Case, Cases, may_hold_series, plain};
 use crate::group;
 use crate::outputs::{Kind, Segmented};
 use crate::say::say;
@@ -12,6 +12,7 @@ use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_volume::atomic_file::{check_outputs, remove_unfinished, write_whole};
 use dinomed3d_volume::derivative::{DatasetDescription, Sidecar};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -115,6 +116,7 @@ pub fn run(
         is_new: many.overwrite,
         weights: weights(by)?,
     };
+    work.spare_scans(&cases.cases)?;
     let shard = many.shard.unwrap_or(Shard {
         number: 1,
         count: 1,
@@ -158,7 +160,8 @@ pub fn run(
         }
     }
     if done > 0 && shard.count == 1 && !many.dry_run {
-        group::write(out)?;
+        let path = group::write(out)?;
+        eprintln!("all volumes: {}", path.display());
     }
     Ok(match failed {
         0 => ExitCode::SUCCESS,
@@ -221,6 +224,23 @@ impl Work<'_> {
             [] | [_] => vec![case.clone()],
             several => several.iter().map(|it| case.of_series(*it)).collect(),
         }
+    }
+
+    /// No result may take the place of another case's scan.
+    fn spare_scans(&self, cases: &[Case]) -> anyhow::Result<()> {
+        let scans: HashSet<&Path> = cases.iter().map(|case| &*case.input).collect();
+        for case in cases {
+            for kind in &self.kinds {
+                let path = plain(&self.path(case, *kind))?;
+                anyhow::ensure!(
+                    !scans.contains(&*path),
+                    "a result of {} would replace {}, which is read: expected is another --out",
+                    case.input.display(),
+                    path.display()
+                );
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, case: &Case, kind: Kind) -> PathBuf {
