@@ -8,9 +8,11 @@ use std::process::Command;
 
 /// The product's native packages. Always all of them: another selection would unify features in another way and compile every
 /// dependency again.
-pub const PACKAGES: [&str; 6] = [
+pub const PACKAGES: [&str; 8] = [
     "--package",
     "dinomed3d-volume",
+    "--package",
+    "dinomed3d-kernels",
     "--package",
     "dinomed3d-core",
     "--package",

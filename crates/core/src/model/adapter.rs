@@ -1,10 +1,11 @@
 //! The 3-D adapter inside a transformer block.
 
 use super::depthwise::{Depthwise3d, Depthwise3dConfig};
+use super::step::gelu;
 use burn::config::Config;
 use burn::module::{Initializer, Module};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::{Device, Tensor, activation::gelu};
+use burn::tensor::{Device, Tensor};
 
 /// Settings of an [`Adapter3d`].
 #[derive(Config, Debug)]

@@ -1,5 +1,6 @@
 //! Convolutions of feature maps that never change the number of slices, and what follows them.
 
+use super::step::{After, convolve, norm_then};
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, PRelu, PReluConfig, PaddingConfig3d};
@@ -93,7 +94,8 @@ impl NormPrelu {
     }
 
     pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        self.activation.forward(self.norm.forward(x))
+        let x = norm_then(&self.norm, x, After::Nothing);
+        self.activation.forward(x)
     }
 }
 
@@ -115,6 +117,6 @@ impl ConvNormPrelu {
     }
 
     pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        self.after.forward(self.conv.forward(x))
+        self.after.forward(convolve(&self.conv, x))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::conv::{Pointwise, conv3, instance_norm};
 use super::pixel_shuffle::pixel_unshuffle;
+use super::step::{After, convolve, norm_then};
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::GroupNorm;
@@ -91,8 +92,8 @@ impl ResidualBlock {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let branch = relu(self.norm1.forward(self.conv1.forward(x.clone())));
-        let branch = self.norm2.forward(self.conv2.forward(branch));
+        let branch = norm_then(&self.norm1, convolve(&self.conv1, x.clone()), After::Relu);
+        let branch = norm_then(&self.norm2, convolve(&self.conv2, branch), After::Nothing);
         let identity = match &self.shortcut {
             Some(shortcut) => shortcut.forward(x),
             None => x,
@@ -114,7 +115,7 @@ impl Shortcut {
                 .narrow(6, 0, 1)
                 .reshape([batch, channels, depth, height / s, width / s])
         };
-        self.norm.forward(self.conv.forward(x))
+        norm_then(&self.norm, self.conv.forward(x), After::Nothing)
     }
 }
 
@@ -200,14 +201,18 @@ impl DetailStream {
     pub fn forward(&self, volume: Tensor<5>) -> DetailFeatures {
         let mut features = Vec::with_capacity(self.levels.len() + 1);
         if let Some(full) = &self.full {
-            features.push(relu(full.norm.forward(full.conv.forward(volume.clone()))));
+            features.push(norm_then(
+                &full.norm,
+                convolve(&full.conv, volume.clone()),
+                After::Relu,
+            ));
         }
         let volume = if self.starts_at_half_size {
             pixel_unshuffle(volume, 2)
         } else {
             volume
         };
-        let mut x = relu(self.stem_norm.forward(self.stem.forward(volume)));
+        let mut x = norm_then(&self.stem_norm, convolve(&self.stem, volume), After::Relu);
         for level in &self.levels {
             for block in level {
                 x = block.forward(x);

@@ -1,8 +1,9 @@
 //! Feed-forward networks of a transformer block.
 
 use super::lora::{AdaptedLinear, LoraConfig};
+use super::step::gelu;
 use burn::module::Module;
-use burn::tensor::activation::{gelu, silu};
+use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 

@@ -4,11 +4,11 @@ use super::conv::{Pointwise, conv3, instance_norm};
 use super::detail::{DetailConfig, DetailFeatures};
 use super::fusion::GatedFusion;
 use super::pixel_shuffle::pixel_shuffle;
+use super::step::{After, convolve, norm_then};
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::Conv3d;
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::{gelu, relu};
 use burn::tensor::{Device, Tensor};
 
 /// Settings of a [`LightDecoder`].
@@ -44,7 +44,7 @@ impl ConvNormGelu {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        gelu(self.norm.forward(self.conv.forward(x)))
+        norm_then(&self.norm, convolve(&self.conv, x), After::Gelu)
     }
 }
 
@@ -80,8 +80,8 @@ impl FullRefinement {
     fn forward(&self, half: Tensor<5>, detail: Tensor<5>) -> Tensor<5> {
         let x = pixel_shuffle(self.to_full.forward(half), 2);
         let x = Tensor::cat(vec![x, detail], 1);
-        let x = relu(self.norm1.forward(self.conv1.forward(x)));
-        let x = relu(self.norm2.forward(self.conv2.forward(x)));
+        let x = norm_then(&self.norm1, convolve(&self.conv1, x), After::Relu);
+        let x = norm_then(&self.norm2, convolve(&self.conv2, x), After::Relu);
         self.head.forward(x)
     }
 }

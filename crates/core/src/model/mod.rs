@@ -32,6 +32,7 @@ pub mod refinement;
 pub mod resize;
 pub mod rope;
 pub mod slices;
+mod step;
 pub mod upernet;
 pub mod vit;
 

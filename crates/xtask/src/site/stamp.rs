@@ -7,12 +7,13 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Everything the built site depends on, beside the compiler.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     ".cargo/config.toml",
     "Cargo.lock",
     "Cargo.toml",
     "Trunk.toml",
     "crates/core",
+    "crates/kernels",
     "crates/volume",
     "crates/web",
     "crates/xtask",

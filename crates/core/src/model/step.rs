@@ -1,0 +1,201 @@
+//! Steps of the network that the processor takes by our own kernels; other devices, and gradients, take Burn's.
+
+use burn::nn::GroupNorm;
+use burn::nn::conv::Conv3d;
+use burn::tensor::Tensor;
+use burn::tensor::activation::{gelu as burn_gelu, relu};
+
+/// What follows a normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    Nothing,
+    Relu,
+    Gelu,
+}
+
+/// As [`Conv3d::forward`].
+pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
+    #[cfg(feature = "flex")]
+    if processor::takes(&x) && processor::has_kernel(conv) {
+        return processor::convolve(conv, x);
+    }
+    conv.forward(x)
+}
+
+/// As [`GroupNorm::forward`], and what follows it.
+pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, after: After) -> Tensor<5> {
+    #[cfg(feature = "flex")]
+    if processor::takes(&x) {
+        return processor::norm_then(norm, x, after);
+    }
+    let x = norm.forward(x);
+    match after {
+        After::Nothing => x,
+        After::Relu => relu(x),
+        After::Gelu => burn_gelu(x),
+    }
+}
+
+/// x · Φ(x), Φ the normal distribution.
+pub(super) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "flex")]
+    if processor::takes(&x) {
+        return processor::gelu(x);
+    }
+    burn_gelu(x)
+}
+
+#[cfg(feature = "flex")]
+mod processor {
+    use super::After;
+    use burn::nn::conv::Conv3d;
+    use burn::nn::{GroupNorm, PaddingConfig3d};
+    use burn::tensor::{DType, Device, Tensor, TensorData};
+    use dinomed3d_kernels::{Activation, Conv3, Norm, conv3, group_norm};
+
+    /// Whether a tensor lies where the kernels compute, and nobody asks for its gradient.
+    pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
+        x.dtype() == DType::F32 && x.device() == Device::flex()
+    }
+
+    /// Its values, not copied where nobody else has them.
+    fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+        let values = x.into_data().try_into_vec();
+        values.expect("the tensor was asked for its type")
+    }
+
+    fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+        Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+    }
+
+    pub fn has_kernel(conv: &Conv3d) -> bool {
+        let [of_slices, of_rows, of_columns] = conv.stride;
+        conv.kernel_size == [3; 3]
+            && conv.dilation == [1; 3]
+            && conv.groups == 1
+            && conv.padding == PaddingConfig3d::Explicit(1, 1, 1)
+            && of_slices == 1
+            && of_rows == of_columns
+            && of_rows <= 2
+    }
+
+    pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
+        let [batch, inputs, depth, rows, columns] = x.dims();
+        let weight = conv.weight.val();
+        let kernel = Conv3 {
+            inputs,
+            outputs: weight.dims()[0],
+            shape: [depth, rows, columns],
+            stride: conv.stride[1],
+        };
+        let weight = values(weight);
+        let bias = conv.bias.as_ref().map(|bias| values(bias.val()));
+        let input = values(x);
+        let of_one = |input: &[f32]| conv3(kernel, input, &weight, bias.as_deref());
+        let mut parts = input.chunks(input.len() / batch).map(of_one);
+        let result = match batch {
+            1 => parts.next().unwrap_or_default(),
+            _ => parts.flatten().collect(),
+        };
+        let [depth, rows, columns] = kernel.result_shape();
+        tensor(result, [batch, kernel.outputs, depth, rows, columns])
+    }
+
+    pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, after: After) -> Tensor<5> {
+        let shape = x.dims();
+        let [batch, channels, ..] = shape;
+        let parameters = |parameters: &Option<burn::module::Param<Tensor<1>>>| {
+            parameters.as_ref().map(|values_of| values(values_of.val()))
+        };
+        let (scale, shift) = (parameters(&norm.gamma), parameters(&norm.beta));
+        let norm = Norm {
+            groups: norm.num_groups,
+            epsilon: norm.epsilon as f32,
+            affine: scale.as_deref().zip(shift.as_deref()),
+            activation: activation(after),
+        };
+        let mut all = values(x);
+        let of_one = all.len() / batch;
+        for values in all.chunks_mut(of_one) {
+            group_norm(norm, channels, values);
+        }
+        tensor(all, shape)
+    }
+
+    pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+        let shape = x.dims();
+        let mut all = values(x);
+        Activation::Gelu.apply(&mut all);
+        tensor(all, shape)
+    }
+
+    fn activation(after: After) -> Activation {
+        match after {
+            After::Nothing => Activation::Identity,
+            After::Relu => Activation::Relu,
+            After::Gelu => Activation::Gelu,
+        }
+    }
+}
+
+/// A device without the kernels is one whose tensors ask for gradients.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::nn::conv::Conv3dConfig;
+    use burn::nn::{GroupNormConfig, PaddingConfig3d};
+    use burn::tensor::{Device, Distribution, Tolerance};
+
+    fn agree<const D: usize>(ours: Tensor<D>, burns: Tensor<D>) {
+        let tolerance = Tolerance::<f32>::rel_abs(1e-4, 1e-5);
+        ours.into_data()
+            .assert_approx_eq(&burns.into_data(), tolerance);
+    }
+
+    #[test]
+    fn kernels_agree_with_burn() {
+        let device = Device::flex();
+        let random = |shape: [usize; 5]| {
+            Tensor::<5>::random(shape, Distribution::Uniform(-1.0, 1.0), &device)
+        };
+        for (inputs, outputs, stride, bias) in [(3, 5, 1, true), (4, 8, 2, false)] {
+            let conv = Conv3dConfig::new([inputs, outputs], [3; 3])
+                .with_stride([1, stride, stride])
+                .with_padding(PaddingConfig3d::Explicit(1, 1, 1))
+                .with_bias(bias)
+                .init(&device);
+            let x = random([2, inputs, 3, 7, 18]);
+            agree(convolve(&conv, x.clone()), conv.forward(x));
+        }
+        for affine in [true, false] {
+            let norm = GroupNormConfig::new(2, 6).with_affine(affine).init(&device);
+            let x = random([2, 6, 2, 5, 9]);
+            let burns = norm.forward(x.clone());
+            agree(norm_then(&norm, x.clone(), After::Nothing), burns.clone());
+            agree(
+                norm_then(&norm, x.clone(), After::Relu),
+                relu(burns.clone()),
+            );
+            agree(norm_then(&norm, x, After::Gelu), burn_gelu(burns));
+        }
+        let x = random([1, 2, 3, 4, 5]) * 5.0;
+        agree(gelu(x.clone()), burn_gelu(x));
+    }
+
+    #[test]
+    fn gradients_are_burn_s() {
+        let device = Device::flex().autodiff();
+        let x = Tensor::<5>::ones([1, 1, 1, 2, 2], &device).require_grad();
+        let gradients = gelu(x.clone()).sum().backward();
+        assert!(x.grad(&gradients).is_some());
+    }
+
+    /// What another kernel or padding asks for is not what ours does.
+    #[test]
+    fn other_convolutions_are_burn_s() {
+        let device = Device::flex();
+        let conv = Conv3dConfig::new([1, 1], [1, 3, 3]).init(&device);
+        let x = Tensor::<5>::ones([1, 1, 2, 5, 5], &device);
+        assert_eq!(convolve(&conv, x).dims(), [1, 1, 2, 3, 3]);
+    }
+}

@@ -1,0 +1,13 @@
+//! What the network asks of a processor most, written for it: slices of `f32` in, slices out, no tensors.
+//!
+//! Each operation is one body of fixed-width loops that the compiler turns into vector instructions, compiled once for each
+//! kind of processor; which one is taken is decided when it runs.
+
+mod activation;
+mod conv;
+mod norm;
+mod tasks;
+
+pub use activation::Activation;
+pub use conv::{Conv3, conv3};
+pub use norm::{Norm, group_norm};
