@@ -74,7 +74,10 @@ export async function startCluster(folder) {
   };
   const call = (name, ...words) => spawnSync(name, words, { env, cwd: folder, encoding: "utf8" });
   const ready = async (claim) => {
-    for (const end = Date.now() + 20_000; Date.now() < end; await sleep(50)) if (claim()) return true;
+    for (const end = Date.now() + 20_000; Date.now() < end; await sleep(50)) {
+      if (claim()) return true;
+      if (daemons.some(({ child }) => child.exitCode !== null || child.pid === undefined)) break;
+    }
     return false;
   };
 
@@ -88,6 +91,6 @@ export async function startCluster(folder) {
     daemons[0].said += readFileSync(munge("log"), "utf8");
   }
   await stop();
-  const words = daemons.map(({ said }) => said.trim().split("\n").filter((line) => /error|fatal/i.test(line)).at(-1) ?? said.trim().split("\n").at(-1));
-  return { reason: `Slurm's daemons do not run here: ${words.filter(Boolean).join("; ") || "they do not say why"}`, stop };
+  const words = daemons.flatMap(({ said }) => said.split("\n").filter((line) => /error|fatal|ENOENT/i.test(line)).slice(-1));
+  return { reason: `Slurm's daemons do not run here: ${words.join("; ") || "they do not say why"}`, stop };
 }
