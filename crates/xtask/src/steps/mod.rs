@@ -3,6 +3,7 @@
 mod crates;
 mod size;
 mod sources;
+mod workflows;
 
 use crate::browser;
 use crate::bundle;
@@ -96,11 +97,16 @@ const WASM: [Step; 4] = [
 ];
 
 /// What runs the finished programs, and measures time.
-const LAST: [Step; 3] = [
+const LAST: [Step; 4] = [
     Step {
         name: "cli",
         about: "the native program, called as a person does",
         run: test_command_line,
+    },
+    Step {
+        name: "workflows",
+        about: "Snakemake's and Slurm's jobs run and go on after kills, recipes for containers are right",
+        run: workflows::test,
     },
     Step {
         name: "bundle",

