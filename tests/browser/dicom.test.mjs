@@ -148,7 +148,7 @@ test("a series with a hole is refused with the count, and the scan before it sta
   await visitor.choose(sample);
   await visitor.waitForScan("sample.nii.gz");
   await chooseAll(visitor, second.filter((_, z) => z !== 5));
-  assert.match(await visitor.waitForError(), /can't be opened: 1 slices are missing: 15 of 16/);
+  assert.match(await visitor.waitForError(), /can't be opened: 1 slice is missing: 15 of 16/);
   assert.match(await facts(visitor), /sample\.nii\.gz/);
   await visitor.at("dismiss").click();
   await dropFolder(visitor, "nothing", []);

@@ -45,7 +45,7 @@ fn main() {
             draw(SAMPLE_SEED).files().scan,
         ),
     };
-    let channels = Scan::parse(&bytes)
+    let channels = Scan::open(&bytes, None)
         .and_then(|image| image.volumes())
         .unwrap();
     let begun = Instant::now();

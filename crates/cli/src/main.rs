@@ -18,6 +18,7 @@ mod fingerprint;
 mod group;
 mod info;
 mod many;
+mod memory;
 mod models;
 mod nifti;
 mod outputs;

@@ -333,6 +333,8 @@ impl Work<'_> {
             None => self.choice,
         };
         let paths = std::slice::from_ref(&case.input);
+        let outline = Input::outline(paths, choice)?;
+        models.expect_room(&outline, &case.input.display().to_string())?;
         let input = Input::read(paths, choice, |warning| warnings.push(warning))?;
         let found = models.segment(&input, before)?;
         warnings.extend(found.warnings.iter().cloned());

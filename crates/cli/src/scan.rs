@@ -3,7 +3,7 @@
 use anyhow::Context;
 use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::dicom::{DicomFolder, OnDisk, Series, Source, zip_entries};
-use dinomed3d_volume::{Format, Scan, companions, open_file};
+use dinomed3d_volume::{Format, Outline, Scan, companions, open_file, outline_file};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,21 @@ impl Choice {
     /// Those of [`Choice::open`].
     pub fn read(&self, input: &Path) -> anyhow::Result<Scan> {
         Ok(self.open(input)?.scan)
+    }
+
+    /// How large the scan that is chosen is and where it lies, by headers alone.
+    ///
+    /// # Errors
+    /// Those of [`Choice::open`] that a header tells.
+    pub fn outline(&self, input: &Path) -> anyhow::Result<Outline> {
+        let Some(files) = dicom_files(input)? else {
+            return Ok(outline_file(input)?);
+        };
+        let within = || format!("in {}", input.display());
+        let folder = DicomFolder::read(files);
+        let series = folder.choose(self.series).with_context(within)?;
+        let volume = self.volume.unwrap_or(0);
+        folder.outline(series, volume).with_context(within)
     }
 
     /// Reads the scan that is chosen, and where it came from.

@@ -10,9 +10,9 @@ use crate::threads;
 use anyhow::Context;
 use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
-use dinomed3d_volume::NOTICE;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::volumetry::LabelSize;
+use dinomed3d_volume::{NOTICE, Outline};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -78,15 +78,17 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     check_outputs(&args.outputs, &inputs)?;
     let kinds = args.outputs.iter().map(|path| Kind::of(path));
     let kinds: Vec<Kind> = kinds.collect::<anyhow::Result<_>>()?;
+    let outline = Input::outline(&args.scans, &args.choice)?;
+    let models = Models::load(&args.by)?;
+    if args.preflight {
+        return preflight(&models, &outline).map(|()| ExitCode::SUCCESS);
+    }
+    models.expect_room(&outline, &args.scans[0].display().to_string())?;
     let input = Input::read(&args.scans, &args.choice, |warning| {
         eprintln!("warning: {warning}");
     })?;
     if kinds.contains(&Kind::DicomSeg) {
         outputs::expect_dicom(input.origin(), input.name())?;
-    }
-    let models = Models::load(&args.by)?;
-    if args.preflight {
-        return preflight(&models, &input).map(|()| ExitCode::SUCCESS);
     }
     let found = models.segment(&input, "")?;
     for warning in &found.warnings {
@@ -122,17 +124,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Says what segmenting would take; the time is that of the known answer, as much longer as there is more arithmetic.
-fn preflight(models: &Models, input: &Input) -> anyhow::Result<()> {
+fn preflight(models: &Models, scan: &Outline) -> anyhow::Result<()> {
     let segmenter = models.first();
     let begun = Instant::now();
     pollster::block_on(segmenter.self_check(CheckReach::Parts))?;
-    let cost = segmenter.cost();
-    let seconds_per_gflop = begun.elapsed().as_secs_f64() / cost.check_gflop;
-    let images = input.images();
-    let image = &images[0].image;
-    let stored: u64 = images.iter().map(|named| named.image.stored_bytes()).sum();
-    let manifest = segmenter.manifest();
-    let preflight = cost.preflight(manifest, image.grid_shape(), &image.affine(), stored, 1)?;
+    let seconds_per_gflop = begun.elapsed().as_secs_f64() / segmenter.cost().check_gflop;
+    let preflight = models.preflight(scan)?;
     say!("windows  GFLOP  about  memory");
     say!(
         "{:7}  {:5.0}  {:3.0} s  {:.2} GB",

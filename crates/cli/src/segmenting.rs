@@ -1,6 +1,7 @@
 //! From a scan to a label map by the models that a command line names, each loaded once.
 
 use crate::device::device;
+use crate::memory;
 use crate::outputs;
 use crate::places::{self, DEFAULT_MODEL};
 use crate::progress::Progress;
@@ -9,10 +10,11 @@ use anyhow::Context;
 use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::infer::{self, PartOf};
 use dinomed3d_core::model_folder::ModelFolder;
+use dinomed3d_core::preflight::Preflight;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::derivative::Model;
 use dinomed3d_volume::dicom::segmentation::Origin;
-use dinomed3d_volume::{Label, LabelMap, NamedImage, Volume, read_channels};
+use dinomed3d_volume::{Label, LabelMap, NamedImage, Outline, Volume, read_channels};
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -112,6 +114,18 @@ impl Input {
         })
     }
 
+    /// How large a scan is, by its headers alone; all its channels are stored.
+    ///
+    /// # Errors
+    /// One that can't be read.
+    pub fn outline(paths: &[PathBuf], choice: &Choice) -> anyhow::Result<Outline> {
+        let mut first = choice.outline(&paths[0])?;
+        for path in &paths[1..] {
+            first.stored_bytes += choice.outline(path)?.stored_bytes;
+        }
+        Ok(first)
+    }
+
     /// The scan's name.
     pub fn name(&self) -> &str {
         &self.images[0].name
@@ -120,11 +134,6 @@ impl Input {
     /// Of a scan that was DICOM.
     pub fn origin(&self) -> Option<&Origin> {
         self.origin.as_ref()
-    }
-
-    /// Its files as they were read.
-    pub fn images(&self) -> &[NamedImage] {
-        &self.images
     }
 
     /// The channels that a model takes, in its order.
@@ -200,6 +209,50 @@ impl Models {
         &self.first
     }
 
+    /// What segmenting a scan will take, on one device.
+    ///
+    /// # Errors
+    /// A scan that has no model grid, or a model of the whole that can't be used.
+    pub fn preflight(&self, scan: &Outline) -> anyhow::Result<Preflight> {
+        let Outline {
+            shape,
+            affine,
+            stored_bytes,
+        } = *scan;
+        let of = |model: &Segmenter| {
+            let (cost, manifest) = (model.cost(), model.manifest());
+            cost.preflight(manifest, shape, &affine, stored_bytes, 1)
+        };
+        let closer = |model: &Segmenter| {
+            let (cost, manifest) = (model.cost(), model.manifest());
+            cost.closer_preflight(manifest, shape, &affine, stored_bytes, 1)
+        };
+        let first = &self.first;
+        let part_of = first.manifest().part_of.as_ref();
+        let part_of = part_of.filter(|_| first.is_too_large(shape, &affine));
+        let whole = part_of.map(|part_of| self.whole(part_of)).transpose()?;
+        let taken = match whole.filter(|whole| !whole.is_too_small(shape, &affine)) {
+            Some(whole) => of(whole)?.then(closer(first)?),
+            None => of(first)?,
+        };
+        let taken = match &self.closer {
+            Some(model) => taken.then(closer(model)?),
+            None => taken,
+        };
+        Ok(Preflight {
+            memory_bytes: taken.memory_bytes + memory::of_program(),
+            ..taken
+        })
+    }
+
+    /// Refuses a scan that would need more memory than there is.
+    ///
+    /// # Errors
+    /// Those of [`Models::preflight`], and what is needed and what is there.
+    pub fn expect_room(&self, scan: &Outline, name: &str) -> anyhow::Result<()> {
+        memory::expect_room(self.preflight(scan)?.memory_bytes, name)
+    }
+
     /// What they find in a scan; by way of the whole where the first model knows a part of it only. `before` goes before each
     /// line of progress.
     ///
@@ -242,8 +295,9 @@ struct Work<'a> {
 impl Work<'_> {
     fn found(&self) -> anyhow::Result<Found> {
         let first = &self.models.first;
+        let scan = &self.channels[0];
         let part_of = first.manifest().part_of.as_ref();
-        let part_of = part_of.filter(|_| first.is_too_large(&self.channels[0]));
+        let part_of = part_of.filter(|_| first.is_too_large(scan.shape, &scan.affine));
         let mut found = match part_of {
             Some(part_of) => self.part(first, part_of)?,
             None => self.whole(first)?,
@@ -257,7 +311,8 @@ impl Work<'_> {
     /// What a model of a part says of it in a scan that is larger: of a crop that is no whole either, as of any crop.
     fn part(&self, segmenter: &Segmenter, part_of: &PartOf) -> anyhow::Result<Found> {
         let whole = self.models.whole(part_of)?;
-        if whole.is_too_small(&self.channels[0]) {
+        let scan = &self.channels[0];
+        if whole.is_too_small(scan.shape, &scan.affine) {
             return self.whole(segmenter);
         }
         let mut found = self.whole(whole)?;

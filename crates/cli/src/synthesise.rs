@@ -79,7 +79,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let value_of = |class: &u8| dataset.labels[usize::from(*class)].0;
         let labels: Vec<u8> = sample.labels.iter().map(value_of).collect();
         let labels = transposed(&labels, recipe.window);
-        let reference = Scan::parse(&scan)?.encode_label_map(&labels, "DINO-Med3D, drawn")?;
+        let reference = Scan::open(&scan, None)?.encode_label_map(&labels, "DINO-Med3D, drawn")?;
         for (ending, file) in [("", &scan), ("_dseg", &reference)] {
             let path = drawn(number, ending);
             write_whole(&path, &gzip(file))

@@ -5,7 +5,7 @@ use crate::infer::{Blending, Correction, Locate, PartOf, Pipeline, Postprocessin
 use crate::model::check::expect;
 use crate::model::{DinoMed3dConfig, SettingError};
 use crate::preprocess::{PreprocessError, Preprocessing};
-use crate::weights::file::Quantization;
+use crate::weights::file::{Quantization, printable};
 use dinomed3d_volume::Label;
 use serde::{Deserialize, Serialize};
 
@@ -190,7 +190,7 @@ pub struct LabelScores {
 #[non_exhaustive]
 pub enum ManifestError {
     /// Not JSON of the expected form.
-    #[error("not a model manifest: {0}")]
+    #[error("not a model manifest: {}", printable(&.0.to_string()))]
     Json(#[from] serde_json::Error),
     /// Written by an older or a newer program.
     #[error(

@@ -2,6 +2,7 @@
 
 use crate::manifest::ModelManifest;
 use crate::model::cost::multiply_adds;
+use crate::preprocess::Intensity;
 use crate::weights::NamedTensors;
 use dinomed3d_volume::{Affine, GridError};
 
@@ -21,8 +22,6 @@ pub struct Preflight {
 const PROGRAM_BYTES: u64 = 20 << 20;
 /// Bringing a score back to a voxel takes as long as so many operations of the network: measured on scans of 0.375 to 1 mm.
 const OPERATIONS_PER_SCORE: f64 = 170.0;
-/// Bytes per voxel of a region that is looked at: its values twice and its classes.
-const REGION_BYTES: u64 = 9;
 /// Values of a window held beside logits, per voxel: its input, and what the decoder's last convolutions read and write.
 const ACTIVATIONS: u64 = 24;
 
@@ -56,7 +55,7 @@ impl Cost {
 
     /// Memory of a network that computes one window.
     pub fn window_bytes(&self, manifest: &ModelManifest) -> u64 {
-        let window = manifest.window.iter().product::<usize>() as u64;
+        let window = product(manifest.window);
         let classes = manifest.labels.len() as u64;
         4 * (2 * self.weights) + 4 * window * (classes * 3 + ACTIVATIONS)
     }
@@ -79,7 +78,6 @@ impl Cost {
         let pipeline = manifest.pipeline();
         let grid = manifest.preprocessing.grid(shape_zyx, affine)?;
         let channels = pipeline.channels.len() as u64;
-        let product = |shape: [usize; 3]| shape.iter().map(|edge| *edge as u64).product::<u64>();
         let starts = pipeline.windowing.starts(grid.shape());
         let everywhere = starts.iter().map(Vec::len).product::<usize>();
         let is_located = manifest.locate.is_some();
@@ -99,26 +97,111 @@ impl Cost {
         };
         let looks = if is_located { 2 } else { 1 };
         let scores = (looks * region * classes) as f64;
+
         let window = product(manifest.window);
-        // As the file has it, as numbers, what of it is tissue, its labels and a label map's file.
-        let scan = stored_bytes + voxels * (4 * channels + 1 + 2);
-        let on_model_grid = if is_located {
-            window * (4 * channels + 1)
+        let [slices, rows, columns] = grid.shape();
+        let whole_grid = product(grid.shape());
+        let looked_at = if is_located { window } else { whole_grid };
+        // Of each region its values, then those of one channel in the model's order, and either a copy to find percentiles in,
+        // or what comes of them on the model grid.
+        let copied = match manifest.preprocessing.intensity {
+            Intensity::PercentileZScore { .. } => region,
+            Intensity::Window { .. } => 0,
+        };
+        let cut = if is_located { 4 * channels * region } else { 0 };
+        let resampled = region.max(copied).max(looked_at.min(region * 8));
+        let prepare = cut + 4 * (region + resampled) + 4 * (channels - 1) * looked_at;
+        // Logits are held for all windows that lie side by side.
+        let slab = if is_located {
+            window
         } else {
-            // Logits are held for all windows that lie side by side.
-            let [_, rows, columns] = grid.shape();
-            let slab = manifest.window[0] as u64 * (rows * columns) as u64;
-            product(grid.shape()) * (4 * channels + 1) + 4 * slab * classes
+            (manifest.window[0].min(slices) * rows * columns) as u64
         };
         // Each that computes beside the first is a program of its own.
         let beside = at_a_time.min(last * (1 + mirrored)) as u64 - 1;
-        let network = self.window_bytes(manifest)
+        let compute = cut
+            + region
+            + looked_at * (4 * channels + 1)
+            + 4 * slab * (classes + 1)
             + 4 * window * classes * mirrored as u64
+            + self.window_bytes(manifest)
             + beside * (PROGRAM_BYTES + self.window_bytes(manifest));
+        // What the first look found is there when the second begins.
+        let found = if is_located { voxels + whole_grid } else { 0 };
+        // Classes, labels, and a mark of each voxel, or the file.
+        let finish = 3 * voxels + whole_grid;
+        // As the file has it, then as numbers too.
+        let held = stored_bytes + 4 * channels * voxels;
+        let most = (found + prepare.max(compute)).max(finish);
         Ok(Preflight {
             windows,
             gflop: rounds as f64 * self.window_gflop + 1e-9 * OPERATIONS_PER_SCORE * scores,
-            memory_bytes: PROGRAM_BYTES + scan + REGION_BYTES * region + on_model_grid + network,
+            memory_bytes: PROGRAM_BYTES + 4 * self.weights + (2 * stored_bytes).max(held + most),
         })
     }
+
+    /// Of a closer look at what another model finds in a scan, all places of the part being there.
+    ///
+    /// # Shapes
+    /// As [`Cost::preflight`].
+    ///
+    /// # Errors
+    /// A scan that has no model grid.
+    pub fn closer_preflight(
+        &self,
+        manifest: &ModelManifest,
+        shape_zyx: [usize; 3],
+        affine: &Affine,
+        stored_bytes: u64,
+        at_a_time: usize,
+    ) -> Result<Preflight, GridError> {
+        let pipeline = manifest.pipeline();
+        let grid = manifest.preprocessing.grid(shape_zyx, affine)?;
+        // Crops are like those that the model was trained on.
+        let crop: [usize; 3] = std::array::from_fn(|axis| {
+            let edge = manifest.extent_mm.map_or(manifest.window[axis], |extent| {
+                (extent.max[axis] / grid.spacing_mm()[axis]).ceil() as usize
+            });
+            edge.clamp(1, grid.shape()[axis])
+        });
+        let crop_ml = (0..3)
+            .map(|axis| crop[axis] as f64 * grid.spacing_mm()[axis])
+            .product::<f64>()
+            / 1e3;
+        let crop_voxels = (crop_ml / affine.voxel_volume_ml()) as u64;
+        let places = manifest
+            .part_of
+            .as_ref()
+            .map_or(0, |part| part.places.len());
+        let starts = pipeline.windowing.starts(crop);
+        let windows = places * starts.iter().map(Vec::len).product::<usize>();
+        let passes = windows * (1 + usize::from(manifest.mirrored));
+        let (voxels, classes) = (product(shape_zyx), pipeline.values.len() as u64);
+        let scores = (places as u64 * crop_voxels * classes) as f64;
+        // The map, and while a place is sought its label's voxels and a mark of each.
+        let seek = 3 * voxels;
+        let look = voxels + 20 * crop_voxels + self.window_bytes(manifest);
+        let held = stored_bytes + 4 * pipeline.channels.len() as u64 * voxels;
+        Ok(Preflight {
+            windows,
+            gflop: passes.div_ceil(at_a_time) as f64 * self.window_gflop
+                + 1e-9 * OPERATIONS_PER_SCORE * scores,
+            memory_bytes: PROGRAM_BYTES + 4 * self.weights + held + seek.max(look),
+        })
+    }
+}
+
+impl Preflight {
+    /// Of both, one after the other, on the same scan.
+    pub fn then(self, next: Self) -> Self {
+        Self {
+            windows: self.windows + next.windows,
+            gflop: self.gflop + next.gflop,
+            memory_bytes: self.memory_bytes.max(next.memory_bytes),
+        }
+    }
+}
+
+fn product(shape: [usize; 3]) -> u64 {
+    shape.iter().map(|edge| *edge as u64).product()
 }

@@ -7,8 +7,7 @@ use crate::model::DinoMed3d;
 use crate::preflight::Cost;
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
-use dinomed3d_volume::ModelGrid;
-use dinomed3d_volume::Volume;
+use dinomed3d_volume::{Affine, ModelGrid, Volume};
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -203,21 +202,26 @@ impl Segmenter {
     }
 
     /// Whether a scan is far larger than those that the model was trained on, such as a whole where it knows a part.
-    pub fn is_too_large(&self, scan: &Volume) -> bool {
-        self.extents(scan)
+    ///
+    /// # Shapes
+    /// `shape` is `[z, y, x]`.
+    pub fn is_too_large(&self, shape: [usize; 3], affine: &Affine) -> bool {
+        self.extents(shape, affine)
             .is_some_and(|(extent, range)| is_larger(extent, range))
     }
 
     /// Whether a scan is far smaller than those that the model was trained on, such as a crop of what it knows whole.
-    pub fn is_too_small(&self, scan: &Volume) -> bool {
-        self.extents(scan)
+    ///
+    /// # Shapes
+    /// `shape` is `[z, y, x]`.
+    pub fn is_too_small(&self, shape: [usize; 3], affine: &Affine) -> bool {
+        self.extents(shape, affine)
             .is_some_and(|(extent, range)| is_smaller(extent, range))
     }
 
     /// Of a scan and of those that the model was trained on, where both are known.
-    fn extents(&self, scan: &Volume) -> Option<([f64; 3], ExtentRange)> {
-        let preprocessing = &self.manifest.preprocessing;
-        let grid = preprocessing.grid(scan.shape, &scan.affine).ok()?;
+    fn extents(&self, shape: [usize; 3], affine: &Affine) -> Option<([f64; 3], ExtentRange)> {
+        let grid = self.manifest.preprocessing.grid(shape, affine).ok()?;
         Some((extent_mm(&grid), self.manifest.extent_mm?))
     }
 

@@ -60,7 +60,7 @@ impl Made {
     }
 
     fn write_label(&self, case: usize, count: usize) {
-        let image = Scan::parse(&scan(|_| 0)).unwrap();
+        let image = Scan::open(&scan(|_| 0), None).unwrap();
         let labels: Vec<u8> = (0..7 * 6 * 5).map(|at| 3 * u8::from(at < count)).collect();
         let file = image.encode_label_map(&labels, "test").unwrap();
         std::fs::write(

@@ -157,7 +157,7 @@ fn label_maps_of_all_48_orders_keep_their_place() {
         let (stored, places) = stored_as(&source, order);
         for big_endian in [false, true] {
             let file = nifti_file(&stored, big_endian);
-            let image = Scan::parse(&file).unwrap();
+            let image = Scan::open(&file, None).unwrap();
             let volume = image.volume().unwrap();
             assert_eq!(volume.voxels, stored.voxels);
             let grid = settings.apply(std::slice::from_ref(&volume)).unwrap().grid;
@@ -166,7 +166,7 @@ fn label_maps_of_all_48_orders_keep_their_place() {
             for (from, to) in [(40, 56), (76, 108), (123, 124), (252, 328)] {
                 assert_eq!(bytes[from..to], file[from..to], "{order} {from}");
             }
-            let map = Scan::parse(&bytes).unwrap().label_map().unwrap();
+            let map = Scan::open(&bytes, None).unwrap().label_map().unwrap();
             assert_eq!(map.shape, stored.shape);
             let [_, rows, columns] = map.shape;
             let to_source = source.affine.inverse().unwrap();
@@ -244,7 +244,7 @@ fn one_real_head_in_many_orders_is_one_head() {
     let coarse = preprocessing("RAS", Some([4.0; 3]));
     let open = |order: &str| {
         let bytes = std::fs::read(folder.join(format!("{order}.nii.gz"))).unwrap();
-        let image = Scan::parse(&bytes).unwrap();
+        let image = Scan::open(&bytes, None).unwrap();
         (image.volume().unwrap(), image)
     };
     let (head, _) = open("RAS");
@@ -273,7 +273,7 @@ fn one_real_head_in_many_orders_is_one_head() {
         assert_eq!(found.voxels, expected_coarse.voxels, "{order}");
         let back = found.grid.logits_to_labels(&logits, 3).unwrap();
         let bytes = image.encode_label_map(&back, "").unwrap();
-        let map = Scan::parse(&bytes).unwrap().label_map().unwrap();
+        let map = Scan::open(&bytes, None).unwrap().label_map().unwrap();
 
         let [_, rows, columns] = volume.shape;
         for i in (0..volume.voxels.len()).step_by(11) {

@@ -59,7 +59,7 @@ fn write_data(folder: &Path) {
             }
         }
         let image = cubes(&voxels);
-        let label = Scan::parse(&image)
+        let label = Scan::open(&image, None)
             .unwrap()
             .encode_label_map(&labels, "test")
             .unwrap();
@@ -660,7 +660,7 @@ fn a_run_of_two_channels_learns() {
     write_data(&data);
     for case in 0..5 {
         let path = data.join(format!("image_{case}.nii.gz"));
-        let image = Scan::parse(&std::fs::read(&path).unwrap()).unwrap();
+        let image = Scan::open(&std::fs::read(&path).unwrap(), None).unwrap();
         let voxels: Vec<i16> = image.values().map(|value| value as i16).collect();
         let ground = |place: usize| 40 * (place % 5) as i16;
         let mut channels: Vec<i16> = (0..voxels.len()).map(ground).collect();

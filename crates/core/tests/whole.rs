@@ -318,3 +318,39 @@ fn what_is_waited_for_is_less_with_several_at_work() {
         two.memory_bytes >= one.memory_bytes + segmenter.cost().window_bytes(segmenter.manifest())
     );
 }
+
+/// By hand: crops of one window at two places; memory is that of whichever takes more.
+#[test]
+fn a_closer_look_adds_its_windows_to_those_of_the_whole() {
+    let label = |value: u8| json!({"value": value, "name": "", "color": [0, 0, 0]});
+    let part = segmenter(
+        0.0,
+        &json!({
+            "extentMm": {"min": [1.0, 1.0, 1.0], "max": [4.0, 16.0, 16.0]},
+            "partOf": {"model": "head", "name": "parts", "marginMm": 1.0, "places": [
+                {"around": 3, "labels": [label(1), label(2)]},
+                {"around": 200, "labels": [label(4), label(5)]}
+            ]}
+        }),
+    );
+    let affine = Affine::from_spacing_mm([1.0; 3]);
+    let of = |edge: usize| {
+        let (cost, manifest) = (part.cost(), part.manifest());
+        let voxels = (edge * edge * edge) as u64;
+        let whole = cost.preflight(manifest, [edge; 3], &affine, 2 * voxels, 1);
+        let closer = cost.closer_preflight(manifest, [edge; 3], &affine, 2 * voxels, 1);
+        (whole.unwrap(), closer.unwrap())
+    };
+    let (whole, closer) = of(40);
+    assert_eq!(closer.windows, 2);
+    let both = whole.then(closer);
+    assert_eq!(both.windows, whole.windows + 2);
+    assert_eq!(both.gflop, whole.gflop + closer.gflop);
+    assert!(both.memory_bytes >= whole.memory_bytes.max(closer.memory_bytes));
+    // As stored, as numbers, and three bytes for the map and the search in it.
+    let (_, larger) = of(400);
+    assert_eq!(
+        of(401).1.memory_bytes - larger.memory_bytes,
+        9 * (401u64.pow(3) - 400u64.pow(3))
+    );
+}

@@ -228,6 +228,8 @@ impl ModelGrid {
                 std::mem::swap(&mut values, &mut result);
             }
         }
+        // Of a finer grid's room.
+        values.shrink_to_fit();
         values
     }
 

@@ -49,5 +49,6 @@ pub use orientation::{Orientation, OrientationError, Side, SideError};
 pub use region::Region;
 pub use resample::AxisWeights;
 pub(crate) use scan::Source;
-pub use scan::{Datatype, FileError, Format, Scan, ScanError, Voxels, companions, open_file};
+pub use scan::{Datatype, FileError, Format, Outline, Scan, ScanError, Voxels};
+pub use scan::{companions, open_file, outline_file};
 pub use volume::Volume;

@@ -1,7 +1,7 @@
 //! MGH files, FreeSurfer's, compressed (MGZ) or not: read, never written.
 
 use crate::nifti::{ALIGNED, SCANNER};
-use crate::{Affine, Datatype, Format, Scan, ScanError, Source, Voxels};
+use crate::{Affine, Datatype, Format, Outline, Scan, ScanError, Source, Voxels};
 
 /// Where voxels start.
 const HEADER_BYTES: usize = 284;
@@ -29,6 +29,20 @@ pub(crate) fn is_header(head: &[u8]) -> bool {
 /// # Errors
 /// As [`Scan::open`].
 pub(crate) fn read(head: &[u8], file: Source<'_>) -> Result<Scan, ScanError> {
+    let mut scan = describe(head, file)?;
+    scan.voxels.bytes = file.part(HEADER_BYTES, scan.stored_bytes() as usize)?;
+    Ok(scan)
+}
+
+/// What the header says, without any voxel.
+///
+/// # Errors
+/// As [`Scan::open`].
+pub(crate) fn outline(head: &[u8], file: Source<'_>) -> Result<Outline, ScanError> {
+    Ok(describe(head, file)?.outline())
+}
+
+fn describe(head: &[u8], file: Source<'_>) -> Result<Scan, ScanError> {
     let Some(head) = head.get(..HEADER_BYTES) else {
         return Err(file.header_ends(HEADER_BYTES, head));
     };
@@ -45,12 +59,12 @@ pub(crate) fn read(head: &[u8], file: Source<'_>) -> Result<Scan, ScanError> {
         code: i64::from(code),
         name: "of MGH",
     })?;
-    let data_bytes = datatype.bytes_of(&shape)?;
+    datatype.bytes_of(&shape)?;
     let voxels = Voxels {
         datatype,
         is_big_endian: true,
         scaling: None,
-        bytes: file.part(HEADER_BYTES, data_bytes)?,
+        bytes: Vec::new(),
     };
     let has_place = int(28) >> 16 > 0;
     let affine = if has_place {

@@ -111,9 +111,13 @@ pub(crate) fn place_of(affine: &Affine, index: usize, rows: usize, columns: usiz
     affine.apply(voxel.map(|v| v as f64))
 }
 
-/// Where structures with two sides are, each as heavy as the square root of its number of voxels.
-struct Points {
-    all: Vec<Point>,
+/// Where structures with two sides are, each as heavy as the square root of its number of voxels. Of a fine scan they are
+/// tens of millions: a few of them are taken when they are asked for, and none held.
+struct Points<'a> {
+    map: &'a LabelMap,
+    /// Of each label that is asked for.
+    weights: [Option<f64>; 256],
+    num: usize,
     middle: [f64; 3],
 }
 
@@ -124,41 +128,52 @@ struct Point {
     weight: f64,
 }
 
-impl Points {
-    fn of(map: &LabelMap, values: &[u8]) -> Option<Self> {
+impl<'a> Points<'a> {
+    fn of(map: &'a LabelMap, values: &[u8]) -> Option<Self> {
         let mut counts = [0usize; 256];
         for label in &map.labels {
             counts[usize::from(*label)] += 1;
         }
-        let [_, rows, columns] = map.shape;
-        let all: Vec<Point> = map
-            .labels
-            .iter()
-            .enumerate()
-            .filter(|(_, label)| values.contains(label))
-            .map(|(index, &label)| Point {
-                place: place_of(&map.affine, index, rows, columns),
-                label,
-                weight: (counts[usize::from(label)] as f64).sqrt().recip(),
-            })
-            .collect();
-        if all.is_empty() {
-            return None;
-        }
-        let mut middle = [0.0; 3];
-        for point in &all {
-            for (sum, mm) in middle.iter_mut().zip(point.place) {
-                *sum += mm / all.len() as f64;
+        let mut points = Self {
+            map,
+            weights: [None; 256],
+            num: 0,
+            middle: [0.0; 3],
+        };
+        for (label, &count) in counts.iter().enumerate() {
+            if count > 0 && values.contains(&(label as u8)) {
+                points.weights[label] = Some((count as f64).sqrt().recip());
+                points.num += count;
             }
         }
-        Some(Self { all, middle })
+        let mut middle = [0.0; 3];
+        for point in points.all() {
+            for (sum, mm) in middle.iter_mut().zip(point.place) {
+                *sum += mm / points.num as f64;
+            }
+        }
+        points.middle = middle;
+        (points.num > 0).then_some(points)
+    }
+
+    fn all(&self) -> impl Iterator<Item = Point> + '_ {
+        let [_, rows, columns] = self.map.shape;
+        let labels = self.map.labels.iter().enumerate();
+        labels.filter_map(move |(index, &label)| {
+            let weight = self.weights[usize::from(label)]?;
+            Some(Point {
+                place: place_of(&self.map.affine, index, rows, columns),
+                label,
+                weight,
+            })
+        })
     }
 
     /// About so many of them, evenly spread.
     fn thinned(&self, count: usize) -> Vec<Point> {
         // Odd, so as not to fall in step with rows of an even number of voxels.
-        let step = (self.all.len() / count).max(1) | 1;
-        self.all.iter().step_by(step).copied().collect()
+        let step = (self.num / count).max(1) | 1;
+        self.all().step_by(step).collect()
     }
 
     /// The plane at these degrees of yaw and roll and millimetres from the middle.

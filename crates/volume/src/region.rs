@@ -53,11 +53,10 @@ impl Region {
 
     /// The scan's voxels in this box, each where it was in the world.
     pub fn cut(&self, scan: &Volume) -> Volume {
-        let voxels = self
-            .rows(scan.shape)
-            .flat_map(|row| &scan.voxels[row])
-            .copied()
-            .collect();
+        let mut voxels = Vec::with_capacity(self.shape().iter().product());
+        for row in self.rows(scan.shape) {
+            voxels.extend_from_slice(&scan.voxels[row]);
+        }
         let [z, y, x] = [0, 1, 2].map(|axis| self.ranges[axis].start as f64);
         let mut affine = scan.affine;
         for (row, first) in affine.0.iter_mut().zip(scan.affine.apply([x, y, z])) {

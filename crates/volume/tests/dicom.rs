@@ -44,7 +44,7 @@ struct Reference {
 
 /// Volume `number` of a NIfTI file.
 fn reference(path: &Path, number: usize) -> Reference {
-    let image = Scan::parse(&std::fs::read(path).unwrap()).unwrap();
+    let image = Scan::open(&std::fs::read(path).unwrap(), None).unwrap();
     let [z, y, x] = image.grid_shape();
     let values = image.values().skip(number * x * y * z).take(x * y * z);
     Reference {

@@ -131,7 +131,9 @@ fn clip(voxels: &mut [f32], lowest: f32, low: f32, high: f32) {
 
 /// Percentiles of the finite values, of which there is at least one.
 fn percentiles(voxels: &[f32], percents: [f64; 2]) -> [f32; 2] {
-    let mut finite: Vec<f32> = voxels.iter().copied().filter(|v| v.is_finite()).collect();
+    // As much room as there are voxels, not twice that.
+    let mut finite: Vec<f32> = Vec::with_capacity(voxels.len());
+    finite.extend(voxels.iter().filter(|v| v.is_finite()));
     percents.map(|percent| quantile_of_unsorted(&mut finite, percent / 100.0) as f32)
 }
 

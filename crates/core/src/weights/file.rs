@@ -130,10 +130,16 @@ pub fn encode_to_file(
 /// [`WeightsError::Format`] for a damaged file, [`WeightsError::Encoding`] for a type other than
 /// F32 or I8 with scales, [`WeightsError::NotFinite`].
 pub fn decode(bytes: &[u8]) -> Result<NamedTensors, WeightsError> {
-    let file =
-        SafeTensors::deserialize(bytes).map_err(|error| WeightsError::Format(error.to_string()))?;
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|error| WeightsError::Format(printable(&error.to_string())))?;
     let mut tensors = NamedTensors::new();
     for (name, view) in file.iter() {
+        if name.contains(char::is_control) {
+            let name = printable(name);
+            return Err(WeightsError::Format(format!(
+                "a tensor is called {name}, with signs that can't be printed"
+            )));
+        }
         if name.ends_with(SCALES) {
             continue;
         }
@@ -169,6 +175,11 @@ pub fn decode(bytes: &[u8]) -> Result<NamedTensors, WeightsError> {
         tensors.insert(name.to_owned(), NamedTensor { shape, values });
     }
     Ok(tensors)
+}
+
+/// Without signs that a terminal would obey, which a damaged file may bring into a sentence.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// Lower-case hexadecimal digits, as checksums of weights files are written.
@@ -236,6 +247,18 @@ mod tests {
         let bytes = encode(&example(), Quantization::Q8Block64).unwrap();
         assert!(decode(&bytes[..bytes.len() - 5]).is_err());
         assert!(decode(b"not a safetensors file").is_err());
+    }
+
+    #[test]
+    fn no_sentence_holds_a_sign_that_can_not_be_printed() {
+        let NamedTensor { shape, values } = example().remove("a.bias").unwrap();
+        let odd = NamedTensors::from([("a\u{1b}[2J".to_owned(), NamedTensor { shape, values })]);
+        let bytes = encode(&odd, Quantization::None).unwrap();
+        let said = decode(&bytes).unwrap_err().to_string();
+        assert!(said.contains("called a\u{fffd}[2J"), "{said:?}");
+        let (found, expected) = ("ab".to_owned(), "\u{1b}[2J".to_owned());
+        let said = WeightsError::Checksum { found, expected }.to_string();
+        assert!(said.ends_with("says \u{fffd}[2J"), "{said:?}");
     }
 
     #[test]

@@ -51,7 +51,10 @@ pub enum WeightsError {
     #[error("tensor {0} holds a value that is not finite")]
     NotFinite(String),
     /// The file is not the one that the manifest describes.
-    #[error("weights have SHA-256 {found}, the manifest says {expected}")]
+    #[error(
+        "weights have SHA-256 {found}, the manifest says {}",
+        file::printable(expected)
+    )]
     Checksum {
         /// Of the bytes at hand.
         found: String,

@@ -6,7 +6,8 @@
 pub enum DicomError {
     /// No file begins as DICOM does.
     #[error(
-        "none of the {files} files is DICOM: \"DICM\" is expected after the first 128 bytes of one"
+        "of {} none is DICOM: \"DICM\" is expected after the first 128 bytes of one",
+        some(*files, "file", "files")
     )]
     NotDicom {
         /// Files looked at.
@@ -82,7 +83,8 @@ pub enum DicomError {
     },
     /// Without PixelSpacing, or nothing that says how far slices lie apart.
     #[error(
-        "{slices} of this series' images ({modality}) do not say how large a pixel is: PixelSpacing, and for a single image its thickness, is expected"
+        "{} how large a pixel is: PixelSpacing, and for a single image its thickness, is expected",
+        silent(*slices, modality)
     )]
     NoSpacing {
         /// Images without it.
@@ -92,7 +94,8 @@ pub enum DicomError {
     },
     /// Without ImagePositionPatient or ImageOrientationPatient.
     #[error(
-        "{slices} of this series' images ({modality}) do not say where they lie: ImagePositionPatient and ImageOrientationPatient are expected"
+        "{} where they lie: ImagePositionPatient and ImageOrientationPatient are expected",
+        silent(*slices, modality)
     )]
     NoPlace {
         /// Images without it.
@@ -120,8 +123,8 @@ pub enum DicomError {
     },
     /// Gaps that are multiples of the smallest one.
     #[error(
-        "{} slices are missing: {found} of {expected} are there at a distance of {gap_mm} mm; the first hole lies after slice {after}",
-        expected - found
+        "{} missing: {found} of {expected} are there at a distance of {gap_mm} mm; the first hole lies after slice {after}",
+        some(expected - found, "slice is", "slices are")
     )]
     MissingSlices {
         /// Places with slices.
@@ -195,6 +198,16 @@ pub enum DicomError {
         /// Bytes asked for.
         bytes: u64,
     },
+}
+
+/// A number with what there is of it.
+pub(super) fn some(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn silent(images: usize, modality: &str) -> String {
+    let verb = if images == 1 { "does" } else { "do" };
+    format!("{images} of this series' images ({modality}) {verb} not say")
 }
 
 fn listed(counts: &[usize]) -> String {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::dataset;
-use super::error::DicomError;
+use super::error::{DicomError, some};
 use super::header::{self, Header, Kind, Place, Slice, dot};
 use super::pixels::{FrameReader, supported};
 use super::segmentation::Origin;
 use super::source::Source;
 use super::stack::Stack;
 use super::tilt::{StraightGrid, straightened};
-use crate::Volume;
+use crate::{Affine, Outline, Volume};
 
 /// Directions and distances that differ by less are those of one series.
 const SAME_DIRECTION: f64 = 1e-4;
@@ -224,6 +224,33 @@ impl DicomFolder {
         })
     }
 
+    /// How large a volume of a series is and where it lies, by its headers alone; stored it is once it was read, as
+    /// [`Scan::of_volume`](crate::Scan::of_volume) stores it.
+    ///
+    /// # Errors
+    /// Where the series makes no volume.
+    pub fn outline(&self, series: usize, volume: usize) -> Result<Outline, DicomError> {
+        let (series, stack, chosen) = self.volume(series, volume)?;
+        let (shape, affine) = grid(series, stack, chosen);
+        // Whole numbers of 16 bits, unless they are scaled to others.
+        let is_whole = |slice: &Slice| slice.rescale.iter().all(|number| number.fract() == 0.0);
+        let is_short = chosen.iter().all(|&i| {
+            let slice = &series.slices[i];
+            is_whole(slice) && self.file(slice.file).1.format.bits_stored <= 16
+        });
+        let voxels = shape.iter().map(|&edge| edge as u64).product::<u64>();
+        Ok(Outline {
+            shape,
+            affine,
+            stored_bytes: voxels
+                * if is_short && stack.tilt.is_none() {
+                    2
+                } else {
+                    4
+                },
+        })
+    }
+
     /// The middle slice of a series' first volume, from its darkest hundredth to its brightest.
     ///
     /// # Errors
@@ -264,12 +291,7 @@ impl DicomFolder {
     pub fn origin(&self, series: usize, volume: usize) -> Result<Origin, DicomError> {
         let (series, stack, chosen) = self.volume(series, volume)?;
         let first = &series.slices[chosen[0]];
-        let [rows, columns] = first.shape;
-        let shape = [chosen.len(), rows, columns];
-        let grid = stack.tilt.as_ref().map_or((shape, stack.affine), |tilt| {
-            let straight = StraightGrid::new(shape, &stack.affine, tilt);
-            (straight.shape, straight.affine)
-        });
+        let grid = grid(series, stack, chosen);
         let slices: Vec<_> = chosen
             .iter()
             .map(|&i| {
@@ -407,13 +429,14 @@ impl DicomFolder {
         }
         if series.copies > 0 {
             warnings.push(format!(
-                "{} slices are there twice (files with the same SOPInstanceUID): one of each is taken",
-                series.copies
+                "{} there twice (files with the same SOPInstanceUID): one of each is taken",
+                some(series.copies, "slice is", "slices are")
             ));
         }
         if let Some(first) = self.unreadable.first() {
             let count = self.unreadable.len();
-            warnings.push(format!("{count} DICOM files could not be read: {first}"));
+            let files = some(count, "DICOM file", "DICOM files");
+            warnings.push(format!("{files} could not be read: {first}"));
         }
         warnings
     }
@@ -470,6 +493,16 @@ impl Series {
     }
 }
 
+/// Shape and affine of the volume that the chosen slices become.
+fn grid(series: &Series, stack: &Stack, chosen: &[usize]) -> ([usize; 3], Affine) {
+    let [rows, columns] = series.slices[chosen[0]].shape;
+    let shape = [chosen.len(), rows, columns];
+    stack.tilt.as_ref().map_or((shape, stack.affine), |tilt| {
+        let straight = StraightGrid::new(shape, &stack.affine, tilt);
+        (straight.shape, straight.affine)
+    })
+}
+
 /// Whether two slices can be of one stack.
 pub(super) fn is_alike(a: &Slice, b: &Slice) -> bool {
     let near = |a: Option<f64>, b: Option<f64>, tolerance: f64| match (a, b) {
@@ -499,10 +532,7 @@ fn same_directions(a: Option<Place>, b: Option<Place>) -> bool {
 fn counted(kinds: &BTreeMap<&'static str, usize>) -> String {
     kinds
         .iter()
-        .map(|(kind, count)| match count {
-            1 => format!("1 {kind}"),
-            _ => format!("{count} {kind}s"),
-        })
+        .map(|(kind, count)| some(*count, kind, &format!("{kind}s")))
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -524,10 +554,17 @@ mod tests {
         encoded, encoded_as, folder, folder_of, image, put, put_number, put_pixels, put_position,
     };
     use super::*;
+    use crate::{Format, Scan};
 
+    /// What its headers say before holds of it.
     fn only_scan(images: &[InMemDicomObject]) -> Result<DicomScan, DicomError> {
         let folder = folder_of(images);
-        folder.scan(folder.choose(None)?, 0)
+        let series = folder.choose(None)?;
+        let outline = folder.outline(series, 0);
+        let found = folder.scan(series, 0)?;
+        let scan = Scan::of_volume(Format::Dicom, &found.volume, Vec::new());
+        assert_eq!(outline, Ok(scan.outline()));
+        Ok(found)
     }
 
     /// By hand: left and posterior change sign, slices go up by 3 mm from the lowest, whatever their order and numbers.
@@ -569,7 +606,7 @@ mod tests {
     fn copies_of_a_file_are_one_and_said() {
         let scan = only_scan(&[image(1, 0.0), image(2, 3.0), image(2, 3.0)]).unwrap();
         assert_eq!(scan.volume.shape, [2, 2, 3]);
-        assert!(scan.warnings[0].starts_with("1 slices are there twice"));
+        assert!(scan.warnings[0].starts_with("1 slice is there twice"));
     }
 
     #[test]

@@ -17,5 +17,5 @@ mod write;
 pub use file_name::{is_gzip_name, stem};
 pub(crate) use header::{ALIGNED, Header, SCANNER, is_header};
 pub use probabilities::{Depth, ProbabilityError, ProbabilityWriter};
-pub(crate) use read::read;
+pub(crate) use read::{outline, read};
 pub use write::{Values, encode};

@@ -2,7 +2,7 @@
 
 use super::datatype::from_code;
 use super::header::{ALIGNED, Header, Kind, field};
-use crate::{Format, Scan, ScanError, Source, Voxels};
+use crate::{Format, Outline, Scan, ScanError, Source, Voxels};
 
 /// Beyond it a 32-bit float no longer names single bytes anyway.
 const LARGEST_OFFSET: f64 = (1u32 << 30) as f64;
@@ -17,10 +17,38 @@ pub(crate) fn read(
     companion: Option<Source<'_>>,
 ) -> Result<Scan, ScanError> {
     let header = Header::parse(head, file)?;
+    let source = match (header.kind, companion) {
+        (Kind::Single, _) => file,
+        (_, Some(companion)) => companion.named("the pair's file of voxels"),
+        (_, None) => {
+            // What is wrong with the header comes first.
+            describe(header.clone())?;
+            return Err(ScanError::NeedsVoxels {
+                format: header.format(),
+                magic: header.magic_text(),
+            });
+        }
+    };
+    let (mut scan, offset) = describe(header)?;
+    scan.voxels.bytes = source.part(offset, scan.stored_bytes() as usize)?;
+    Ok(scan)
+}
+
+/// What the header that `file` begins with says, without any voxel.
+///
+/// # Errors
+/// As [`Scan::open`].
+pub(crate) fn outline(head: &[u8], file: Source<'_>) -> Result<Outline, ScanError> {
+    let (scan, _) = describe(Header::parse(head, file)?)?;
+    Ok(scan.outline())
+}
+
+/// A scan without its voxels, and the byte where they begin.
+fn describe(header: Header) -> Result<(Scan, usize), ScanError> {
     check_is_volume(&header)?;
     let shape = header.shape()?;
     let datatype = from_code(header.whole(field::DATATYPE, 0))?;
-    let data_bytes = datatype.bytes_of(&shape)?;
+    datatype.bytes_of(&shape)?;
     let offset = offset(&header)?;
     let scaling = if datatype.is_colour() {
         None
@@ -29,21 +57,11 @@ pub(crate) fn read(
     } else {
         scaling(&header)?
     };
-    let source = match (header.kind, companion) {
-        (Kind::Single, _) => file,
-        (_, Some(companion)) => companion.named("the pair's file of voxels"),
-        (_, None) => {
-            return Err(ScanError::NeedsVoxels {
-                format: header.format(),
-                magic: header.magic_text(),
-            });
-        }
-    };
     let voxels = Voxels {
         datatype,
         is_big_endian: header.is_big_endian(),
         scaling,
-        bytes: source.part(offset, data_bytes)?,
+        bytes: Vec::new(),
     };
     let mut warnings = Vec::new();
     if datatype.is_colour() {
@@ -56,9 +74,8 @@ pub(crate) fn read(
         warnings.push(header.analyze_warning());
         let affine = header.analyze_affine(&shape);
         let format = Format::Analyze;
-        return Ok(Scan::placed(
-            format, shape, affine, ALIGNED, voxels, warnings,
-        ));
+        let scan = Scan::placed(format, shape, affine, ALIGNED, voxels, warnings);
+        return Ok((scan, offset));
     }
     warnings.extend(header.place_warnings(&shape));
     let (affine, affine_source) = header.affine_and_source();
@@ -67,7 +84,7 @@ pub(crate) fn read(
     } else {
         header.pixdim_mm()
     };
-    Ok(Scan {
+    let scan = Scan {
         format: header.format(),
         shape,
         affine,
@@ -76,7 +93,8 @@ pub(crate) fn read(
         voxels,
         header,
         warnings,
-    })
+    };
+    Ok((scan, offset))
 }
 
 /// Refuses what only wears NIfTI's header.

@@ -1,8 +1,10 @@
 //! Scans of a file system.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Scan, ScanError};
+use super::{Outline, Scan, ScanError};
 
 /// Why a path gives no scan.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +52,42 @@ pub fn open_file(path: &Path) -> Result<Scan, FileError> {
     })
 }
 
+/// What a scan's header says; no more of the file is read. Of a pair, either file gives it.
+///
+/// # Errors
+/// As [`open_file`], but for what is wrong with voxels.
+pub fn outline_file(path: &Path) -> Result<Outline, FileError> {
+    let outline = match Outline::of(&beginning(path)?) {
+        Ok(outline) => Ok(outline),
+        Err(error) => match companions(path).iter().find(|name| name.is_file()) {
+            Some(companion) => Outline::of(&beginning(companion)?),
+            None => Err(error),
+        },
+    };
+    outline.map_err(|cause| FileError::Scan {
+        path: path.to_owned(),
+        cause: Box::new(cause),
+    })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     std::fs::read(path).map_err(|cause| FileError::Read {
         path: path.to_owned(),
         cause,
     })
+}
+
+/// As much as holds a header, packed or not.
+fn beginning(path: &Path) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(1 << 17).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(cause) => Err(FileError::Read {
+            path: path.to_owned(),
+            cause,
+        }),
+    }
 }
 
 /// Names that the other file of a pair may have, by the name of one; none where it is no name of a pair.
@@ -125,6 +158,10 @@ mod tests {
         let expected = open("a.hdr").unwrap().volume().unwrap();
         for name in ["a.img", "b.HDR.gz"] {
             assert_eq!(open(name).unwrap().volume().unwrap(), expected, "{name}");
+        }
+        for name in ["a.hdr", "a.img", "b.HDR.gz"] {
+            let outline = outline_file(&folder.join(name)).unwrap();
+            assert_eq!(outline, open(name).unwrap().outline(), "{name}");
         }
         for (name, words) in [
             ("header.hdr", "header.hdr: this is the header of a pair"),

@@ -4,6 +4,7 @@ mod datatype;
 mod error;
 mod file;
 mod open;
+mod outline;
 mod source;
 mod voxels;
 
@@ -14,7 +15,8 @@ use crate::{Affine, LabelMap, Volume, nifti};
 
 pub use datatype::Datatype;
 pub use error::ScanError;
-pub use file::{FileError, companions, open_file};
+pub use file::{FileError, companions, open_file, outline_file};
+pub use outline::Outline;
 pub(crate) use source::Source;
 pub use voxels::Voxels;
 
@@ -131,7 +133,16 @@ impl Scan {
 
     /// Length of its voxels as the file stores them, unpacked.
     pub fn stored_bytes(&self) -> u64 {
-        (self.voxels.count() * self.voxels.datatype.bytes()) as u64
+        (self.shape.iter().product::<usize>() * self.voxels.datatype.bytes()) as u64
+    }
+
+    /// Its size and place, without its voxels.
+    pub fn outline(&self) -> Outline {
+        Outline {
+            shape: self.grid_shape(),
+            affine: self.affine,
+            stored_bytes: self.stored_bytes(),
+        }
     }
 
     /// The datatype in numpy's words, such as `int16`.

@@ -4,7 +4,7 @@ use super::{Scan, ScanError, Source};
 use crate::{mgh, nifti};
 
 /// As much of a file's beginning as says what it is.
-const HEAD_BYTES: usize = 1024;
+pub(super) const HEAD_BYTES: usize = 1024;
 
 impl Scan {
     /// Reads a file of any format that is known here: NIfTI-1 and NIfTI-2, single or of a pair, ANALYZE 7.5, MGH; gzipped or
@@ -31,18 +31,13 @@ impl Scan {
         if mgh::is_header(&head) {
             return mgh::read(&head, file);
         }
-        Err(other(&head).unwrap_or_else(|| ScanError::Unknown {
-            start: start(&head),
-        }))
+        Err(not_known(&head))
     }
+}
 
-    /// As [`Scan::open`] a file by itself.
-    ///
-    /// # Errors
-    /// As [`Scan::open`].
-    pub fn parse(bytes: &[u8]) -> Result<Self, ScanError> {
-        Self::open(bytes, None)
-    }
+/// Of a file that begins so.
+pub(super) fn not_known(head: &[u8]) -> ScanError {
+    other(head).unwrap_or_else(|| ScanError::Unknown { start: start(head) })
 }
 
 /// What a file is that is no scan of a format that is read here.

@@ -1,93 +1,34 @@
 //! Readers against files that are damaged in every way: seeds made here, changed at random for so many seconds a target
 //! (`DINOMED3D_FUZZ_SECONDS`, 5 by default). No input may make a reader panic, hang, or hold more than its memory.
 //!
+//! For ten minutes each, as many at a time as there are cores (`crates/core/tests/fuzz` too):
+//! `DINOMED3D_FUZZ_SECONDS=600 cargo test --release -p dinomed3d-volume -p dinomed3d-core -p dinomed3d-cli --test fuzz -- --nocapture`.
+//!
 //! A failure names the round of the input; `DINOMED3D_FUZZ_ROUND` begins at it, or at rounds that were never tried.
 
 mod memory;
 mod mutation;
+mod rounds;
 mod seeds;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-use dinomed3d_volume::{Scan, gzip};
-use mutation::Mutation;
-
-/// What a reader may hold of one input; seeds are a thousandth of it.
-const MOST_BYTES: usize = 200 << 20;
-const LONGEST: Duration = Duration::from_secs(2);
-
-fn number(variable: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(variable).ok();
-    text.map_or(otherwise, |text| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{variable} is {text:?}: a whole number is expected"))
-    })
-}
-
-/// Has `read` read changed seeds until the time is up; each round is an input of its own, whatever came before it. `read`
-/// says whether the input was taken for what it was.
-fn fuzz(target: &'static str, read: impl Fn(&mut Mutation) -> bool + Send + 'static) {
-    let seconds = Duration::from_secs(number("DINOMED3D_FUZZ_SECONDS", 5));
-    let first = number("DINOMED3D_FUZZ_ROUND", 0);
-    // The round that is on, and when it began.
-    static NEVER: u64 = u64::MAX;
-    let on: &'static [AtomicU64; 2] =
-        Box::leak(Box::new([AtomicU64::new(first), AtomicU64::new(NEVER)]));
-    let begun = Instant::now();
-    let reader = std::thread::spawn(move || {
-        let mut taken = 0;
-        for round in first.. {
-            if begun.elapsed() > seconds {
-                println!("{target}: {} inputs, {taken} of them read", round - first);
-                return taken;
-            }
-            let mut mutation = Mutation::new(round);
-            on[0].store(round, Ordering::Relaxed);
-            on[1].store(begun.elapsed().as_millis() as u64, Ordering::Relaxed);
-            memory::allow(MOST_BYTES);
-            let ended = catch_unwind(AssertUnwindSafe(|| read(&mut mutation)));
-            let refused = memory::refused();
-            on[1].store(NEVER, Ordering::Relaxed);
-            match ended {
-                Ok(is_taken) => taken += u64::from(is_taken),
-                Err(_) => panic!("{target}: round {round} panicked"),
-            }
-            if let Some(bytes) = refused {
-                panic!("{target}: round {round} asked for {bytes} bytes beyond {MOST_BYTES}");
-            }
-        }
-        taken
-    });
-    while !reader.is_finished() {
-        std::thread::sleep(Duration::from_millis(20));
-        let since = on[1].load(Ordering::Relaxed);
-        let now = begun.elapsed().as_millis() as u64;
-        assert!(
-            since == NEVER || now.saturating_sub(since) < LONGEST.as_millis() as u64,
-            "{target}: round {} takes longer than {LONGEST:?}",
-            on[0].load(Ordering::Relaxed)
-        );
-    }
-    let taken = reader.join().expect("said above");
-    // Damage that is always found at once tries little.
-    assert!(taken > 0, "{target}: no input was read");
-}
+use dinomed3d_volume::{Outline, Scan, gzip};
+use rounds::{assert_one_line, fuzz};
 
 /// Asks a scan for all that programs ask of it.
 fn read_scan(bytes: &[u8], companion: Option<&[u8]>) -> bool {
+    let outline = Outline::of(bytes);
     let scan = match Scan::open(bytes, companion) {
         Ok(scan) => scan,
         Err(error) => {
-            let said = error.to_string();
-            assert!(
-                !said.is_empty() && !said.contains(char::is_control),
-                "{said:?}"
-            );
+            assert_one_line(&error.to_string());
             return false;
         }
     };
+    if companion.is_none() {
+        // Not equal where it holds what is no number.
+        let found = outline.expect("what opens has an outline");
+        assert_eq!(format!("{found:?}"), format!("{:?}", scan.outline()));
+    }
     let _ = (
         scan.affine().orientation(),
         scan.stated_spacing_mm(),
@@ -152,9 +93,12 @@ fn gzipped() {
 mod dicom {
     use std::sync::Arc;
 
+    use dinomed3d_volume::dicom::segmentation;
     use dinomed3d_volume::dicom::{DicomFolder, InMemory, Source, zip_entries};
 
     use super::*;
+    use crate::memory;
+    use crate::rounds::MOST_BYTES;
 
     fn read_folder(sources: Vec<Box<dyn Source>>) -> bool {
         let folder = DicomFolder::read(sources);
@@ -169,18 +113,19 @@ mod dicom {
         for (i, series) in folder.series().iter().enumerate() {
             let _ = (series.spacing_mm(), series.shape(), series.num_volumes());
             said.push(series.in_words());
+            let outline = folder.outline(i, 0);
+            said.extend(folder.origin(i, 0).err().map(|error| error.to_string()));
             said.extend(folder.thumbnail(i).err().map(|error| error.to_string()));
             match folder.scan(i, 0) {
                 Ok(scan) => {
+                    assert_eq!(outline.map(|outline| outline.shape), Ok(scan.volume.shape));
                     said.extend(scan.warnings);
                     is_read = true;
                 }
                 Err(error) => said.push(error.to_string()),
             }
         }
-        for said in said {
-            assert!(!said.contains(char::is_control), "{said:?}");
-        }
+        said.iter().for_each(|said| assert_one_line(said));
         is_read
     }
 
@@ -211,6 +156,33 @@ mod dicom {
             let mut bytes = mutation.choose(&seeds).clone();
             mutation.change(&mut bytes);
             zip_entries(Arc::from(bytes)).is_ok_and(read_folder)
+        });
+    }
+
+    #[test]
+    fn segmentations() {
+        let seeds = seeds::segmentations();
+        fuzz("segmentation", move |mutation| {
+            let mut bytes = mutation.choose(&seeds).clone();
+            mutation.change(&mut bytes);
+            // Of a small file's two frames one may lie at either end of a scan: as many voxels are read as a scan may have.
+            memory::allow(MOST_BYTES + (1 << 28));
+            let found = match segmentation::read(&bytes) {
+                Ok(found) => found,
+                Err(error) => {
+                    assert_one_line(&error.to_string());
+                    return false;
+                }
+            };
+            let map = &found.map;
+            assert_eq!(map.labels.len(), map.shape.iter().product::<usize>());
+            if map.labels.len() < 1 << 20 {
+                let laid = found.on_grid(map.shape, &map.affine);
+                laid.err()
+                    .iter()
+                    .for_each(|error| assert_one_line(&error.to_string()));
+            }
+            true
         });
     }
 }

@@ -96,7 +96,7 @@ pub fn mgh() -> Vec<Vec<u8>> {
 }
 
 #[cfg(feature = "dicom")]
-pub use dicom::{dicom, zip};
+pub use dicom::{dicom, segmentations, zip};
 
 #[cfg(feature = "dicom")]
 mod dicom {
@@ -106,6 +106,9 @@ mod dicom {
     use dicom_core::{DataElement, PrimitiveValue, VR};
     use dicom_dictionary_std::{tags, uids};
     use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+    use dinomed3d_volume::dicom::segmentation::{self, Provenance, Segment};
+    use dinomed3d_volume::dicom::{DicomFolder, InMemory, Source};
+    use dinomed3d_volume::{Label, LabelMap};
     use zip::write::{SimpleFileOptions, ZipWriter};
 
     const ROWS: usize = 9;
@@ -167,6 +170,65 @@ mod dicom {
             seeds.push(series(syntax, bits, Pixels::Fragment(bytes)));
         }
         seeds.push(vec![frames(&words)]);
+        seeds
+    }
+
+    /// Of a series and of a file of several frames; one of whole voxels that are shares as it is.
+    pub fn segmentations() -> Vec<Vec<u8>> {
+        let files = dicom();
+        let mut seeds = Vec::new();
+        for files in [&files[0], &files[files.len() - 1]] {
+            let source = |bytes: &Vec<u8>| {
+                let (name, bytes) = (String::new(), bytes.clone());
+                Box::new(InMemory { name, bytes }) as Box<dyn Source>
+            };
+            let folder = DicomFolder::read(files.iter().map(source).collect());
+            let outline = folder.outline(0, 0).unwrap();
+            let voxels = outline.shape.iter().product();
+            let map = LabelMap {
+                labels: (0..voxels).map(|i| [0, 1, 17, 0, 0][i / 7 % 5]).collect(),
+                shape: outline.shape,
+                affine: outline.affine,
+            };
+            let segments = [1, 17].map(|value| Segment::of(&Label::unnamed(value), None));
+            let provenance = Provenance {
+                model: "made up".to_owned(),
+                model_version: "1".to_owned(),
+                model_hash: "abc".to_owned(),
+                program_version: "1".to_owned(),
+                unix_seconds: 0,
+            };
+            let origin = folder.origin(0, 0).unwrap();
+            seeds.push(segmentation::write(&map, &segments, &origin, &provenance).unwrap());
+        }
+        let mut object = dicom_object::from_reader(&seeds[0][..]).unwrap();
+        let bits = object
+            .element(tags::PIXEL_DATA)
+            .unwrap()
+            .to_bytes()
+            .unwrap();
+        let bytes: Vec<u8> = (0..8 * bits.len())
+            .map(|i| 255 * (bits[i / 8] >> (i % 8) & 1))
+            .collect();
+        object.put(DataElement::new(
+            tags::PIXEL_DATA,
+            VR::OB,
+            PrimitiveValue::U8(bytes.into()),
+        ));
+        put(&mut object, tags::SEGMENTATION_TYPE, VR::CS, "FRACTIONAL");
+        for (tag, value) in [
+            (tags::BITS_ALLOCATED, 8u16),
+            (tags::BITS_STORED, 8),
+            (tags::HIGH_BIT, 7),
+        ] {
+            object.put(DataElement::new(tag, VR::US, PrimitiveValue::from(value)));
+        }
+        let mut fractional = Vec::new();
+        object.write_all(&mut fractional).unwrap();
+        seeds.push(fractional);
+        for seed in &seeds {
+            assert!(segmentation::read(seed).is_ok());
+        }
         seeds
     }
 
@@ -281,6 +343,8 @@ mod dicom {
                 &format!("1.2.3.{number}")[..],
             ),
             (tags::SERIES_INSTANCE_UID, VR::UI, "1.2.4"),
+            (tags::STUDY_INSTANCE_UID, VR::UI, "1.2.5"),
+            (tags::FRAME_OF_REFERENCE_UID, VR::UI, "1.2.6"),
             (tags::MODALITY, VR::CS, "CT"),
             (tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "MONOCHROME2"),
             (tags::RESCALE_SLOPE, VR::DS, "1.5"),

@@ -69,7 +69,7 @@ pub fn open(bytes: Vec<u8>, choice: Option<ScanChoice>) -> Result<Opened, String
             }
         });
     }
-    let scan = Scan::parse(&bytes).map_err(words)?;
+    let scan = Scan::open(&bytes, None).map_err(words)?;
     let is_single_file = scan.num_volumes() == 1;
     if choice.is_none() && !is_single_file {
         return several(vec![offer(0, String::new(), &scan)], None);
@@ -179,7 +179,7 @@ fn read_scan(file: &dyn Source, among: &[Box<dyn Source>]) -> Result<Scan, Strin
             .map_err(|error| format!("{} can't be read: {error}", file.name()))
     };
     let bytes = read(file)?;
-    let scan = match (Scan::parse(&bytes), companion(file, among)) {
+    let scan = match (Scan::open(&bytes, None), companion(file, among)) {
         (Err(_), Some(other)) => Scan::open(&bytes, Some(&read(other)?)),
         (scan, _) => scan,
     };
@@ -423,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_file_a_pair_and_a_zip_of_one_are_opened_at_once() {
-        let expected = Scan::parse(&nifti()).unwrap().volume().unwrap();
+        let expected = Scan::open(&nifti(), None).unwrap().volume().unwrap();
         let [header, voxels] = pair();
         let notes = ("read me.txt", b"notes".to_vec());
         for (bytes, is_single_file) in [

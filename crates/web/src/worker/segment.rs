@@ -295,7 +295,7 @@ fn dicom_seg(
 fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
     let unread =
         |what: String| Trouble::new(format!("The label map can't be read: {what}."), AGAIN);
-    let map = Scan::parse(file).and_then(|image| image.label_map());
+    let map = Scan::open(file, None).and_then(|image| image.label_map());
     let map = map.map_err(|error| unread(error.to_string()))?;
     if map.shape != *shape {
         return Err(unread(format!(

@@ -80,7 +80,7 @@ pub(super) fn read(path: &Path, role: &str) -> Result<NamedImage, String> {
         std::io::ErrorKind::NotFound => format!("{name}: this file is missing; it is {role}"),
         _ => format!("{name}: {error}"),
     })?;
-    let image = Scan::parse(&bytes).map_err(|error| format!("{name}: {error}"))?;
+    let image = Scan::open(&bytes, None).map_err(|error| format!("{name}: {error}"))?;
     let spacing_mm = image.stated_spacing_mm();
     if !spacing_mm.iter().all(|mm| mm.is_finite() && *mm > 0.0) {
         return Err(format!(

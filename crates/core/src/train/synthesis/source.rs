@@ -85,7 +85,7 @@ pub fn map_files(folder: &Path) -> Result<NiftiFiles, TrainError> {
 /// The places of a file's values in the table.
 fn read(path: &Path, table: &LabelTable) -> Result<Volume, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let image = Scan::parse(&bytes).map_err(|error| error.to_string())?;
+    let image = Scan::open(&bytes, None).map_err(|error| error.to_string())?;
     let mut volume = image.volume().map_err(|error| error.to_string())?;
     let mut places = vec![None; usize::from(u16::MAX) + 1];
     for (place, row) in table.rows().iter().enumerate() {

@@ -1,0 +1,84 @@
+// A scan far larger than usual within a limit that its process is given: it is enough, or the scan is refused at once.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createWriteStream, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { before, test } from "node:test";
+import { createGzip, gunzipSync } from "node:zlib";
+import { dinomed3d, root, scratch } from "../places.mjs";
+
+const SHAPE = [512, 512, 600];
+const SPACING = [0.5, 0.5, 0.4];
+const skip = process.platform === "linux" ? false : "only Linux limits what a process may write to";
+const folder = scratch();
+const scan = join(folder, "ct.nii.gz");
+
+/** Slices of an egg with a shell, in Hounsfield units, after a header of NIfTI-1. */
+function* ct() {
+  const header = Buffer.alloc(352);
+  header.writeInt32LE(348, 0);
+  [3, ...SHAPE, 1, 1, 1, 1].forEach((edge, i) => header.writeInt16LE(edge, 40 + 2 * i));
+  header.writeInt16LE(4, 70);
+  header.writeInt16LE(16, 72);
+  [1, ...SPACING].forEach((edge, i) => header.writeFloatLE(edge, 76 + 4 * i));
+  header.writeFloatLE(352, 108);
+  header.writeInt16LE(1, 254);
+  SPACING.forEach((edge, row) => header.writeFloatLE(edge, 280 + 20 * row));
+  header.write("n+1\0", 344, "latin1");
+  yield header;
+  const [columns, rows, slices] = SHAPE;
+  for (let z = 0; z < slices; z++) {
+    const slice = new Int16Array(columns * rows).fill(-1000);
+    for (let y = 0; y < rows; y++) {
+      for (let x = 0; x < columns; x++) {
+        const away = (2 * x / columns - 1) ** 2 + (2 * y / rows - 1) ** 2 + (2 * z / slices - 1) ** 2;
+        if (away < 0.64) slice[y * columns + x] = away > 0.5 ? 700 : 30 + 8 * (((x ^ y ^ z) >> 4) & 3);
+      }
+    }
+    yield Buffer.from(slice.buffer);
+  }
+}
+
+/** Calls the program with so much memory: all that it may write to, used or not. Addresses that threads only reserve don't count. */
+function within(bytes, ...words) {
+  const limited = ["-c", 'ulimit -d "$0" && exec "$@"', String(Math.floor(bytes / 1024)), process.env.DINOMED3D_BIN, ...words];
+  return spawnSync("sh", limited, { cwd: root, encoding: "utf8" });
+}
+
+before(() => skip || pipeline(Readable.from(ct()), createGzip({ level: 1 }), createWriteStream(scan)));
+
+test("what the header says is needed is enough for a CT of 512 × 512 × 600, and less than 2.5 GB", { skip }, (t) => {
+  const said = dinomed3d("segment", scan, "--preflight");
+  assert.equal(said.status, 0, said.stderr);
+  const gigabytes = Number(said.stdout.split("\n")[1].trim().split(/ +/)[3 + 1]);
+  t.diagnostic(`${gigabytes} GB`);
+  assert.ok(gigabytes > 1 && gigabytes < 2.5, said.stdout);
+  const output = join(folder, "labels.nii.gz");
+  const found = within((gigabytes + 0.005) * 1e9, "segment", scan, "-o", output);
+  assert.equal(found.status, 0, found.stderr);
+  const [labels, header] = [gunzipSync(readFileSync(output)), ct().next().value];
+  assert.equal(labels.length, 352 + SHAPE.reduce((product, edge) => product * edge));
+  for (const [from, to] of [[40, 56], [76, 92], [280, 328]]) assert.deepEqual(labels.subarray(from, to), header.subarray(from, to));
+  assert.ok(labels.subarray(352).some((label) => label > 0));
+});
+
+test("a scan that needs more memory than there is is refused before anything is read", { skip }, () => {
+  const output = join(folder, "refused.nii");
+  const refused = within(1e9, "segment", scan, "-o", output);
+  assert.equal(refused.status, 2);
+  assert.match(refused.stderr, /ct\.nii\.gz needs about [12]\.\d GB of memory, and 1\.0 GB are there \(ulimit -d\): make a smaller scan of it.*\n$/);
+  assert.ok(!existsSync(output));
+  const among = within(1e9, "segment", scan, "--out", join(folder, "many"));
+  assert.equal(among.status, 1, among.stderr);
+  assert.match(among.stdout, /needs about [12]\.\d GB/);
+});
+
+test("the limit is one: what is read without asking ends at it", { skip }, () => {
+  const said = within(3e8, "info", scan);
+  assert.equal(said.status, 2, said.stderr);
+  assert.match(said.stderr, /no memory for the 314572800 bytes/);
+  assert.equal(within(6e8, "info", scan).status, 0);
+});
