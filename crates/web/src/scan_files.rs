@@ -47,7 +47,7 @@ pub fn sorted(paths: &[&str]) -> Vec<ScanFiles> {
     let companion = |path: &str| {
         let names = companions(Path::new(path));
         let is_it = |other: &&str| names.iter().any(|name| name == Path::new(other));
-        paths.iter().position(|other| is_it(&other))
+        paths.iter().position(is_it)
     };
     let mut scans = Vec::new();
     let mut slices = Vec::new();
@@ -113,21 +113,19 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// The names of files, or their paths below the one that was chosen where two have the same name.
+/// The names of files, or their paths below what was chosen where two have the same name.
 fn names(paths: &[&str]) -> Vec<String> {
-    let mut short: Vec<&str> = paths.iter().map(|path| file_name(path)).collect();
-    let names = short.clone();
-    short.sort_unstable();
-    short.dedup();
+    let names: Vec<&str> = paths.iter().map(|path| file_name(path)).collect();
+    let is_repeated = |(place, name): (usize, &&str)| names[..place].contains(name);
+    if !names.iter().enumerate().any(is_repeated) {
+        return names.into_iter().map(str::to_owned).collect();
+    }
     let below = |path: &&str| {
         path.split_once('/')
             .map_or(*path, |(_, below)| below)
             .to_owned()
     };
-    if short.len() < paths.len() {
-        return paths.iter().map(below).collect();
-    }
-    names.into_iter().map(str::to_owned).collect()
+    paths.iter().map(below).collect()
 }
 
 #[cfg(test)]

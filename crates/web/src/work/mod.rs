@@ -214,7 +214,9 @@ impl<B: Clone> Work<B> {
         }
         let is_offered = |reading: &mut Reading<B>| matches!(reading, Reading::Choosing(file, _) if file.entry == Some(id));
         self.jobs.reading.take_if(is_offered);
-        if let Some(next) = self.list.remove(id) {
+        let next = self.list.remove(id);
+        // While others are at work the screen will change anyway.
+        if let Some(next) = next.filter(|_| self.list.under_way().is_none()) {
             self.choose_listed(next);
         }
     }
@@ -784,6 +786,9 @@ impl<B: Clone> Work<B> {
             None => {}
         }
         let status = match (self.shown.scan.is_some(), self.life.is_restarted()) {
+            (_, true) if !self.list.is_empty() => {
+                "A fresh worker is ready. The list says what came of each scan."
+            }
             (true, true) => "A fresh worker is ready, with your scan. You can try again.",
             (true, false) => "Ready to segment.",
             (false, true) => "A fresh worker is ready. Open a scan or take a sample.",

@@ -1033,10 +1033,9 @@ fn scans_that_kill_their_workers_leave_the_others_theirs() {
     assert_eq!(desk.page.shown().queue, None);
     assert_eq!(desk.page.results().len(), 1);
     desk.fresh_worker();
-    assert!(
-        desk.page.shown().can_segment_all(),
-        "all can be tried again"
-    );
+    let shown = desk.page.shown();
+    assert!(shown.can_segment_all(), "all can be tried again");
+    assert!(shown.status.contains("The list says"), "{}", shown.status);
 }
 
 #[test]
@@ -1177,12 +1176,20 @@ fn a_scan_can_be_removed_unless_it_is_at_work() {
     assert_eq!(desk.list(), "!a… c");
     assert_eq!(desk.page.shown().queue, Some((1, 2)));
     desk.segmented(job);
+    desk.page.remove_listed(desk.listed("a"));
+    assert_eq!(desk.list(), "c…");
+    assert!(desk.page.shown().status.starts_with("Reading c"));
     let job = desk.read_in_turn();
     desk.segmented(job);
-    assert_eq!(desk.list(), "a= !c=");
+    assert_eq!(desk.list(), "!c=");
+    desk.open("a");
+    desk.read();
+    desk.page.choose_listed(desk.listed("c"));
+    desk.read();
+    assert_eq!(desk.list(), "!c= a");
     desk.page.remove_listed(desk.listed("c"));
     desk.read();
-    assert_eq!(desk.list(), "!a=", "the other one takes its place");
+    assert_eq!(desk.list(), "!a", "the other one takes its place");
     desk.page.remove_listed(desk.listed("a"));
     assert_eq!(desk.list(), "");
     assert_eq!(desk.scan(), Some("a"), "a scan by itself from now on");
