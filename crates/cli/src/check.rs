@@ -2,7 +2,7 @@
 
 use crate::device::device;
 use crate::places::models;
-use crate::segment::load_unchecked;
+use crate::segmenting::load_unchecked;
 use anyhow::{Context, ensure};
 use dinomed3d_core::infer::check::{CheckReach, TOLERANCE};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, readable_json};

@@ -1,5 +1,6 @@
 //! `dinomed3d compare`: runs side by side.
 
+use crate::say::say;
 use dinomed3d_core::results::compare::table;
 use std::path::PathBuf;
 
@@ -17,6 +18,6 @@ pub struct Args {
 /// # Errors
 /// A folder without a run that is done; runs that were scored on different cases.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    print!("{}", table(&args.runs)?);
+    say!("{}", table(&args.runs)?.trim_end());
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `dinomed3d convert`: from somebody's checkpoint to a model of ours.
 
+use crate::say::say;
 use anyhow::{Context, bail};
 use burn::tensor::Device;
 use clap::ValueEnum;
@@ -91,7 +92,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let checkpoint = Checkpoint::open(&args.from)?;
     let identity =
         Identity::of(&checkpoint).with_context(|| format!("in {}", args.from.display()))?;
-    println!("{}: {}", args.from.display(), describe(&identity));
+    say!("{}: {}", args.from.display(), describe(&identity));
     if DinoV3::from_name(&args.preset).is_ok() {
         return transformer(&args, &checkpoint, &identity);
     }
@@ -179,7 +180,7 @@ fn transformer(args: &Args, checkpoint: &Checkpoint, identity: &Identity) -> any
     )?;
     let folder = ModelFolder::create(&args.output)?;
     write_weights(args, &folder, &imported.tensors)?;
-    println!("a transformer by itself: begin a training with it by train --init");
+    say!("a transformer by itself: begin a training with it by train --init");
     Ok(())
 }
 
@@ -194,7 +195,7 @@ fn stage1(
     let imported = take(args, checkpoint, identity, &shapes, Scope::Whole)?;
     let folder = ModelFolder::create(&args.output)?;
     write_weights(args, &folder, &imported.tensors)?;
-    println!("a network of stage 1: begin a training with its transformer by train --init");
+    say!("a network of stage 1: begin a training with its transformer by train --init");
     Ok(())
 }
 
@@ -219,7 +220,7 @@ fn stage2(
     let mut tensors = take(args, checkpoint, identity, &shapes, Scope::Whole)?.tensors;
     if let Some(rank) = identity.lora_rank {
         merge_lora(&mut tensors, &mut config)?;
-        println!("LoRA of rank {rank}, alpha {}, merged", args.lora_alpha);
+        say!("LoRA of rank {rank}, alpha {}, merged", args.lora_alpha);
     }
     let folder = ModelFolder::create(&args.output)?;
     let weights = write_weights(args, &folder, &tensors)?;
@@ -241,11 +242,11 @@ fn stage2(
     })?;
     folder.write(MANIFEST_FILE, &readable_json(&manifest))?;
     if args.recipe.is_none() {
-        println!(
+        say!(
             "The checkpoint does not say how scans were prepared: {MANIFEST_FILE} holds a guess (axial slices as they are, percentiles, z-score, windows of 16 slices). Give --recipe, or mend it before use."
         );
     }
-    println!(
+    say!(
         "Weights that derive from DINOv3's may be handed on under the DINOv3 License only, with a copy of it."
     );
     Ok(())
@@ -268,7 +269,7 @@ fn take(
             } else {
                 theirs.join(" + ")
             };
-            println!("  {ours} ← {theirs}");
+            say!("  {ours} ← {theirs}");
         }
     }
     let values: usize = imported.tensors.values().map(|t| t.values.len()).sum();
@@ -281,20 +282,20 @@ fn take(
         .iter()
         .map(|(part, n)| format!("{part} {n}"))
         .collect();
-    println!(
+    say!(
         "mapped {} parameters of {values} values: {}",
         imported.mapped.len(),
         parts.join(", ")
     );
     if !imported.ignored.is_empty() {
-        println!(
+        say!(
             "left out {} known to be of no use: {}",
             imported.ignored.len(),
             imported.ignored.join(", ")
         );
     }
     if imported.outside > 0 {
-        println!("{} tensors are not part of these weights", imported.outside);
+        say!("{} tensors are not part of these weights", imported.outside);
     }
     Ok(imported)
 }
@@ -311,7 +312,7 @@ fn write_weights(
     let mut file =
         std::fs::File::open(&path).with_context(|| format!("reading {}", path.display()))?;
     let bytes = io::copy(&mut file, &mut hasher)?;
-    println!("{}: {bytes} bytes", path.display());
+    say!("{}: {bytes} bytes", path.display());
     Ok(WeightsFile {
         file: WEIGHTS_FILE.into(),
         bytes,

@@ -2,7 +2,9 @@
 
 use crate::device::device;
 use crate::progress::Counting;
-use crate::segment::{files_of_model, load_model};
+use crate::say::say;
+use crate::segment::files_of_model;
+use crate::segmenting::load_model;
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::preprocess::Preprocessing;
@@ -152,12 +154,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         write(path, &picture_of(&evaluation)?)?;
     }
     match &args.json {
-        Some(path) if path.as_os_str() == "-" => print!("{}", evaluation.json()?),
+        Some(path) if path.as_os_str() == "-" => say!("{}", evaluation.json()?.trim_end()),
         path => {
             if let Some(path) = path {
                 write(path, &evaluation.json()?)?;
             }
-            print!("{}", evaluation.table());
+            say!("{}", evaluation.table().trim_end());
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! `dinomed3d export`: from a training run to a model that the page can serve.
 
 use crate::progress::Counting;
+use crate::say::say;
 use dinomed3d_core::results::export::{check_output, export};
 use dinomed3d_core::results::{data_notes, inputs_of_run};
 use std::path::PathBuf;
@@ -47,9 +48,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     )?;
     let manifest = &exported.manifest;
     if let Some(scores) = &manifest.scores {
-        println!(
+        say!(
             "mean Dice {:.4} over {} cases, {:.4} before quantisation",
-            scores.mean_dice, scores.num_cases, exported.unquantized_dice
+            scores.mean_dice,
+            scores.num_cases,
+            exported.unquantized_dice
         );
     }
     for (index, (postprocessing, dice)) in exported.tried.iter().enumerate() {
@@ -58,7 +61,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         } else {
             ""
         };
-        println!(
+        say!(
             "postprocessing: {}: {dice:.4}{mark}",
             postprocessing.describe(|value| manifest.label_name(value))
         );

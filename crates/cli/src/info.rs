@@ -1,5 +1,6 @@
 //! `dinomed3d info`: what a scan's file says about itself and what its voxels hold.
 
+use crate::say::say;
 use crate::scan::Choice;
 use dinomed3d_volume::{Affine, Format, Orientation, Scan};
 use serde::Serialize;
@@ -86,27 +87,27 @@ impl Info {
         let number =
             |value: Option<f64>| value.map_or_else(|| "none".to_owned(), |v| v.to_string());
         let [x, y, z] = self.spacing_mm;
-        println!("file        {}", self.file);
-        println!("format      {}", self.format);
-        println!("shape       {} (x, y, z, …)", shape.join(" × "));
-        println!("volumes     {}", self.volumes);
-        println!("axis codes  {}", self.axis_codes);
-        println!("spacing     {x:.6} × {y:.6} × {z:.6} mm");
+        say!("file        {}", self.file);
+        say!("format      {}", self.format);
+        say!("shape       {} (x, y, z, …)", shape.join(" × "));
+        say!("volumes     {}", self.volumes);
+        say!("axis codes  {}", self.axis_codes);
+        say!("spacing     {x:.6} × {y:.6} × {z:.6} mm");
         for (row, values) in self.affine.0.iter().enumerate() {
             let title = if row == 0 { "affine" } else { "" };
             let [a, b, c, d] = values;
-            println!("{title:<8}{a:>14.6}{b:>14.6}{c:>14.6}{d:>14.6}");
+            say!("{title:<8}{a:>14.6}{b:>14.6}{c:>14.6}{d:>14.6}");
         }
-        println!("datatype    {}", self.datatype);
+        say!("datatype    {}", self.datatype);
         if let (Some(qform), Some(sform)) = (self.qform_code, self.sform_code) {
-            println!("form codes  qform {qform}, sform {sform}");
+            say!("form codes  qform {qform}, sform {sform}");
         }
-        println!("min         {}", number(self.min));
-        println!("max         {}", number(self.max));
-        println!("mean        {}", number(self.mean));
-        println!("NaN voxels  {}", self.nan);
+        say!("min         {}", number(self.min));
+        say!("max         {}", number(self.max));
+        say!("mean        {}", number(self.mean));
+        say!("NaN voxels  {}", self.nan);
         for warning in &self.warnings {
-            println!("warning     {warning}");
+            say!("warning     {warning}");
         }
     }
 }
@@ -119,7 +120,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let scan = args.choice.read(&args.file)?;
     let info = Info::of(args.file.display().to_string(), &scan);
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&info)?);
+        say!("{}", serde_json::to_string_pretty(&info)?);
     } else {
         info.print();
     }

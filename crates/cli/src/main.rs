@@ -1,8 +1,13 @@
 //! DINO-Med3D on the command line.
 
+// It panics where nobody listens any more: `say!` is there instead.
+#![deny(clippy::print_stdout)]
+
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod bids;
+mod cases;
 mod check;
 mod compare;
 mod convert;
@@ -10,17 +15,24 @@ mod device;
 mod evaluate;
 mod export;
 mod fingerprint;
+mod group;
 mod info;
+mod many;
+mod models;
 mod nifti;
 mod outputs;
 mod places;
 mod prepared_cases;
 mod progress;
 mod report;
+mod say;
 mod scan;
 mod segment;
+mod segmenting;
 mod synthesise;
+mod threads;
 mod train;
+mod volumes;
 
 /// Segments 3-D medical scans with DINO-Med3D and trains the networks for it.
 ///
@@ -40,8 +52,14 @@ enum Command {
     Nifti(nifti::Args),
     /// Say what a data set is like: spacings, intensities, sizes of labels.
     Fingerprint(fingerprint::Args),
-    /// Segment a scan.
+    /// Segment scans.
     Segment(segment::Args),
+    /// Segment a BIDS data set, as a BIDS-App.
+    Bids(bids::Args),
+    /// Gather the volumes of many results in one table.
+    Volumes(volumes::Args),
+    /// List the models that can be named.
+    Models(models::Args),
     /// Score label maps, a model on its validation cases, or the runs of a cross-validation.
     Evaluate(evaluate::Args),
     /// Train a network from a recipe and a labelled data set.
@@ -63,10 +81,13 @@ enum Command {
 fn main() -> ExitCode {
     // A wrong command line ends in clap with exit code 2, as bad input does below.
     let result = match Cli::parse().command {
+        Command::Segment(args) => return ended(segment::run(args)),
+        Command::Bids(args) => return ended(bids::run(args)),
         Command::Info(args) => info::run(args),
         Command::Nifti(args) => nifti::run(args),
         Command::Fingerprint(args) => fingerprint::run(args),
-        Command::Segment(args) => segment::run(args),
+        Command::Models(args) => models::run(args),
+        Command::Volumes(args) => volumes::run(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Train(args) => train::run(args),
         Command::Synthesise(args) => synthesise::run(args),
@@ -76,8 +97,12 @@ fn main() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Check(args) => check::run(args),
     };
+    ended(result.map(|()| ExitCode::SUCCESS))
+}
+
+fn ended(result: anyhow::Result<ExitCode>) -> ExitCode {
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("dinomed3d: {error:#}");
             ExitCode::from(2)

@@ -2,14 +2,14 @@
 
 use anyhow::Context;
 use dinomed3d_core::weights::hex;
-use dinomed3d_volume::derivative::{Input, Model, Provenance, Sidecar};
+use dinomed3d_volume::derivative::{DerivativeNames, Input, Model, Provenance, Sidecar};
 use dinomed3d_volume::dicom::segmentation::{self, Origin, Segment};
 use dinomed3d_volume::label_table::{color_lut, color_table, dseg_tsv, label_descriptions};
 use dinomed3d_volume::surface::{Mesh, obj};
 use dinomed3d_volume::volumetry::{self, LabelSize, StructureSize};
 use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A kind of file, by the end of its name.
@@ -19,6 +19,7 @@ pub enum Kind {
     PackedLabelMap,
     DicomSeg,
     Surfaces,
+    SurfacePerLabel,
     VolumesCsv,
     VolumesTsv,
     LabelTable,
@@ -29,11 +30,12 @@ pub enum Kind {
 }
 
 /// Ends of names, the longer before those that they end with, each kind's usual one first.
-const ENDS: [(&str, Kind); 11] = [
+const ENDS: [(&str, Kind); 12] = [
     (".nii.gz", Kind::PackedLabelMap),
     (".nii", Kind::LabelMap),
     (".dcm", Kind::DicomSeg),
     (".obj", Kind::Surfaces),
+    (".stl", Kind::SurfacePerLabel),
     (".csv", Kind::VolumesCsv),
     ("dseg.tsv", Kind::LabelTable),
     (".tsv", Kind::VolumesTsv),
@@ -45,7 +47,7 @@ const ENDS: [(&str, Kind); 11] = [
 
 /// For the help text.
 pub const HELP: &str = "Where a result goes, never over what is read; may stand several times. The end of the name says what is written: \
-    .nii or .nii.gz the label map; .dcm DICOM-SEG, of a scan that was DICOM; .obj surfaces; .csv or .tsv volumes; dseg.tsv, itksnap.txt, \
+    .nii or .nii.gz the label map; .dcm DICOM-SEG, of a scan that was DICOM; .obj surfaces, .stl a file for each label's; .csv or .tsv volumes; dseg.tsv, itksnap.txt, \
     lut.txt (FreeSurfer) or .ctbl (3D Slicer) names and colours of labels; .json where it came from";
 
 impl Kind {
@@ -65,6 +67,26 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// What a file of this kind is called among a scan's results; of several what they begin with.
+    pub fn name(self, names: &DerivativeNames) -> String {
+        match self {
+            Self::LabelMap => names.label_map().trim_end_matches(".gz").to_owned(),
+            Self::PackedLabelMap => names.label_map(),
+            Self::DicomSeg => names.dicom_seg(),
+            Self::Surfaces => names.surfaces(),
+            Self::SurfacePerLabel => format!("{}.stl", names.stem()),
+            Self::VolumesCsv => names.volumes_csv(),
+            Self::VolumesTsv => names.volumes_tsv(),
+            Self::LabelTable => names.label_table(),
+            Self::ItkSnap => names.itk_snap(),
+            Self::FreeSurfer => names.freesurfer(),
+            Self::Slicer => names.slicer(),
+            Self::Sidecar => names.label_map_sidecar(),
+        }
+    }
+}
+
 /// A label map and all that is told of it.
 pub struct Segmented<'a> {
     /// The scan, whose header a label map takes over.
@@ -80,15 +102,31 @@ pub struct Segmented<'a> {
     pub models: &'a [Model],
     pub warnings: &'a [String],
     /// Files of the scan, a channel each.
-    pub inputs: &'a [Input],
+    pub inputs: Vec<Input>,
+    /// See [`Provenance::sources`].
+    pub sources: Vec<String>,
 }
 
 impl Segmented<'_> {
-    /// The content of a file.
+    /// The files that a name asks for: one of that name, or of surfaces one a label, whose name begins as it does.
     ///
     /// # Errors
     /// A label map that can't be written as such.
-    pub fn file(&self, kind: Kind) -> anyhow::Result<Vec<u8>> {
+    pub fn files(&self, kind: Kind, path: &Path) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
+        if kind != Kind::SurfacePerLabel {
+            return Ok(vec![(path.to_owned(), self.file(kind)?)]);
+        }
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let names = DerivativeNames::whole(&stem);
+        let of_label = |label: &Label| {
+            let mesh = Mesh::of_label(self.map, label.value)?;
+            let path = path.with_file_name(names.surface(label));
+            Some((path, mesh.stl(&label.name)))
+        };
+        Ok(self.labels.iter().filter_map(of_label).collect())
+    }
+
+    fn file(&self, kind: Kind) -> anyhow::Result<Vec<u8>> {
         Ok(match kind {
             Kind::LabelMap => self.label_map()?,
             Kind::PackedLabelMap => gzip(&self.label_map()?),
@@ -100,6 +138,7 @@ impl Segmented<'_> {
                 let meshes: Vec<(&str, Mesh)> = meshes.collect();
                 obj(meshes.iter().map(|(name, mesh)| (*name, mesh))).into_bytes()
             }
+            Kind::SurfacePerLabel => unreachable!("a file for each label"),
             Kind::VolumesCsv => volumetry::csv(&self.structures()).into_bytes(),
             Kind::VolumesTsv => volumetry::tsv(&self.structures()).into_bytes(),
             Kind::LabelTable => dseg_tsv(self.labels).into_bytes(),
@@ -157,8 +196,8 @@ impl Segmented<'_> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             models: self.models.to_vec(),
             command: words.join(" "),
-            inputs: self.inputs.to_vec(),
-            sources: Vec::new(),
+            inputs: self.inputs.clone(),
+            sources: self.sources.clone(),
             unix_seconds: unix_seconds(),
             warnings: self.warnings.to_vec(),
         }
@@ -211,6 +250,8 @@ mod tests {
         let of = |name: &str| Kind::of(Path::new(name));
         for (end, kind) in ENDS {
             assert_eq!(of(&format!("a/sub-1_{end}")).unwrap(), kind, "{end}");
+            let name = kind.name(&DerivativeNames::of("sub-1_T1w.nii"));
+            assert_eq!(of(&name).unwrap(), kind, "{name}");
         }
         assert_eq!(of("A.NII.GZ").unwrap(), Kind::PackedLabelMap);
         let error = of("labels.mgz").unwrap_err().to_string();

@@ -1,6 +1,8 @@
 //! Where models and recipes lie that come with the program.
 
 use anyhow::Context;
+use dinomed3d_core::model_folder::MANIFEST_FILE;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The model that is taken where none is named.
@@ -27,6 +29,30 @@ pub fn model(named: &Path) -> anyhow::Result<PathBuf> {
 /// It is nowhere; says where it was looked for.
 pub fn models() -> anyhow::Result<PathBuf> {
     find(&candidates("public/models", "models"), Path::new(""))
+}
+
+/// All models, each by the first folder that has it, sorted by name.
+///
+/// # Errors
+/// There is none; says where it was looked for.
+pub fn all_models() -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let folders = candidates("public/models", "models");
+    let mut models = BTreeMap::new();
+    for folder in &folders {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.path().join(MANIFEST_FILE).is_file() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                models.entry(name).or_insert(entry.path());
+            }
+        }
+    }
+    let places: Vec<String> = folders.iter().map(|it| it.display().to_string()).collect();
+    anyhow::ensure!(
+        !models.is_empty(),
+        "there is no model in any of {}: expected are folders with {MANIFEST_FILE}",
+        places.join(", ")
+    );
+    Ok(models)
 }
 
 /// The default recipe.

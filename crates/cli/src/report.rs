@@ -2,6 +2,7 @@
 
 use crate::device::device;
 use crate::progress::Counting;
+use crate::say::say;
 use dinomed3d_core::results::data_notes;
 use dinomed3d_core::results::report::report_run;
 use dinomed3d_volume::NOTICE;
@@ -35,12 +36,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         device(&args.device)?,
         |case, cases| counting.show(case, cases),
     )?;
-    println!(
+    say!(
         "mean Dice {:.4} over {} validation cases; report in {}",
         evaluation.mean_dice(),
         evaluation.cases.len(),
         args.run.join("report.html").display()
     );
-    println!("{NOTICE}");
+    say!("{NOTICE}");
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use dinomed3d_volume::dicom::segmentation::Origin;
-use dinomed3d_volume::dicom::{DicomFolder, OnDisk, Source, zip_entries};
+use dinomed3d_volume::dicom::{DicomFolder, OnDisk, Series, Source, zip_entries};
 use dinomed3d_volume::{Format, Scan, companions, open_file};
 use std::fs::File;
 use std::io::Read;
@@ -28,6 +28,19 @@ pub struct Opened {
 }
 
 impl Choice {
+    /// Whether a series is chosen.
+    pub fn has_series(&self) -> bool {
+        self.series.is_some()
+    }
+
+    /// As this one, of that series.
+    pub fn of_series(&self, series: usize) -> Self {
+        Self {
+            series: Some(series),
+            volume: self.volume,
+        }
+    }
+
     /// Reads the scan that is chosen; all volumes of a file where none is.
     ///
     /// # Errors
@@ -94,20 +107,53 @@ fn dicom_files(input: &Path) -> anyhow::Result<Option<Vec<Box<dyn Source>>>> {
         return Ok(Some(files_below(input)?.into_iter().map(on_disk).collect()));
     }
     let reading = || format!("reading {}", input.display());
-    let mut head = Vec::new();
-    let file = File::open(input).with_context(reading)?;
-    file.take(132)
-        .read_to_end(&mut head)
-        .with_context(reading)?;
-    if head.ends_with(b"DICM") && head.len() == 132 {
+    let head = head(input).with_context(reading)?;
+    if is_head_of_dicom(&head) {
         return Ok(Some(vec![on_disk(input.to_owned())]));
     }
-    if head.starts_with(b"PK\x03\x04") {
+    if head.starts_with(ZIP) {
         let bytes = std::fs::read(input).with_context(reading)?;
         let within = || format!("in {}", input.display());
         return Ok(Some(zip_entries(bytes.into()).with_context(within)?));
     }
     Ok(None)
+}
+
+/// The series of a folder or zip that make a volume, by number; none of a file of another kind.
+///
+/// # Errors
+/// An input that can't be read.
+pub fn series_of(input: &Path) -> anyhow::Result<Vec<usize>> {
+    let Some(files) = dicom_files(input)? else {
+        return Ok(Vec::new());
+    };
+    let folder = DicomFolder::read(files);
+    let makes_volume = |(_, series): &(usize, &Series)| series.num_volumes().is_ok();
+    let series = folder.series().iter().enumerate().filter(makes_volume);
+    Ok(series.map(|(number, _)| number).collect())
+}
+
+/// Whether a file is DICOM, by its content.
+pub fn is_dicom(path: &Path) -> bool {
+    head(path).is_ok_and(|head| is_head_of_dicom(&head))
+}
+
+/// Whether a file is a zip, by its content.
+pub fn is_zip(path: &Path) -> bool {
+    head(path).is_ok_and(|head| head.starts_with(ZIP))
+}
+
+const ZIP: &[u8] = b"PK\x03\x04";
+
+fn is_head_of_dicom(head: &[u8]) -> bool {
+    head.len() == 132 && head.ends_with(b"DICM")
+}
+
+/// The first bytes of a file.
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(132).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// All files in a folder and those below it, sorted.

@@ -1,6 +1,7 @@
 //! `dinomed3d synthesise`: what a training from label maps sees, as files and as a picture.
 
 use crate::evaluate::say_passed_over;
+use crate::say::say;
 use anyhow::Context;
 use dinomed3d_core::results::report::png_of;
 use dinomed3d_core::train::augment::Sample;
@@ -88,7 +89,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let picture = sheet(&samples, recipe.window, &recipe.colors)?;
     write_whole(&picture_path, &picture)
         .with_context(|| format!("writing {}", picture_path.display()))?;
-    println!(
+    say!(
         "{} windows of {:?} voxels drawn in {seconds:.2} s on one core; picture in {}",
         args.count,
         recipe.window,

@@ -5,6 +5,7 @@ use crate::evaluate::say_passed_over;
 use crate::places::default_recipe;
 use crate::prepared_cases::CacheArgs;
 use crate::progress::{Counting, Progress};
+use crate::say::say;
 use anyhow::bail;
 use dinomed3d_core::results::report::report_run;
 use dinomed3d_core::train::beginning::{Request, Run};
@@ -189,7 +190,7 @@ fn train(args: &Args, mut run: Run) -> anyhow::Result<()> {
     }
     run.write()?;
     let state = trainer.run(progress())?;
-    println!(
+    say!(
         "{}; weights in {}",
         match state.best_dice() {
             Some(dice) => format!("best mean validation Dice {dice:.4}"),
@@ -208,7 +209,7 @@ fn report(args: &Args, out: &Path) -> anyhow::Result<()> {
         counting.show(case, cases);
     });
     match reported {
-        Ok(_) => println!("report in {}", out.join("report.html").display()),
+        Ok(_) => say!("report in {}", out.join("report.html").display()),
         Err(error) => eprintln!(
             "warning: the training is done and its weights are whole, but there is no report: {:#}; `dinomed3d report {} --data {}` tries again",
             anyhow::Error::from(error),

@@ -158,6 +158,26 @@ pub fn write_whole_by(
     written
 }
 
+/// Removes what killed programs left of `path` while they wrote it; nobody else may be writing it.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn remove_unfinished(path: &Path) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    for entry in std::fs::read_dir(folder(path))? {
+        let entry = entry?;
+        let found = entry.file_name();
+        let rest = found.as_encoded_bytes().strip_prefix(name);
+        let process = rest
+            .and_then(|rest| rest.strip_prefix(b"."))
+            .and_then(|rest| rest.strip_suffix(b".part"));
+        if process.is_some_and(|process| process.iter().all(u8::is_ascii_digit)) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// The name beside `path` that a file has while it is written.
 fn temporary(path: &Path) -> std::io::Result<PathBuf> {
     let name = path
@@ -184,6 +204,26 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("dinomed3d-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         folder
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_removed_and_nothing_else() {
+        let folder = scratch("unfinished");
+        let all = [
+            "a.nii.7.part",
+            "a.nii",
+            "a.nii.x.part",
+            "a.nii.7",
+            "b.nii.7.part",
+        ];
+        for name in all {
+            std::fs::write(folder.join(name), "").unwrap();
+        }
+        remove_unfinished(&folder.join("a.nii")).unwrap();
+        for name in all {
+            assert_eq!(folder.join(name).exists(), name != all[0], "{name}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

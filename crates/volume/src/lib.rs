@@ -4,6 +4,7 @@
 
 mod affine;
 pub mod atomic_file;
+pub mod bids;
 mod channels;
 pub mod component;
 mod delimited;

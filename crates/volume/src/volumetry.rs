@@ -133,7 +133,9 @@ pub fn tsv(sizes: &[StructureSize]) -> String {
 }
 
 fn cells(size: &StructureSize, none: &str) -> [String; 9] {
-    let text = |number: Option<f64>| number.map_or(none.to_owned(), |number| number.to_string());
+    // A millionth of a mL is less than a voxel of any scanner; the digits behind it are the arithmetic's.
+    let rounded = |number: f64| ((number * 1e6).round() / 1e6).to_string();
+    let text = |number: Option<f64>| number.map_or(none.to_owned(), rounded);
     let value =
         |label: Option<&Label>| label.map_or(none.to_owned(), |label| label.value.to_string());
     let (one, left, right) = match &size.structure.labels {
@@ -228,6 +230,14 @@ mod tests {
         );
         assert_eq!(rows[2][0], "Brain-stem, \"all\" of it");
         assert_eq!(rows[3][5..], ["n/a", "n/a", "1", "n/a"]);
+    }
+
+    #[test]
+    fn digits_of_the_arithmetic_are_not_said() {
+        let labels = [Label::unnamed(1)];
+        let sizes = label_sizes(&[1; 19], &labels, 0.1 * 1.000_000_000_1);
+        let text = csv(&structure_sizes(&labels, &sizes));
+        assert!(text.contains(",19,,,1.9,"), "{text}");
     }
 
     #[test]

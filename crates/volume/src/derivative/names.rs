@@ -29,6 +29,18 @@ impl DerivativeNames {
         }
     }
 
+    /// By the name of a scan's file or folder, all of which but the ending is kept: for scans that differ in their suffix alone.
+    pub fn whole(scan: &str) -> Self {
+        Self {
+            stem: without_endings(scan).to_owned(),
+        }
+    }
+
+    /// What all names begin with.
+    pub fn stem(&self) -> &str {
+        &self.stem
+    }
+
     /// The label map: `_dseg.nii.gz`.
     pub fn label_map(&self) -> String {
         self.named("dseg.nii.gz")
@@ -77,6 +89,11 @@ impl DerivativeNames {
     /// Colour table of 3D Slicer: `_colors.ctbl`.
     pub fn slicer(&self) -> String {
         self.named("colors.ctbl")
+    }
+
+    /// The label map as DICOM-SEG: `_seg.dcm`.
+    pub fn dicom_seg(&self) -> String {
+        self.named("seg.dcm")
     }
 
     /// Surfaces of all labels: `_surfaces.obj`.
@@ -177,6 +194,13 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_name_tells_two_scans_of_a_session_apart() {
+        let of = |scan| DerivativeNames::whole(scan).label_map();
+        assert_eq!(of("sub-01_T1w.nii.gz"), "sub-01_T1w_dseg.nii.gz");
+        assert_eq!(of("sub-01_T2w.nii.gz"), "sub-01_T2w_dseg.nii.gz");
+    }
+
+    #[test]
     fn all_files_of_a_scan_have_names_of_their_own() {
         let names = DerivativeNames::of("sub-01_ses-1_T1w.nii.gz");
         let label = |value: u8, name: &str| Label {
@@ -204,6 +228,7 @@ mod tests {
             names.itk_snap(),
             names.freesurfer(),
             names.slicer(),
+            names.dicom_seg(),
             names.surfaces(),
         ];
         for (label, expected) in &labels {

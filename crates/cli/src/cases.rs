@@ -1,0 +1,408 @@
+//! The scans that a command line names, one or thousands, and where the results of each lie.
+
+use crate::scan::{is_dicom, is_zip};
+use anyhow::Context;
+use dinomed3d_volume::bids::{self, Wanted};
+use dinomed3d_volume::companions;
+use dinomed3d_volume::derivative::DerivativeNames;
+use dinomed3d_volume::nifti::stem;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+use walkdir::WalkDir;
+
+/// Which scans of a data set.
+#[derive(Debug, Default, clap::Args)]
+pub struct OfDataSet {
+    /// Of a BIDS data set these participants, with or without sub-.
+    #[arg(long, alias = "participant_label", value_name = "LABEL", value_delimiter = ',', num_args = 1.., requires = "out")]
+    participant_label: Vec<String>,
+    /// Of a BIDS data set these sessions, with or without ses-.
+    #[arg(long, alias = "session_label", value_name = "LABEL", value_delimiter = ',', num_args = 1.., requires = "out")]
+    session_label: Vec<String>,
+    /// Of a BIDS data set the scans of this suffix [default: of each session the first that it has of T1w, T2w, FLAIR, PDw].
+    #[arg(long, value_name = "SUFFIX", requires = "out")]
+    suffix: Option<String>,
+}
+
+/// Which scans.
+#[derive(Debug, Default, clap::Args)]
+pub struct Selection {
+    /// A file that names more scans, one a line.
+    #[arg(long, value_name = "FILE", requires = "out")]
+    list: Option<PathBuf>,
+    #[command(flatten)]
+    of_data_set: OfDataSet,
+}
+
+/// A scan, and what its results are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// The file that is read, or the folder or zip of DICOM files.
+    pub input: PathBuf,
+    /// Of several series this one.
+    pub series: Option<usize>,
+    /// Where results lie within the output folder.
+    pub folder: PathBuf,
+    /// What they are called.
+    pub names: DerivativeNames,
+    /// As a BIDS URI, of a scan of a data set.
+    pub source: Option<String>,
+}
+
+impl Case {
+    /// Within the output folder, without a kind's end.
+    pub fn name(&self) -> String {
+        self.folder.join(self.names.stem()).display().to_string()
+    }
+
+    /// Of a folder of several series this one.
+    pub fn of_series(&self, series: usize) -> Self {
+        let stem = format!("{}_series-{series}", self.names.stem());
+        Self {
+            series: Some(series),
+            names: DerivativeNames::whole(&stem),
+            ..self.clone()
+        }
+    }
+}
+
+/// All scans that were found.
+#[derive(Debug, Default)]
+pub struct Cases {
+    /// In the order of their places and names.
+    pub cases: Vec<Case>,
+    /// Files in folders that are no scans.
+    pub passed_over: usize,
+    /// The data set that some are of.
+    pub data_set: Option<PathBuf>,
+}
+
+/// Finds scans: files, folders, patterns and data sets, whose results lie in `out` as they lie in the deepest folder that
+/// holds them all.
+///
+/// # Errors
+/// A name that leads nowhere, a folder without a scan, or two scans whose results would be one.
+pub fn find(inputs: &[PathBuf], selection: &Selection, out: &Path) -> anyhow::Result<Cases> {
+    let mut named = inputs.to_vec();
+    if let Some(list) = &selection.list {
+        let reading = || format!("reading {}", list.display());
+        let text = std::fs::read_to_string(list).with_context(reading)?;
+        let lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        named.extend(lines.map(PathBuf::from));
+    }
+    let mut inputs = Vec::new();
+    for name in named {
+        inputs.extend(paths(&name)?);
+    }
+    let root = root(&inputs);
+    let mut found = Cases::default();
+    for input in &inputs {
+        let count = found.cases.len();
+        if !input.is_dir() {
+            found.cases.push(case(input, &root, None));
+        } else if bids::is_data_set(input) {
+            of_data_set(input, &selection.of_data_set, &mut found)?;
+        } else {
+            below(input, &root, out, &mut found)?;
+        }
+        anyhow::ensure!(
+            found.cases.len() > count,
+            "{} holds no scan: expected are NIfTI, MGH or DICOM files, or a BIDS data set with an anatomical scan",
+            input.display()
+        );
+    }
+    tell_apart(&mut found.cases)?;
+    Ok(found)
+}
+
+/// The scans of a BIDS data set.
+///
+/// # Errors
+/// A folder that is none, or that has not what was asked for.
+pub fn find_in_data_set(data_set: &Path, wanted: &OfDataSet) -> anyhow::Result<Cases> {
+    anyhow::ensure!(
+        bids::is_data_set(data_set),
+        "{} is no BIDS data set: expected is a folder with dataset_description.json",
+        data_set.display()
+    );
+    let mut found = Cases::default();
+    of_data_set(&plain(data_set)?, wanted, &mut found)?;
+    tell_apart(&mut found.cases)?;
+    Ok(found)
+}
+
+/// What a name stands for: itself, or what matches it as a pattern.
+fn paths(named: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if named.exists() {
+        return Ok(vec![plain(named)?]);
+    }
+    let pattern = named.to_string_lossy();
+    anyhow::ensure!(
+        pattern.contains(['*', '?', '[']),
+        "{pattern} is not there: expected is a file, a folder or a pattern"
+    );
+    let matches = glob::glob(&pattern).with_context(|| format!("in the pattern {pattern}"))?;
+    let mut found = Vec::new();
+    for path in matches {
+        found.push(plain(&path?)?);
+    }
+    anyhow::ensure!(!found.is_empty(), "nothing matches {pattern}");
+    Ok(found)
+}
+
+/// From the root, without `.` and `..`; links are names like others, as data sets under version control are full of them.
+///
+/// # Errors
+/// An empty name.
+pub fn plain(path: &Path) -> anyhow::Result<PathBuf> {
+    let absolute = std::path::absolute(path).with_context(|| format!("in {}", path.display()))?;
+    let mut plain = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::ParentDir => _ = plain.pop(),
+            component => plain.push(component),
+        }
+    }
+    Ok(plain)
+}
+
+/// The one folder that is named, or the deepest that holds all that is named.
+fn root(inputs: &[PathBuf]) -> PathBuf {
+    if let [only] = inputs
+        && only.is_dir()
+        && !holds_dicom(only)
+    {
+        return only.clone();
+    }
+    let parents = inputs.iter().map(|input| input.parent().unwrap_or(input));
+    let common = |a: PathBuf, b: &Path| {
+        let both = a.components().zip(b.components());
+        both.take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+    };
+    let mut parents = parents.map(Path::to_owned);
+    let first = parents.next().unwrap_or_default();
+    parents.fold(first, |root, parent| common(root, &parent))
+}
+
+fn case(input: &Path, root: &Path, source: Option<String>) -> Case {
+    let name = input.file_name().unwrap_or_default().to_string_lossy();
+    let folder = input.parent().unwrap_or(root);
+    Case {
+        input: input.to_owned(),
+        series: None,
+        folder: folder
+            .strip_prefix(root)
+            .unwrap_or(Path::new(""))
+            .to_owned(),
+        names: DerivativeNames::of(&name),
+        source,
+    }
+}
+
+fn of_data_set(folder: &Path, wanted: &OfDataSet, found: &mut Cases) -> anyhow::Result<()> {
+    let wanted = Wanted {
+        participants: wanted.participant_label.clone(),
+        sessions: wanted.session_label.clone(),
+        suffix: wanted.suffix.clone(),
+    };
+    let scans = bids::scans(folder, &wanted)?;
+    found.cases.extend(scans.iter().map(|scan| {
+        let source = format!("bids:raw:{}", scan.display());
+        case(&folder.join(scan), folder, Some(source))
+    }));
+    found.data_set = Some(folder.to_owned());
+    Ok(())
+}
+
+/// All scans in a folder and those below it, but for results and hidden files.
+fn below(folder: &Path, root: &Path, out: &Path, found: &mut Cases) -> anyhow::Result<()> {
+    let out = plain(out)?;
+    let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    let walk = walk.into_iter().filter_entry(|entry| {
+        entry.depth() == 0 || entry.path() != out && !is_hidden(entry.file_name())
+    });
+    // Whether a folder's files are DICOM's is asked of each till one is.
+    let mut dicom: HashMap<PathBuf, bool> = HashMap::new();
+    for entry in walk {
+        let entry = entry.with_context(|| format!("reading {}", folder.display()))?;
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let (path, parent) = (entry.path(), entry.path().parent().unwrap_or(folder));
+        if dicom.get(parent).is_some_and(|is| *is) {
+            continue;
+        }
+        if is_scan(path) {
+            found.cases.push(case(path, root, None));
+        } else if is_dicom(path) {
+            dicom.insert(parent.to_owned(), true);
+            found.cases.push(case(parent, root, None));
+        } else if companions(path).is_empty() {
+            found.passed_over += 1;
+        }
+    }
+    Ok(())
+}
+
+fn holds_dicom(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files = entries.map(|entry| entry.path());
+    files.any(|path| path.is_file() && is_dicom(&path))
+}
+
+/// By its name: a NIfTI or MGH file, or a pair's header; no result of a segmentation.
+fn is_scan(path: &Path) -> bool {
+    let has_ending = |ending: &str| {
+        let name = path.to_string_lossy().to_ascii_lowercase();
+        name.ends_with(ending)
+    };
+    if let Some(stem) = stem(path) {
+        let stem = stem.to_string_lossy();
+        return !["_dseg", "_probseg", "_mask"]
+            .iter()
+            .any(|end| stem.ends_with(end));
+    }
+    let is_header = has_ending(".hdr") || has_ending(".hdr.gz");
+    is_header && companions(path).iter().any(|other| other.is_file())
+        || has_ending(".mgh")
+        || has_ending(".mgz")
+}
+
+/// Whether a folder or zip may hold several series.
+pub fn may_hold_series(input: &Path) -> bool {
+    input.is_dir() || is_zip(input)
+}
+
+/// Each scan once, and results of two never under one name: where they differ in what a name leaves out, it is kept.
+fn tell_apart(cases: &mut Vec<Case>) -> anyhow::Result<()> {
+    cases.sort_by(|a, b| (&a.folder, &a.input).cmp(&(&b.folder, &b.input)));
+    cases.dedup_by(|a, b| a.input == b.input);
+    let place = |case: &Case| case.name().to_lowercase();
+    let shared = |cases: &[Case]| {
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, case) in cases.iter().enumerate() {
+            places.entry(place(case)).or_default().push(index);
+        }
+        let several = places.into_values().filter(|cases| cases.len() > 1);
+        several.collect::<Vec<_>>()
+    };
+    for index in shared(cases).into_iter().flatten() {
+        let name = cases[index].input.file_name().unwrap_or_default();
+        cases[index].names = DerivativeNames::whole(&name.to_string_lossy());
+    }
+    let still = shared(cases);
+    if let Some(both) = still.iter().min() {
+        anyhow::bail!(
+            "results of {} and {} would both be {}: expected is one of them, or another folder for each",
+            cases[both[0]].input.display(),
+            cases[both[1]].input.display(),
+            cases[both[0]].names.label_map()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str, files: &[&str]) -> PathBuf {
+        let folder =
+            std::env::temp_dir().join(format!("dinomed3d-cases-{name}-{}", std::process::id()));
+        for file in files {
+            let path = folder.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let mut bytes = vec![0; 132];
+            if file.contains("IM") {
+                bytes[128..].copy_from_slice(b"DICM");
+            }
+            std::fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    fn names(found: &Cases) -> Vec<String> {
+        found.cases.iter().map(Case::name).collect()
+    }
+
+    #[test]
+    fn a_folder_s_scans_are_found_and_their_results_lie_as_they_do() {
+        let files = [
+            "a/t1.nii.gz",
+            "a/t1.json",
+            "a/t1_dseg.nii.gz",
+            "b/t1.nii",
+            "b/pair.hdr",
+            "b/pair.img",
+            "b/lonely.hdr",
+            "b/.hidden.nii",
+            "c/x/IM1",
+            "c/x/IM2",
+            "c/brain.MGZ",
+            "out/a/t1.nii.gz",
+        ];
+        let folder = folder("folder", &files);
+        let out = folder.join("out");
+        let none = Selection::default();
+        let all = find(std::slice::from_ref(&folder), &none, &out).unwrap();
+        assert_eq!(names(&all), ["a/t1", "b/pair", "b/t1", "c/brain", "c/x"]);
+        assert_eq!(all.passed_over, 2, "a sidecar and a result");
+        assert_eq!(all.cases[4].input, folder.join("c/x"));
+
+        let pattern = folder.join("*/t1.nii*");
+        let by_pattern = find(&[pattern], &none, &out).unwrap();
+        assert_eq!(names(&by_pattern), ["a/t1", "b/t1", "out/a/t1"][..2]);
+        let files = [folder.join("a/t1.nii.gz"), folder.join("b/../b/t1.nii")];
+        assert_eq!(names(&find(&files, &none, &out).unwrap()), ["a/t1", "b/t1"]);
+        assert_eq!(names(&find(&files[..1], &none, &out).unwrap()), ["t1"]);
+        let series = find(&[folder.join("c/x")], &none, &out).unwrap();
+        assert_eq!(names(&series), ["x"]);
+        let list = Selection {
+            list: Some(folder.join("list")),
+            ..Selection::default()
+        };
+        let text = format!("# two\n{}\n\n{}\n", files[0].display(), files[0].display());
+        std::fs::write(folder.join("list"), text).unwrap();
+        assert_eq!(names(&find(&[], &list, &out).unwrap()), ["t1"], "each once");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_name_leaves_out_is_kept_where_it_tells_two_scans_apart() {
+        let files = ["sub-1_T1w.nii", "sub-1_T2w.nii", "sub-2_T1w.nii"];
+        let folder = folder("apart", &files);
+        let none = Selection::default();
+        let found = |folder: &PathBuf| find(std::slice::from_ref(folder), &none, Path::new("out"));
+        assert_eq!(
+            names(&found(&folder).unwrap()),
+            ["sub-1_T1w", "sub-1_T2w", "sub-2"]
+        );
+        std::fs::write(folder.join("sub-2_T1w.nii.gz"), "").unwrap();
+        let error = found(&folder).unwrap_err().to_string();
+        assert!(
+            error.contains("sub-2_T1w.nii and") && error.contains("sub-2_T1w_dseg.nii.gz"),
+            "{error}"
+        );
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_and_a_folder_without_a_scan_are_named() {
+        let folder = folder("nowhere", &["notes.txt"]);
+        let none = Selection::default();
+        let error = |input: &str| {
+            let found = find(&[folder.join(input)], &none, Path::new("out"));
+            found.unwrap_err().to_string()
+        };
+        assert!(error("head.nii").contains("head.nii is not there"));
+        assert!(error("*.nii").contains("nothing matches"));
+        assert!(error("").contains("holds no scan"));
+        assert!(find_in_data_set(&folder, &OfDataSet::default()).is_err());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

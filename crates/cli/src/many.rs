@@ -1,0 +1,375 @@
+//! Many scans one after the other: each result whole or not there, what is finished not done again, a bad scan no end.
+
+use crate::cases::{Case, Cases, may_hold_series, plain};
+use crate::group;
+use crate::outputs::{Kind, Segmented};
+use crate::say::say;
+use crate::scan::{Choice, files_of, series_of};
+use crate::segment::files_of_model;
+use crate::segmenting::{By, Input, Models};
+use anyhow::Context;
+use dinomed3d_core::model_folder::ModelFolder;
+use dinomed3d_volume::atomic_file::{check_outputs, remove_unfinished, write_whole};
+use dinomed3d_volume::derivative::{DatasetDescription, Sidecar};
+use serde::Serialize;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Instant;
+
+/// How many scans are gone through.
+#[derive(Debug, clap::Args)]
+pub struct Many {
+    /// More results of each scan, by the ends of their names: seg.dcm (of those that were DICOM), surfaces.obj, surface.stl,
+    /// volumes.csv, itksnap.txt, lut.txt, colors.ctbl.
+    #[arg(long, value_name = "ENDS", value_delimiter = ',', requires = "out")]
+    also: Vec<String>,
+    /// Only every n-th scan from the i-th on, such as 3/10: for n jobs side by side.
+    #[arg(long, value_name = "I/N", requires = "out")]
+    shard: Option<Shard>,
+    /// Only say which scans there are, and which of them are finished.
+    #[arg(long, requires = "out")]
+    dry_run: bool,
+    /// Do what is finished again.
+    #[arg(long, requires = "out")]
+    overwrite: bool,
+}
+
+/// One of so many equal parts of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shard {
+    /// From 1.
+    number: usize,
+    count: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(number, count)| {
+            let shard = Self {
+                number: number.parse().ok()?,
+                count: count.parse().ok()?,
+            };
+            (1..=shard.count).contains(&shard.number).then_some(shard)
+        });
+        numbers.ok_or_else(|| "expected is i/n with 1 ≤ i ≤ n, such as 3/10".to_owned())
+    }
+}
+
+impl Shard {
+    fn has(self, index: usize) -> bool {
+        index % self.count == self.number - 1
+    }
+}
+
+/// What came of a scan: a line of JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome<'a> {
+    case: String,
+    input: &'a Path,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64>,
+    /// Files that are there now.
+    outputs: Vec<PathBuf>,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Status {
+    /// Segmented now.
+    Done,
+    /// Was finished before.
+    Finished,
+    Failed,
+    /// Would be segmented, were this no dry run.
+    Planned,
+}
+
+/// Segments all cases into `out`, and writes one table of their volumes if all are done here; exit code 1 if one failed.
+///
+/// # Errors
+/// What keeps every case from being done: a model or device that can't be used, a folder that can't be made.
+pub fn run(
+    cases: Cases,
+    out: &Path,
+    choice: &Choice,
+    by: &By,
+    many: &Many,
+) -> anyhow::Result<ExitCode> {
+    if cases.passed_over > 0 {
+        eprintln!("passed over: {} files that are no scans", cases.passed_over);
+    }
+    let work = Work {
+        out,
+        choice,
+        by,
+        kinds: many.kinds()?,
+        is_new: many.overwrite,
+        weights: weights(by)?,
+    };
+    work.spare_scans(&cases.cases)?;
+    let shard = many.shard.unwrap_or(Shard {
+        number: 1,
+        count: 1,
+    });
+    let all = cases.cases.into_iter().enumerate();
+    let own: Vec<Case> = all
+        .filter(|(index, _)| shard.has(*index))
+        .map(|(_, case)| case)
+        .collect();
+    if !many.dry_run {
+        std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+        if let Some(data_set) = &cases.data_set {
+            describe(out, data_set)?;
+        }
+    }
+    let mut models = None;
+    let (mut done, mut failed) = (0, 0);
+    for (index, case) in own.iter().enumerate() {
+        for case in work.series(case) {
+            let before = format!("{} of {}, {}: ", index + 1, own.len(), case.name());
+            let outcome = match work.is_finished(&case) {
+                true => work.outcome(&case, Status::Finished),
+                false if many.dry_run => work.outcome(&case, Status::Planned),
+                false => {
+                    let models = match &models {
+                        Some(models) => models,
+                        None => models.insert(Models::load(by)?),
+                    };
+                    work.case(&case, models, &before)
+                }
+            };
+            match outcome.status {
+                Status::Failed => failed += 1,
+                Status::Done | Status::Finished => done += 1,
+                Status::Planned => (),
+            }
+            if let Some(error) = &outcome.error {
+                eprintln!("{before}{error}");
+            }
+            say!("{}", serde_json::to_string(&outcome)?);
+        }
+    }
+    if done > 0 && shard.count == 1 && !many.dry_run {
+        let path = group::write(out)?;
+        eprintln!("all volumes: {}", path.display());
+    }
+    Ok(match failed {
+        0 => ExitCode::SUCCESS,
+        _ => {
+            eprintln!("{failed} failed, {done} are done");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+impl Many {
+    fn kinds(&self) -> anyhow::Result<Vec<Kind>> {
+        let usual = [Kind::PackedLabelMap, Kind::LabelTable, Kind::VolumesTsv];
+        let more = self.also.iter().map(|end| Kind::of(Path::new(end)));
+        let mut kinds = usual.to_vec();
+        kinds.extend(more.collect::<anyhow::Result<Vec<_>>>()?);
+        // Where it stands, all others stand.
+        kinds.retain(|kind| *kind != Kind::Sidecar);
+        kinds.push(Kind::Sidecar);
+        Ok(kinds)
+    }
+}
+
+/// Says of the folder of results what it is, as BIDS asks.
+fn describe(out: &Path, data_set: &Path) -> anyhow::Result<()> {
+    let path = out.join("dataset_description.json");
+    if path.exists() {
+        return Ok(());
+    }
+    let raw = data_set.display().to_string();
+    let text = DatasetDescription::new(env!("CARGO_PKG_VERSION"), Some(&raw)).json();
+    write_whole(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Checksums of the weights of all models that are named.
+fn weights(by: &By) -> anyhow::Result<Vec<String>> {
+    let hash = |folder: &PathBuf| Ok(ModelFolder::open(folder).manifest()?.weights.sha256);
+    by.folders()?.iter().map(hash).collect()
+}
+
+/// What is done to each case.
+struct Work<'a> {
+    out: &'a Path,
+    choice: &'a Choice,
+    by: &'a By,
+    kinds: Vec<Kind>,
+    /// Whether nothing counts as finished.
+    is_new: bool,
+    weights: Vec<String>,
+}
+
+impl Work<'_> {
+    /// A case for each series of DICOM that makes a volume, where there are several and none is chosen.
+    fn series(&self, case: &Case) -> Vec<Case> {
+        if self.choice.has_series() || !may_hold_series(&case.input) {
+            return vec![case.clone()];
+        }
+        // What can't be listed will say why when it is read.
+        match &series_of(&case.input).unwrap_or_default()[..] {
+            [] | [_] => vec![case.clone()],
+            several => several.iter().map(|it| case.of_series(*it)).collect(),
+        }
+    }
+
+    /// No result may take the place of another case's scan.
+    fn spare_scans(&self, cases: &[Case]) -> anyhow::Result<()> {
+        let scans: HashSet<&Path> = cases.iter().map(|case| &*case.input).collect();
+        for case in cases {
+            for kind in &self.kinds {
+                let path = plain(&self.path(case, *kind))?;
+                anyhow::ensure!(
+                    !scans.contains(&*path),
+                    "a result of {} would replace {}, which is read: expected is another --out",
+                    case.input.display(),
+                    path.display()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&self, case: &Case, kind: Kind) -> PathBuf {
+        self.out.join(&case.folder).join(kind.name(&case.names))
+    }
+
+    /// Whether its results are there, by these models, and not older than the scan.
+    fn is_finished(&self, case: &Case) -> bool {
+        let is_by_these = || {
+            let sidecar = self.path(case, Kind::Sidecar);
+            let text = std::fs::read_to_string(&sidecar).ok()?;
+            let sidecar_of: Sidecar = serde_json::from_str(&text).ok()?;
+            let used = |hash: &String| {
+                let mut models = sidecar_of.models.iter();
+                models.any(|model| model.weights_sha256 == *hash)
+            };
+            let changed = |path: &Path| std::fs::metadata(path).ok()?.modified().ok();
+            let is_new_enough = changed(&sidecar)? >= changed(&case.input)?;
+            Some(self.weights.iter().all(used) && is_new_enough)
+        };
+        let is_there = |kind: &Kind| {
+            // How many surfaces there are, only the label map says.
+            let is_known = *kind != Kind::SurfacePerLabel && *kind != Kind::DicomSeg;
+            !is_known || self.path(case, *kind).is_file()
+        };
+        !self.is_new && self.kinds.iter().all(is_there) && is_by_these().unwrap_or(false)
+    }
+
+    fn outcome<'a>(&self, case: &'a Case, status: Status) -> Outcome<'a> {
+        let paths = self.kinds.iter().map(|kind| self.path(case, *kind));
+        Outcome {
+            case: case.name(),
+            input: &case.input,
+            status,
+            seconds: None,
+            outputs: match status {
+                Status::Finished => paths.filter(|path| path.is_file()).collect(),
+                _ => Vec::new(),
+            },
+            warnings: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Segments a case; whatever goes wrong is its own affair.
+    fn case<'a>(&self, case: &'a Case, models: &Models, before: &str) -> Outcome<'a> {
+        let begun = Instant::now();
+        let mut warnings = Vec::new();
+        let outputs = catch_unwind(AssertUnwindSafe(|| {
+            self.segment(case, models, before, &mut warnings)
+        }));
+        let outputs = outputs.unwrap_or_else(|panic| {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or(panic.downcast_ref::<&str>().copied());
+            Err(anyhow::anyhow!(
+                "the program failed: {}",
+                words.unwrap_or("it does not say why")
+            ))
+        });
+        let (status, outputs, error) = match outputs {
+            Ok(outputs) => (Status::Done, outputs, None),
+            Err(error) => (Status::Failed, Vec::new(), Some(format!("{error:#}"))),
+        };
+        Outcome {
+            seconds: Some((begun.elapsed().as_secs_f64() * 100.0).round() / 100.0),
+            outputs,
+            warnings,
+            error,
+            ..self.outcome(case, status)
+        }
+    }
+
+    fn segment(
+        &self,
+        case: &Case,
+        models: &Models,
+        before: &str,
+        warnings: &mut Vec<String>,
+    ) -> anyhow::Result<Vec<PathBuf>> {
+        let folder = self.out.join(&case.folder);
+        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let mut read = files_of(&case.input)?;
+        for model in self.by.folders()? {
+            read.extend(files_of_model(&model));
+        }
+        let paths = self.kinds.iter().map(|kind| self.path(case, *kind));
+        check_outputs(&paths.collect::<Vec<_>>(), &read)?;
+        let choice = match case.series {
+            Some(series) => &self.choice.of_series(series),
+            None => self.choice,
+        };
+        let paths = std::slice::from_ref(&case.input);
+        let input = Input::read(paths, choice, |warning| warnings.push(warning))?;
+        let found = models.segment(&input, before)?;
+        warnings.extend(found.warnings.iter().cloned());
+        let result = Segmented {
+            sources: case.source.iter().cloned().collect(),
+            ..input.result(&found)?
+        };
+        let mut made = Vec::new();
+        for kind in &self.kinds {
+            if *kind != Kind::DicomSeg || input.origin().is_some() {
+                made.extend(result.files(*kind, &self.path(case, *kind))?);
+            }
+        }
+        let paths: Vec<PathBuf> = made.iter().map(|(path, _)| path.clone()).collect();
+        check_outputs(&paths, &read)?;
+        for (path, file) in made {
+            let writing = || format!("writing {}", path.display());
+            remove_unfinished(&path).with_context(writing)?;
+            write_whole(&path, &file).with_context(writing)?;
+        }
+        Ok(paths)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_part_the_work_and_leave_nothing_out() {
+        let shards: Vec<Shard> = (1..=3).map(|i| format!("{i}/3").parse().unwrap()).collect();
+        for index in 0..10 {
+            let owners = shards.iter().filter(|shard| shard.has(index)).count();
+            assert_eq!(owners, 1, "{index}");
+        }
+        for wrong in ["0/3", "4/3", "3", "a/b", "1/0", ""] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+}

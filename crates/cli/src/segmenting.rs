@@ -1,0 +1,367 @@
+//! From a scan to a label map by the models that a command line names, each loaded once.
+
+use crate::device::device;
+use crate::outputs;
+use crate::places::{self, DEFAULT_MODEL};
+use crate::progress::Progress;
+use crate::scan::{Choice, Opened, files_of};
+use anyhow::Context;
+use dinomed3d_core::infer::check::CheckReach;
+use dinomed3d_core::infer::{self, PartOf};
+use dinomed3d_core::model_folder::ModelFolder;
+use dinomed3d_core::segmenter::Segmenter;
+use dinomed3d_volume::derivative::Model;
+use dinomed3d_volume::dicom::segmentation::Origin;
+use dinomed3d_volume::{Label, LabelMap, NamedImage, Volume, read_channels};
+use std::cell::OnceCell;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Which models, and where they compute.
+#[derive(Debug, clap::Args)]
+pub struct By {
+    /// Folder of the model, or the name of one of `dinomed3d models`. A model of a part finds its part in a larger scan by the
+    /// model of the whole.
+    #[arg(long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
+    pub model: PathBuf,
+    /// Look closer at what this model knows of the parts that the first one found, into the same label map.
+    #[arg(long, value_name = "MODEL")]
+    pub closer: Option<PathBuf>,
+    /// cpu, or vulkan or cuda where the program was built with them.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Cores of the processor [default: as many as a Slurm job was given, or as this process may use].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+}
+
+impl By {
+    /// The folders of the models, the one that looks closer last.
+    ///
+    /// # Errors
+    /// One that is nowhere.
+    pub fn folders(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let named = std::iter::once(&self.model).chain(&self.closer);
+        named.map(|named| places::model(named)).collect()
+    }
+}
+
+/// Loads a model folder onto a device.
+///
+/// # Errors
+/// A manifest or weights that cannot be used, or a device that is not there.
+pub fn load_unchecked(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
+    Ok(ModelFolder::open(folder).load(&device(device_name)?)?)
+}
+
+/// Loads a model folder onto a device and checks the device with it.
+///
+/// # Errors
+/// Those of [`load_unchecked`], or a device that computes wrongly.
+pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
+    let segmenter = load_unchecked(folder, device_name)?;
+    // Known answers are the CPU's own.
+    let reach = match device_name {
+        "cpu" => CheckReach::Parts,
+        _ => CheckReach::Window,
+    };
+    let errors = pollster::block_on(segmenter.self_check(reach))?;
+    anyhow::ensure!(
+        errors.are_tolerable(),
+        "device {device_name} does not give the model's known answer: it is off by {errors}"
+    );
+    Ok(segmenter)
+}
+
+/// A scan as a person named it, a file for each of its channels.
+pub struct Input {
+    paths: Vec<PathBuf>,
+    images: Vec<NamedImage>,
+    origin: Option<Origin>,
+}
+
+impl Input {
+    /// Reads a scan, and says what a person should know of it.
+    ///
+    /// # Errors
+    /// One that can't be read.
+    pub fn read(
+        paths: &[PathBuf],
+        choice: &Choice,
+        mut warn: impl FnMut(String),
+    ) -> anyhow::Result<Self> {
+        let mut origin = None;
+        let mut images = Vec::new();
+        for path in paths {
+            let name = path.display().to_string();
+            let opened = choice.open(path)?;
+            let Opened { scan: image, .. } = opened;
+            if images.is_empty() {
+                origin = opened.origin;
+            }
+            for warning in image.warnings() {
+                warn(format!("{name}: {warning}"));
+            }
+            images.push(NamedImage { name, image });
+        }
+        Ok(Self {
+            paths: paths.to_vec(),
+            images,
+            origin,
+        })
+    }
+
+    /// The scan's name.
+    pub fn name(&self) -> &str {
+        &self.images[0].name
+    }
+
+    /// Of a scan that was DICOM.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    /// Its files as they were read.
+    pub fn images(&self) -> &[NamedImage] {
+        &self.images
+    }
+
+    /// The channels that a model takes, in its order.
+    fn channels(&self, names: &[String]) -> anyhow::Result<Vec<Volume>> {
+        if let ([only], [_]) = (&self.images[..], names) {
+            let volumes = only.image.num_volumes();
+            anyhow::ensure!(
+                volumes == 1,
+                "{} holds {volumes} volumes: one is expected, which --volume chooses, counted from 0",
+                only.name
+            );
+        }
+        read_channels(&self.images, names).map_err(|problems| anyhow::anyhow!(problems.join("\n")))
+    }
+
+    /// What was found in it, as files may tell of it.
+    ///
+    /// # Errors
+    /// A file that can't be read any more.
+    pub fn result<'a>(&'a self, found: &'a Found) -> anyhow::Result<outputs::Segmented<'a>> {
+        let read = self.paths.iter();
+        let read = read.map(|path| outputs::input(path, &files_of(path)?));
+        Ok(outputs::Segmented {
+            scan: &self.images[0].image,
+            origin: self.origin.as_ref(),
+            map: &found.map,
+            labels: &found.labels,
+            models: &found.models,
+            warnings: &found.warnings,
+            name: self.name(),
+            inputs: read.collect::<anyhow::Result<_>>()?,
+            sources: Vec::new(),
+        })
+    }
+}
+
+/// A label map, and what a person should know of it.
+pub struct Found {
+    pub map: LabelMap,
+    /// Without background.
+    pub labels: Vec<Label>,
+    pub warnings: Vec<String>,
+    /// In the order in which they were used.
+    pub models: Vec<Model>,
+}
+
+/// The models of a command line on their device.
+pub struct Models {
+    device: String,
+    first: Segmenter,
+    closer: Option<Segmenter>,
+    /// Of a first model of a part the model of the whole, once a scan needed it.
+    whole: OnceCell<Segmenter>,
+}
+
+impl Models {
+    /// Loads them.
+    ///
+    /// # Errors
+    /// A model that can't be used, or a device that computes wrongly.
+    pub fn load(by: &By) -> anyhow::Result<Self> {
+        let load = |named: &PathBuf| load_model(&places::model(named)?, &by.device);
+        Ok(Self {
+            device: by.device.clone(),
+            first: load(&by.model)?,
+            closer: by.closer.as_ref().map(load).transpose()?,
+            whole: OnceCell::new(),
+        })
+    }
+
+    /// The model that is asked first.
+    pub fn first(&self) -> &Segmenter {
+        &self.first
+    }
+
+    /// What they find in a scan; by way of the whole where the first model knows a part of it only. `before` goes before each
+    /// line of progress.
+    ///
+    /// # Errors
+    /// A scan that does not fit the model, or a device that fails.
+    pub fn segment(&self, input: &Input, before: &str) -> anyhow::Result<Found> {
+        let channels = input.channels(&self.first.manifest().channel_names())?;
+        let work = Work {
+            models: self,
+            channels: &channels,
+            before,
+        };
+        let found = work.found();
+        found.with_context(|| format!("segmenting {}", input.name()))
+    }
+
+    /// The model of the whole that the first one knows a part of.
+    fn whole(&self, part_of: &PartOf) -> anyhow::Result<&Segmenter> {
+        if let Some(whole) = self.whole.get() {
+            return Ok(whole);
+        }
+        let whole = places::model(Path::new(&part_of.model)).with_context(|| {
+            format!(
+                "{} is a model of crops, and the scan is larger than they are",
+                self.first.manifest().name
+            )
+        })?;
+        let whole = load_model(&whole, &self.device)?;
+        Ok(self.whole.get_or_init(|| whole))
+    }
+}
+
+/// A scan and what it is segmented with.
+struct Work<'a> {
+    models: &'a Models,
+    channels: &'a [Volume],
+    before: &'a str,
+}
+
+impl Work<'_> {
+    fn found(&self) -> anyhow::Result<Found> {
+        let first = &self.models.first;
+        let part_of = first.manifest().part_of.as_ref();
+        let part_of = part_of.filter(|_| first.is_too_large(&self.channels[0]));
+        let mut found = match part_of {
+            Some(part_of) => self.part(first, part_of)?,
+            None => self.whole(first)?,
+        };
+        if let Some(closer) = &self.models.closer {
+            self.look_closer(closer, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// What a model of a part says of it in a scan that is larger: of a crop that is no whole either, as of any crop.
+    fn part(&self, segmenter: &Segmenter, part_of: &PartOf) -> anyhow::Result<Found> {
+        let whole = self.models.whole(part_of)?;
+        if whole.is_too_small(&self.channels[0]) {
+            return self.whole(segmenter);
+        }
+        let mut found = self.whole(whole)?;
+        self.look_closer(segmenter, &mut found)?;
+        // Only what the model was asked for.
+        found.labels = part_of.labels().cloned().collect();
+        let is_asked = |value: u8| found.labels.iter().any(|label| label.value == value);
+        let labels = found.map.labels.iter_mut();
+        labels
+            .filter(|value| !is_asked(**value))
+            .for_each(|value| *value = 0);
+        Ok(found)
+    }
+
+    fn whole(&self, segmenter: &Segmenter) -> anyhow::Result<Found> {
+        let Volume { shape, affine, .. } = self.channels[0];
+        let mut line = Line::of(segmenter, self.before);
+        let segmentation = segmenter.segment(self.channels, async |step| line.show(&step));
+        let segmentation = pollster::block_on(segmentation)?;
+        line.end();
+        Ok(Found {
+            map: LabelMap {
+                labels: segmentation.labels,
+                shape,
+                affine,
+            },
+            labels: segmenter.manifest().labels[1..].to_vec(),
+            warnings: segmentation.warnings,
+            models: vec![used(segmenter)],
+        })
+    }
+
+    fn look_closer(&self, segmenter: &Segmenter, found: &mut Found) -> anyhow::Result<()> {
+        let manifest = segmenter.manifest();
+        let knows = manifest.part_of.as_ref().map(|part_of| &part_of.places[..]);
+        let is_known = |value: u8| found.labels.iter().any(|label| label.value == value);
+        anyhow::ensure!(
+            knows.is_some_and(|places| places.iter().any(|place| is_known(place.around))),
+            "model {} looks closer at nothing that {} labels",
+            manifest.name,
+            found
+                .models
+                .iter()
+                .map(|model| &*model.name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        );
+        let mut line = Line::of(segmenter, self.before);
+        let computer = segmenter.computer();
+        let closer =
+            segmenter.look_closer(&computer, &self.channels[0], &mut found.map, async |step| {
+                line.show(&step)
+            });
+        let closer = pollster::block_on(closer)?;
+        line.end();
+        found.labels = segmenter.labels_after(&found.labels);
+        found.warnings.extend(closer.warnings);
+        found.models.push(used(segmenter));
+        Ok(())
+    }
+}
+
+fn used(segmenter: &Segmenter) -> Model {
+    let manifest = segmenter.manifest();
+    Model {
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        weights_sha256: manifest.weights.sha256.clone(),
+    }
+}
+
+/// How far a model is.
+struct Line<'a> {
+    line: Progress,
+    before: &'a str,
+    model: String,
+    begun: Instant,
+}
+
+impl<'a> Line<'a> {
+    fn of(segmenter: &Segmenter, before: &'a str) -> Self {
+        Self {
+            line: Progress::new(),
+            before,
+            model: segmenter.manifest().name.clone(),
+            begun: Instant::now(),
+        }
+    }
+
+    fn show(&mut self, step: &infer::Progress) -> ControlFlow<()> {
+        let fraction = f64::from(step.fraction);
+        let left = self.begun.elapsed().as_secs_f64() * (1.0 - fraction) / fraction;
+        self.line.show(&format!(
+            "{}{}: {:3.0} %, window {} of {}, {left:.0} s left",
+            self.before,
+            self.model,
+            100.0 * fraction,
+            step.window,
+            step.windows
+        ));
+        ControlFlow::Continue(())
+    }
+
+    fn end(&mut self) {
+        self.line.end();
+    }
+}

@@ -1,0 +1,184 @@
+// `dinomed3d segment INPUTS --out DIR`, `bids` and `models`: many scans in one command, as a person or a cluster calls them.
+
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { once } from "node:events";
+import { test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { makeSeries } from "../dicom.mjs";
+import { readNifti } from "../nifti.mjs";
+import { dinomed3d, model, root, scratch } from "../places.mjs";
+
+const sample = join(root, "public/samples/sample.nii.gz");
+const OF_EACH = ["dseg.json", "dseg.nii.gz", "dseg.tsv", "volumes.tsv"];
+
+/** A folder in which the sample lies under these names. */
+function folderOf(...names) {
+  const folder = join(scratch(), "in");
+  for (const name of names) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), readFileSync(sample));
+  }
+  return folder;
+}
+
+/** Calls `segment` and reads its lines. */
+function many(...words) {
+  const said = dinomed3d("segment", "--model", model, ...words);
+  return { ...said, lines: said.stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line)) };
+}
+
+const statuses = ({ lines }) => Object.fromEntries(lines.map((line) => [line.case, line.status]));
+const filesIn = (folder) => readdirSync(folder, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)).sort();
+
+test("a bad scan is told of and no end; results lie as scans do, equal those of one scan alone, and are not made twice", () => {
+  const input = folderOf("a/head.nii.gz", "b/head.nii.gz");
+  mkdirSync(join(input, "c"));
+  writeFileSync(join(input, "c/bad.nii.gz"), gzipSync(readFileSync(sample).subarray(0, 200)));
+  writeFileSync(join(input, "notes.txt"), "no scan");
+  const out = join(input, "out");
+  const first = many(input, "--out", out);
+  assert.equal(first.status, 1, first.stderr);
+  assert.deepEqual(statuses(first), { "a/head": "done", "b/head": "done", "c/bad": "failed" });
+  assert.match(first.lines[2].error, /bad\.nii\.gz/);
+  assert.match(first.stderr, /passed over: 1 files/);
+  assert.match(first.stderr, /3 of 3, c\/bad: .*bad\.nii\.gz[\s\S]*1 failed, 2 are done/);
+  const expected = ["a", "b"].flatMap((folder) => OF_EACH.map((end) => `${folder}/head_${end}`));
+  assert.deepEqual(filesIn(out), [...expected, "volumes.tsv"]);
+  assert.deepEqual(first.lines[0].outputs.sort(), OF_EACH.map((end) => join(out, `a/head_${end}`)));
+  const alone = join(scratch(), "alone.nii.gz");
+  assert.equal(dinomed3d("segment", sample, "--model", model, "-o", alone).status, 0);
+  assert.deepEqual(readNifti(join(out, "a/head_dseg.nii.gz")).bytes, readNifti(alone).bytes);
+  const table = readFileSync(join(out, "volumes.tsv"), "utf8").trim().split("\n").map((row) => row.split("\t"));
+  assert.deepEqual(table.map((row) => row[0]), ["scan", "a/head", "b/head"]);
+  assert.deepEqual(table[0].slice(1), ["anterior_ml", "posterior_ml"]);
+  assert.ok(table[1].slice(1).every((cell) => /^\d\.\d{1,6}$/.test(cell) && Number(cell) > 0.3), `${table[1]}`);
+
+  // Results in the folder of scans are no scans; what is finished stays, but for a scan that is newer or a result that is gone.
+  const madeAt = readFileSync(join(out, "b/head_dseg.json"), "utf8");
+  rmSync(join(out, "a/head_volumes.tsv"));
+  assert.deepEqual(statuses(many(input, "--out", out, "--dry-run")), { "a/head": "planned", "b/head": "finished", "c/bad": "planned" });
+  assert.deepEqual(statuses(many(input, "--out", out)), { "a/head": "done", "b/head": "finished", "c/bad": "failed" });
+  assert.equal(readFileSync(join(out, "b/head_dseg.json"), "utf8"), madeAt);
+  const later = new Date(Date.now() + 60_000);
+  utimesSync(join(input, "b/head.nii.gz"), later, later);
+  assert.deepEqual(statuses(many(join(input, "b"), join(input, "a"), "--out", out, "--dry-run")), { "a/head": "finished", "b/head": "planned" });
+  assert.equal(many(join(input, "a"), join(input, "b"), "--out", out, "--dry-run", "--overwrite").lines[0].status, "planned");
+});
+
+test("shards part the work, each result is by one of them, and their table is gathered afterwards", () => {
+  const input = folderOf("a.nii.gz", "b.nii.gz", "c.nii.gz");
+  const out = scratch();
+  const of = (shard) => many(join(input, "*.nii.gz"), "--out", out, "--shard", shard).lines.map((line) => line.case);
+  assert.deepEqual([...of("1/2"), ...of("2/2")], ["a", "c", "b"]);
+  assert.ok(!existsSync(join(out, "volumes.tsv")), "no shard knows all");
+  assert.equal(dinomed3d("volumes", out).status, 0);
+  assert.equal(readFileSync(join(out, "volumes.tsv"), "utf8").trim().split("\n").length, 4);
+  for (const wrong of ["0/2", "3/2", "x"]) {
+    assert.equal(many(input, "--out", out, "--shard", wrong).status, 2, wrong);
+  }
+});
+
+test("a run that is killed leaves whole results only, and goes on where it was", async () => {
+  const input = folderOf("a.nii.gz", "b.nii.gz", "c.nii.gz", "d.nii.gz");
+  const out = scratch();
+  const running = spawn(process.env.DINOMED3D_BIN, ["segment", input, "--out", out, "--model", model], { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
+  await once(running.stdout, "data");
+  running.kill("SIGKILL");
+  await once(running, "exit");
+  for (const name of filesIn(out).filter((name) => name.endsWith("dseg.nii.gz"))) {
+    assert.equal(readNifti(join(out, name)).voxels.length, readNifti(sample).voxels.length, name);
+  }
+  // As a kill in the middle of writing leaves it.
+  writeFileSync(join(out, "d_dseg.nii.gz.99.part"), "half");
+  const again = many(input, "--out", out);
+  assert.equal(again.status, 0, again.stderr);
+  const { a, ...others } = statuses(again);
+  assert.equal(a, "finished");
+  assert.ok(Object.values(others).includes("done"));
+  assert.deepEqual(filesIn(out), [...["a", "b", "c", "d"].flatMap((name) => OF_EACH.map((end) => `${name}_${end}`)), "volumes.tsv"]);
+});
+
+test("a BIDS data set becomes a derivative, of the participants that are asked for, whatever links it is made of", () => {
+  const folder = scratch();
+  const write = (name) => {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    symlinkSync(sample, join(folder, name));
+  };
+  ["sub-01/anat/sub-01_T1w.nii.gz", "sub-01/anat/sub-01_T2w.nii.gz", "sub-02/ses-1/anat/sub-02_ses-1_run-1_T1w.nii.gz"].forEach(write);
+  writeFileSync(join(folder, "dataset_description.json"), JSON.stringify({ Name: "made", BIDSVersion: "1.10.0" }));
+  const out = join(folder, "derivatives/dinomed3d");
+  const app = (...words) => dinomed3d("bids", folder, out, ...words);
+  const one = app("participant", "--model", model, "--participant-label", "02", "--skip_bids_validator");
+  assert.equal(one.status, 0, one.stderr);
+  const label = "sub-02/ses-1/anat/sub-02_ses-1_run-1";
+  assert.deepEqual(JSON.parse(one.stdout).case, label);
+  assert.ok(existsSync(join(out, `${label}_dseg.nii.gz`)));
+  assert.deepEqual(JSON.parse(readFileSync(join(out, `${label}_dseg.json`), "utf8")).Sources, [`bids:raw:${label}_T1w.nii.gz`]);
+  const description = JSON.parse(readFileSync(join(out, "dataset_description.json"), "utf8"));
+  assert.equal(description.DatasetType, "derivative");
+  assert.equal(description.DatasetLinks.raw, folder);
+  assert.equal(app("participant", "--model", model).status, 0);
+  assert.equal(app("group").status, 0);
+  const table = readFileSync(join(out, "volumes.tsv"), "utf8").trim().split("\n").map((row) => row.split("\t"));
+  assert.deepEqual(table.map((row) => row.slice(0, 3)), [["participant_id", "session_id", "scan"], ["sub-01", "n/a", "sub-01/anat/sub-01"], ["sub-02", "ses-1", label]]);
+  const missing = app("participant", "--participant-label", "03");
+  assert.equal(missing.status, 2);
+  assert.match(missing.stderr, /no sub-03: there are 01, 02/);
+});
+
+test("of a folder of DICOM each series is a scan of its own, also as DICOM-SEG and surfaces", () => {
+  const folder = join(scratch(), "patient");
+  mkdirSync(folder);
+  const { voxels, shape } = readNifti(sample);
+  const [columns, rows] = shape;
+  const value = (x, y, z) => Math.max(0, Math.round(voxels[(z * rows + rows - 1 - y) * columns + columns - 1 - x]));
+  for (const number of [1, 2]) {
+    for (const { name, bytes } of makeSeries({ uid: `1.2.3.${number}`, number, description: "crop", shape, spacing: [1, 1, 1], value })) {
+      writeFileSync(join(folder, `${number}-${name}`), bytes);
+    }
+  }
+  const out = scratch();
+  const said = many(folder, "--out", out, "--also", "seg.dcm,surface.stl");
+  assert.equal(said.status, 0, said.stderr);
+  assert.deepEqual(statuses(said), { "patient_series-0": "done", "patient_series-1": "done" });
+  for (const { outputs } of said.lines) {
+    assert.equal(outputs.length, OF_EACH.length + 1 + 2, `${outputs}`);
+    for (const path of outputs) assert.ok(existsSync(path), path);
+    const surface = outputs.find((path) => path.endsWith("_surface.stl"));
+    const bytes = readFileSync(surface);
+    assert.equal(bytes.length, 84 + 50 * bytes.readUInt32LE(80), "a binary STL of so many triangles");
+  }
+  assert.deepEqual(statuses(many(folder, "--out", out)), { "patient_series-0": "finished", "patient_series-1": "finished" });
+});
+
+test("two scans whose results would be one are refused before anything is read, and no scan is ever written over", () => {
+  const input = folderOf("head.nii.gz");
+  writeFileSync(join(input, "head.nii"), "");
+  const out = scratch();
+  const said = many(input, "--out", out);
+  assert.equal(said.status, 2);
+  assert.match(said.stderr, /head\.nii and .*head\.nii\.gz would both be head_dseg\.nii\.gz/);
+  const both = folderOf("head.nii.gz", "head_dseg.nii.gz");
+  const over = many(join(both, "head_dseg.nii.gz"), join(both, "head.nii.gz"), "--out", both);
+  assert.equal(over.status, 2);
+  assert.match(over.stderr, /result of .*head\.nii\.gz would replace .*head_dseg\.nii\.gz/);
+  assert.deepEqual(readFileSync(join(both, "head_dseg.nii.gz")), readFileSync(sample));
+});
+
+test("models are listed, nothing is said where nobody listens, and a full disk is", () => {
+  assert.match(dinomed3d("models").stdout, /^head {2}.*32 labels[\s\S]*^hippocampus {2}/m);
+  const shell = (command) => spawnSync("bash", ["-c", `set -o pipefail; ${command}`], { cwd: root, encoding: "utf8", env: { ...process.env, SCAN: sample } });
+  const closed = shell(`"$DINOMED3D_BIN" info "$SCAN" | true`);
+  assert.doesNotMatch(closed.stderr, /panicked/);
+  assert.ok([0, 141].includes(closed.status), `${closed.status}`);
+  const full = shell(`"$DINOMED3D_BIN" info "$SCAN" > /dev/full`);
+  assert.equal(full.status, 2);
+  assert.match(full.stderr, /writing to stdout: .*space/);
+  const threads = shell(`SLURM_CPUS_PER_TASK=none "$DINOMED3D_BIN" segment "$SCAN" --out "$(mktemp -d)"`);
+  assert.equal(threads.status, 2);
+  assert.match(threads.stderr, /SLURM_CPUS_PER_TASK is "none"/);
+});
