@@ -106,7 +106,7 @@ test("several files are segmented in turn; one that is no scan and one that kill
   assert.ok(readNifti(zip.get("c_dseg.nii.gz")).voxels.some((label) => label > 0));
   assert.match(zip.get("c_volumes.csv").toString(), /^structure,label.*\r\nAnterior,1/);
   const table = zip.get("volumes.csv").toString().trimEnd().split("\r\n");
-  assert.deepEqual(table, ["scan,model,Anterior_ml,Posterior_ml", ...["a", "c", "e"].map((stem) => `${stem},hippocampus,1.234,2.468`)]);
+  assert.deepEqual(table, ["scan,anterior_ml,posterior_ml,model", ...["a", "c", "e"].map((stem) => `${stem},1.234,2.468,hippocampus`)]);
 });
 
 test("a chosen row shows its scan with its result, and a row can be removed", async (t) => {
@@ -149,13 +149,15 @@ test("cancelling stops the run under way and all behind it", async (t) => {
   assert.match(await visitor.at("progress").getAttribute("aria-valuetext"), /^Scan 2 of 3: 40 %/);
   assert.match((await visitor.list())[1], /^\*b\.nii: Segmenting, 40 %/);
   assert.ok(await row(visitor, "a.nii").isDisabled() && (await visitor.at("segment-all").isDisabled()));
-  await visitor.at("cancel").click();
+  await visitor.at("cancel-all").click();
   await visitor.waitForStatus("Stopped");
   const states = (await visitor.list()).map((said) => said.split(": ")[1]);
   assert.deepEqual(states, ["Anterior 1.23, Posterior 2.47 mL", "Not segmented", "Not segmented"]);
   assert.equal(await visitor.at("progress").count(), 0);
   await visitor.at("segment-all").click();
   await visitor.waitForStatus(/Segmenting b\.nii, 1 of 2/);
+  await visitor.at("cancel").click();
+  await visitor.waitForStatus("Stopped");
 });
 
 for (const colorScheme of ["light", "dark"]) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use dinomed3d_volume::derivative::{ScanTable, group_tsv};
 use dinomed3d_volume::volumetry::{self, structure_sizes};
 
 use crate::archive::Archive;
@@ -51,43 +52,27 @@ fn stems<B>(outcomes: &[&Outcome<B>]) -> Vec<String> {
     outcomes.iter().map(unique).collect()
 }
 
-/// A row for each scan, with its model and the volume of every label of any scan in mL; what a scan has not is an empty field.
+/// The command line's table of volumes, with the model of each scan; what a scan has not is an empty field.
 ///
 /// Source: RFC 4180, so lines end in CR LF.
 fn table<B>(stems: &[String], outcomes: &[&Outcome<B>]) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for label in outcomes.iter().flat_map(|outcome| &outcome.labels) {
-        if !names.contains(&&*label.name) {
-            names.push(&label.name);
-        }
-    }
-    let columns = names.iter().map(|name| format!("{name}_ml"));
-    let header = ["scan", "model"].map(str::to_owned).into_iter();
-    let mut text = line(header.chain(columns));
-    for (stem, outcome) in stems.iter().zip(outcomes) {
-        let volume = |name: &&str| {
-            let label = outcome.labels.iter().find(|label| label.name == **name)?;
-            let mut sizes = outcome.statistics.iter();
-            let size = sizes.find(|size| size.value == label.value);
-            size.map(|size| size.volume_ml.to_string())
-        };
-        let volumes = names.iter().map(|name| volume(name).unwrap_or_default());
-        text += &line(
-            [stem.clone(), outcome.model.clone()]
-                .into_iter()
-                .chain(volumes),
-        );
-    }
-    text
+    let of_scan = |(stem, outcome): (&String, &&Outcome<B>)| ScanTable {
+        scan: stem.clone(),
+        text: volumetry::tsv(&structure_sizes(&outcome.labels, &outcome.statistics)),
+    };
+    let tables: Vec<ScanTable> = stems.iter().zip(outcomes).map(of_scan).collect();
+    let table = group_tsv(&tables).expect("tables that were written by the same program");
+    let models = outcomes.iter().map(|outcome| &*outcome.model);
+    let rows = table.lines().zip(std::iter::once("model").chain(models));
+    rows.map(|(row, model)| line(row.split('\t').chain([model])))
+        .collect()
 }
 
-fn line(cells: impl Iterator<Item = String>) -> String {
-    let quoted = |cell: String| {
-        if cell.contains(['"', ',', '\r', '\n']) {
-            format!("\"{}\"", cell.replace('"', "\"\""))
-        } else {
-            cell
-        }
+fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    let quoted = |cell: &str| match cell {
+        "n/a" => String::new(),
+        _ if cell.contains(['"', ',']) => format!("\"{}\"", cell.replace('"', "\"\"")),
+        _ => cell.to_owned(),
     };
     cells.map(quoted).collect::<Vec<_>>().join(",") + "\r\n"
 }
@@ -141,6 +126,7 @@ mod tests {
             ),
             outcome("T1_dseg.nii.gz", "b", &[(7, "back", 3.25)]),
             outcome("t1-2_dseg.nii.gz", "b", &[]),
+            outcome("x, y_dseg.nii.gz", "b", &[]),
         ];
         let zip = pack(&outcomes, |bytes| bytes.as_bytes().to_vec()).expect("there is memory");
         let files: Vec<(String, String)> = zip_entries(zip.into())
@@ -163,6 +149,8 @@ mod tests {
                 "T1-2_volumes.csv",
                 "t1-2-2_dseg.nii.gz",
                 "t1-2-2_volumes.csv",
+                "x, y_dseg.nii.gz",
+                "x, y_volumes.csv",
                 "volumes.csv",
             ]
         );
@@ -174,7 +162,7 @@ mod tests {
         assert!(text("T1-2_volumes.csv").contains("Back,7,"));
         assert_eq!(
             text("volumes.csv"),
-            "scan,model,\"left, front_ml\",back_ml\r\nt1,a,1.5,2\r\nT1-2,b,,3.25\r\nt1-2-2,b,,\r\n"
+            "scan,left_front_ml,back_ml,model\r\nt1,1.5,2,a\r\nT1-2,,3.25,b\r\nt1-2-2,,,b\r\n\"x, y\",,,b\r\n"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Numbers, scans and names of files as people read them.
 
 use dinomed3d_volume::Label;
+use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::volumetry::LabelSize;
 
 use crate::protocol::ScanOffer;
@@ -119,11 +120,12 @@ pub fn offer_in_list(file: &str, offer: &ScanOffer) -> String {
         num_volumes,
         ..
     } = offer;
+    let of_file = DerivativeNames::whole(file);
     let mut name = match (&**description, &**modality) {
-        ("", _) => format!("{}/scan {index}", stem(file)),
+        ("", _) => format!("{}/scan {index}", of_file.stem()),
         // A file's own name.
         (name, "") => name.to_owned(),
-        (series, _) => format!("{}/{series}", stem(file)),
+        (series, _) => format!("{}/{series}", of_file.stem()),
     };
     if *num_volumes > 1 {
         name += ", volume 0";
@@ -193,7 +195,8 @@ pub fn files_name<'a>(paths: &[&'a str]) -> &'a str {
 /// `scan.nii.gz` as `scan_dseg.nii.gz`, the name BIDS gives a label map; a path's folders stay in it as words.
 pub fn label_map_name(source: &str) -> String {
     let is_allowed = |letter: char| !letter.is_control() && !"/\\:*?\"<>|".contains(letter);
-    let stem = stem(source).replace(|letter| !is_allowed(letter), "_");
+    let names = DerivativeNames::whole(source);
+    let stem = names.stem().replace(|letter| !is_allowed(letter), "_");
     let stem = if stem.is_empty() { "scan" } else { &stem };
     format!("{stem}{LABEL_MAP}")
 }
@@ -205,18 +208,6 @@ pub fn result_stem(label_map: &str) -> &str {
 
 /// How the name of a label map ends.
 pub const LABEL_MAP: &str = "_dseg.nii.gz";
-
-/// A scan's name without its ending.
-fn stem(name: &str) -> &str {
-    let plain = name.strip_suffix(".gz").unwrap_or(name);
-    let endings = [
-        ".nii", ".zip", ".dcm", ".hdr", ".img", ".mgh", ".mgz", ".IMA",
-    ];
-    endings
-        .iter()
-        .find_map(|ending| plain.strip_suffix(ending))
-        .unwrap_or(plain)
-}
 
 /// `scan_dseg.nii.gz` as `scan_dseg.dcm`.
 pub fn seg_name(label_map: &str) -> String {

@@ -26,7 +26,7 @@ pub fn RunPanel() -> impl IntoView {
                     disabled=move || !state.can_segment.get()
                     on:click=move |_| session.segment()
                 >
-                    {move || if has_list() { "Segment this one" } else { "Segment" }}
+                    {move || if has_list() { "Segment this" } else { "Segment" }}
                 </button>
                 <button
                     type="button"

@@ -23,10 +23,10 @@ pub fn ScanList() -> impl IntoView {
         <ul class="scans" data-testid="scans" aria-label="Scans">
             <For each=ids key=|id| *id children=move |id| view! { <ListedScan id/> }/>
         </ul>
-        <div class="row">
+        <div class="row list-actions">
             <button
                 type="button"
-                class="is-wide is-primary"
+                class="is-primary"
                 data-testid="segment-all"
                 aria-describedby="status"
                 disabled=move || !state.can_segment_all.get()
@@ -34,6 +34,12 @@ pub fn ScanList() -> impl IntoView {
             >
                 "Segment all"
             </button>
+            // The other one may be out of sight.
+            <Show when=move || state.queue.with(Option::is_some)>
+                <button type="button" data-testid="cancel-all" on:click=move |_| session.cancel()>
+                    "Cancel"
+                </button>
+            </Show>
             <button
                 type="button"
                 data-testid="download-all"
