@@ -147,7 +147,7 @@ test("cancelling stops the run under way and all behind it", async (t) => {
   await atWork(visitor, "b.nii");
   assert.match(await visitor.at("status").innerText(), /Segmenting b\.nii, 2 of 3/);
   assert.match(await visitor.at("progress").getAttribute("aria-valuetext"), /^Scan 2 of 3: 40 %/);
-  assert.match((await visitor.list())[1], /^\*b\.nii: Segmenting, 40 %/);
+  assert.match((await visitor.list())[1], /^\*b\.nii: Segmenting 2 of 3, 40 %/);
   assert.ok(await row(visitor, "a.nii").isDisabled() && (await visitor.at("segment-all").isDisabled()));
   await visitor.at("cancel-all").click();
   await visitor.waitForStatus("Stopped");

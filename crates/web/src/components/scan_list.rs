@@ -67,7 +67,11 @@ fn ListedScan(id: ListId) -> impl IntoView {
     let said = move || match scan.get()?.state {
         ListedState::Waiting => Some("Not segmented".to_owned()),
         ListedState::Working => Some(state.run.with(|run| match run {
-            Some(run) => format!("Segmenting, {:.0} %", (run.fraction * 100.0).floor()),
+            Some(run) => {
+                let place = state.queue.get();
+                let place = place.map_or(String::new(), |(place, of)| format!(" {place} of {of}"));
+                format!("Segmenting{place}, {:.0} %", (run.fraction * 100.0).floor())
+            }
             None => "Reading".to_owned(),
         })),
         ListedState::Done(said) | ListedState::Failed(said) => Some(said),
