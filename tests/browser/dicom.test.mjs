@@ -31,10 +31,6 @@ function folderOf(files) {
   return folder;
 }
 
-/** Chooses several made files at once. */
-const chooseAll = (visitor, files) =>
-  visitor.at("file-input").setInputFiles(files.map(({ name, bytes }) => ({ name, mimeType: "application/octet-stream", buffer: bytes })));
-
 /** Files as they are handed to the page's own script. */
 const portable = (files) => files.map(({ name, bytes }) => ({ name, base64: bytes.toString("base64") }));
 
@@ -65,7 +61,7 @@ const offer = (visitor, name) => visitor.at("series").getByRole("button", { name
 test("all files of a series are one scan, which is segmented on its own grid and sent nowhere", async (t) => {
   const visitor = await withSample();
   const before = visitor.requests.length;
-  await chooseAll(visitor, second.toReversed());
+  await visitor.chooseAll(second.toReversed());
   await visitor.waitForScan("2-001.dcm");
   assert.equal(await visitor.at("series").count(), 0, "there is nothing to choose");
   assert.match(await facts(visitor), /brain[^]*36 × 40 × 16[^]*1\.00 × 1\.00 × 2\.00 mm/);
@@ -147,7 +143,7 @@ test("a series with a hole is refused with the count, and the scan before it sta
   const visitor = await withSample();
   await visitor.choose(sample);
   await visitor.waitForScan("sample.nii.gz");
-  await chooseAll(visitor, second.filter((_, z) => z !== 5));
+  await visitor.chooseAll(second.filter((_, z) => z !== 5));
   assert.match(await visitor.waitForError(), /can't be opened: 1 slice is missing: 15 of 16/);
   assert.match(await facts(visitor), /sample\.nii\.gz/);
   await visitor.at("dismiss").click();
@@ -184,7 +180,7 @@ test("a pair that is chosen or dropped together is one scan, and one of it alone
     { name: "pair.hdr", bytes: header },
     { name: "pair.img", bytes: whole.subarray(352) },
   ];
-  await chooseAll(visitor, pair);
+  await visitor.chooseAll(pair);
   await visitor.waitForScan("pair.hdr");
   assert.match(await facts(visitor), /12 × 10 × 8/);
   assert.ok(await visitor.canvasShowsSomething());

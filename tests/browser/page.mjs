@@ -122,6 +122,29 @@ export class Visitor {
     await this.at("file-input").setInputFiles(made);
   }
 
+  /** Chooses several made files, `{ name, bytes }`, at once. */
+  async chooseAll(files) {
+    const made = files.map(({ name, bytes }) => ({ name, mimeType: "application/octet-stream", buffer: bytes }));
+    await this.at("file-input").setInputFiles(made);
+  }
+
+  /** The rows of the list: name and state of each scan, the one on screen with a star. */
+  async list() {
+    return this.at("scans").evaluate((list) =>
+      [...list.querySelectorAll("li")].map((row) => {
+        const star = row.querySelector("[aria-current]") ? "*" : "";
+        const [name, state] = ["strong", ".state"].map((part) => row.querySelector(part).textContent);
+        return `${star}${name}: ${state}`;
+      }),
+    );
+  }
+
+  /** Presses a button and returns the file that is saved. */
+  async saved(id) {
+    const [download] = await Promise.all([this.page.waitForEvent("download"), this.at(id).click()]);
+    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+  }
+
   /** Drops a file of this machine on the page. */
   async drop(path) {
     const transfer = await this.page.evaluateHandle(
@@ -171,8 +194,7 @@ export class Visitor {
 
   /** Saves the label map as a visitor does; returns its bytes and the name it is saved under. */
   async save() {
-    const [download] = await Promise.all([this.page.waitForEvent("download"), this.at("download-labels").click()]);
-    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
+    return this.saved("download-labels");
   }
 
   /** The sizes that the page shows, as numbers, in the order of the labels. */

@@ -65,10 +65,11 @@ function headLabels(share) {
 }
 
 /** Runs in the worker; the messages are those of crates/web/src/protocol.rs. */
-function play({ models, labelMap, partialMap, preflight, isStubborn, isHeld }) {
+function play({ models, labelMap, partialMap, preflight, isStubborn, isHeld, deadlyBytes }) {
   const say = (message, buffer) => self.postMessage({ message: JSON.stringify(message), bytes: buffer }, buffer ? [buffer] : []);
   const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer;
   let model;
+  let scanBytes;
   const segmented = (job, labels) => {
     const statistics = labels.map(({ value }) => ({ value, voxels: 1234 * value, volumeMl: 1.234 * value }));
     const warnings = ["The scan is larger than those the model was trained on. Expect wrong labels."];
@@ -93,11 +94,17 @@ function play({ models, labelMap, partialMap, preflight, isStubborn, isHeld }) {
         say({ kind: "failed", job, failure });
         return;
       }
+      scanBytes = bytes.byteLength;
       const warnings = ["This file does not say how it lies in space; its axes are taken as they come."];
       say({ kind: "scanLoaded", job, scan: { shape: [36, 50, 36], spacingMm: [1, 1, 1], orientation: "RAS", datatype: "int16", warnings } });
     },
     preflight: ({ job }) => preflight && say({ kind: "preflight", job, ...preflight }),
     segment: ({ job }) => {
+      if (scanBytes === deadlyBytes) {
+        const failure = { what: "The worker crashed: out of memory", advice: "Try again.", isFatal: true };
+        say({ kind: "failed", job: null, failure });
+        return;
+      }
       say({ kind: "progress", job, fraction: 0.4, window: 1, windows: 2 });
       if (partialMap) say({ kind: "partial", job }, bytesOf(partialMap));
       if (isHeld) held = job;
@@ -123,9 +130,10 @@ function play({ models, labelMap, partialMap, preflight, isStubborn, isHeld }) {
 
 /**
  * For `prepare` of a page: its workers are stubs. The first is `isStubborn`, if so wanted: it never ends a segmentation. With
- * `isHeld` a segmentation ends when `endRun` says how. `labelMap` is the file that a segmentation gives.
+ * `isHeld` a segmentation ends when `endRun` says how. `labelMap` is the file that a segmentation gives. At the segmentation of a
+ * file of `deadlyBytes` the worker dies.
  */
-export function stubWorker({ isStubborn = false, isHead = false, isHeld = false, preflight, labelMap } = {}) {
+export function stubWorker({ isStubborn = false, isHead = false, isHeld = false, preflight, labelMap, deadlyBytes } = {}) {
   let isFirst = true;
   const models = isHead ? { head, hippocampus: small } : { hippocampus: small };
   const result = labelMap ?? (isHead ? headLabels(1) : readFileSync(join(root, "public/samples/sample_dseg.nii.gz")));
@@ -144,6 +152,7 @@ export function stubWorker({ isStubborn = false, isHead = false, isHeld = false,
         preflight,
         isStubborn: isStubborn && isFirst,
         isHeld,
+        deadlyBytes,
       };
       isFirst = false;
       await route.fulfill({ body: `(${play})(${JSON.stringify(told)});`, contentType: "text/javascript", headers: HEADERS });

@@ -23,6 +23,10 @@ extern "C" {
 
     #[wasm_bindgen(js_name = chosenFiles)]
     fn chosen_files_js(files: &FileList) -> Array;
+
+    /// Saves bytes of a media type as a file of that name.
+    #[wasm_bindgen(js_name = saveFile)]
+    pub fn save_file(name: &str, bytes: &Uint8Array, media_type: &str);
 }
 
 /// A file that the visitor chose or dropped.

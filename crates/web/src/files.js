@@ -1,4 +1,4 @@
-// What a visitor drops or chooses as pairs of path and file, with all that folders hold. Bound by browser.rs.
+// What a visitor drops or chooses as pairs of path and file, with all that folders hold; and what is saved. Bound by browser.rs.
 
 /** Files of a drop; called while it is handled, because afterwards its items are gone. */
 export function droppedFiles(transfer) {
@@ -11,6 +11,14 @@ export function droppedFiles(transfer) {
 /** Files of an input. */
 export function chosenFiles(files) {
   return [...files].map((file) => [file.webkitRelativePath || file.name, file]);
+}
+
+/** Saves bytes as a file. */
+export function saveFile(name, bytes, type) {
+  const href = URL.createObjectURL(new Blob([bytes], { type }));
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  // The browser has taken what it needs by then.
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
 }
 
 async function filesOf(found) {

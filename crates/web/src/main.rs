@@ -8,6 +8,8 @@ mod archive;
 #[path = "worker/open.rs"]
 mod open;
 mod protocol;
+mod results_archive;
+mod scan_files;
 mod structures;
 mod words;
 mod work;

@@ -12,9 +12,10 @@ use crate::archive::Archive;
 use crate::browser::{self, VisitorFile};
 use crate::link::Link;
 use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, ScanChoice};
+use crate::results_archive;
+use crate::scan_files;
 use crate::state::State;
-use crate::words;
-use crate::work::{Closer, Generation, ModelEntry, Order, PartOf, Sample, Work};
+use crate::work::{Brought, Closer, Generation, ListId, ModelEntry, Order, PartOf, Sample, Work};
 
 const WORKER: &str = "worker_loader.js";
 
@@ -78,7 +79,7 @@ impl Session {
         self.tell(Work::dismiss_failure);
     }
 
-    /// Takes what the visitor chose or dropped, which was called `name` there: a file as it is, several as one zip.
+    /// Takes what the visitor chose or dropped, which was called `name` there: the file of a scan as it is, several of one as a zip.
     pub fn open_files(
         self,
         name: &str,
@@ -87,31 +88,56 @@ impl Session {
         let Some(job) = self.tell(|work| work.open(format!("Reading {name}…"))) else {
             return;
         };
-        let mut name = name.to_owned();
+        let name = name.to_owned();
         spawn_local(async move {
-            let brought = match files.await {
-                Ok(files) => {
-                    let paths: Vec<_> = files.iter().map(|file| &*file.path).collect();
-                    if !paths.is_empty() {
-                        name = words::files_name(&paths).to_owned();
-                    }
-                    bring(&name, &files).await
-                }
-                Err(problem) => Err(format!("{name} could not be read: {problem}")),
-            };
-            let bytes = brought.map_err(|what| Failure {
-                what,
-                advice: "Check that the file is still there and not too large for this device, then choose it again."
-                    .to_owned(),
-                is_fatal: false,
-            });
-            self.tell(|work| work.brought(job, name, bytes));
+            let scans = bring_all(name, files.await).await;
+            self.tell(|work| work.brought(job, scans));
         });
     }
 
     /// Opens one of the scans that are offered.
     pub fn choose_scan(self, choice: ScanChoice) {
         self.tell(|work| work.choose_scan(choice));
+    }
+
+    /// Makes all scans that are offered a list.
+    pub fn choose_all_scans(self) {
+        self.tell(Work::choose_all_scans);
+    }
+
+    /// Shows a scan of the list.
+    pub fn choose_listed(self, id: ListId) {
+        self.tell(|work| work.choose_listed(id));
+    }
+
+    /// Takes a scan out of the list.
+    pub fn remove_listed(self, id: ListId) {
+        self.tell(|work| work.remove_listed(id));
+    }
+
+    /// Segments all of the list.
+    pub fn segment_all(self) {
+        self.tell(|work| work.segment_all(browser::now_ms()));
+    }
+
+    /// Saves all results of the list as one file.
+    pub fn save_all(self) {
+        let results = self.inner.with_value(|inner| inner.work.results());
+        let packed = results_archive::pack(&results, Uint8Array::to_vec);
+        match packed {
+            Ok(zip) => browser::save_file(
+                results_archive::NAME,
+                &Uint8Array::from(&zip[..]),
+                "application/zip",
+            ),
+            Err(problem) => self.tell(|work| {
+                work.say_failure(Failure {
+                    what: format!("The results could not be packed: {problem}."),
+                    advice: "Choose one scan after the other and save its result.".to_owned(),
+                    is_fatal: false,
+                });
+            }),
+        }
     }
 
     /// Opens none of the scans that are offered.
@@ -130,7 +156,8 @@ impl Session {
                 advice: "Check the connection to this site, or open a scan of your own.".to_owned(),
                 is_fatal: false,
             });
-            self.tell(|work| work.brought(job, sample.file.to_owned(), bytes));
+            let name = sample.file.to_owned();
+            self.tell(|work| work.brought(job, vec![Brought { name, bytes }]));
         });
     }
 
@@ -255,11 +282,46 @@ impl Session {
     }
 }
 
+/// The scans among files that were called `name`, or why there are none.
+async fn bring_all(
+    name: String,
+    files: Result<Vec<VisitorFile>, String>,
+) -> Vec<Brought<Uint8Array>> {
+    let failure = |what| {
+        Failure {
+        what,
+        advice: "Check that the file is still there and not too large for this device, then choose it again."
+            .to_owned(),
+        is_fatal: false,
+    }
+    };
+    let files = match files {
+        Ok(files) if files.is_empty() => Err(format!("There are no files in {name}.")),
+        Ok(files) => Ok(files),
+        Err(problem) => Err(format!("{name} could not be read: {problem}")),
+    };
+    let files = match files {
+        Ok(files) => files,
+        Err(what) => {
+            let bytes = Err(failure(what));
+            return vec![Brought { name, bytes }];
+        }
+    };
+    let paths: Vec<_> = files.iter().map(|file| &*file.path).collect();
+    let mut scans = Vec::new();
+    for scan in scan_files::sorted(&paths) {
+        let of_scan: Vec<&VisitorFile> = scan.files.iter().map(|&file| &files[file]).collect();
+        let bytes = bring(&scan.name, &of_scan).await.map_err(failure);
+        let name = scan.name;
+        scans.push(Brought { name, bytes });
+    }
+    scans
+}
+
 /// The bytes of a file, or of a zip of several.
-async fn bring(name: &str, files: &[VisitorFile]) -> Result<Uint8Array, String> {
+async fn bring(name: &str, files: &[&VisitorFile]) -> Result<Uint8Array, String> {
     let unread = |path: &str, problem| format!("{path} could not be read: {problem}");
     match files {
-        [] => Err(format!("There are no files in {name}.")),
         [only] => {
             let bytes = browser::read_file(&only.file).await;
             bytes.map_err(|problem| unread(name, problem))
@@ -270,7 +332,7 @@ async fn bring(name: &str, files: &[VisitorFile]) -> Result<Uint8Array, String> 
                 |problem| format!("The {count} files of {name} could not be taken: {problem}");
             let sizes = files.iter().map(|file| file.file.size() as usize);
             let mut archive = Archive::new(sizes.sum()).map_err(unpacked)?;
-            for VisitorFile { path, file } in files {
+            for VisitorFile { path, file } in files.iter().copied() {
                 let bytes = browser::read_file(file).await;
                 let bytes = bytes.map_err(|problem| unread(path, problem))?.to_vec();
                 archive.add(path, &bytes).map_err(unpacked)?;

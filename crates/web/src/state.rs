@@ -10,7 +10,7 @@ use leptos::prelude::*;
 
 use crate::protocol::{BackendChoice, Failure};
 use crate::work::{
-    self, BackendStatus, LoadedModel, ModelEntry, Offers, Preflight, Run, WorkerPhase,
+    self, BackendStatus, Listed, LoadedModel, ModelEntry, Offers, Preflight, Run, WorkerPhase,
 };
 
 /// The scan on screen, with its file.
@@ -40,6 +40,10 @@ pub struct State {
     pub is_reading: RwSignal<bool>,
     /// Scans of which the visitor is to choose one.
     pub offers: RwSignal<Option<Rc<Offers>>, LocalStorage>,
+    /// The list of scans; a scan by itself is in none.
+    pub scans: RwSignal<Vec<Listed>>,
+    /// Which of how many scans has its turn, from 1, while the list is segmented.
+    pub queue: RwSignal<Option<(usize, usize)>>,
     /// The scan on screen.
     pub scan: RwSignal<Option<Rc<Scan>>, LocalStorage>,
     /// What segmenting it will take.
@@ -56,6 +60,8 @@ pub struct State {
     pub failure: RwSignal<Option<Failure>>,
     /// Whether a segmentation can be asked for.
     pub can_segment: RwSignal<bool>,
+    /// Whether the list can be segmented, and there is something left to do.
+    pub can_segment_all: RwSignal<bool>,
     /// Labels that the visitor has hidden.
     pub hidden: RwSignal<BTreeSet<u8>>,
     /// Where the crosshair is.
@@ -85,6 +91,8 @@ impl State {
             model: RwSignal::new(None),
             is_reading: RwSignal::new(false),
             offers: RwSignal::new_local(None),
+            scans: RwSignal::new(Vec::new()),
+            queue: RwSignal::new(None),
             scan: RwSignal::new_local(None),
             preflight: RwSignal::new(None),
             run: RwSignal::new(None),
@@ -93,6 +101,7 @@ impl State {
             status: RwSignal::new(String::new()),
             failure: RwSignal::new(None),
             can_segment: RwSignal::new(false),
+            can_segment_all: RwSignal::new(false),
             hidden: RwSignal::new(BTreeSet::new()),
             location: RwSignal::new(None),
         }
@@ -102,6 +111,9 @@ impl State {
     pub fn show(self, shown: work::Shown<Uint8Array>) {
         let labels_before = untrack(|| self.labels());
         put(self.can_segment, shown.can_segment());
+        put(self.can_segment_all, shown.can_segment_all());
+        put(self.scans, shown.scans);
+        put(self.queue, shown.queue);
         put(self.choice, shown.choice);
         put(self.backend, shown.backend);
         put(self.worker, shown.worker);
@@ -145,7 +157,7 @@ impl State {
 
     /// Whether scan, model and backend can be changed.
     pub fn can_change(self) -> bool {
-        self.run.with(Option::is_none)
+        self.run.with(Option::is_none) && self.queue.with(Option::is_none)
     }
 
     /// The state that a parent component put in context.

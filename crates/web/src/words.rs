@@ -1,6 +1,13 @@
 //! Numbers, scans and names of files as people read them.
 
+use dinomed3d_volume::Label;
+use dinomed3d_volume::derivative::DerivativeNames;
+use dinomed3d_volume::volumetry::LabelSize;
+
 use crate::protocol::ScanOffer;
+
+/// So many labels are named in a line.
+const FEW_LABELS: usize = 3;
 
 /// A duration that is guessed, such as `about 40 s`; nothing of what can't be one.
 pub fn about(seconds: f64) -> Option<String> {
@@ -104,6 +111,61 @@ pub fn several_scans(name: &str, offers: &[ScanOffer]) -> String {
     }
 }
 
+/// What one of the scans that a file holds is called in a list.
+pub fn offer_in_list(file: &str, offer: &ScanOffer) -> String {
+    let ScanOffer {
+        index,
+        description,
+        modality,
+        num_volumes,
+        ..
+    } = offer;
+    let of_file = DerivativeNames::whole(file);
+    let mut name = match (&**description, &**modality) {
+        ("", _) => format!("{}/scan {index}", of_file.stem()),
+        // A file's own name.
+        (name, "") => name.to_owned(),
+        (series, _) => format!("{}/{series}", of_file.stem()),
+    };
+    if *num_volumes > 1 {
+        name += ", volume 0";
+    }
+    name
+}
+
+/// Why what holds several volumes was not segmented in its turn.
+pub fn several_volumes(num_volumes: usize) -> String {
+    format!("It holds {num_volumes} volumes: open it to choose one.")
+}
+
+/// What came of segmenting a list.
+pub fn list_is_done(done: usize, failed: usize) -> String {
+    let plural = if done == 1 { "" } else { "s" };
+    match failed {
+        0 => format!("Done: {done} scan{plural} segmented."),
+        _ => format!(
+            "Done: {} of {done} scan{plural} segmented; the list says what is wrong with the other{}.",
+            done - failed,
+            if failed == 1 { "" } else { "s" }
+        ),
+    }
+}
+
+/// What was found, in a line.
+pub fn found(labels: &[Label], sizes: &[LabelSize]) -> String {
+    let of = |label: &Label| {
+        let size = sizes.iter().find(|size| size.value == label.value);
+        size.map_or(0.0, |size| size.volume_ml)
+    };
+    if labels.len() > FEW_LABELS {
+        let total = labels.iter().map(of).sum();
+        return format!("{} labels, {} mL", labels.len(), milliliters(total));
+    }
+    let one = |label: &Label| format!("{} {}", label.name, milliliters(of(label)));
+    let all: Vec<String> = labels.iter().map(one).collect();
+    format!("{} mL", all.join(", "))
+}
+
 /// Kind and size of a scan: `MR, 3 slices of 64 × 50, 1.00 × 1.00 × 3.00 mm, 2 volumes`.
 pub fn offer(offer: &ScanOffer) -> String {
     let [columns, rows, slices] = offer.shape;
@@ -130,21 +192,22 @@ pub fn files_name<'a>(paths: &[&'a str]) -> &'a str {
     common.unwrap_or_else(|| first.rsplit('/').next().unwrap_or(first))
 }
 
-/// `scan.nii.gz` as `scan_dseg.nii.gz`, the name BIDS gives a label map.
+/// `scan.nii.gz` as `scan_dseg.nii.gz`, the name BIDS gives a label map; a path's folders stay in it as words.
 pub fn label_map_name(source: &str) -> String {
-    let endings = [".zip", ".dcm", ".hdr", ".img", ".hdr.gz", ".img.gz"];
-    let source = endings
-        .iter()
-        .find_map(|ending| source.strip_suffix(ending))
-        .unwrap_or(source);
-    let stem = source
-        .strip_suffix(".gz")
-        .unwrap_or(source)
-        .strip_suffix(".nii")
-        .unwrap_or_else(|| source.strip_suffix(".gz").unwrap_or(source));
-    let stem = if stem.is_empty() { "scan" } else { stem };
-    format!("{stem}_dseg.nii.gz")
+    let is_allowed = |letter: char| !letter.is_control() && !"/\\:*?\"<>|".contains(letter);
+    let names = DerivativeNames::whole(source);
+    let stem = names.stem().replace(|letter| !is_allowed(letter), "_");
+    let stem = if stem.is_empty() { "scan" } else { &stem };
+    format!("{stem}{LABEL_MAP}")
 }
+
+/// What all files of a result begin with: `scan` of `scan_dseg.nii.gz`.
+pub fn result_stem(label_map: &str) -> &str {
+    label_map.strip_suffix(LABEL_MAP).unwrap_or(label_map)
+}
+
+/// How the name of a label map ends.
+pub const LABEL_MAP: &str = "_dseg.nii.gz";
 
 /// `scan_dseg.nii.gz` as `scan_dseg.dcm`.
 pub fn seg_name(label_map: &str) -> String {
@@ -202,6 +265,8 @@ mod tests {
         assert_eq!(label_map_name(".nii.gz"), "scan_dseg.nii.gz");
         assert_eq!(label_map_name("study.zip"), "study_dseg.nii.gz");
         assert_eq!(label_map_name("case.hdr.gz"), "case_dseg.nii.gz");
+        assert_eq!(label_map_name("01/t1: a.mgz"), "01_t1_ a_dseg.nii.gz");
+        assert_eq!(result_stem("case_dseg.nii.gz"), "case");
         assert_eq!(seg_name("case_dseg.nii.gz"), "case_dseg.dcm");
     }
 
@@ -233,6 +298,7 @@ mod tests {
             several_scans("a.nii", std::slice::from_ref(&scan)),
             "a.nii holds 2 volumes. Choose one."
         );
+        assert_eq!(offer_in_list("study.zip", &scan), "study/scan 0, volume 0");
         scan = ScanOffer {
             modality: String::new(),
             spacing_mm: None,
@@ -241,5 +307,29 @@ mod tests {
             ..scan
         };
         assert_eq!(offer(&scan), "1 slice of 2 × 2");
+        scan.description = "a/b.nii".to_owned();
+        assert_eq!(offer_in_list("study.zip", &scan), "a/b.nii");
+        scan.modality = "MR".to_owned();
+        scan.description = "brain".to_owned();
+        assert_eq!(offer_in_list("study.zip", &scan), "study/brain");
+    }
+
+    #[test]
+    fn few_labels_are_named_with_their_volumes_and_many_are_summed_up() {
+        let labels: Vec<Label> = (1..=4).map(Label::unnamed).collect();
+        let sizes: Vec<LabelSize> = (1..=4)
+            .map(|value| LabelSize {
+                value,
+                voxels: 1,
+                volume_ml: f64::from(value),
+            })
+            .collect();
+        assert_eq!(found(&labels[..2], &sizes), "label 1 1.00, label 2 2.00 mL");
+        assert_eq!(found(&labels, &sizes), "4 labels, 10.0 mL");
+        assert_eq!(list_is_done(3, 0), "Done: 3 scans segmented.");
+        assert_eq!(
+            list_is_done(3, 1),
+            "Done: 2 of 3 scans segmented; the list says what is wrong with the other."
+        );
     }
 }

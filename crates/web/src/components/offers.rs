@@ -8,20 +8,35 @@ use crate::state::State;
 use crate::words;
 use crate::work::Offers;
 
-/// The scans of a file, of which the visitor chooses one.
+/// The scans of a file, of which the visitor chooses one, or all as a list.
 #[component]
 pub fn ScanOffers(offers: Rc<Offers>) -> impl IntoView {
     let session = expect_context::<Session>();
+    let state = State::expect();
     let reason = offers.reason.clone();
+    let usable = offers.scans.iter().filter(|offer| offer.problem.is_none());
+    let num_usable = usable.count();
     let scans = offers.scans.clone().into_iter();
     view! {
         <section class="offers" aria-labelledby="offers-heading" data-testid="series">
             <h3 id="offers-heading">"Scans in "<span class="file-name">{offers.name.clone()}</span></h3>
             {reason.map(|reason| view! { <p class="warning">{format!("{reason}.")}</p> })}
             <ul>{scans.map(|offer| view! { <Offer offer/> }).collect_view()}</ul>
-            <button type="button" class="is-quiet" on:click=move |_| session.choose_no_scan()>
-                "None of these"
-            </button>
+            <div class="row">
+                {(num_usable > 1).then(|| view! {
+                    <button
+                        type="button"
+                        data-testid="add-all"
+                        disabled=move || !state.can_change()
+                        on:click=move |_| session.choose_all_scans()
+                    >
+                        {format!("Add all {num_usable}")}
+                    </button>
+                })}
+                <button type="button" class="is-quiet" on:click=move |_| session.choose_no_scan()>
+                    "None of these"
+                </button>
+            </div>
         </section>
     }
 }

@@ -11,7 +11,8 @@ use crate::work::{Preflight, Run, WorkerPhase};
 pub fn RunPanel() -> impl IntoView {
     let state = State::expect();
     let session = expect_context::<Session>();
-    let is_running = move || state.run.with(Option::is_some);
+    let is_running = move || !state.can_change();
+    let has_list = move || state.scans.with(|scans| !scans.is_empty());
     view! {
         <section class="panel" aria-labelledby="run-heading">
             <h2 id="run-heading" class="visually-hidden">"Segmentation"</h2>
@@ -19,18 +20,18 @@ pub fn RunPanel() -> impl IntoView {
                 <button
                     type="button"
                     class="is-wide"
-                    class:is-primary=move || state.scan.with(Option::is_some)
+                    class:is-primary=move || state.scan.with(Option::is_some) && !has_list()
                     data-testid="segment"
                     aria-describedby="preflight status"
                     disabled=move || !state.can_segment.get()
                     on:click=move |_| session.segment()
                 >
-                    "Segment"
+                    {move || if has_list() { "Segment this" } else { "Segment" }}
                 </button>
                 <button
                     type="button"
                     data-testid="cancel"
-                    disabled=move || state.run.with(|run| run.is_none_or(|run| run.is_cancelled))
+                    disabled=move || !is_running() || state.run.with(|run| run.is_some_and(|run| run.is_cancelled))
                     on:click=move |_| session.cancel()
                 >
                     "Cancel"
@@ -71,8 +72,13 @@ fn PreflightNote(preflight: Preflight) -> impl IntoView {
 #[component]
 fn RunProgress() -> impl IntoView {
     let state = State::expect();
-    let run = move || state.run.get();
-    let fraction = move || run().map_or(0.0, |run| run.fraction);
+    let fraction = move || state.run.with(|run| run.map_or(0.0, |run| run.fraction));
+    let said = move || {
+        let place = state.queue.get();
+        let place = place.map(|(place, of)| format!("Scan {place} of {of}"));
+        let run = state.run.with(|run| run.as_ref().map(describe));
+        place.into_iter().chain(run).collect::<Vec<_>>().join(": ")
+    };
     view! {
         <div class="progress">
             <progress
@@ -80,9 +86,9 @@ fn RunProgress() -> impl IntoView {
                 aria-label="Progress of the segmentation"
                 max="1"
                 prop:value=fraction
-                aria-valuetext=move || run().map(|run| describe(&run))
+                aria-valuetext=said
             ></progress>
-            <p class="hint" aria-hidden="true">{move || run().map(|run| describe(&run))}</p>
+            <p class="hint" aria-hidden="true">{said}</p>
         </div>
     }
 }

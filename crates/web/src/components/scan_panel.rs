@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use crate::browser;
-use crate::components::ScanOffers;
+use crate::components::{ScanList, ScanOffers};
 use crate::session::Session;
 use crate::state::{Scan, State};
 use crate::words;
@@ -36,6 +36,7 @@ pub fn ScanPanel() -> impl IntoView {
         input.set_value("");
     };
 
+    let has_list = move || state.scans.with(|scans| !scans.is_empty());
     let samples = move || state.models.with(|models| Sample::offered(models));
     let sample_button = move |sample: Sample| {
         // The one for the chosen model; the only one also for any other model.
@@ -81,8 +82,11 @@ pub fn ScanPanel() -> impl IntoView {
                 </label>
                 <For each=samples key=|sample| sample.file children=sample_button/>
             </div>
-            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">"NIfTI, MGH or DICOM (.nii, .nii.gz, .hdr with .img, .mgz; all files of a series, a folder or a zip); or drop it anywhere on this page."</p>
+            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">"NIfTI, MGH or DICOM (.nii, .nii.gz, .hdr with .img, .mgz; all files of a series, a folder or a zip); or drop it anywhere on this page. Several become a list."</p>
             {move || state.offers.get().map(|offers| view! { <ScanOffers offers/> })}
+            <Show when=has_list>
+                <ScanList/>
+            </Show>
             {move || state.scan.get().map(|scan| view! { <ScanFacts scan/> })}
         </section>
     }

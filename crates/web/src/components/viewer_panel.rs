@@ -1,10 +1,12 @@
+use std::rc::Rc;
+
 use dinomed3d_volume::Label;
 use leptos::html::Canvas;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::components::LabelLegend;
-use crate::state::{Location, State};
+use crate::state::{Location, Scan, State};
 use crate::viewer::{OnLocation, Viewer};
 
 const FIRST_OPACITY: f64 = 0.6;
@@ -183,21 +185,24 @@ fn follow(
     problem: RwSignal<Option<String>>,
     state: State,
 ) {
-    Effect::new(move |_| {
+    // In one effect, so that a label map comes after the scan that it lies over; it is told which scan is there.
+    Effect::new(move |there: Option<Option<Rc<Scan>>>| {
+        let there = there.flatten();
         let (Some(viewer), Some(scan)) = (viewer.get(), state.scan.get()) else {
-            return;
+            return there;
         };
-        spawn_local(async move {
-            let shown = match &scan.view {
-                Some(file) => viewer.show_scan(file, SCAN_NAME).await,
-                None => viewer.show_scan(&scan.bytes, &scan.name).await,
-            };
-            problem.set(shown.err().map(|reason| {
-                format!("The viewer can't show this scan: {reason}. Segmenting and saving work without it.")
-            }));
-        });
-    });
-    Effect::new(move |_| {
+        if !there.is_some_and(|there| Rc::ptr_eq(&there, &scan)) {
+            let (viewer, scan) = (viewer.clone(), Rc::clone(&scan));
+            spawn_local(async move {
+                let shown = match &scan.view {
+                    Some(file) => viewer.show_scan(file, SCAN_NAME).await,
+                    None => viewer.show_scan(&scan.bytes, &scan.name).await,
+                };
+                problem.set(shown.err().map(|reason| {
+                    format!("The viewer can't show this scan: {reason}. Segmenting and saving work without it.")
+                }));
+            });
+        }
         let of_run = state.partial.get().map(|partial| {
             let labels = partial.labels.clone();
             (partial.bytes.clone(), PARTIAL_NAME.to_owned(), labels)
@@ -206,12 +211,9 @@ fn follow(
             let labels = outcome.labels.clone();
             (outcome.bytes.clone(), outcome.name.clone(), labels)
         });
-        let Some(viewer) = viewer.get() else {
-            return;
-        };
         let Some((bytes, name, labels)) = of_run.or(of_result) else {
             viewer.clear_labels();
-            return;
+            return Some(scan);
         };
         let hidden = state.hidden.get_untracked();
         spawn_local(async move {
@@ -222,6 +224,7 @@ fn follow(
                 )));
             }
         });
+        Some(scan)
     });
     Effect::new(move |_| {
         let hidden = state.hidden.get();

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use super::list::ListId;
 use super::shown::Offers;
 use crate::protocol::{JobId, ScanChoice};
 
@@ -20,6 +21,8 @@ pub struct Jobs<B> {
     pub preflight: Option<JobId>,
     /// The worker was given the scan on screen once more.
     pub restoring: Option<JobId>,
+    /// Whether the worker holds the scan on screen.
+    pub has_scan: bool,
     /// A scan on its way to the screen.
     pub reading: Option<Reading<B>>,
 }
@@ -44,8 +47,25 @@ pub struct File<B> {
     pub name: String,
     /// Its bytes.
     pub bytes: B,
-    /// Which of its scans the visitor has chosen, of those offered.
-    pub chosen: Option<(ScanChoice, Rc<Offers>)>,
+    /// Which of its scans is meant.
+    pub choice: Option<ScanChoice>,
+    /// Those of which the visitor has chosen it.
+    pub offers: Option<Rc<Offers>>,
+    /// Which scan of the list it is.
+    pub entry: Option<ListId>,
+}
+
+impl<B> File<B> {
+    /// One of which nothing is known, and that is in no list.
+    pub fn new(name: String, bytes: B) -> Self {
+        Self {
+            name,
+            bytes,
+            choice: None,
+            offers: None,
+            entry: None,
+        }
+    }
 }
 
 impl<B> Jobs<B> {
@@ -58,6 +78,7 @@ impl<B> Jobs<B> {
             loaded: None,
             preflight: None,
             restoring: None,
+            has_scan: false,
             reading: None,
         }
     }
@@ -97,16 +118,35 @@ impl<B> Jobs<B> {
         self.loaded = None;
         self.preflight = None;
         self.restoring = None;
+        self.has_scan = false;
         self.reading = match self.reading.take() {
             Some(Reading::Sent(_, file)) => Some(Reading::Waiting(file)),
             other => other,
         };
     }
 
-    /// Gives up the file that a worker has: if it died of it, the next one would too.
-    pub fn drop_sent(&mut self) {
-        self.reading
+    /// Gives up the file that a worker has: if it died of it, the next one would too. Returns which of the list it was.
+    pub fn drop_sent(&mut self) -> Option<ListId> {
+        let sent = self
+            .reading
             .take_if(|reading| matches!(reading, Reading::Sent(..)));
+        match sent {
+            Some(Reading::Sent(_, file)) => file.entry,
+            _ => None,
+        }
+    }
+
+    /// Whether a file is on its way, and none to be chosen from.
+    pub fn is_reading(&self) -> bool {
+        !matches!(self.reading, None | Some(Reading::Choosing(..)))
+    }
+
+    /// Which scan of the list is on its way.
+    pub fn reading_entry(&self) -> Option<ListId> {
+        match &self.reading {
+            Some(Reading::Waiting(file) | Reading::Sent(_, file)) => file.entry,
+            _ => None,
+        }
     }
 
     /// Gives up a file that no worker will take.
@@ -135,11 +175,7 @@ mod tests {
     #[test]
     fn a_file_is_followed_by_its_number_through_all_stages() {
         let mut jobs = Jobs::new();
-        let file = File {
-            name: "a".to_owned(),
-            bytes: (),
-            chosen: None,
-        };
+        let file = File::new("a".to_owned(), ());
         jobs.reading = Some(Reading::Fetching(1));
         assert!(!jobs.is_fetched(2) && jobs.is_fetched(1) && !jobs.is_fetched(1));
         jobs.reading = Some(Reading::Sent(3, file));

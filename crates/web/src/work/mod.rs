@@ -3,27 +3,30 @@
 
 mod jobs;
 mod life;
+mod list;
 mod sample;
 mod shown;
 #[cfg(test)]
 mod tests;
 
 pub use life::Generation;
+pub use list::{Brought, ListId};
 pub use sample::Sample;
 pub use shown::{
-    BackendStatus, Closer, LoadedModel, ModelEntry, Offers, Outcome, PartOf, Partial, Preflight,
-    Run, Scan, Shown, WorkerPhase,
+    BackendStatus, Closer, Listed, ListedState, LoadedModel, ModelEntry, Offers, Outcome, PartOf,
+    Partial, Preflight, Run, Scan, Shown, WorkerPhase,
 };
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::protocol::{
-    Backend, BackendChoice, Failure, FromWorker, JobId, ScanChoice, ScanInfo, ToWorker,
+    Backend, BackendChoice, Failure, FromWorker, JobId, ScanChoice, ScanInfo, ScanOffer, ToWorker,
 };
 use crate::words;
 use jobs::{File, Jobs, Reading};
 use life::Life;
+use list::List;
 
 /// What is to be done in the world; `B` is a file's bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +54,9 @@ pub struct Work<B> {
     shown: Shown<B>,
     life: Life,
     jobs: Jobs<B>,
+    list: List<B>,
+    /// The time when something was last heard, on the page's clock.
+    now_ms: f64,
     /// What the run under way looks closer at, if it does not segment the whole scan.
     looking: Option<Closer>,
     /// The DICOM segmentation of the run under way, whose result comes next.
@@ -67,6 +73,8 @@ impl<B: Clone> Work<B> {
             shown: Shown::new(choice),
             life: Life::default(),
             jobs: Jobs::new(),
+            list: List::new(),
+            now_ms: 0.0,
             looking: None,
             seg: None,
             end: None,
@@ -83,9 +91,13 @@ impl<B: Clone> Work<B> {
             Some(Reading::Choosing(_, offers)) => Some(Rc::clone(offers)),
             _ => None,
         };
+        let of_run = self.list.current().filter(|_| self.shown.run.is_some());
+        let working = of_run.or(self.jobs.reading_entry());
         Shown {
-            is_reading: self.jobs.reading.is_some() && offers.is_none(),
+            is_reading: self.jobs.is_reading(),
             offers,
+            scans: self.list.shown(working, &self.shown.model_name),
+            queue: self.list.place(),
             ..self.shown.clone()
         }
     }
@@ -111,6 +123,7 @@ impl<B: Clone> Work<B> {
 
     /// Starts a fresh worker because the visitor asks for one.
     pub fn restart(&mut self) {
+        self.list.stop();
         self.life.forgive();
         self.shown.failure = None;
         if self.shown.models.is_empty() {
@@ -124,9 +137,14 @@ impl<B: Clone> Work<B> {
         self.shown.failure = None;
     }
 
+    /// Something went wrong that concerns no worker.
+    pub fn say_failure(&mut self, failure: Failure) {
+        self.shown.failure = Some(failure);
+    }
+
     /// The visitor wants to open a file; returns the number under which the browser is to bring it.
     pub fn open(&mut self, status: String) -> Option<JobId> {
-        if self.is_running() || !matches!(self.jobs.reading, None | Some(Reading::Choosing(..))) {
+        if self.is_running() || self.jobs.is_reading() {
             return None;
         }
         let job = self.jobs.next();
@@ -137,7 +155,7 @@ impl<B: Clone> Work<B> {
 
     /// Whether a segmentation is under way; says that no scan can be opened then.
     fn is_running(&mut self) -> bool {
-        let is_running = self.shown.run.is_some();
+        let is_running = self.shown.run.is_some() || self.list.under_way().is_some();
         if is_running {
             self.shown.status =
                 "A segmentation is running. Cancel it first to open another scan.".to_owned();
@@ -155,13 +173,83 @@ impl<B: Clone> Work<B> {
         else {
             return;
         };
+        file.choice = Some(choice);
+        file.offers = Some(offers);
+        self.read(file);
+    }
+
+    /// The visitor wants all of the scans that are offered, as a list.
+    pub fn choose_all_scans(&mut self) {
+        if self.is_running() {
+            return;
+        }
+        if let Some(Reading::Choosing(file, offers)) = &self.jobs.reading {
+            let first = self.list.add_all_of(file, &offers.scans);
+            self.jobs.reading = None;
+            self.open_first(first);
+        }
+    }
+
+    /// The visitor wants to see a scan of the list, with its result.
+    pub fn choose_listed(&mut self, id: ListId) {
+        if self.is_running() || self.jobs.is_reading() {
+            return;
+        }
+        // A choice that was open is not what the visitor wants to see.
+        self.jobs.reading = None;
+        if self.list.current() == Some(id) && self.jobs.has_scan {
+            return;
+        }
+        if let Some(file) = self.list.file(id) {
+            self.read(file);
+        }
+    }
+
+    /// The visitor does not want a scan in the list any more; one that is at work stays.
+    pub fn remove_listed(&mut self, id: ListId) {
+        let is_at_work = self.shown.run.is_some() && self.list.current() == Some(id);
+        let is_read = self.jobs.reading_entry() == Some(id);
+        if is_at_work || is_read || self.list.under_way() == Some(id) {
+            return;
+        }
+        let is_offered = |reading: &mut Reading<B>| matches!(reading, Reading::Choosing(file, _) if file.entry == Some(id));
+        self.jobs.reading.take_if(is_offered);
+        let next = self.list.remove(id);
+        // While others are at work the screen will change anyway.
+        if let Some(next) = next.filter(|_| self.list.under_way().is_none()) {
+            self.choose_listed(next);
+        }
+    }
+
+    /// All results of the list.
+    pub fn results(&self) -> Vec<Rc<Outcome<B>>> {
+        self.list.results()
+    }
+
+    /// Of scans that have just come into the list the first is shown.
+    fn open_first(&mut self, first: Option<ListId>) {
+        match first.and_then(|first| self.list.file(first)) {
+            Some(file) => self.read(file),
+            None => self.shown.status = "None of these could be opened.".to_owned(),
+        }
+    }
+
+    /// Has a file read as soon as there is a worker for it.
+    fn read(&mut self, file: File<B>) {
         if let Some(end) = self.end.clone() {
-            self.jobs.reading = Some(Reading::Choosing(file, offers));
+            // What is offered is still there for a worker to come.
+            self.jobs.reading = file.offers.clone().map(|offers| {
+                let file = File {
+                    choice: None,
+                    offers: None,
+                    ..file
+                };
+                Reading::Choosing(file, offers)
+            });
             self.not_opened(end);
             return;
         }
         self.shown.status = format!("Reading {}…", file.name);
-        file.chosen = Some((choice, offers));
         self.jobs.reading = Some(Reading::Waiting(file));
         self.send_waiting();
     }
@@ -189,22 +277,20 @@ impl<B: Clone> Work<B> {
         Some(job)
     }
 
-    /// The browser has brought the file, or says why not.
-    pub fn brought(&mut self, job: JobId, name: String, bytes: Result<B, Failure>) {
+    /// The browser has brought files, or says why not. Several become a list, and where there is one, each is added to it.
+    pub fn brought(&mut self, job: JobId, mut scans: Vec<Brought<B>>) {
         if !self.jobs.is_fetched(job) {
             return;
         }
-        match (bytes, &self.end) {
-            (Err(failure), _) => self.not_opened(failure),
-            (Ok(_), Some(end)) => self.not_opened(end.clone()),
-            (Ok(bytes), None) => {
-                self.jobs.reading = Some(Reading::Waiting(File {
-                    name,
-                    bytes,
-                    chosen: None,
-                }));
-                self.send_waiting();
-            }
+        if scans.len() > 1 || !self.list.is_empty() {
+            let first = self.list.add(scans);
+            self.open_first(first);
+            return;
+        }
+        match scans.pop().map(|Brought { name, bytes }| (name, bytes)) {
+            Some((name, Ok(bytes))) => self.read(File::new(name, bytes)),
+            Some((_, Err(failure))) => self.not_opened(failure),
+            None => {}
         }
     }
 
@@ -216,8 +302,56 @@ impl<B: Clone> Work<B> {
         if !self.shown().can_segment() {
             return;
         }
-        let job = self.begin_run("Segmenting…".to_owned(), now_ms);
+        self.now_ms = now_ms;
+        let job = self.begin_run("Segmenting…".to_owned());
         self.post(ToWorker::Segment { job, model }, None);
+    }
+
+    /// Segments all scans of the list that the model has not segmented yet, one after the other.
+    pub fn segment_all(&mut self, now_ms: f64) {
+        if !self.shown().can_segment_all() {
+            return;
+        }
+        self.now_ms = now_ms;
+        self.shown.failure = None;
+        self.jobs.reading = None;
+        self.list.line_up(&self.shown.model_name);
+        self.go_on();
+    }
+
+    /// Does what is next, once nothing is under way: the next step of the list, or what keeps worker and screen the same.
+    fn go_on(&mut self) {
+        if self.shown.run.is_some() || self.jobs.is_reading() {
+            return;
+        }
+        let (Some(id), Some((place, of))) = (self.list.under_way(), self.list.place()) else {
+            let is_idle = self.life.is_ready() && self.jobs.restoring.is_none();
+            if is_idle && !self.jobs.has_scan {
+                self.restore_scan();
+            }
+            return;
+        };
+        if self.list.current() != Some(id) || !self.jobs.has_scan {
+            match self.list.file(id) {
+                Some(file) => {
+                    self.read(file);
+                    self.shown.status += &format!(" {place} of {of}.");
+                }
+                None => self.next_in_list(),
+            }
+        } else if let Some(model) = self.jobs.loaded {
+            let name = self.shown.scan.as_ref().map_or("", |scan| &*scan.name);
+            let job = self.begin_run(format!("Segmenting {name}, {place} of {of}."));
+            self.post(ToWorker::Segment { job, model }, None);
+        }
+    }
+
+    /// The turn of a scan of the list is over; the next one has its.
+    fn next_in_list(&mut self) {
+        if let Some((done, failed)) = self.list.advance() {
+            self.shown.status = words::list_is_done(done, failed);
+        }
+        self.go_on();
     }
 
     /// Looks closer at a part of what was found.
@@ -228,7 +362,8 @@ impl<B: Clone> Work<B> {
         if !self.shown().can_segment() || !outcome.closer.contains(&closer) {
             return;
         }
-        let job = self.begin_run(format!("Looking closer at the {}…", closer.name), now_ms);
+        self.now_ms = now_ms;
+        let job = self.begin_run(format!("Looking closer at the {}…", closer.name));
         let model = model_base(&closer.model);
         let labels = outcome.labels.clone();
         self.post(
@@ -238,7 +373,7 @@ impl<B: Clone> Work<B> {
         self.looking = Some(closer);
     }
 
-    fn begin_run(&mut self, status: String, now_ms: f64) -> JobId {
+    fn begin_run(&mut self, status: String) -> JobId {
         let job = self.jobs.next();
         self.shown.failure = None;
         self.shown.status = status;
@@ -247,8 +382,8 @@ impl<B: Clone> Work<B> {
             fraction: 0.0,
             window: 0,
             windows: 0,
-            started_ms: now_ms,
-            heard_ms: now_ms,
+            started_ms: self.now_ms,
+            heard_ms: self.now_ms,
             is_cancelled: false,
         });
         job
@@ -262,8 +397,13 @@ impl<B: Clone> Work<B> {
         self.looking.take()
     }
 
-    /// Gives the segmentation up; returns it, for [`Work::out_of_patience`].
+    /// Gives the segmentation up, and with it what is left of the list; returns it, for [`Work::out_of_patience`].
     pub fn cancel(&mut self) -> Option<JobId> {
+        if self.list.stop() && self.shown.run.is_none() {
+            // The scan on its way is still shown.
+            self.shown.status = "Stopped.".to_owned();
+            self.send_waiting();
+        }
         let run = self.shown.run.as_mut().filter(|run| !run.is_cancelled)?;
         run.is_cancelled = true;
         let job = run.job;
@@ -313,6 +453,7 @@ impl<B: Clone> Work<B> {
         if !self.life.is_present(generation) {
             return;
         }
+        self.now_ms = now_ms;
         match message {
             FromWorker::Ready {
                 backend,
@@ -325,7 +466,10 @@ impl<B: Clone> Work<B> {
                     reason,
                 });
                 if self.life.greets() {
-                    self.restore_scan();
+                    // The next of a list takes its place.
+                    if self.list.under_way().is_none() {
+                        self.restore_scan();
+                    }
                     self.send_waiting();
                     self.load_model();
                 }
@@ -357,6 +501,8 @@ impl<B: Clone> Work<B> {
                     self.announce_readiness();
                     self.ask_preflight();
                     self.orders.push_back(Order::KeepSite);
+                    self.send_waiting();
+                    self.go_on();
                 }
             }
             FromWorker::ScanLoaded { job, scan } => self.scan_is_loaded(job, scan, bytes),
@@ -366,6 +512,10 @@ impl<B: Clone> Work<B> {
                 reason,
             } => {
                 if let Some(file) = self.jobs.is_read(job) {
+                    if self.list.under_way().is_some() {
+                        self.several_in_list(&file, &offers);
+                        return;
+                    }
                     self.shown.failure = None;
                     self.shown.status = words::several_scans(&file.name, &offers);
                     let offers = Rc::new(Offers {
@@ -436,18 +586,25 @@ impl<B: Clone> Work<B> {
                 self.life.forgive();
                 let closer = self.closer_after(looked_at.as_ref());
                 let scan = self.shown.scan.as_ref();
-                self.shown.outcome = Some(Rc::new(Outcome {
+                let outcome = Rc::new(Outcome {
                     name: words::label_map_name(scan.map_or("scan", |scan| &scan.name)),
                     bytes,
                     seg,
                     labels,
                     statistics,
                     warnings,
+                    model: match (looked_at, &self.shown.outcome) {
+                        (Some(_), Some(before)) => before.model.clone(),
+                        _ => self.shown.model_name.clone(),
+                    },
                     closer,
                     backend: self.shown.backend.as_ref().map(|status| status.backend),
                     millis,
-                }));
+                });
+                self.list.keep(&outcome);
+                self.shown.outcome = Some(outcome);
                 self.shown.status = format!("Segmented in {}.", words::elapsed(millis));
+                self.next_in_list();
             }
             FromWorker::Cancelled { job } => {
                 if self.shown.is_running(job) {
@@ -524,10 +681,14 @@ impl<B: Clone> Work<B> {
         if !self.life.is_ready() {
             return;
         }
+        // A worker that has not proven itself when a scan of a list kills it would be the last.
+        if self.list.under_way().is_some() && self.jobs.loaded.is_none() {
+            return;
+        }
         match self.jobs.reading.take() {
             Some(Reading::Waiting(file)) => {
                 let job = self.jobs.next();
-                let choice = file.chosen.as_ref().map(|(choice, _)| *choice);
+                let choice = file.choice;
                 self.post(ToWorker::LoadScan { job, choice }, Some(file.bytes.clone()));
                 self.jobs.reading = Some(Reading::Sent(job, file));
             }
@@ -625,6 +786,9 @@ impl<B: Clone> Work<B> {
             None => {}
         }
         let status = match (self.shown.scan.is_some(), self.life.is_restarted()) {
+            (_, true) if !self.list.is_empty() => {
+                "A fresh worker is ready. The list says what came of each scan."
+            }
             (true, true) => "A fresh worker is ready, with your scan. You can try again.",
             (true, false) => "Ready to segment.",
             (false, true) => "A fresh worker is ready. Open a scan or take a sample.",
@@ -635,6 +799,7 @@ impl<B: Clone> Work<B> {
 
     fn scan_is_loaded(&mut self, job: JobId, info: ScanInfo, view: Option<B>) {
         if Jobs::<B>::answers(&mut self.jobs.restoring, job) {
+            self.jobs.has_scan = true;
             self.ask_preflight();
             return;
         }
@@ -644,20 +809,36 @@ impl<B: Clone> Work<B> {
         let File {
             name,
             bytes,
-            chosen,
+            choice,
+            entry,
+            ..
         } = file;
-        self.shown.outcome = None;
+        self.jobs.has_scan = true;
+        self.shown.outcome = self.list.opened(entry, choice);
         self.shown.failure = None;
         self.shown.status = format!("{name} is open.");
         self.shown.scan = Some(Rc::new(Scan {
             name,
             bytes,
-            choice: chosen.map(|(choice, _)| choice),
+            choice,
             view,
             info,
         }));
         self.announce_readiness();
         self.ask_preflight();
+        self.go_on();
+    }
+
+    /// What has its turn in the list holds several scans: all have their turn, but of volumes of one scan one must be chosen.
+    fn several_in_list(&mut self, file: &File<B>, offers: &[ScanOffer]) {
+        if let [only] = offers {
+            let problem = words::several_volumes(only.num_volumes);
+            self.list.fail(file.entry, &problem);
+            self.next_in_list();
+            return;
+        }
+        self.list.add_all_of(file, offers);
+        self.go_on();
     }
 
     fn failed(&mut self, job: Option<JobId>, failure: Failure) {
@@ -673,14 +854,36 @@ impl<B: Clone> Work<B> {
             self.model_is_missing(failure);
         } else if self.shown.is_running(job) {
             self.end_run();
+            self.list.fail(self.list.current(), &failure.what);
+            if self.list.under_way().is_some() {
+                self.next_in_list();
+                return;
+            }
             self.shown.status = "Segmentation failed. The scan is still here.".to_owned();
             self.shown.failure = Some(failure);
         } else if let Some(mut file) = self.jobs.is_read(job) {
-            // Another one of those that were offered may do.
-            if let Some((_, offers)) = file.chosen.take() {
-                self.jobs.reading = Some(Reading::Choosing(file, offers));
+            self.list.fail(file.entry, &failure.what);
+            if self.list.under_way().is_some() {
+                self.next_in_list();
+                return;
             }
-            self.not_opened(failure);
+            let (entry, name) = (file.entry, file.name.clone());
+            // Another one of those that were offered may do.
+            if let Some(offers) = file.offers.take() {
+                file.choice = None;
+                self.jobs.reading = Some(Reading::Choosing(file, offers));
+            } else if entry.is_some() && self.list.current().is_none() {
+                // The first of a list that can be shown is.
+                if let Some(next) = self.list.first_unopened().and_then(|id| self.list.file(id)) {
+                    self.read(next);
+                    return;
+                }
+            }
+            match entry {
+                Some(_) => self.shown.status = format!("{name} was not opened; the list says why."),
+                None => self.not_opened(failure),
+            }
+            self.go_on();
         } else if !Jobs::<B>::answers(&mut self.jobs.preflight, job) {
             Jobs::<B>::answers(&mut self.jobs.restoring, job);
         }
@@ -691,6 +894,10 @@ impl<B: Clone> Work<B> {
         self.shown.worker = WorkerPhase::Gone;
         self.shown.status = "No model is loaded.".to_owned();
         self.shown.failure = Some(failure);
+        // The scan of the list that waited for it can still be shown.
+        if self.list.stop() {
+            self.send_waiting();
+        }
     }
 
     fn not_opened(&mut self, failure: Failure) {
@@ -711,13 +918,25 @@ impl<B: Clone> Work<B> {
             .as_ref()
             .is_some_and(|status| status.backend == Backend::WebGpu);
         // A file at which a worker dies would kill the next one too.
-        self.jobs.drop_sent();
+        let of_run = self.list.current().filter(|_| self.shown.run.is_some());
+        let entry = self.jobs.drop_sent().or(of_run);
+        self.list.fail(entry, &failure.what);
+        let is_of_list = entry.is_some() && self.list.under_way() == entry;
+        if is_of_list {
+            // It is the scan's fault until another one dies too.
+            self.life.forgive();
+        }
         if self.life.end(self.shown.choice, ran_webgpu) {
             self.start_worker();
             self.shown.status =
                 "The worker was ended and a fresh one is starting; what was open stays open."
                     .to_owned();
+            if is_of_list {
+                self.next_in_list();
+                return;
+            }
         } else {
+            self.list.stop();
             self.leave_worker();
             self.jobs.drop_waiting();
             self.end = Some(failure.clone());

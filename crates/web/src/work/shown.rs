@@ -5,6 +5,7 @@ use std::rc::Rc;
 use dinomed3d_volume::Label;
 use dinomed3d_volume::volumetry::LabelSize;
 
+use super::list::ListId;
 use crate::protocol::{
     Backend, BackendChoice, CheckErrors, Failure, JobId, ModelInfo, ScanChoice, ScanInfo, ScanOffer,
 };
@@ -28,6 +29,10 @@ pub struct Shown<B> {
     pub is_reading: bool,
     /// Scans of which the visitor is to choose one.
     pub offers: Option<Rc<Offers>>,
+    /// The list of scans; a scan by itself is in none.
+    pub scans: Vec<Listed>,
+    /// Which of how many scans has its turn, from 1, while the list is segmented.
+    pub queue: Option<(usize, usize)>,
     /// The scan on screen.
     pub scan: Option<Rc<Scan<B>>>,
     /// What segmenting it will take, once the worker has said so.
@@ -56,6 +61,8 @@ impl<B> Shown<B> {
             model: None,
             is_reading: false,
             offers: None,
+            scans: Vec::new(),
+            queue: None,
             scan: None,
             preflight: None,
             run: None,
@@ -68,10 +75,19 @@ impl<B> Shown<B> {
 
     /// Whether a segmentation can be asked for.
     pub fn can_segment(&self) -> bool {
+        self.is_idle() && self.scan.is_some()
+    }
+
+    /// Whether the list can be segmented, and there is something left to do.
+    pub fn can_segment_all(&self) -> bool {
+        self.is_idle() && self.scans.iter().any(|scan| scan.is_wanted)
+    }
+
+    fn is_idle(&self) -> bool {
         self.worker == WorkerPhase::Usable
             && !self.is_reading
             && self.run.is_none()
-            && self.scan.is_some()
+            && self.queue.is_none()
     }
 
     /// Whether that segmentation is under way.
@@ -147,6 +163,36 @@ pub struct LoadedModel {
     pub check_errors: CheckErrors,
     /// Time it took to load.
     pub millis: f64,
+}
+
+/// A scan of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its number.
+    pub id: ListId,
+    /// What it is called.
+    pub name: String,
+    /// How it stands.
+    pub state: ListedState,
+    /// Whether it is the scan on screen.
+    pub is_on_screen: bool,
+    /// Whether the chosen model has not segmented it yet, and can be asked to.
+    pub is_wanted: bool,
+    /// Whether there is a result of it, be it of another model.
+    pub has_result: bool,
+}
+
+/// How a scan of the list stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListedState {
+    /// Nothing is known of it.
+    Waiting,
+    /// It is read or segmented.
+    Working,
+    /// It is segmented; what was found.
+    Done(String),
+    /// It could not be read or segmented; why, as a sentence.
+    Failed(String),
 }
 
 /// The scan on screen.
@@ -245,6 +291,8 @@ pub struct Outcome<B> {
     pub warnings: Vec<String>,
     /// What can be looked at closer.
     pub closer: Vec<Closer>,
+    /// Folder name of the model that found it.
+    pub model: String,
     /// What it was computed on.
     pub backend: Option<Backend>,
     /// How long it took.

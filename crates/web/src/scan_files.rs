@@ -1,0 +1,208 @@
+//! Which of the files that a visitor drops or chooses are a scan each, and which belong together.
+
+use std::path::Path;
+
+use dinomed3d_volume::companions;
+
+use crate::words;
+
+/// Files that say something of the scans beside them and are none.
+const SIDE_FILES: [&str; 9] = [
+    "json", "tsv", "csv", "txt", "md", "bval", "bvec", "html", "log",
+];
+
+/// The files of a scan, or several of which only reading them can tell what they are.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ScanFiles {
+    /// What they are called together.
+    pub name: String,
+    /// Which of all.
+    pub files: Vec<usize>,
+}
+
+/// What a file is, by its name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A scan, or a zip of some.
+    Whole,
+    /// Of a pair.
+    Half,
+    /// One of a DICOM series, or nothing that has an ending.
+    Slice,
+    /// No scan.
+    Side,
+    /// Anything.
+    Other,
+}
+
+/// Sorts files, named by paths with slashes. Files whose names say that they are scans are one each, a pair is one, and what may be
+/// DICOM is one together; something else is tried if it was chosen by itself and not in a folder. Where no name says anything, all
+/// are one.
+pub fn sorted(paths: &[&str]) -> Vec<ScanFiles> {
+    let all = |files: Vec<usize>| {
+        let names: Vec<&str> = files.iter().map(|&file| paths[file]).collect();
+        let name = words::files_name(&names).to_owned();
+        ScanFiles { name, files }
+    };
+    let companion = |path: &str| {
+        let names = companions(Path::new(path));
+        let is_it = |other: &&str| names.iter().any(|name| name == Path::new(other));
+        paths.iter().position(is_it)
+    };
+    let mut scans = Vec::new();
+    let mut slices = Vec::new();
+    let mut others = Vec::new();
+    for (file, path) in paths.iter().enumerate() {
+        match kind(path) {
+            Kind::Whole => scans.push(vec![file]),
+            Kind::Half => match companion(path) {
+                Some(other) if other > file => scans.push(vec![file, other]),
+                Some(_) => {}
+                // Some scanners' series are called that.
+                None if path.to_ascii_lowercase().ends_with(".img") => slices.push(file),
+                None => scans.push(vec![file]),
+            },
+            Kind::Slice => slices.push(file),
+            Kind::Other if !path.contains('/') => others.push(file),
+            Kind::Side | Kind::Other => {}
+        }
+    }
+    if scans.is_empty() {
+        return vec![all((0..paths.len()).collect())];
+    }
+    scans.extend(others.into_iter().map(|file| vec![file]));
+    scans.sort_unstable();
+    let names = names(
+        &scans
+            .iter()
+            .map(|files| paths[files[0]])
+            .collect::<Vec<_>>(),
+    );
+    let mut sorted: Vec<ScanFiles> = names
+        .into_iter()
+        .zip(scans)
+        .map(|(name, files)| ScanFiles { name, files })
+        .collect();
+    if !slices.is_empty() {
+        sorted.push(all(slices));
+    }
+    sorted
+}
+
+fn kind(path: &str) -> Kind {
+    let name = file_name(path).to_ascii_lowercase();
+    let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    if name.starts_with('.') {
+        return Kind::Side;
+    }
+    let Some((_, ending)) = plain.rsplit_once('.') else {
+        return Kind::Slice;
+    };
+    match ending {
+        "nii" | "mgh" | "mgz" | "zip" => Kind::Whole,
+        "hdr" | "img" => Kind::Half,
+        "dcm" | "ima" | "dicom" => Kind::Slice,
+        // As in 1.2.840.10008.
+        _ if ending.bytes().all(|byte| byte.is_ascii_digit()) => Kind::Slice,
+        _ if SIDE_FILES.contains(&ending) => Kind::Side,
+        _ => Kind::Other,
+    }
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The names of files, or their paths below what was chosen where two have the same name.
+fn names(paths: &[&str]) -> Vec<String> {
+    let names: Vec<&str> = paths.iter().map(|path| file_name(path)).collect();
+    let is_repeated = |(place, name): (usize, &&str)| names[..place].contains(name);
+    if !names.iter().enumerate().any(is_repeated) {
+        return names.into_iter().map(str::to_owned).collect();
+    }
+    let below = |path: &&str| {
+        path.split_once('/')
+            .map_or(*path, |(_, below)| below)
+            .to_owned()
+    };
+    paths.iter().map(below).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names with the paths of their files.
+    fn said(paths: &[&str]) -> Vec<String> {
+        let said = |scan: &ScanFiles| {
+            let files: Vec<&str> = scan.files.iter().map(|&file| paths[file]).collect();
+            format!("{} = {}", scan.name, files.join(" "))
+        };
+        sorted(paths).iter().map(said).collect()
+    }
+
+    #[test]
+    fn scans_are_one_each_and_a_pair_is_one() {
+        assert_eq!(
+            said(&[
+                "a.nii", "b.hdr", "b.img", "c.NII.GZ", "d.mgz", "e.zip", "f.hdr"
+            ]),
+            [
+                "a.nii = a.nii",
+                "b.hdr = b.hdr b.img",
+                "c.NII.GZ = c.NII.GZ",
+                "d.mgz = d.mgz",
+                "e.zip = e.zip",
+                "f.hdr = f.hdr"
+            ]
+        );
+        assert_eq!(
+            said(&["pair.hdr", "pair.img"]),
+            ["pair.hdr = pair.hdr pair.img"]
+        );
+    }
+
+    #[test]
+    fn what_lies_beside_scans_is_passed_over_and_what_was_chosen_itself_is_tried() {
+        assert_eq!(
+            said(&[
+                "set/.DS_Store",
+                "set/._a.nii",
+                "set/a.nii",
+                "set/a.json",
+                "set/lh.white"
+            ]),
+            ["a.nii = set/a.nii"]
+        );
+        assert_eq!(
+            said(&["a.json", "a.nii", "b.nrrd", "c.nii"]),
+            ["a.nii = a.nii", "b.nrrd = b.nrrd", "c.nii = c.nii"]
+        );
+    }
+
+    #[test]
+    fn what_may_be_a_series_stays_together() {
+        for paths in [
+            &["study/1.2.3.4", "study/IM0001", "study/read me.txt"][..],
+            &["study/1.img", "study/2.img", "study/3.img"],
+            &["study/a.json", "study/b.txt", "study/c.xml"],
+        ] {
+            let scans = sorted(paths);
+            assert_eq!((scans.len(), &*scans[0].name), (1, "study"));
+            assert_eq!(scans[0].files, [0, 1, 2]);
+        }
+        assert_eq!(
+            said(&["1-001.dcm", "1-002.ima", "a.nii"]),
+            ["a.nii = a.nii", "1-001.dcm = 1-001.dcm 1-002.ima"]
+        );
+        assert_eq!(said(&["only.txt"]), ["only.txt = only.txt"]);
+    }
+
+    #[test]
+    fn of_files_with_one_name_the_folders_tell_which_is_which() {
+        assert_eq!(
+            said(&["set/01/t1.nii", "set/02/t1.nii"]),
+            ["01/t1.nii = set/01/t1.nii", "02/t1.nii = set/02/t1.nii"]
+        );
+    }
+}
