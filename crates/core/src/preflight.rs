@@ -56,7 +56,8 @@ impl Cost {
     /// Memory of a network that computes one window.
     pub fn window_bytes(&self, manifest: &ModelManifest) -> u64 {
         let window = product(manifest.window);
-        let classes = manifest.labels.len() as u64;
+        // The network's: labels of two sides are one of its classes.
+        let classes = manifest.architecture.num_classes as u64;
         4 * (2 * self.weights) + 4 * window * (classes * 3 + ACTIVATIONS)
     }
 
