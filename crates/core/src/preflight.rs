@@ -23,7 +23,7 @@ const PROGRAM_BYTES: u64 = 20 << 20;
 /// Bringing a score back to a voxel takes as long as so many operations of the network: measured on scans of 0.375 to 1 mm.
 const OPERATIONS_PER_SCORE: f64 = 170.0;
 /// Values of a window held beside logits, per voxel: its input, and what the decoder's last convolutions read and write.
-const ACTIVATIONS: u64 = 24;
+const ACTIVATIONS: u64 = 40;
 
 /// Arithmetic of a model, from its weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
