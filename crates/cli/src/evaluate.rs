@@ -3,8 +3,7 @@
 use crate::device::device;
 use crate::progress::Counting;
 use crate::say::say;
-use crate::segment::files_of_model;
-use crate::segmenting::load_model;
+use crate::segmenting::{files_of_model, load_model};
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::preprocess::Preprocessing;

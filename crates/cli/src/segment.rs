@@ -5,15 +5,13 @@ use crate::many::{self, Many};
 use crate::outputs::{self, Kind};
 use crate::say::say;
 use crate::scan::{Choice, files_of};
-use crate::segmenting::{By, Input, Models};
+use crate::segmenting::{By, Input, Models, files_of_model};
 use crate::threads;
 use anyhow::Context;
-use dinomed3d_core::infer::check::CheckReach;
-use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::volumetry::LabelSize;
 use dinomed3d_volume::{NOTICE, Outline};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -50,14 +48,6 @@ pub struct Args {
     selection: Selection,
     #[command(flatten)]
     many: Many,
-}
-
-/// What is read of a model folder, for no result to replace it.
-pub fn files_of_model(folder: &Path) -> Vec<PathBuf> {
-    let folder = ModelFolder::open(folder);
-    [MANIFEST_FILE, WEIGHTS_FILE]
-        .map(|name| folder.file(name))
-        .to_vec()
 }
 
 /// Segments; a failure of one scan among many is an exit code, not an error.
@@ -123,12 +113,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what segmenting would take; the time is that of the known answer, as much longer as there is more arithmetic.
+/// Says what segmenting would take; the time is that of a piece of a window, as much longer as there is more arithmetic.
 fn preflight(models: &Models, scan: &Outline) -> anyhow::Result<()> {
     let segmenter = models.first();
     let begun = Instant::now();
-    pollster::block_on(segmenter.self_check(CheckReach::Parts))?;
-    let seconds_per_gflop = begun.elapsed().as_secs_f64() / segmenter.cost().check_gflop;
+    let gflop = pollster::block_on(segmenter.rehearse())?;
+    let seconds_per_gflop = begun.elapsed().as_secs_f64() / gflop;
     let preflight = models.preflight(scan)?;
     say!("windows  GFLOP  about  memory");
     say!(

@@ -9,7 +9,7 @@ use crate::scan::{Choice, Opened, files_of};
 use anyhow::Context;
 use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::infer::{self, PartOf};
-use dinomed3d_core::model_folder::ModelFolder;
+use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::preflight::Preflight;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::derivative::Model;
@@ -47,6 +47,14 @@ impl By {
         let named = std::iter::once(&self.model).chain(&self.closer);
         named.map(|named| places::model(named)).collect()
     }
+}
+
+/// What is read of a model folder, for no result to replace it.
+pub fn files_of_model(folder: &Path) -> Vec<PathBuf> {
+    let folder = ModelFolder::open(folder);
+    [MANIFEST_FILE, WEIGHTS_FILE]
+        .map(|name| folder.file(name))
+        .to_vec()
 }
 
 /// Loads a model folder onto a device.

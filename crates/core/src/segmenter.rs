@@ -133,6 +133,15 @@ impl Segmenter {
         window_answer(&self.model, self.manifest.window, &self.device).await
     }
 
+    /// Computes a piece of a window, for its time to be taken; returns its arithmetic, 10⁹ multiplications and additions.
+    ///
+    /// # Errors
+    /// [`InferError::Device`] if nothing comes back.
+    pub async fn rehearse(&self) -> Result<f64, InferError> {
+        window_answer(&self.model, self.cost.piece, &self.device).await?;
+        Ok(self.cost.piece_gflop)
+    }
+
     /// Segments a scan, given the channels that the manifest names, in order and on one grid.
     /// `progress` is awaited after every step of the network; [`ControlFlow::Break`] cancels.
     ///

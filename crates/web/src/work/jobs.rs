@@ -3,8 +3,7 @@
 
 use std::rc::Rc;
 
-use super::list::ListId;
-use super::shown::Offers;
+use super::shown::{ListId, Offers};
 use crate::protocol::{JobId, ScanChoice};
 
 /// The open requests; `B` is a file's bytes.

@@ -4,12 +4,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::jobs::File;
-use super::shown::{Listed, ListedState, Outcome};
+use super::shown::{ListId, Listed, ListedState, Outcome};
 use crate::protocol::{Failure, ScanChoice, ScanOffer};
 use crate::words;
-
-/// Number of a scan in the list.
-pub type ListId = u32;
 
 /// A scan that the browser has brought, or not; `B` is a file's bytes.
 #[derive(Debug)]

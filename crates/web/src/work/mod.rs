@@ -10,11 +10,11 @@ mod shown;
 mod tests;
 
 pub use life::Generation;
-pub use list::{Brought, ListId};
+pub use list::Brought;
 pub use sample::Sample;
 pub use shown::{
-    BackendStatus, Closer, Listed, ListedState, LoadedModel, ModelEntry, Offers, Outcome, PartOf,
-    Partial, Preflight, Run, Scan, Shown, WorkerPhase,
+    BackendStatus, Closer, ListId, Listed, ListedState, LoadedModel, ModelEntry, Offers, Outcome,
+    PartOf, Partial, Preflight, Run, Scan, Shown, WorkerPhase,
 };
 
 use std::collections::VecDeque;

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use dinomed3d_volume::Label;
 use dinomed3d_volume::volumetry::LabelSize;
 
-use super::list::ListId;
 use crate::protocol::{
     Backend, BackendChoice, CheckErrors, Failure, JobId, ModelInfo, ScanChoice, ScanInfo, ScanOffer,
 };
@@ -164,6 +163,9 @@ pub struct LoadedModel {
     /// Time it took to load.
     pub millis: f64,
 }
+
+/// Number of a scan in the list.
+pub type ListId = u32;
 
 /// A scan of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]

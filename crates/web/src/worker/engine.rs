@@ -298,10 +298,16 @@ impl Engine {
                     if errors.window.is_none() {
                         // The first time unpacks weights and compiles: of a small input that is most of it.
                         let again_ms = scope::now_ms();
-                        let again = segmenter.self_check(CheckReach::Parts).await;
-                        again.map_err(|error| error.to_string())?;
+                        let again = async {
+                            if backend == Backend::Cpu {
+                                return segmenter.rehearse().await;
+                            }
+                            // A piece of a window would take a software adapter seconds.
+                            segmenter.self_check(CheckReach::Parts).await?;
+                            Ok(segmenter.cost().check_gflop)
+                        };
+                        gflop = again.await.map_err(|error| error.to_string())?;
                         seconds = (scope::now_ms() - again_ms) / 1e3;
-                        gflop = segmenter.cost().check_gflop;
                     }
                     self.seconds_per_gflop.set(Some(seconds / gflop));
                     return Ok((segmenter, errors));
