@@ -36,14 +36,19 @@ pub fn architecture() -> DinoMed3dConfig {
 
 /// The same for the same settings and seed.
 pub fn random_network(architecture: &DinoMed3dConfig, seed: u64) -> DinoMed3d {
-    // Random numbers are one stream for all threads: two networks made at once would draw from each other's.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
+    // Random numbers are one stream for all threads, and a network that is loaded draws from it too: each is drawn once.
+    static DRAWN: Mutex<Vec<(String, DinoMed3d)>> = Mutex::new(Vec::new());
+    let asked = format!("{seed} {}", serde_json::to_string(architecture).unwrap());
+    let mut drawn = DRAWN.lock().unwrap_or_else(|e| e.into_inner());
+    if let Some((_, network)) = drawn.iter().find(|(settings, _)| *settings == asked) {
+        return network.clone();
+    }
     let device = Device::flex();
     device.seed(seed);
     let network = architecture.init(&device);
     // Weights are drawn when they are first asked for.
     named_tensors(&network);
+    drawn.push((asked, network.clone()));
     network
 }
 
