@@ -538,7 +538,7 @@ mod tests {
             return;
         }
         let problem = open(zip_of(&missing), None).unwrap_err();
-        assert!(problem.contains("slices"), "{problem}");
+        assert!(problem.contains("slice is missing"), "{problem}");
         let (offers, reason) = offered(open(zip_of(&mixed), None));
         assert_eq!(offers.len(), 2);
         assert!(reason.unwrap().contains("lie in 2 orientations"));
