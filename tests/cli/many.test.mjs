@@ -153,6 +153,11 @@ test("of a folder of DICOM each series is a scan of its own, also as DICOM-SEG a
     assert.equal(bytes.length, 84 + 50 * bytes.readUInt32LE(80), "a binary STL of so many triangles");
   }
   assert.deepEqual(statuses(many(folder, "--out", out)), { "patient_series-0": "finished", "patient_series-1": "finished" });
+  for (const end of ["_label-1Anterior_surface.stl", "_label-2Posterior_surface.stl"]) rmSync(join(out, `patient_series-0${end}`));
+  rmSync(join(out, "patient_series-1_seg.dcm"));
+  const planned = (also) => statuses(many(folder, "--out", out, "--also", also, "--dry-run"));
+  assert.deepEqual(planned("surface.stl"), { "patient_series-0": "planned", "patient_series-1": "finished" });
+  assert.deepEqual(planned("seg.dcm"), { "patient_series-0": "finished", "patient_series-1": "planned" });
 });
 
 test("two scans whose results would be one are refused before anything is read, and no scan is ever written over", () => {

@@ -1,6 +1,6 @@
 //! The scans that a command line names, one or thousands, and where the results of each lie.
 
-use crate::scan::{is_dicom, is_zip};
+use crate::scan::is_dicom;
 use anyhow::Context;
 use dinomed3d_volume::bids::{self, Wanted};
 use dinomed3d_volume::companions;
@@ -271,11 +271,6 @@ fn is_scan(path: &Path) -> bool {
     is_header && companions(path).iter().any(|other| other.is_file())
         || has_ending(".mgh")
         || has_ending(".mgz")
-}
-
-/// Whether a folder or zip may hold several series.
-pub fn may_hold_series(input: &Path) -> bool {
-    input.is_dir() || is_zip(input)
 }
 
 /// Each scan once, and results of two never under one name: where they differ in what a name leaves out, it is kept.

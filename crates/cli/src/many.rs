@@ -1,10 +1,10 @@
 //! Many scans one after the other: each result whole or not there, what is finished not done again, a bad scan no end.
 
-use crate::cases::{Case, Cases, may_hold_series, plain};
+use crate::cases::{Case, Cases, plain};
 use crate::group;
 use crate::outputs::{Kind, Segmented};
 use crate::say::say;
-use crate::scan::{Choice, files_of, series_of};
+use crate::scan::{Choice, files_of, may_be_dicom, series_of};
 use crate::segmenting::{By, Input, Models, files_of_model};
 use anyhow::Context;
 use dinomed3d_core::model_folder::ModelFolder;
@@ -201,6 +201,18 @@ fn weights(by: &By) -> anyhow::Result<Vec<String>> {
     by.folders()?.iter().map(hash).collect()
 }
 
+/// Whether there is a surface of a label, of those whose names begin as `path` does.
+fn has_surface(path: &Path) -> bool {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let is_surface = |name: &str| {
+        let rest = name.strip_prefix(&*stem);
+        rest.is_some_and(|rest| rest.starts_with("_label-") && rest.ends_with("_surface.stl"))
+    };
+    let entries = path.parent().map(std::fs::read_dir).into_iter().flatten();
+    let mut names = entries.flatten().flatten().map(|entry| entry.file_name());
+    names.any(|name| is_surface(&name.to_string_lossy()))
+}
+
 /// What is done to each case.
 struct Work<'a> {
     out: &'a Path,
@@ -215,7 +227,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// A case for each series of DICOM that makes a volume, where there are several and none is chosen.
     fn series(&self, case: &Case) -> Vec<Case> {
-        if self.choice.has_series() || !may_hold_series(&case.input) {
+        if self.choice.has_series() || !may_be_dicom(&case.input) {
             return vec![case.clone()];
         }
         // What can't be listed will say why when it is read.
@@ -260,10 +272,10 @@ impl Work<'_> {
             let is_new_enough = changed(&sidecar)? >= changed(&case.input)?;
             Some(self.weights.iter().all(used) && is_new_enough)
         };
-        let is_there = |kind: &Kind| {
-            // How many surfaces there are, only the label map says.
-            let is_known = *kind != Kind::SurfacePerLabel && *kind != Kind::DicomSeg;
-            !is_known || self.path(case, *kind).is_file()
+        let is_there = |kind: &Kind| match kind {
+            Kind::SurfacePerLabel => has_surface(&self.path(case, *kind)),
+            Kind::DicomSeg if !may_be_dicom(&case.input) => true,
+            kind => self.path(case, *kind).is_file(),
         };
         !self.is_new && self.kinds.iter().all(is_there) && is_by_these().unwrap_or(false)
     }

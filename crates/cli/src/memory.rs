@@ -13,8 +13,8 @@ struct Room {
 
 /// What this program takes beside what it computes: stacks of its threads, and what the allocator keeps. Measured on two cores.
 pub fn of_program() -> u64 {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
-    (80 << 20) + cores * (4 << 20)
+    let threads = rayon::current_num_threads() as u64;
+    (80 << 20) + threads * (4 << 20)
 }
 
 /// Refuses what would not fit into memory, before it begins; where nothing says how much there is, all is tried.

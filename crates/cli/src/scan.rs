@@ -153,9 +153,10 @@ pub fn is_dicom(path: &Path) -> bool {
     head(path).is_ok_and(|head| is_head_of_dicom(&head))
 }
 
-/// Whether a file is a zip, by its content.
-pub fn is_zip(path: &Path) -> bool {
-    head(path).is_ok_and(|head| head.starts_with(ZIP))
+/// Whether an input is read as DICOM: a folder, a zip or such a file.
+pub fn may_be_dicom(input: &Path) -> bool {
+    let is_any = |head: &[u8]| head.starts_with(ZIP) || is_head_of_dicom(head);
+    input.is_dir() || head(input).is_ok_and(|head| is_any(&head))
 }
 
 const ZIP: &[u8] = b"PK\x03\x04";

@@ -222,18 +222,14 @@ impl Models {
     /// # Errors
     /// A scan that has no model grid, or a model of the whole that can't be used.
     pub fn preflight(&self, scan: &Outline) -> anyhow::Result<Preflight> {
-        let Outline {
-            shape,
-            affine,
-            stored_bytes,
-        } = *scan;
+        let Outline { shape, affine, .. } = *scan;
         let of = |model: &Segmenter| {
             let (cost, manifest) = (model.cost(), model.manifest());
-            cost.preflight(manifest, shape, &affine, stored_bytes, 1)
+            cost.preflight(manifest, scan, 1)
         };
         let closer = |model: &Segmenter| {
             let (cost, manifest) = (model.cost(), model.manifest());
-            cost.closer_preflight(manifest, shape, &affine, stored_bytes, 1)
+            cost.closer_preflight(manifest, scan, 1)
         };
         let first = &self.first;
         let part_of = first.manifest().part_of.as_ref();

@@ -4,7 +4,7 @@ use crate::manifest::ModelManifest;
 use crate::model::cost::multiply_adds;
 use crate::preprocess::Intensity;
 use crate::weights::NamedTensors;
-use dinomed3d_volume::{Affine, GridError};
+use dinomed3d_volume::{GridError, Outline};
 
 /// What segmenting a scan will take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,21 +71,21 @@ impl Cost {
 
     /// Of a scan, with so many windows computed at the same time as `at_a_time` says.
     ///
-    /// # Shapes
-    /// `shape_zyx` is the scan's; `stored_bytes` is the length of its voxels as they are stored.
-    ///
     /// # Errors
     /// A scan that has no model grid.
     pub fn preflight(
         &self,
         manifest: &ModelManifest,
-        shape_zyx: [usize; 3],
-        affine: &Affine,
-        stored_bytes: u64,
+        scan: &Outline,
         at_a_time: usize,
     ) -> Result<Preflight, GridError> {
+        let Outline {
+            shape,
+            affine,
+            stored_bytes,
+        } = *scan;
         let pipeline = manifest.pipeline();
-        let grid = manifest.preprocessing.grid(shape_zyx, affine)?;
+        let grid = manifest.preprocessing.grid(shape, &affine)?;
         let channels = pipeline.channels.len() as u64;
         let starts = pipeline.windowing.starts(grid.shape());
         let everywhere = starts.iter().map(Vec::len).product::<usize>();
@@ -96,7 +96,7 @@ impl Cost {
         let (first, last) = if is_located { (1, 1) } else { (0, windows) };
         let rounds = first + (last * (1 + mirrored)).div_ceil(at_a_time);
 
-        let (voxels, classes) = (product(shape_zyx), pipeline.values.len() as u64);
+        let (voxels, classes) = (product(shape), pipeline.values.len() as u64);
         let region = if is_located {
             let of_window = |axis: usize| manifest.window[axis] as f64 * grid.spacing_mm()[axis];
             let window_ml = (0..3).map(of_window).product::<f64>() / 1e3;
@@ -151,21 +151,21 @@ impl Cost {
 
     /// Of a closer look at what another model finds in a scan, all places of the part being there.
     ///
-    /// # Shapes
-    /// As [`Cost::preflight`].
-    ///
     /// # Errors
     /// A scan that has no model grid.
     pub fn closer_preflight(
         &self,
         manifest: &ModelManifest,
-        shape_zyx: [usize; 3],
-        affine: &Affine,
-        stored_bytes: u64,
+        scan: &Outline,
         at_a_time: usize,
     ) -> Result<Preflight, GridError> {
+        let Outline {
+            shape,
+            affine,
+            stored_bytes,
+        } = *scan;
         let pipeline = manifest.pipeline();
-        let grid = manifest.preprocessing.grid(shape_zyx, affine)?;
+        let grid = manifest.preprocessing.grid(shape, &affine)?;
         // Crops are like those that the model was trained on.
         let crop: [usize; 3] = std::array::from_fn(|axis| {
             let edge = manifest.extent_mm.map_or(manifest.window[axis], |extent| {
@@ -185,7 +185,7 @@ impl Cost {
         let starts = pipeline.windowing.starts(crop);
         let windows = places * starts.iter().map(Vec::len).product::<usize>();
         let passes = windows * (1 + usize::from(manifest.mirrored));
-        let (voxels, classes) = (product(shape_zyx), pipeline.values.len() as u64);
+        let (voxels, classes) = (product(shape), pipeline.values.len() as u64);
         let scores = (places as u64 * crop_voxels * classes) as f64;
         // The map, and while a place is sought its label's voxels and a mark of each.
         let seek = 3 * voxels;

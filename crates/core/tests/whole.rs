@@ -11,7 +11,7 @@ use dinomed3d_core::infer::{Computer, InferError, OneDevice, Progress};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::{Segmentation, Segmenter};
 use dinomed3d_volume::region::mirror;
-use dinomed3d_volume::{Affine, LabelMap, Volume};
+use dinomed3d_volume::{Affine, LabelMap, Outline, Volume};
 use serde_json::json;
 use small::{WINDOW, model};
 
@@ -307,8 +307,12 @@ fn what_is_waited_for_is_less_with_several_at_work() {
     let of = |at_a_time| {
         let manifest = segmenter.manifest();
         let cost = segmenter.cost();
-        cost.preflight(manifest, scan.shape, &scan.affine, 0, at_a_time)
-            .unwrap()
+        let outline = Outline {
+            shape: scan.shape,
+            affine: scan.affine,
+            stored_bytes: 0,
+        };
+        cost.preflight(manifest, &outline, at_a_time).unwrap()
     };
     let (one, two, many) = (of(1), of(2), of(8));
     let window = segmenter.cost().window_gflop;
@@ -336,9 +340,13 @@ fn a_closer_look_adds_its_windows_to_those_of_the_whole() {
     let affine = Affine::from_spacing_mm([1.0; 3]);
     let of = |edge: usize| {
         let (cost, manifest) = (part.cost(), part.manifest());
-        let voxels = (edge * edge * edge) as u64;
-        let whole = cost.preflight(manifest, [edge; 3], &affine, 2 * voxels, 1);
-        let closer = cost.closer_preflight(manifest, [edge; 3], &affine, 2 * voxels, 1);
+        let outline = Outline {
+            shape: [edge; 3],
+            affine,
+            stored_bytes: 2 * (edge * edge * edge) as u64,
+        };
+        let whole = cost.preflight(manifest, &outline, 1);
+        let closer = cost.closer_preflight(manifest, &outline, 1);
         (whole.unwrap(), closer.unwrap())
     };
     let (whole, closer) = of(40);

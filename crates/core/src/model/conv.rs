@@ -1,6 +1,6 @@
 //! Convolutions of feature maps that never change the number of slices, and what follows them.
 
-use super::step::{After, convolve, norm_then};
+use super::step::{Activation, convolve, norm_then};
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, PRelu, PReluConfig, PaddingConfig3d};
@@ -94,7 +94,7 @@ impl NormPrelu {
     }
 
     pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let x = norm_then(&self.norm, x, After::Nothing);
+        let x = norm_then(&self.norm, x, Activation::Identity);
         self.activation.forward(x)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::conv::{Pointwise, conv3, instance_norm};
 use super::pixel_shuffle::pixel_unshuffle;
-use super::step::{After, convolve, norm_then};
+use super::step::{Activation, convolve, norm_then};
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::GroupNorm;
@@ -92,8 +92,16 @@ impl ResidualBlock {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let branch = norm_then(&self.norm1, convolve(&self.conv1, x.clone()), After::Relu);
-        let branch = norm_then(&self.norm2, convolve(&self.conv2, branch), After::Nothing);
+        let branch = norm_then(
+            &self.norm1,
+            convolve(&self.conv1, x.clone()),
+            Activation::Relu,
+        );
+        let branch = norm_then(
+            &self.norm2,
+            convolve(&self.conv2, branch),
+            Activation::Identity,
+        );
         let identity = match &self.shortcut {
             Some(shortcut) => shortcut.forward(x),
             None => x,
@@ -115,7 +123,7 @@ impl Shortcut {
                 .narrow(6, 0, 1)
                 .reshape([batch, channels, depth, height / s, width / s])
         };
-        norm_then(&self.norm, self.conv.forward(x), After::Nothing)
+        norm_then(&self.norm, self.conv.forward(x), Activation::Identity)
     }
 }
 
@@ -204,7 +212,7 @@ impl DetailStream {
             features.push(norm_then(
                 &full.norm,
                 convolve(&full.conv, volume.clone()),
-                After::Relu,
+                Activation::Relu,
             ));
         }
         let volume = if self.starts_at_half_size {
@@ -212,7 +220,11 @@ impl DetailStream {
         } else {
             volume
         };
-        let mut x = norm_then(&self.stem_norm, convolve(&self.stem, volume), After::Relu);
+        let mut x = norm_then(
+            &self.stem_norm,
+            convolve(&self.stem, volume),
+            Activation::Relu,
+        );
         for level in &self.levels {
             for block in level {
                 x = block.forward(x);

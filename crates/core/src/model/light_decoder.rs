@@ -4,7 +4,7 @@ use super::conv::{Pointwise, conv3, instance_norm};
 use super::detail::{DetailConfig, DetailFeatures};
 use super::fusion::GatedFusion;
 use super::pixel_shuffle::pixel_shuffle;
-use super::step::{After, convolve, norm_then};
+use super::step::{Activation, convolve, norm_then};
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::Conv3d;
@@ -44,7 +44,7 @@ impl ConvNormGelu {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        norm_then(&self.norm, convolve(&self.conv, x), After::Gelu)
+        norm_then(&self.norm, convolve(&self.conv, x), Activation::Gelu)
     }
 }
 
@@ -80,8 +80,8 @@ impl FullRefinement {
     fn forward(&self, half: Tensor<5>, detail: Tensor<5>) -> Tensor<5> {
         let x = pixel_shuffle(self.to_full.forward(half), 2);
         let x = Tensor::cat(vec![x, detail], 1);
-        let x = norm_then(&self.norm1, convolve(&self.conv1, x), After::Relu);
-        let x = norm_then(&self.norm2, convolve(&self.conv2, x), After::Relu);
+        let x = norm_then(&self.norm1, convolve(&self.conv1, x), Activation::Relu);
+        let x = norm_then(&self.norm2, convolve(&self.conv2, x), Activation::Relu);
         self.head.forward(x)
     }
 }

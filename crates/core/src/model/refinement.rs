@@ -2,7 +2,7 @@
 
 use super::conv::{conv3, instance_norm};
 use super::resize::trilinear;
-use super::step::{After, convolve, norm_then};
+use super::step::{Activation, convolve, norm_then};
 use burn::module::Module;
 use burn::nn::GroupNorm;
 use burn::nn::conv::Conv3d;
@@ -36,7 +36,7 @@ impl Refinement {
         let [_, _, depth, height, width] = fine.dims();
         let coarse = trilinear(coarse, [depth, height, width]);
         let x = Tensor::cat(vec![coarse, fine], 1);
-        let x = norm_then(&self.norm1, convolve(&self.conv1, x), After::Relu);
-        norm_then(&self.norm2, convolve(&self.conv2, x), After::Relu)
+        let x = norm_then(&self.norm1, convolve(&self.conv1, x), Activation::Relu);
+        norm_then(&self.norm2, convolve(&self.conv2, x), Activation::Relu)
     }
 }

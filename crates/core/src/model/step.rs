@@ -4,14 +4,7 @@ use burn::nn::GroupNorm;
 use burn::nn::conv::Conv3d;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu as burn_gelu, relu};
-
-/// What follows a normalisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
-    Nothing,
-    Relu,
-    Gelu,
-}
+pub(super) use dinomed3d_kernels::Activation;
 
 /// As [`Conv3d::forward`].
 pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
@@ -23,16 +16,16 @@ pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
 }
 
 /// As [`GroupNorm::forward`], and what follows it.
-pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, after: After) -> Tensor<5> {
+pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tensor<5> {
     #[cfg(feature = "flex")]
     if processor::takes(&x) {
-        return processor::norm_then(norm, x, after);
+        return processor::norm_then(norm, x, activation);
     }
     let x = norm.forward(x);
-    match after {
-        After::Nothing => x,
-        After::Relu => relu(x),
-        After::Gelu => burn_gelu(x),
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu => relu(x),
+        Activation::Gelu => burn_gelu(x),
     }
 }
 
@@ -47,7 +40,6 @@ pub(super) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 #[cfg(feature = "flex")]
 mod processor {
-    use super::After;
     use burn::nn::conv::Conv3d;
     use burn::nn::{GroupNorm, PaddingConfig3d};
     use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -103,7 +95,7 @@ mod processor {
         tensor(result, [batch, kernel.outputs, depth, rows, columns])
     }
 
-    pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, after: After) -> Tensor<5> {
+    pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tensor<5> {
         let shape = x.dims();
         let [batch, channels, ..] = shape;
         let parameters = |parameters: &Option<burn::module::Param<Tensor<1>>>| {
@@ -114,7 +106,7 @@ mod processor {
             groups: norm.num_groups,
             epsilon: norm.epsilon as f32,
             affine: scale.as_deref().zip(shift.as_deref()),
-            activation: activation(after),
+            activation,
         };
         let mut all = values(x);
         let of_one = all.len() / batch;
@@ -129,14 +121,6 @@ mod processor {
         let mut all = values(x);
         Activation::Gelu.apply(&mut all);
         tensor(all, shape)
-    }
-
-    fn activation(after: After) -> Activation {
-        match after {
-            After::Nothing => Activation::Identity,
-            After::Relu => Activation::Relu,
-            After::Gelu => Activation::Gelu,
-        }
     }
 }
 
@@ -173,12 +157,15 @@ mod tests {
             let norm = GroupNormConfig::new(2, 6).with_affine(affine).init(&device);
             let x = random([2, 6, 2, 5, 9]);
             let burns = norm.forward(x.clone());
-            agree(norm_then(&norm, x.clone(), After::Nothing), burns.clone());
             agree(
-                norm_then(&norm, x.clone(), After::Relu),
+                norm_then(&norm, x.clone(), Activation::Identity),
+                burns.clone(),
+            );
+            agree(
+                norm_then(&norm, x.clone(), Activation::Relu),
                 relu(burns.clone()),
             );
-            agree(norm_then(&norm, x, After::Gelu), burn_gelu(burns));
+            agree(norm_then(&norm, x, Activation::Gelu), burn_gelu(burns));
         }
         let x = random([1, 2, 3, 4, 5]) * 5.0;
         agree(gelu(x.clone()), burn_gelu(x));

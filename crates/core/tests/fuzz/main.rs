@@ -14,7 +14,7 @@ use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::{NamedTensor, NamedTensors, decode, encode};
-use dinomed3d_volume::Affine;
+use dinomed3d_volume::{Affine, Outline};
 use mutation::Mutation;
 use rounds::{assert_one_line, fuzz};
 use serde_json::{Value, json};
@@ -111,16 +111,20 @@ fn manifest() {
         };
         // What a program asks before it segments.
         let pipeline = manifest.pipeline();
-        let affine = Affine::from_spacing_mm([0.5, 0.75, 4.0]);
-        if let Ok(grid) = manifest.preprocessing.grid([30, 200, 170], &affine) {
+        let scan = Outline {
+            shape: [30, 200, 170],
+            affine: Affine::from_spacing_mm([0.5, 0.75, 4.0]),
+            stored_bytes: 1000,
+        };
+        if let Ok(grid) = manifest.preprocessing.grid(scan.shape, &scan.affine) {
             let _ = pipeline.windowing.starts(grid.shape());
         }
         match Segmenter::load(manifest, &weights, &device) {
             Ok(model) => {
                 let (cost, manifest) = (model.cost(), model.manifest());
-                let _ = cost.preflight(manifest, [30, 200, 170], &affine, 1000, 1);
-                let _ = cost.closer_preflight(manifest, [30, 200, 170], &affine, 1000, 1);
-                let _ = model.is_too_large([30, 200, 170], &affine);
+                let _ = cost.preflight(manifest, &scan, 1);
+                let _ = cost.closer_preflight(manifest, &scan, 1);
+                let _ = model.is_too_large(scan.shape, &scan.affine);
             }
             Err(error) => assert_one_line(&error.to_string()),
         }

@@ -63,17 +63,9 @@ impl Engine {
         let scan = self.scan.borrow().clone()?;
         let crew = self.crew_of(model).ok()?;
         let segmenter = crew.segmenter();
-        let (shape, affine) = (scan.grid_shape(), scan.affine());
         let cost = segmenter.cost();
-        let preflight = cost
-            .preflight(
-                segmenter.manifest(),
-                shape,
-                &affine,
-                scan.stored_bytes(),
-                crew.at_a_time(),
-            )
-            .ok()?;
+        let preflight = cost.preflight(segmenter.manifest(), &scan.outline(), crew.at_a_time());
+        let preflight = preflight.ok()?;
         let advice = (preflight.memory_bytes > PAGE_BYTES).then(|| {
             format!(
                 "This scan needs about {:.1} GB, and a page can have 4. Make a smaller one of it (fewer or larger voxels), or use the \
@@ -120,9 +112,8 @@ impl Engine {
     /// From a segmentation that has just ended: better than the known answer, which is small.
     fn remember_pace(&self, crew: &Crew, scan: &Scan, started_ms: f64) {
         let segmenter = crew.segmenter();
-        let (shape, affine) = (scan.grid_shape(), scan.affine());
         let (cost, at_a_time) = (segmenter.cost(), crew.at_a_time());
-        let preflight = cost.preflight(segmenter.manifest(), shape, &affine, 0, at_a_time);
+        let preflight = cost.preflight(segmenter.manifest(), &scan.outline(), at_a_time);
         if let Ok(preflight) = preflight {
             let seconds = (scope::now_ms() - started_ms) / 1e3;
             self.seconds_per_gflop.set(Some(seconds / preflight.gflop));
