@@ -78,9 +78,9 @@ export function processesOf(...words) {
   });
 }
 
-/** Kills the one process of the program with these words. */
-export function killProgram(...words) {
+/** Sends a signal to the one process of the program with these words. */
+export function signalProgram(signal, ...words) {
   const found = processesOf(program, ...words);
   assert.equal(found.length, 1, `${words}: ${found}`);
-  process.kill(found[0], "SIGKILL");
+  process.kill(found[0], signal);
 }

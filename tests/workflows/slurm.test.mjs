@@ -6,7 +6,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { model, root, scratch } from "../places.mjs";
-import { inOneCall, killProgram, linesOf, makeScans, processesOf, program, results, tool, until } from "./jobs.mjs";
+import { inOneCall, linesOf, makeScans, processesOf, program, results, signalProgram, tool, until } from "./jobs.mjs";
 import { startCluster } from "./slurm.mjs";
 
 const slurm = tool("SLURM");
@@ -28,10 +28,15 @@ test("an array of which one task is preempted and one killed, and the job after 
   const rest = submit(`--dependency=afterany:${array}`, "--output=all-%j.jsonl", "--error=all-%j.log");
   const lines = (task) => linesOf(join(folder, `dinomed3d-${array}_${task}.jsonl`));
 
-  await until("the first task has done a scan", () => lines(1).length > 0);
+  // Three crops are done sooner than Slurm takes an order: whoever has done one waits for what is to befall it.
+  await Promise.all([
+    until("the first task has done a scan", () => lines(1).length > 0).then(() => signalProgram("SIGSTOP", out, "1/2")),
+    until("the second task is there", () => processesOf(program, out, "2/2").length > 0).then(() => signalProgram("SIGSTOP", out, "2/2")),
+  ]);
   assert.equal(call("scontrol", "requeue", `${array}_1`).status, 0);
+  signalProgram("SIGCONT", out, "2/2");
   await until("the second task has done a scan", () => lines(2).length > 0);
-  killProgram(out, "2/2");
+  signalProgram("SIGKILL", out, "2/2");
   await until("the first task is gone", () => processesOf(program, out, "1/2").length === 0);
   const before = lines(1).map((line) => line.outputs.find((path) => path.endsWith("_dseg.json")));
   const changed = () => before.map((path) => statSync(path).mtimeMs);

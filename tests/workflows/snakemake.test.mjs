@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { makeNifti } from "../nifti.mjs";
 import { model, root, scratch } from "../places.mjs";
-import { inOneCall, killProgram, linesOf, makeScans, processesOf, program, results, tool, until } from "./jobs.mjs";
+import { inOneCall, linesOf, makeScans, processesOf, program, results, signalProgram, tool, until } from "./jobs.mjs";
 
 const snakemake = tool("SNAKEMAKE");
 const statuses = (path) => linesOf(path).map((line) => line.status);
@@ -46,7 +46,7 @@ test("two jobs, Snakemake killed, then a job: what comes of it equals one call, 
   assert.equal(unlocked.status, 0, unlocked.stderr);
   const second = begin();
   await until("what is finished is passed over", () => statuses(lines).includes("finished") || second.child.exitCode !== null);
-  killProgram(out, "1/2");
+  signalProgram("SIGKILL", out, "1/2");
   const [code] = await second.ended;
   assert.equal(code, 0, second.said());
   assert.match(second.said(), /Trying to restart job/);

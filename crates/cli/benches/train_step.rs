@@ -34,7 +34,7 @@ fn main() {
     let mut optimizer: ModuleOptimizer = AdamWConfig::new().init();
     let [depth, height, width] = WINDOW;
     let voxels = BATCH * WINDOW.iter().product::<usize>();
-    let labels: Vec<u8> = (0..voxels).map(|i| (i / 977 % 3) as u8).collect();
+    let labels: Vec<f32> = (0..voxels).map(|i| (i / 977 % 3) as f32).collect();
     let mut times: [Vec<f64>; 4] = Default::default();
     for _ in 0..STEPS {
         let input = Tensor::<5>::random(
@@ -42,7 +42,7 @@ fn main() {
             Distribution::Normal(0.0, 1.0),
             &device,
         );
-        let target = one_hot(&labels, [BATCH, depth, height, width], 3, &device);
+        let target = one_hot(labels.clone(), [BATCH, depth, height, width], 3, &device);
         let mut at = Instant::now();
         let mut lap = |part: usize| {
             times[part].push(at.elapsed().as_secs_f64());

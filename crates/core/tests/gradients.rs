@@ -336,7 +336,12 @@ fn the_loss() {
     let labels = [0, 1, 2, 1, 0, IGNORED, 2, 2, 0, 0, 1, 1];
     check("loss", nothing, 36, |_, inputs| {
         let logits = inputs.take([2, 3, 1, 2, 3]);
-        let target = one_hot(&labels, [2, 1, 2, 3], 3, &logits.device());
+        let target = one_hot(
+            labels.map(f32::from).to_vec(),
+            [2, 1, 2, 3],
+            3,
+            &logits.device(),
+        );
         let loss = segmentation_loss(logits, target, 0.2);
         flat(vec![loss.total, loss.cross_entropy, loss.dice])
     });

@@ -1,5 +1,7 @@
 //! Depthwise 3-D convolution of token grids.
 
+#[cfg(feature = "libtorch")]
+use super::step::libtorch;
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor, ops::PadMode};
@@ -54,6 +56,10 @@ impl Depthwise3d {
     /// # Shapes
     /// - `grid` and the result: `[batch, slice, row, column, channel]`
     pub fn forward(&self, grid: Tensor<5>) -> Tensor<5> {
+        #[cfg(feature = "libtorch")]
+        if libtorch::takes(&grid) {
+            return libtorch::depthwise(self.weight.val(), self.bias.val(), self.kernel, grid);
+        }
         let [batch, depth, rows, columns, channels] = grid.dims();
         let [kernel_d, kernel_h, kernel_w] = self.kernel;
         let margin = |edge: usize| (edge / 2, edge / 2);

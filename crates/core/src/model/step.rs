@@ -1,5 +1,8 @@
 //! Steps of the network that the processor takes by our own kernels; other devices, and gradients, take Burn's.
 
+#[cfg(feature = "libtorch")]
+pub(super) mod libtorch;
+
 use burn::nn::GroupNorm;
 use burn::nn::conv::Conv3d;
 use burn::tensor::Tensor;
@@ -12,6 +15,10 @@ pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
     if processor::takes(&x) && processor::has_kernel(conv) {
         return processor::convolve(conv, x);
     }
+    #[cfg(feature = "libtorch")]
+    if libtorch::takes(&x) {
+        return libtorch::convolve(conv, x);
+    }
     conv.forward(x)
 }
 
@@ -20,6 +27,10 @@ pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) 
     #[cfg(feature = "flex")]
     if processor::takes(&x) {
         return processor::norm_then(norm, x, activation);
+    }
+    #[cfg(feature = "libtorch")]
+    if libtorch::takes(&x) {
+        return libtorch::norm_then(norm, x, activation);
     }
     let x = norm.forward(x);
     match activation {
@@ -34,6 +45,10 @@ pub(super) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     #[cfg(feature = "flex")]
     if processor::takes(&x) {
         return processor::gelu(x);
+    }
+    #[cfg(feature = "libtorch")]
+    if libtorch::takes(&x) {
+        return libtorch::gelu(x);
     }
     burn_gelu(x)
 }

@@ -85,7 +85,9 @@ impl Windows {
         for place in places {
             let sample = self.draw_one(order[place], epoch, place);
             drawn.voxels.extend(sample.voxels);
-            drawn.labels.extend(sample.labels);
+            drawn
+                .labels
+                .extend(sample.labels.into_iter().map(f32::from));
             drawn.count += 1;
         }
         drawn
@@ -105,7 +107,8 @@ fn order(num_cases: usize, windows_per_case: usize, seed: [u64; 3]) -> Vec<usize
 #[derive(Default)]
 struct Drawn {
     voxels: Vec<f32>,
-    labels: Vec<u8>,
+    /// As numbers that a device takes as they are: the learner's thread has no time to convert them.
+    labels: Vec<f32>,
     count: usize,
 }
 
@@ -259,7 +262,7 @@ impl Iterator for WindowIterator<'_> {
         let num_classes = windows.dataset.labels.len();
         let batch = Batch {
             input: Tensor::from_data(input, device),
-            target: one_hot(&labels, [count, depth, height, width], num_classes, device),
+            target: one_hot(labels, [count, depth, height, width], num_classes, device),
         };
         windows.wait.add(begun.elapsed());
         Some(Ok(batch))

@@ -110,12 +110,11 @@ impl<N: Network> NetworkFile<N> {
         PartFile::new(&self.folder, self.stage, 0, &self.stretches)
     }
 
-    /// Averaged weights: of stage 1 those of the best epoch, which stage 2 begins with, of stage 2 those of the last too.
+    /// Averaged weights: of stage 1 those of the best epoch, which stage 2 begins with, of stage 2 those of the last
+    /// checkpoint too, also amid an epoch: a run that is cut short leaves more than a checkpoint then.
     fn write_weights(&self, mark: Mark, network: &EmaNetwork<N>) -> Result<(), TrainError> {
-        if mark.steps.is_some() {
-            return Ok(());
-        }
-        let is_best = {
+        let ends_epoch = mark.steps.is_none();
+        let is_best = ends_epoch && {
             let state = self.state.lock().unwrap_or_else(|e| e.into_inner());
             // A later epoch may be done by now.
             let best = state.best_until(self.stage, mark.epoch);

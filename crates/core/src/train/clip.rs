@@ -23,41 +23,30 @@ impl ModuleVisitor for SquaredNorm<'_> {
 
 struct Scale<'a> {
     gradients: &'a mut GradientsParams,
-    factor: f32,
+    factor: Tensor<1>,
 }
 
 impl ModuleVisitor for Scale<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.remove::<D>(param.id) {
-            self.gradients
-                .register(param.id, gradient.mul_scalar(self.factor));
+            let factor = self.factor.clone().reshape([1; D]);
+            self.gradients.register(param.id, gradient * factor);
         }
     }
 }
 
-/// Scales all gradients so that their common norm is at most `max_norm`; returns the norm
-/// before.
+/// Scales all gradients so that their common norm is at most `max_norm`.
 ///
-/// Burn's own clipping works tensor by tensor, which turns the direction of the step.
-pub fn clip_global_norm<M: Module>(
-    module: &M,
-    gradients: &mut GradientsParams,
-    max_norm: f32,
-) -> f32 {
+/// Burn's own clipping works tensor by tensor, which turns the direction of the step. The norm stays where it was computed:
+/// to ask for it would keep a card waiting for the step that follows.
+pub fn clip_global_norm<M: Module>(module: &M, gradients: &mut GradientsParams, max_norm: f32) {
     let mut visitor = SquaredNorm {
         gradients,
         sum: None,
     };
     module.visit(&mut visitor);
-    let norm = visitor
-        .sum
-        .map_or(0.0, |sum| sum.into_scalar::<f32>())
-        .sqrt();
-    if norm > max_norm {
-        module.visit(&mut Scale {
-            gradients,
-            factor: max_norm / norm,
-        });
+    if let Some(sum) = visitor.sum {
+        let factor = sum.sqrt().clamp_min(max_norm).recip().mul_scalar(max_norm);
+        module.visit(&mut Scale { gradients, factor });
     }
-    norm
 }

@@ -30,21 +30,27 @@ pub struct SegmentationLoss {
 /// # Shapes
 /// - `labels`: `shape` = `[batch, slice, row, column]`, flattened
 /// - returns: `[batch, class, slice * row * column]`
-pub fn one_hot(labels: &[u8], shape: [usize; 4], num_classes: usize, device: &Device) -> Tensor<3> {
+pub fn one_hot(
+    labels: Vec<f32>,
+    shape: [usize; 4],
+    num_classes: usize,
+    device: &Device,
+) -> Tensor<3> {
     let [batch, depth, height, width] = shape;
     let num_voxels = depth * height * width;
     assert_eq!(labels.len(), batch * num_voxels, "one label per voxel");
     debug_assert!(
         labels
             .iter()
-            .all(|&label| usize::from(label) < num_classes || label == IGNORED),
+            .all(|&label| label < num_classes as f32 || label == f32::from(IGNORED)),
         "a label beyond the classes"
     );
-    // Planes are made where they are needed: a label is a byte on its way to a card, its planes hundreds.
+    // Planes are made where they are needed: a label is a number on its way to a card, its planes are dozens.
     let size = [batch, num_classes, num_voxels];
-    let labels = TensorData::new(labels.to_vec(), [batch, 1, num_voxels]).convert::<i32>();
-    let labels = Tensor::<3, Int>::from_data(labels, device).expand(size);
+    let labels = TensorData::new(labels, [batch, 1, num_voxels]);
+    let labels = Tensor::<3>::from_data(labels, device).expand(size);
     let classes = Tensor::<1, Int>::arange(0..num_classes as i64, device)
+        .float()
         .reshape([1, num_classes, 1])
         .expand(size);
     labels.equal(classes).float()
@@ -110,8 +116,8 @@ mod tests {
     #[test]
     fn a_perfect_answer_costs_nothing() {
         let device = Device::flex();
-        let labels = [0u8, 1, 2, 1];
-        let target = one_hot(&labels, [1, 1, 2, 2], 3, &device);
+        let labels = vec![0.0, 1.0, 2.0, 1.0];
+        let target = one_hot(labels, [1, 1, 2, 2], 3, &device);
         let logits = target.clone().mul_scalar(50.0).reshape([1, 3, 1, 2, 2]);
         let loss = segmentation_loss(logits, target, CROSS_ENTROPY_WEIGHT);
         let total: f32 = loss.total.into_scalar();
@@ -123,7 +129,7 @@ mod tests {
     fn an_absent_class_is_forgiven_below_ten_voxels() {
         let device = Device::flex();
         let loss = |voxels: usize| {
-            let target = one_hot(&vec![0; voxels], [1, 1, 1, voxels], 2, &device);
+            let target = one_hot(vec![0.0; voxels], [1, 1, 1, voxels], 2, &device);
             let logits = Tensor::zeros([1, 2, 1, 1, voxels], &device);
             let dice: f32 = segmentation_loss(logits, target, CROSS_ENTROPY_WEIGHT)
                 .dice

@@ -26,14 +26,14 @@ fn reference_loss() {
         .unwrap();
     assert_eq!(expected.len(), 3);
     for (name, numbers) in expected {
-        let labels: Vec<u8> = file
+        let labels: Vec<f32> = file
             .tensor(&format!("target_{name}"))
             .unwrap()
             .data()
             .chunks_exact(8)
-            .map(|b| u8::try_from(i64::from_le_bytes(b.try_into().unwrap())).unwrap())
+            .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f32)
             .collect();
-        let target = one_hot(&labels, [batch, depth, height, width], classes, &device);
+        let target = one_hot(labels, [batch, depth, height, width], classes, &device);
         let loss = segmentation_loss(logits.clone(), target, CROSS_ENTROPY_WEIGHT);
         let found = [loss.total, loss.cross_entropy, loss.dice].map(|t| t.into_scalar::<f32>());
         for (found, expected) in found.iter().zip(numbers.as_array().unwrap()) {

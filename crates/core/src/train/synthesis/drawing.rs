@@ -156,7 +156,14 @@ impl Synthesizer {
             .map(|row| row.target != 0)
             .collect();
         let offsets = frame.offsets();
-        let [depth, height, width] = map.shape.map(|edge| edge as i32);
+        let [depth, height, width] = map.shape.map(|edge| edge as u32);
+        // Most voxels are of one tissue throughout.
+        let count = COUNT as f32;
+        let alone: Vec<f32> = appearance
+            .variance
+            .iter()
+            .map(|variance| (variance / count).sqrt())
+            .collect();
         let mut displaced = frame.displacements.iter();
         for slice in 0..self.window[0] {
             for row in 0..self.window[1] {
@@ -167,10 +174,10 @@ impl Synthesizer {
                     let is_cut = cut.is_some_and(|cut| cut.takes(here));
                     let mut found = [air; COUNT];
                     for (found, offset) in found.iter_mut().zip(&offsets) {
-                        let point: [i32; 3] =
-                            std::array::from_fn(|axis| (here[axis] + offset[axis]).floor() as i32);
-                        let [z, y, x] = point;
-                        if z >= 0 && y >= 0 && x >= 0 && z < depth && y < height && x < width {
+                        // What lies before the first voxel becomes a number beyond the last.
+                        let [z, y, x] =
+                            std::array::from_fn(|axis| floor(here[axis] + offset[axis]) as u32);
+                        if z < depth && y < height && x < width {
                             let index = (z * height + y) * width + x;
                             *found = map.places[index as usize];
                             if is_cut && !is_brain[usize::from(*found)] {
@@ -178,17 +185,23 @@ impl Synthesizer {
                             }
                         }
                     }
-                    let (mut mean, mut variance) = (0.0, 0.0);
-                    for place in found.map(usize::from) {
-                        mean += appearance.mean[place];
-                        variance += appearance.variance[place];
+                    let first = usize::from(found[0]);
+                    if found == [found[0]; COUNT] {
+                        let value = appearance.mean[first] + alone[first] * normal(rng);
+                        voxels.push(value.max(0.0));
+                        labels.push(class_of[first]);
+                    } else {
+                        let (mut mean, mut variance) = (0.0, 0.0);
+                        for place in found.map(usize::from) {
+                            mean += appearance.mean[place];
+                            variance += appearance.variance[place];
+                        }
+                        let value = mean / count + variance.sqrt() / count * normal(rng);
+                        voxels.push(value.max(0.0));
+                        labels.push(most_frequent(
+                            found.map(|place| class_of[usize::from(place)]),
+                        ));
                     }
-                    let count = COUNT as f32;
-                    let value = mean / count + variance.sqrt() / count * normal(rng);
-                    voxels.push(value.max(0.0));
-                    labels.push(most_frequent(
-                        found.map(|place| class_of[usize::from(place)]),
-                    ));
                     for (at, step) in at.iter_mut().zip(&frame.matrix) {
                         *at += step[2];
                     }
@@ -197,6 +210,12 @@ impl Synthesizer {
         }
         (voxels, labels)
     }
+}
+
+/// As [`f32::floor`], which older processors have no instruction for.
+fn floor(value: f32) -> i32 {
+    let towards_zero = value as i32;
+    towards_zero - i32::from(value < towards_zero as f32)
 }
 
 /// The class that stands most often, the first of equals.
