@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use dinomed3d_core::infer::{Computer, InferError, Progress};
+use dinomed3d_core::infer::{Computer, InferError, Keep, Progress};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_volume::dicom::segmentation::{self, Origin, Provenance, Segment, SegmentationError};
 use dinomed3d_volume::volumetry::label_sizes;
@@ -37,14 +37,20 @@ impl Engine {
         let volume = scan.volume().map_err(unusable)?;
         let mut news = self.news(job);
         let segmented = segmenter
-            .segment_by(&*crew, std::slice::from_ref(&volume), async |progress| {
-                let found = progress.found.as_ref();
-                // A map that can't be written is told of at the end.
-                if let Some(Ok(file)) = found.map(|f| file_of(&scan, &f.on_file_grid().labels)) {
-                    scope::post_with(&FromWorker::Partial { job }, &file);
-                }
-                news.tell(progress).await
-            })
+            .segment_by(
+                &*crew,
+                std::slice::from_ref(&volume),
+                Keep::default(),
+                async |progress| {
+                    let found = progress.found.as_ref();
+                    // A map that can't be written is told of at the end.
+                    if let Some(Ok(file)) = found.map(|f| file_of(&scan, &f.on_file_grid().labels))
+                    {
+                        scope::post_with(&FromWorker::Partial { job }, &file);
+                    }
+                    news.tell(progress).await
+                },
+            )
             .await
             .map_err(infer_trouble)?;
         self.remember_pace(&crew, &scan, started_ms);
