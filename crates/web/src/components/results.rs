@@ -6,7 +6,7 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::components::Swatch;
+use crate::components::{Compare, Swatch};
 use crate::protocol::Backend;
 use crate::session::Session;
 use crate::state::{Outcome, State};
@@ -49,29 +49,32 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         None => format!("Made in {}.", words::elapsed(outcome.millis)),
     };
     view! {
+        <div class="row">
+            <a
+                class="button is-primary"
+                data-testid="download-labels"
+                download=outcome.name.clone()
+                href=saved(&outcome.bytes, "application/gzip")
+            >
+                "Save the label map"
+            </a>
+            {outcome.seg.as_ref().map(|seg| view! {
+                <a
+                    class="button"
+                    data-testid="download-seg"
+                    download=words::seg_name(&outcome.name)
+                    href=saved(seg, "application/dicom")
+                >
+                    "Save as DICOM-SEG"
+                </a>
+            })}
+        </div>
+        <p class="hint file-name">{outcome.name.clone()}</p>
+        <Compare/>
         <Statistics labels=outcome.labels.clone() statistics=outcome.statistics.clone()/>
         {outcome.closer.clone().into_iter().map(|closer| view! { <CloserButton closer/> }).collect_view()}
         {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
         <p class="hint">{made}</p>
-        <a
-            class="button is-primary"
-            data-testid="download-labels"
-            download=outcome.name.clone()
-            href=saved(&outcome.bytes, "application/gzip")
-        >
-            "Save the label map"
-        </a>
-        {outcome.seg.as_ref().map(|seg| view! {
-            <a
-                class="button"
-                data-testid="download-seg"
-                download=words::seg_name(&outcome.name)
-                href=saved(seg, "application/dicom")
-            >
-                "Save as DICOM-SEG"
-            </a>
-        })}
-        <p class="hint file-name">{outcome.name.clone()}</p>
         <p class="disclaimer">{NOTICE}</p>
     }
 }
