@@ -75,11 +75,13 @@ impl Backend {
 
 /// How sure a network is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "camelCase")]
 pub enum Scores {
-    /// The probability of each voxel's own class.
+    /// The probability of each voxel's own class, in 255 steps: bytes, `[z, y, x]` on the scan's grid.
     Certainty,
-    /// That of each label, a volume each.
+    /// The same as a gzipped NIfTI file.
+    CertaintyFile,
+    /// That of each label, a volume each, as a gzipped NIfTI file.
     Probabilities,
 }
 
@@ -270,11 +272,11 @@ pub enum FromWorker {
         /// What a reader of the result should know.
         warnings: Vec<String>,
     },
-    /// How sure the network was; a gzipped NIfTI file on the scan's grid travels beside this message.
+    /// How sure the network was; it travels beside this message.
     Scores {
         /// The [`ToWorker::Scores`] request.
         job: JobId,
-        /// What the file holds.
+        /// In which form.
         what: Scores,
     },
     /// The features are ready; a safetensors file of them travels beside this message.

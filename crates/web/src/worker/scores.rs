@@ -55,10 +55,11 @@ impl Engine {
 }
 
 impl KeptScores {
-    /// Gzipped NIfTI.
+    /// As it is asked for.
     fn file(&self, what: Scores) -> io::Result<Vec<u8>> {
         match what {
-            Scores::Certainty => {
+            Scores::Certainty => self.seen.certainty().map_err(io::Error::other),
+            Scores::CertaintyFile => {
                 let certainty = self.seen.certainty().map_err(io::Error::other)?;
                 let file = self.scan.encode_shares(&certainty, DESCRIPTION);
                 Ok(gzip(&file.map_err(io::Error::other)?))
