@@ -22,10 +22,12 @@ pub enum Overlay {
     Reference,
     /// Where they differ.
     Disagreement,
+    /// Where the network is less sure; needs no reference.
+    Certainty,
 }
 
 impl Overlay {
-    /// All of them, with their names in the control.
+    /// Those of a comparison, with their names in the control.
     pub const ALL: [(Self, &str); 3] = [
         (Self::Result, "Result"),
         (Self::Reference, "Reference"),
@@ -285,7 +287,7 @@ impl Comparison {
     /// The labels that may come up in what lies over the scan instead of the result; nothing for the result itself.
     pub fn labels_over(&self, overlay: Overlay) -> Option<Vec<Label>> {
         match overlay {
-            Overlay::Result => None,
+            Overlay::Result | Overlay::Certainty => None,
             Overlay::Reference => Some(self.labels.clone()),
             Overlay::Disagreement => Some(kinds()),
         }

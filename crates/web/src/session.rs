@@ -13,7 +13,7 @@ use crate::archive::Archive;
 use crate::browser::{self, VisitorFile};
 use crate::comparison::{Mapping, Maps, Overlay, Scoring};
 use crate::link::Link;
-use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, ScanChoice};
+use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, ScanChoice, Scores};
 use crate::results_archive;
 use crate::scan_files;
 use crate::state::{Outcome, State};
@@ -224,6 +224,24 @@ impl Session {
         spawn_local(self.score(number, outcome, Rc::clone(&comparison.maps), mapping));
     }
 
+    /// Lays over the scan where the network is less sure of the result, or the result again.
+    pub fn show_certainty(self, is_shown: bool) {
+        if is_shown && self.state.certainty.with_untracked(Option::is_none) {
+            self.tell(|work| work.ask_scores(Scores::Certainty));
+        }
+        let overlay = if is_shown {
+            Overlay::Certainty
+        } else {
+            Overlay::Result
+        };
+        self.state.lay_over(overlay);
+    }
+
+    /// Saves how sure the network was of the result.
+    pub fn save_scores(self, what: Scores) {
+        self.tell(|work| work.ask_scores(what));
+    }
+
     /// Lays something else over the scan.
     pub fn lay_over(self, overlay: Overlay) {
         self.state.lay_over(overlay);
@@ -312,6 +330,7 @@ impl Session {
                     inner.work.broke(*generation, failure);
                 }
             }),
+            Order::Save { name, bytes } => browser::save_file(&name, &bytes, "application/gzip"),
             Order::FindModels(job) => spawn_local(async move {
                 let models = find_models().await;
                 self.tell(|work| work.models_found(job, models));

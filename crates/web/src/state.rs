@@ -8,6 +8,7 @@ use dinomed3d_volume::Label;
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 
+use crate::certainty;
 use crate::comparison::{Comparison, Maps, Overlay};
 use crate::protocol::{BackendChoice, Failure};
 use crate::work::{
@@ -55,6 +56,10 @@ pub struct State {
     pub partial: RwSignal<Option<Rc<Partial>>, LocalStorage>,
     /// The last result.
     pub outcome: RwSignal<Option<Rc<Outcome>>, LocalStorage>,
+    /// Whether the worker can tell how sure the network was of it.
+    pub can_score: RwSignal<bool>,
+    /// How probable its class is at each voxel, in 255 steps.
+    pub certainty: RwSignal<Option<Rc<Uint8Array>>, LocalStorage>,
     /// The last event, as a sentence.
     pub status: RwSignal<String>,
     /// What went wrong last, until something goes right.
@@ -111,6 +116,8 @@ impl State {
             run: RwSignal::new(None),
             partial: RwSignal::new_local(None),
             outcome: RwSignal::new_local(None),
+            can_score: RwSignal::new(false),
+            certainty: RwSignal::new_local(None),
             status: RwSignal::new(String::new()),
             failure: RwSignal::new(None),
             can_segment: RwSignal::new(false),
@@ -143,6 +150,8 @@ impl State {
         put(self.run, shown.run);
         put(self.status, shown.status);
         put(self.failure, shown.failure);
+        put(self.can_score, shown.can_score);
+        put_rc(self.certainty, shown.certainty);
         put_rc(self.partial, shown.partial);
         if put_rc(self.outcome, shown.outcome) {
             self.forget_comparison();
@@ -190,6 +199,11 @@ impl State {
         if overlay == Overlay::Result {
             return None;
         }
+        if overlay == Overlay::Certainty {
+            let certainty = self.certainty.get()?;
+            let classes = certainty.to_vec().into_iter().map(certainty::class);
+            return Some((classes.collect(), certainty::classes()));
+        }
         let comparison = self.comparison.get()?;
         comparison.over(overlay)
     }
@@ -223,6 +237,12 @@ impl State {
         };
         let of_overlay = || {
             let overlay = self.overlay.get();
+            if overlay == Overlay::Certainty {
+                return self
+                    .certainty
+                    .with(Option::is_some)
+                    .then(certainty::classes);
+            }
             self.comparison
                 .with(|comparison| comparison.as_ref()?.labels_over(overlay))
         };

@@ -207,3 +207,61 @@ impl<const N: usize> Backward<LibTorch, N> for Step {
         }
     }
 }
+
+/// Run where LibTorch is: `cargo test --package dinomed3d-core --features libtorch libtorch`.
+#[cfg(test)]
+mod tests {
+    use super::super::{convolve, gelu, norm_then};
+    use super::*;
+    use crate::model::depthwise::Depthwise3dConfig;
+    use burn::module::Module;
+    use burn::nn::GroupNormConfig;
+    use burn::nn::conv::Conv3dConfig;
+    use burn::optim::GradientsParams;
+    use burn::tensor::{Device, Distribution, TensorData, Tolerance};
+
+    /// Every step and its gradients, beside those that Burn makes on the processor.
+    #[test]
+    fn gradients_are_those_of_burn() {
+        let (flex, torch) = (Device::flex().autodiff(), Device::libtorch().autodiff());
+        let conv = Conv3dConfig::new([2, 8], [3; 3])
+            .with_stride([1, 2, 2])
+            .with_padding(PaddingConfig3d::Explicit(1, 1, 1))
+            .init(&flex);
+        let affine = GroupNormConfig::new(4, 8).init(&flex);
+        let plain = GroupNormConfig::new(8, 8).with_affine(false).init(&flex);
+        let depthwise = Depthwise3dConfig {
+            channels: 8,
+            kernel: [3; 3],
+        }
+        .init(&flex);
+        let layers = (conv, affine, plain, depthwise);
+        let values = Tensor::<5>::random([2, 2, 4, 6, 8], Distribution::Default, &flex);
+        let computed = |device: &Device| -> Vec<TensorData> {
+            let layers = layers.clone().to_device(device);
+            let x = Tensor::<5>::from_data(values.to_data(), device).require_grad();
+            let y = norm_then(&layers.1, convolve(&layers.0, x.clone()), Activation::Relu);
+            let y = norm_then(&layers.2, gelu(y), Activation::Gelu);
+            let y = layers.3.forward(y.permute([0, 2, 3, 4, 1]));
+            let mut gradients = (y.clone() * y.clone()).mean().backward();
+            let of_x = x.grad(&gradients).expect("it was asked for");
+            let of = GradientsParams::from_grads(gradients, &layers);
+            vec![
+                y.into_data(),
+                of_x.into_data(),
+                of.get::<5>(layers.0.weight.id)
+                    .expect("a weight's")
+                    .into_data(),
+                of.get::<1>(layers.0.bias.as_ref().unwrap().id)
+                    .expect("a bias's")
+                    .into_data(),
+                of.get::<1>(layers.1.gamma.as_ref().unwrap().id)
+                    .expect("a scale's")
+                    .into_data(),
+            ]
+        };
+        for (ours, burns) in computed(&torch).iter().zip(computed(&flex)) {
+            ours.assert_approx_eq::<f32>(&burns, Tolerance::rel_abs(1e-4, 1e-5));
+        }
+    }
+}
