@@ -38,7 +38,7 @@ const ball = (center, radius) => (x, y, z) => Math.hypot(x - center[0], y - cent
 const either = (first, second) => (x, y, z) => (first(x, y, z) ? 1 : second(x, y, z) ? 2 : 0);
 /** What was found has the middle of the scan as 1, the reference as 2. */
 const found = either(ball([13, 14, 11], 8), ball([13, 24, 11], 6));
-const wanted = either(ball([12, 8, 11], 7), ball([13, 18, 10], 9));
+const wanted = either(ball([12, 7, 11], 6), ball([13, 18, 10], 9));
 const scan = stored((x, y, z) => 100 + 10 * x + y + z);
 const renumbered = (numbers) => (x, y, z) => numbers[wanted(x, y, z)];
 

@@ -406,7 +406,7 @@ mod tests {
             }
         }
         let mut affine = Affine::from_spacing_mm([1.0; 3]);
-        for world in 0..3 {
+        for (world, count) in edges.into_iter().enumerate() {
             let mut row = [0.0; 4];
             let axis = (0..3).find(|&axis| orientation.world_axis(axis) == world);
             let axis = axis.expect("one of three");
@@ -415,7 +415,7 @@ mod tests {
             (row[axis], row[3]) = if orientation.is_positive(axis) {
                 (edge, first)
             } else {
-                (-edge, first + edge * (edges[world] - 1) as f64)
+                (-edge, first + edge * (count - 1) as f64)
             };
             affine.0[world] = row;
         }

@@ -38,7 +38,7 @@ pub fn Compare() -> impl IntoView {
                 "Compare with a reference…"
             </label>
             <p class="hint" class:visually-hidden=move || state.reference.with(Option::is_some) id="reference-hint">
-                "A label map of this scan, in any axis order (.nii, .nii.gz, .mgz); choose it or drop it here."
+                "A label map on this grid, in any axis order (.nii, .nii.gz, .mgz); choose it or drop it here."
             </p>
             <p class="hint" role="status" data-testid="comparing">{move || state.comparing.get()}</p>
             <div role="alert">
