@@ -112,7 +112,7 @@ fn Certainty() -> impl IntoView {
                 disabled=move || !can_show()
                 on:click=move |_| session.show_certainty(!is_over())
             >
-                "Where it is unsure"
+                "Certainty"
             </button>
             {save(Scores::CertaintyFile, "Save certainty", "download-certainty")}
             {save(Scores::Probabilities, "Save probabilities", "download-probabilities")}
