@@ -60,10 +60,11 @@ pub(super) struct Stage<'a> {
     pub checkpoint_every: Duration,
 }
 
-/// As many as there are cores: where a card computes they have nothing else to do, and where the cores do they draw only
-/// as much as is learnt from.
+/// All cores but two: the learner and what differentiates for it have a thread each, which a card waits for. Where the cores
+/// compute themselves windows are drawn only as fast as they are learnt from.
 fn drawing_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.saturating_sub(2).max(1)
 }
 
 impl Stage<'_> {
