@@ -33,7 +33,9 @@ test("the policy forbids every other origin and every inline script", async () =
 });
 
 test("after load nothing is sent, and no other origin is ever asked", async (t) => {
-  const visitor = await open(t, { query: "?backend=cpu" });
+  // The smaller model first: it is the default then.
+  const prepare = (page) => page.route("**/models/index.json", (route) => route.fulfill({ json: ["hippocampus", "head"] }));
+  const visitor = await open(t, { query: "?backend=cpu", prepare });
   await visitor.waitForModel();
   // The samples come last, ahead of their use: then the page has all that it needs.
   const hasCome = (name) => visitor.requests.some((request) => request.url().endsWith(`samples/${name}`));
@@ -100,7 +102,7 @@ test("a script in the page can't send the scan elsewhere", async (t) => {
 
 test("once loaded, the page works without a network, also when it is opened anew", async (t) => {
   const visitor = await open(t, { query: "?backend=cpu", serviceWorkers: "allow" });
-  await visitor.waitForModel();
+  await visitor.useModel("hippocampus");
   await visitor.page.evaluate(async () => {
     await navigator.serviceWorker.ready;
     // Activated is not yet full: the page says when all files are kept.
