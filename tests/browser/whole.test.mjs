@@ -29,9 +29,11 @@ test("a head and its hippocampi are what the command line makes of them", async 
   await told.waitFor();
   t.diagnostic(`before: ${await told.innerText()}`);
 
-  const begun = Date.now();
+  const [begun, before] = [Date.now(), visitor.requests.length];
   const progress = await visitor.segment();
   t.diagnostic(`it took ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+  const addresses = visitor.requests.slice(before).map((request) => request.url());
+  assert.deepEqual(addresses.filter((address) => !/^(blob|data):/.test(address)), [], "nothing is sent");
   assert.ok(progress.every((value, i) => i === 0 || value >= progress[i - 1]), `progress never falls: ${progress}`);
   const { bytes } = await visitor.save();
   const [command, both] = await natives;

@@ -241,12 +241,12 @@ function limitMemory(program, mebibytes) {
 test("a worker that runs out of memory is replaced, with the scan", async (t) => {
   const program = Buffer.from(await (await fetch(`${site}worker_bg.wasm`)).arrayBuffer());
   // Enough to read the scan below, too little for its scores.
-  const body = limitMemory(program, 40);
+  const body = limitMemory(program, 64);
   const visitor = await withScan(t, {
     query: "?backend=cpu",
     prepare: (page) => page.context().route("**/worker_bg.wasm", (route) => route.fulfill({ body, contentType: "application/wasm", headers: HEADERS }), { times: 1 }),
   });
-  await visitor.choose({ name: "large.nii.gz", bytes: gzipSync(makeNifti([128, 128, 100], (x) => x % 7), { level: 1 }) });
+  await visitor.choose({ name: "large.nii.gz", bytes: gzipSync(makeNifti([160, 160, 128], (x) => x % 7), { level: 1 }) });
   await visitor.waitForScan("large.nii.gz");
   await visitor.at("segment").click();
   assert.match(await visitor.waitForError(), /most likely because memory ran out|memory allocation/);
