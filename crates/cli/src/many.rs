@@ -22,7 +22,7 @@ use std::time::Instant;
 #[derive(Debug, clap::Args)]
 pub struct Many {
     /// More results of each scan, by the ends of their names: seg.dcm (of those that were DICOM), surfaces.obj, surface.stl,
-    /// volumes.csv, itksnap.txt, lut.txt, colors.ctbl.
+    /// volumes.csv, itksnap.txt, lut.txt, colors.ctbl, probseg.nii.gz, certainty.nii.gz.
     #[arg(long, value_name = "ENDS", value_delimiter = ',', requires = "out")]
     also: Vec<String>,
     /// Only every n-th scan from the i-th on, such as 3/10: for n jobs side by side.
@@ -177,6 +177,10 @@ impl Many {
         let more = self.also.iter().map(|end| Kind::of(Path::new(end)));
         let mut kinds = usual.to_vec();
         kinds.extend(more.collect::<anyhow::Result<Vec<_>>>()?);
+        if kinds.iter().any(|kind| kind.is_of_probabilities()) {
+            // Which label each volume is.
+            kinds.push(Kind::ProbabilitiesSidecar);
+        }
         // Where it stands, all others stand.
         kinds.retain(|kind| *kind != Kind::Sidecar);
         kinds.push(Kind::Sidecar);
@@ -345,9 +349,10 @@ impl Work<'_> {
         };
         let paths = std::slice::from_ref(&case.input);
         let outline = Input::outline(paths, choice)?;
-        models.expect_room(&outline, &case.input.display().to_string())?;
+        let keep = Kind::keep(&self.kinds);
+        models.expect_room(&outline, &case.input.display().to_string(), keep)?;
         let input = Input::read(paths, choice, |warning| warnings.push(warning))?;
-        let found = models.segment(&input, before)?;
+        let found = models.segment(&input, keep, before)?;
         warnings.extend(found.warnings.iter().cloned());
         let result = Segmented {
             sources: case.source.iter().cloned().collect(),
@@ -364,7 +369,7 @@ impl Work<'_> {
         for (path, file) in made {
             let writing = || format!("writing {}", path.display());
             remove_unfinished(&path).with_context(writing)?;
-            write_whole(&path, &file).with_context(writing)?;
+            file.write(&path).with_context(writing)?;
         }
         Ok(paths)
     }

@@ -1,14 +1,19 @@
 //! What a segmentation is written as: the ending of a file's name says it.
 
 use anyhow::Context;
+use dinomed3d_core::infer::{Keep, Seen};
 use dinomed3d_core::weights::hex;
+use dinomed3d_volume::atomic_file::{write_whole, write_whole_by};
 use dinomed3d_volume::derivative::{DerivativeNames, Input, Model, Provenance, Sidecar};
 use dinomed3d_volume::dicom::segmentation::{self, Origin, Segment};
 use dinomed3d_volume::label_table::{color_lut, color_table, dseg_tsv, label_descriptions};
+use dinomed3d_volume::nifti::Depth;
 use dinomed3d_volume::surface::{Mesh, obj};
 use dinomed3d_volume::volumetry::{self, LabelSize, StructureSize};
-use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
+use dinomed3d_volume::{Label, LabelMap, MidPlane, Scan, gzip, gzip_by};
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,10 +32,18 @@ pub enum Kind {
     FreeSurfer,
     Slicer,
     Sidecar,
+    Probabilities,
+    PackedProbabilities,
+    ProbabilitiesSidecar,
+    Certainty,
 }
 
 /// Ends of names, the longer before those that they end with, each kind's usual one first.
-const ENDS: [(&str, Kind); 12] = [
+const ENDS: [(&str, Kind); 16] = [
+    ("probseg.nii.gz", Kind::PackedProbabilities),
+    ("probseg.nii", Kind::Probabilities),
+    ("probseg.json", Kind::ProbabilitiesSidecar),
+    ("certainty.nii.gz", Kind::Certainty),
     (".nii.gz", Kind::PackedLabelMap),
     (".nii", Kind::LabelMap),
     (".dcm", Kind::DicomSeg),
@@ -48,7 +61,8 @@ const ENDS: [(&str, Kind); 12] = [
 /// For the help text.
 pub const HELP: &str = "Where a result goes, never over what is read; may stand several times. The end of the name says what is written: \
     .nii or .nii.gz the label map; .dcm DICOM-SEG, of a scan that was DICOM; .obj surfaces, .stl a file for each label's; .csv or .tsv volumes; dseg.tsv, itksnap.txt, \
-    lut.txt (FreeSurfer) or .ctbl (3D Slicer) names and colours of labels; .json where it came from";
+    lut.txt (FreeSurfer) or .ctbl (3D Slicer) names and colours of labels; .json where it came from; probseg.nii or probseg.nii.gz the probability of each label, \
+    probseg.json which one each volume is; certainty.nii.gz the probability of each voxel's own";
 
 impl Kind {
     /// # Errors
@@ -83,8 +97,38 @@ impl Kind {
             Self::FreeSurfer => names.freesurfer(),
             Self::Slicer => names.slicer(),
             Self::Sidecar => names.label_map_sidecar(),
+            Self::Probabilities => names.probabilities().trim_end_matches(".gz").to_owned(),
+            Self::PackedProbabilities => names.probabilities(),
+            Self::ProbabilitiesSidecar => names.probabilities_sidecar(),
+            Self::Certainty => names.certainty(),
         }
     }
+
+    /// Whether each label has a volume in it.
+    pub fn is_of_probabilities(self) -> bool {
+        matches!(self, Self::Probabilities | Self::PackedProbabilities)
+    }
+
+    /// What of a network's answer files of these kinds are made from.
+    pub fn keep(kinds: &[Self]) -> Keep {
+        let is_of_logits = |kind: &Self| *kind == Self::Certainty || kind.is_of_probabilities();
+        if kinds.iter().any(is_of_logits) {
+            Keep::Logits
+        } else {
+            Keep::Nothing
+        }
+    }
+}
+
+/// How sure a network was.
+pub struct Scores {
+    /// Where it was kept.
+    pub seen: Option<Seen>,
+    /// Between the sides, where it does not tell them apart.
+    pub plane: Option<MidPlane>,
+    /// Its labels, without background.
+    pub labels: Vec<Label>,
+    pub depth: Depth,
 }
 
 /// A label map and all that is told of it.
@@ -105,6 +149,38 @@ pub struct Segmented<'a> {
     pub inputs: Vec<Input>,
     /// See [`Provenance::sources`].
     pub sources: Vec<String>,
+    pub scores: &'a Scores,
+}
+
+/// What a file holds, or how it comes about.
+pub enum Content<'a> {
+    Bytes(Vec<u8>),
+    /// Too large for memory.
+    Probabilities {
+        of: &'a Segmented<'a>,
+        is_packed: bool,
+    },
+}
+
+impl Content<'_> {
+    /// Writes the file whole or not at all.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        match self {
+            Self::Bytes(bytes) => write_whole(path, bytes)?,
+            Self::Probabilities { of, is_packed } => write_whole_by(path, |temporary| {
+                let file = BufWriter::new(File::create(temporary)?);
+                if *is_packed {
+                    gzip_by(file, |packed| of.write_probabilities(packed))
+                } else {
+                    of.write_probabilities(file)
+                }
+            })?,
+        }
+        Ok(())
+    }
 }
 
 impl Segmented<'_> {
@@ -112,16 +188,24 @@ impl Segmented<'_> {
     ///
     /// # Errors
     /// A label map that can't be written as such.
-    pub fn files(&self, kind: Kind, path: &Path) -> anyhow::Result<Vec<(PathBuf, Vec<u8>)>> {
+    pub fn files(&self, kind: Kind, path: &Path) -> anyhow::Result<Vec<(PathBuf, Content<'_>)>> {
+        let is_packed = kind == Kind::PackedProbabilities;
+        if is_packed || kind == Kind::Probabilities {
+            let content = Content::Probabilities {
+                of: self,
+                is_packed,
+            };
+            return Ok(vec![(path.to_owned(), content)]);
+        }
         if kind != Kind::SurfacePerLabel {
-            return Ok(vec![(path.to_owned(), self.file(kind)?)]);
+            return Ok(vec![(path.to_owned(), Content::Bytes(self.file(kind)?))]);
         }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let names = DerivativeNames::whole(&stem);
         let of_label = |label: &Label| {
             let mesh = Mesh::of_label(self.map, label.value)?;
             let path = path.with_file_name(names.surface(label));
-            Some((path, mesh.stl(&label.name)))
+            Some((path, Content::Bytes(mesh.stl(&label.name))))
         };
         Ok(self.labels.iter().filter_map(of_label).collect())
     }
@@ -138,7 +222,19 @@ impl Segmented<'_> {
                 let meshes: Vec<(&str, Mesh)> = meshes.collect();
                 obj(meshes.iter().map(|(name, mesh)| (*name, mesh))).into_bytes()
             }
-            Kind::SurfacePerLabel => unreachable!("a file for each label"),
+            Kind::SurfacePerLabel | Kind::Probabilities | Kind::PackedProbabilities => {
+                unreachable!("files that are made otherwise")
+            }
+            Kind::ProbabilitiesSidecar => {
+                let labels = &self.scores.labels;
+                let sidecar = Sidecar::of_probabilities(self.provenance(), labels);
+                sidecar.json().into_bytes()
+            }
+            Kind::Certainty => {
+                let seen = self.scores.seen.as_ref();
+                let certainty = seen.context("logits were kept")?.certainty()?;
+                gzip(&self.scan.encode_shares(&certainty, &self.description())?)
+            }
             Kind::VolumesCsv => volumetry::csv(&self.structures()).into_bytes(),
             Kind::VolumesTsv => volumetry::tsv(&self.structures()).into_bytes(),
             Kind::LabelTable => dseg_tsv(self.labels).into_bytes(),
@@ -150,10 +246,28 @@ impl Segmented<'_> {
     }
 
     fn label_map(&self) -> anyhow::Result<Vec<u8>> {
+        let labels = &self.map.labels;
+        Ok(self.scan.encode_label_map(labels, &self.description())?)
+    }
+
+    fn description(&self) -> String {
         let named = |model: &Model| format!("{} {}", model.name, model.version);
         let models: Vec<String> = self.models.iter().map(named).collect();
-        let description = format!("DINO-Med3D {}", models.join(", "));
-        Ok(self.scan.encode_label_map(&self.map.labels, &description)?)
+        format!("DINO-Med3D {}", models.join(", "))
+    }
+
+    fn write_probabilities(&self, file: impl Write) -> std::io::Result<()> {
+        let Scores {
+            seen,
+            plane,
+            labels,
+            depth,
+        } = self.scores;
+        let seen = seen.as_ref().expect("logits were kept");
+        let values: Vec<u8> = labels.iter().map(|label| label.value).collect();
+        let (plane, description) = (plane.as_ref(), self.description());
+        seen.write_probabilities(self.scan, &values, plane, *depth, &description, file)
+            .map_err(std::io::Error::other)
     }
 
     fn dicom_seg(&self) -> anyhow::Result<Vec<u8>> {

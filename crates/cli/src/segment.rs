@@ -2,13 +2,14 @@
 
 use crate::cases::{self, Selection};
 use crate::many::{self, Many};
-use crate::outputs::{self, Kind};
+use crate::outputs::{self, Content, Kind};
 use crate::say::say;
 use crate::scan::{Choice, files_of};
 use crate::segmenting::{By, Input, Models, files_of_model};
 use crate::threads;
 use anyhow::Context;
-use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
+use dinomed3d_core::infer::Keep;
+use dinomed3d_volume::atomic_file::check_outputs;
 use dinomed3d_volume::volumetry::LabelSize;
 use dinomed3d_volume::{NOTICE, Outline};
 use std::path::PathBuf;
@@ -73,21 +74,22 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.preflight {
         return preflight(&models, &outline).map(|()| ExitCode::SUCCESS);
     }
-    models.expect_room(&outline, &args.scans[0].display().to_string())?;
+    let keep = Kind::keep(&kinds);
+    models.expect_room(&outline, &args.scans[0].display().to_string(), keep)?;
     let input = Input::read(&args.scans, &args.choice, |warning| {
         eprintln!("warning: {warning}");
     })?;
     if kinds.contains(&Kind::DicomSeg) {
         outputs::expect_dicom(input.origin(), input.name())?;
     }
-    let found = models.segment(&input, "")?;
+    let found = models.segment(&input, keep, "")?;
     for warning in &found.warnings {
         eprintln!("warning: {warning}");
     }
     let result = input.result(&found)?;
     let writing = |output: &PathBuf| format!("writing {}", output.display());
     // All of them or none.
-    let mut made: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+    let mut made: Vec<(PathBuf, Content)> = Vec::new();
     for (output, kind) in args.outputs.iter().zip(kinds) {
         made.extend(
             result
@@ -98,7 +100,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let names: Vec<&PathBuf> = made.iter().map(|(output, _)| output).collect();
     check_outputs(&names, &inputs)?;
     for (output, file) in &made {
-        write_whole(output, file).with_context(|| writing(output))?;
+        file.write(output).with_context(|| writing(output))?;
     }
     say!("label  voxels  volume (mL)  name");
     for (label, size) in found.labels.iter().zip(result.sizes()) {
@@ -119,7 +121,7 @@ fn preflight(models: &Models, scan: &Outline) -> anyhow::Result<()> {
     let begun = Instant::now();
     let gflop = pollster::block_on(segmenter.rehearse())?;
     let seconds_per_gflop = begun.elapsed().as_secs_f64() / gflop;
-    let preflight = models.preflight(scan)?;
+    let preflight = models.preflight(scan, Keep::default())?;
     say!("windows  GFLOP  about  memory");
     say!(
         "{:7}  {:5.0}  {:3.0} s  {:.2} GB",

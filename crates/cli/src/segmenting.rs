@@ -2,18 +2,19 @@
 
 use crate::device::device;
 use crate::memory;
-use crate::outputs;
+use crate::outputs::{self, Scores};
 use crate::places::{self, DEFAULT_MODEL};
 use crate::progress::Progress;
 use crate::scan::{Choice, Opened, files_of};
 use anyhow::Context;
 use dinomed3d_core::infer::check::CheckReach;
-use dinomed3d_core::infer::{self, PartOf};
+use dinomed3d_core::infer::{self, Keep, PartOf};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::preflight::Preflight;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::derivative::Model;
 use dinomed3d_volume::dicom::segmentation::Origin;
+use dinomed3d_volume::nifti::Depth;
 use dinomed3d_volume::{Label, LabelMap, NamedImage, Outline, Volume, read_channels};
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
@@ -36,6 +37,17 @@ pub struct By {
     /// Cores of the processor [default: as many as a Slurm job was given, or as this process may use].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
+    /// Of probabilities: 8 for 255 steps, 16 for 65535.
+    #[arg(long, value_name = "8|16", default_value = "8", value_parser = depth)]
+    pub probability_bits: Depth,
+}
+
+fn depth(text: &str) -> Result<Depth, String> {
+    match text {
+        "8" => Ok(Depth::Bits8),
+        "16" => Ok(Depth::Bits16),
+        _ => Err("expected is 8 or 16".to_owned()),
+    }
 }
 
 impl By {
@@ -174,6 +186,7 @@ impl Input {
             name: self.name(),
             inputs: read.collect::<anyhow::Result<_>>()?,
             sources: Vec::new(),
+            scores: &found.scores,
         })
     }
 }
@@ -186,11 +199,14 @@ pub struct Found {
     pub warnings: Vec<String>,
     /// In the order in which they were used.
     pub models: Vec<Model>,
+    /// Of the first of them.
+    pub scores: Scores,
 }
 
 /// The models of a command line on their device.
 pub struct Models {
     device: String,
+    depth: Depth,
     first: Segmenter,
     closer: Option<Segmenter>,
     /// Of a first model of a part the model of the whole, once a scan needed it.
@@ -206,6 +222,7 @@ impl Models {
         let load = |named: &PathBuf| load_model(&places::model(named)?, &by.device);
         Ok(Self {
             device: by.device.clone(),
+            depth: by.probability_bits,
             first: load(&by.model)?,
             closer: by.closer.as_ref().map(load).transpose()?,
             whole: OnceCell::new(),
@@ -220,8 +237,8 @@ impl Models {
     /// What segmenting a scan will take, on one device.
     ///
     /// # Errors
-    /// A scan that has no model grid, or a model of the whole that can't be used.
-    pub fn preflight(&self, scan: &Outline) -> anyhow::Result<Preflight> {
+    /// A scan that has no model grid, or a model of the whole that can't be used; more than one network where logits are kept.
+    pub fn preflight(&self, scan: &Outline, keep: Keep) -> anyhow::Result<Preflight> {
         let Outline { shape, affine, .. } = *scan;
         let of = |model: &Segmenter| {
             let (cost, manifest) = (model.cost(), model.manifest());
@@ -235,7 +252,8 @@ impl Models {
         let part_of = first.manifest().part_of.as_ref();
         let part_of = part_of.filter(|_| first.is_too_large(shape, &affine));
         let whole = part_of.map(|part_of| self.whole(part_of)).transpose()?;
-        let taken = match whole.filter(|whole| !whole.is_too_small(shape, &affine)) {
+        let whole = whole.filter(|whole| !whole.is_too_small(shape, &affine));
+        let taken = match whole {
             Some(whole) => of(whole)?.then(closer(first)?),
             None => of(first)?,
         };
@@ -243,8 +261,22 @@ impl Models {
             Some(model) => taken.then(closer(model)?),
             None => taken,
         };
+        let kept = match keep {
+            Keep::Nothing => 0,
+            Keep::Logits => {
+                let by_way_of = whole.map(|whole| [whole, first]);
+                let beside = self.closer.as_ref().map(|closer| [first, closer]);
+                if let Some(two) = by_way_of.or(beside) {
+                    let [a, b] = two.map(|model| &model.manifest().name);
+                    anyhow::bail!(
+                        "probabilities are those of one network, and {a} and {b} share this scan: expected is one model, without --closer, on what it knows"
+                    );
+                }
+                first.cost().kept_bytes(first.manifest(), scan)?
+            }
+        };
         Ok(Preflight {
-            memory_bytes: taken.memory_bytes + memory::of_program(),
+            memory_bytes: taken.memory_bytes + kept + memory::of_program(),
             ..taken
         })
     }
@@ -253,8 +285,8 @@ impl Models {
     ///
     /// # Errors
     /// Those of [`Models::preflight`], and what is needed and what is there.
-    pub fn expect_room(&self, scan: &Outline, name: &str) -> anyhow::Result<()> {
-        memory::expect_room(self.preflight(scan)?.memory_bytes, name)
+    pub fn expect_room(&self, scan: &Outline, name: &str, keep: Keep) -> anyhow::Result<()> {
+        memory::expect_room(self.preflight(scan, keep)?.memory_bytes, name)
     }
 
     /// What they find in a scan; by way of the whole where the first model knows a part of it only. `before` goes before each
@@ -262,11 +294,12 @@ impl Models {
     ///
     /// # Errors
     /// A scan that does not fit the model, or a device that fails.
-    pub fn segment(&self, input: &Input, before: &str) -> anyhow::Result<Found> {
+    pub fn segment(&self, input: &Input, keep: Keep, before: &str) -> anyhow::Result<Found> {
         let channels = input.channels(&self.first.manifest().channel_names())?;
         let work = Work {
             models: self,
             channels: &channels,
+            keep,
             before,
         };
         let found = work.found();
@@ -293,6 +326,7 @@ impl Models {
 struct Work<'a> {
     models: &'a Models,
     channels: &'a [Volume],
+    keep: Keep,
     before: &'a str,
 }
 
@@ -334,7 +368,9 @@ impl Work<'_> {
     fn whole(&self, segmenter: &Segmenter) -> anyhow::Result<Found> {
         let Volume { shape, affine, .. } = self.channels[0];
         let mut line = Line::of(segmenter, self.before);
-        let segmentation = segmenter.segment(self.channels, async |step| line.show(&step));
+        let computer = segmenter.computer();
+        let show = async |step: infer::Progress| line.show(&step);
+        let segmentation = segmenter.segment_by(&computer, self.channels, self.keep, show);
         let segmentation = pollster::block_on(segmentation)?;
         line.end();
         Ok(Found {
@@ -346,6 +382,12 @@ impl Work<'_> {
             labels: segmenter.manifest().labels[1..].to_vec(),
             warnings: segmentation.warnings,
             models: vec![used(segmenter)],
+            scores: Scores {
+                seen: segmentation.seen,
+                plane: segmentation.plane,
+                labels: segmenter.manifest().labels[1..].to_vec(),
+                depth: self.models.depth,
+            },
         })
     }
 

@@ -1,7 +1,7 @@
 //! A closer look: a model of one part of the body on crops of a scan, cut where another model found that part.
 
 use crate::infer::together::Together;
-use crate::infer::{Computer, InferError, Progress};
+use crate::infer::{Computer, InferError, Keep, Progress};
 use crate::segmenter::{Segmentation, Segmenter};
 use dinomed3d_volume::{Label, LabelMap, Volume};
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
@@ -46,7 +46,8 @@ impl Segmenter {
                 let windows = step.windows * crops.len();
                 together.tell(place, step.fraction, windows).await
             };
-            self.segment_by(computer, &[crop.of(scan)], told).await
+            self.segment_by(computer, &[crop.of(scan)], Keep::default(), told)
+                .await
         });
         let segmented = segmented.buffered(computer.at_a_time());
         let segmentations: Vec<Segmentation> = segmented.try_collect().await?;

@@ -69,6 +69,23 @@ impl Cost {
         4 * (2 * self.weights) + 4 * window * (classes * 3 + ACTIVATIONS)
     }
 
+    /// Memory of the logits of a scan's last look, where they are kept, and of what comes of them: see
+    /// [`Keep::Logits`](crate::infer::Keep::Logits).
+    ///
+    /// # Errors
+    /// A scan that has no model grid.
+    pub fn kept_bytes(&self, manifest: &ModelManifest, scan: &Outline) -> Result<u64, GridError> {
+        let grid = manifest.preprocessing.grid(scan.shape, &scan.affine)?;
+        let voxels = product(if manifest.locate.is_some() {
+            manifest.window
+        } else {
+            grid.shape()
+        });
+        // At each voxel of the scan a sum and a certainty, then one label's probability and its bytes.
+        let of_scan = (4 + 1 + 2 + 2) * product(scan.shape);
+        Ok(4 * voxels * manifest.pipeline().values.len() as u64 + of_scan)
+    }
+
     /// Of a scan, with so many windows computed at the same time as `at_a_time` says.
     ///
     /// # Errors

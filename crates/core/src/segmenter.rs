@@ -1,13 +1,14 @@
 //! A loaded model, ready to segment.
 
 use crate::infer::check::{CheckErrors, CheckReach, answer, window_answer};
-use crate::infer::{Changes, Computer, InferError, Labelled, OneDevice, Pipeline, Progress};
+use crate::infer::{Changes, Computer, InferError, Keep, Labelled};
+use crate::infer::{OneDevice, Pipeline, Progress, Seen};
 use crate::manifest::{ExtentRange, ManifestError, ModelManifest};
 use crate::model::DinoMed3d;
 use crate::preflight::Cost;
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
-use dinomed3d_volume::{Affine, ModelGrid, Volume};
+use dinomed3d_volume::{Affine, MidPlane, ModelGrid, Volume};
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -55,6 +56,10 @@ pub struct Segmentation {
     pub warnings: Vec<String>,
     /// Number of windows computed.
     pub windows: usize,
+    /// What the network said, where that was to be kept.
+    pub seen: Option<Seen>,
+    /// Between the sides, where the network does not tell them apart.
+    pub plane: Option<MidPlane>,
 }
 
 /// Extents outside the training range by more than this factor are warned about.
@@ -152,7 +157,9 @@ impl Segmenter {
         channels: &[Volume],
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Segmentation, InferError> {
-        self.segment_by(&self.computer(), channels, progress).await
+        let keep = Keep::default();
+        self.segment_by(&self.computer(), channels, keep, progress)
+            .await
     }
 
     /// Its network on its device.
@@ -164,7 +171,8 @@ impl Segmenter {
         }
     }
 
-    /// As [`Segmenter::segment`], with windows computed by `computer`, which has this model's network.
+    /// As [`Segmenter::segment`], with windows computed by `computer`, which has this model's network; of its logits `keep`
+    /// stays.
     ///
     /// # Errors
     /// Those of [`Pipeline::predict`].
@@ -172,10 +180,16 @@ impl Segmenter {
         &self,
         computer: &impl Computer,
         channels: &[Volume],
+        keep: Keep,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Segmentation, InferError> {
-        let prediction = self.pipeline.predict(computer, channels, progress).await?;
-        let Labelled { labels, changes } = prediction.on_file_grid();
+        let prediction = self.pipeline.predict(computer, channels, keep, progress);
+        let prediction = prediction.await?;
+        let Labelled {
+            labels,
+            changes,
+            plane,
+        } = prediction.on_file_grid();
         let mut warnings = self.extent_warnings(&prediction.grid);
         let kept = labels.iter().filter(|label| **label != 0).count();
         if kept == 0 {
@@ -207,6 +221,8 @@ impl Segmenter {
             shape: channels[0].shape,
             warnings,
             windows: prediction.windows,
+            seen: prediction.seen,
+            plane,
         })
     }
 

@@ -7,11 +7,12 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
-use dinomed3d_core::infer::{Computer, InferError, OneDevice, Progress};
+use dinomed3d_core::infer::{Computer, InferError, Keep, OneDevice, Progress};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::{Segmentation, Segmenter};
+use dinomed3d_volume::nifti::Depth;
 use dinomed3d_volume::region::mirror;
-use dinomed3d_volume::{Affine, LabelMap, Outline, Volume};
+use dinomed3d_volume::{Affine, Format, LabelMap, Outline, Scan, Volume};
 use serde_json::json;
 use small::{WINDOW, model};
 
@@ -287,7 +288,7 @@ fn windows_that_are_computed_together_give_the_same_label_map() {
         };
         let mut seen = Vec::new();
         let scan = [scan];
-        let together = segmenter.segment_by(&several, &scan, async |step| {
+        let together = segmenter.segment_by(&several, &scan, Keep::default(), async |step| {
             seen.push((step.fraction, step.window));
             ControlFlow::Continue(())
         });
@@ -297,6 +298,61 @@ fn windows_that_are_computed_together_give_the_same_label_map() {
         assert_eq!(several.most.get(), in_hand, "{settings}");
         assert!(seen.is_sorted(), "{settings}: {seen:?}");
         assert_eq!(seen.last().unwrap().0, 1.0, "{settings}");
+    }
+}
+
+/// What is kept of the last look says what the label map says, in the same places; nothing is probable beside the window.
+#[test]
+fn kept_logits_make_probabilities_of_the_same_labels() {
+    for settings in [json!({}), json!({"locate": "head", "mirrored": true})] {
+        let segmenter = segmenter(0.0, &settings);
+        let room = room();
+        let go_on = async |_| ControlFlow::Continue(());
+        let (one, channels) = (segmenter.computer(), [room.clone()]);
+        let segmented = segmenter.segment_by(&one, &channels, Keep::Logits, go_on);
+        let segmented = pollster::block_on(segmented).unwrap();
+        let (plain, _) = segment(&segmenter, &room);
+        assert!(plain.seen.is_none(), "nothing was to be kept");
+        assert!(plain.labels == segmented.labels, "{settings}");
+        let labels: Vec<u8> = segmenter.manifest().labels[1..]
+            .iter()
+            .map(|l| l.value)
+            .collect();
+        let scan = Scan::of_volume(Format::Dicom, &room, Vec::new());
+        let seen = segmented.seen.expect("logits were to be kept");
+        let mut file = Vec::new();
+        seen.write_probabilities(&scan, &labels, None, Depth::Bits16, "", &mut file)
+            .unwrap();
+        let volumes = Scan::open(&file, None).unwrap().volumes().unwrap();
+        let certainty = seen.certainty().unwrap();
+        let ranges = extent(&segmented.labels, room.shape);
+        let [_, rows, columns] = room.shape;
+        for (voxel, label) in segmented.labels.iter().enumerate() {
+            let of_labels: Vec<f32> = volumes.iter().map(|volume| volume.voxels[voxel]).collect();
+            let background = 1.0 - of_labels.iter().sum::<f32>();
+            let own = match labels.iter().position(|value| value == label) {
+                Some(place) => of_labels[place],
+                None => background,
+            };
+            let most = of_labels.iter().copied().fold(background, f32::max);
+            assert!(
+                (most - own).abs() < 1e-4,
+                "{settings} {voxel}: {own} of {most}"
+            );
+            let steps = f32::from(certainty[voxel]);
+            assert!(
+                (steps / 255.0 - own).abs() < 0.0021,
+                "{settings} {voxel}: {steps}"
+            );
+            let at = [
+                voxel / (rows * columns),
+                voxel / columns % rows,
+                voxel % columns,
+            ];
+            if settings != json!({}) && ranges[0][1] + 12 < at[0] {
+                assert_eq!((certainty[voxel], background), (255, 1.0), "{voxel}");
+            }
+        }
     }
 }
 

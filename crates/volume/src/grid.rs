@@ -1,6 +1,6 @@
 //! The model grid of one scan: permuted, turned, resampled, and the way back.
 
-use crate::{Affine, AxisWeights, Labelling, Orientation};
+use crate::{Affine, AxisWeights, Labelling, Orientation, Region};
 
 /// Most voxels of a model grid (1 GiB of f32).
 const MAX_VOXELS: usize = 1 << 28;
@@ -87,6 +87,10 @@ pub struct ModelGrid {
     start: usize,
     /// Step in the file's memory along each model axis.
     pub(crate) steps: [isize; 3],
+    /// Axis of the file along each model axis, 0 for z.
+    axes: [usize; 3],
+    /// Voxels of the file along `[z, y, x]`; more than the grid's where it is [`within`](Self::within) a larger scan.
+    file_shape: [usize; 3],
     shape: [usize; 3],
     spacing_mm: [f64; 3],
 }
@@ -134,9 +138,46 @@ impl ModelGrid {
             oriented,
             start,
             steps,
+            axes: axes.map(|(file_axis, _)| 2 - file_axis),
+            file_shape: shape_zyx,
             shape,
             spacing_mm,
         })
+    }
+
+    /// The grid of a region of a larger scan, this one being that of what was cut out: what is laid into the file's memory
+    /// lies in the whole scan's then.
+    ///
+    /// # Shapes
+    /// `whole` is `[z, y, x]`.
+    ///
+    /// # Panics
+    /// If the region is not what was cut out.
+    #[must_use]
+    pub fn within(&self, region: &Region, whole: [usize; 3]) -> Self {
+        assert_eq!(region.shape(), self.file_shape, "the region of a grid");
+        let [_, rows, columns] = whole;
+        let memory_steps = [rows * columns, columns, 1];
+        let mut start = 0;
+        let mut steps = [0; 3];
+        for (model_axis, &file_axis) in self.axes.iter().enumerate() {
+            let step = memory_steps[file_axis] as isize;
+            let range = &region.ranges[file_axis];
+            let is_turned = self.steps[model_axis] < 0;
+            let first = if is_turned {
+                range.end - 1
+            } else {
+                range.start
+            };
+            start += first * memory_steps[file_axis];
+            steps[model_axis] = if is_turned { -step } else { step };
+        }
+        Self {
+            start,
+            steps,
+            file_shape: whole,
+            ..self.clone()
+        }
     }
 
     /// Voxels along `[slice, row, column]`.
@@ -234,7 +275,7 @@ impl ModelGrid {
     }
 
     pub(crate) fn file_voxels(&self) -> usize {
-        self.oriented.iter().product()
+        self.file_shape.iter().product()
     }
 
     /// Voxels of the scan in one slice of the model's axis order.

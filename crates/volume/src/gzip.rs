@@ -65,6 +65,19 @@ pub fn gzip_stream(mut from: impl Read, to: impl Write) -> io::Result<()> {
     encoder.finish()?.flush()
 }
 
+/// As [`gzip_stream`], of what `write` writes.
+///
+/// # Errors
+/// Those of `to` and `write`.
+pub fn gzip_by<W: Write, E: From<io::Error>>(
+    to: W,
+    write: impl FnOnce(&mut GzEncoder<W>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut encoder = GzEncoder::new(to, Compression::default());
+    write(&mut encoder)?;
+    Ok(encoder.finish()?.flush()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

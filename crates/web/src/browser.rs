@@ -78,6 +78,17 @@ pub fn now_ms() -> f64 {
         .map_or_else(js_sys::Date::now, |clock| clock.now())
 }
 
+/// Lets the browser draw and hear before what follows.
+pub async fn next_task() {
+    let task = Promise::new(&mut |resolve, _| {
+        // Without a timer what follows comes at once.
+        if window().set_timeout_with_callback(&resolve).is_err() {
+            let _ = resolve.call0(&JsValue::NULL);
+        }
+    });
+    let _ = JsFuture::from(task).await;
+}
+
 /// Takes an element of `index.html` away.
 pub fn remove_element(id: &str) {
     if let Some(element) = window()

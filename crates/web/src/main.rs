@@ -4,6 +4,8 @@
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, unused_imports))]
 
 mod archive;
+mod certainty;
+mod comparison;
 #[cfg(test)]
 #[path = "worker/open.rs"]
 mod open;

@@ -73,6 +73,18 @@ impl Backend {
     }
 }
 
+/// How sure a network is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Scores {
+    /// The probability of each voxel's own class, in 255 steps: bytes, `[z, y, x]` on the scan's grid.
+    Certainty,
+    /// The same as a gzipped NIfTI file.
+    CertaintyFile,
+    /// That of each label, a volume each, as a gzipped NIfTI file.
+    Probabilities,
+}
+
 /// From the page to the worker, and from a worker to others that compute beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(
@@ -122,6 +134,15 @@ pub enum ToWorker {
         model: String,
         /// Labels of the map without the background.
         labels: Vec<Label>,
+    },
+    /// Say how sure the network was of a result. The answer is [`FromWorker::Scores`].
+    Scores {
+        /// This request.
+        job: JobId,
+        /// The [`ToWorker::Segment`] request whose result is meant; a later one replaces it.
+        of: JobId,
+        /// In which form.
+        what: Scores,
     },
     /// Pass images through a transformer that is not part of a model. Weights (`vit.…`) and images (`input`) travel
     /// beside this message as a safetensors file. The page does not ask this; tests hold the backend against
@@ -250,6 +271,13 @@ pub enum FromWorker {
         statistics: Vec<LabelSize>,
         /// What a reader of the result should know.
         warnings: Vec<String>,
+    },
+    /// How sure the network was; it travels beside this message.
+    Scores {
+        /// The [`ToWorker::Scores`] request.
+        job: JobId,
+        /// In which form.
+        what: Scores,
     },
     /// The features are ready; a safetensors file of them travels beside this message.
     Transformed {

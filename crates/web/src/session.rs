@@ -1,6 +1,7 @@
 //! The page's handle on the work: tells it what happens, does what it orders and shows what it comes to.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use js_sys::Uint8Array;
@@ -10,11 +11,13 @@ use serde::Deserialize;
 
 use crate::archive::Archive;
 use crate::browser::{self, VisitorFile};
+use crate::comparison::{Mapping, Maps, Overlay, Scoring};
 use crate::link::Link;
-use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, ScanChoice};
+use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, ScanChoice, Scores};
 use crate::results_archive;
 use crate::scan_files;
-use crate::state::State;
+use crate::state::{Outcome, State};
+use crate::words;
 use crate::work::{Brought, Closer, Generation, ListId, ModelEntry, Order, PartOf, Sample, Work};
 
 const WORKER: &str = "worker_loader.js";
@@ -34,6 +37,8 @@ struct Inner {
     worker: Option<(Generation, Link)>,
     /// The samples fetched so far, by file name.
     samples: BTreeMap<&'static str, Uint8Array>,
+    /// Number of the last comparison; an earlier one that is under way is given up.
+    comparison: u32,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +58,7 @@ impl Session {
                 work: Work::start(BackendChoice::parse(&choice)),
                 worker: None,
                 samples: BTreeMap::new(),
+                comparison: 0,
             }),
         };
         session.tell(|_| {});
@@ -181,6 +187,114 @@ impl Session {
         }
     }
 
+    /// Compares the result on screen with a reference; the one before stays if this one can't be.
+    pub fn compare(self, files: impl Future<Output = Result<Vec<VisitorFile>, String>> + 'static) {
+        let Some(outcome) = self.state.outcome.get_untracked() else {
+            return;
+        };
+        let number = self.begin_comparison("Reading the reference…");
+        spawn_local(async move {
+            let maps = read_reference(files, &outcome).await;
+            if !self.is_comparing(number, &outcome) {
+                return;
+            }
+            match maps {
+                Ok(maps) => {
+                    self.score(number, outcome, Rc::new(maps), Mapping::new())
+                        .await
+                }
+                Err(problem) => {
+                    self.state.comparing.set(None);
+                    self.state.refusal.set(Some(problem));
+                }
+            }
+        });
+    }
+
+    /// Takes a number of the reference for that label of the result, or for background if it is 0.
+    pub fn map_reference(self, value: u8, label: u8) {
+        let outcome = self.state.outcome.get_untracked();
+        let comparison = self.state.comparison.get_untracked();
+        let (Some(outcome), Some(comparison)) = (outcome, comparison) else {
+            return;
+        };
+        let mut mapping = comparison.mapping.clone();
+        mapping.insert(value, label);
+        let number = self.begin_comparison("Comparing…");
+        spawn_local(self.score(number, outcome, Rc::clone(&comparison.maps), mapping));
+    }
+
+    /// Lays over the scan where the network is less sure of the result, or the result again.
+    pub fn show_certainty(self, is_shown: bool) {
+        if is_shown && self.state.certainty.with_untracked(Option::is_none) {
+            self.tell(|work| work.ask_scores(Scores::Certainty));
+        }
+        let overlay = if is_shown {
+            Overlay::Certainty
+        } else {
+            Overlay::Result
+        };
+        self.state.lay_over(overlay);
+    }
+
+    /// Saves how sure the network was of the result.
+    pub fn save_scores(self, what: Scores) {
+        self.tell(|work| work.ask_scores(what));
+    }
+
+    /// Lays something else over the scan.
+    pub fn lay_over(self, overlay: Overlay) {
+        self.state.lay_over(overlay);
+    }
+
+    /// Compares with nothing any more.
+    pub fn forget_comparison(self) {
+        self.inner.update_value(|inner| inner.comparison += 1);
+        self.state.lay_over(Overlay::default());
+        self.state.forget_comparison();
+    }
+
+    /// Saves the comparison as the table that the command line writes.
+    pub fn save_comparison(self) {
+        let comparison = self.state.comparison.get_untracked();
+        let Some(csv) = comparison.as_ref().and_then(|comparison| comparison.csv()) else {
+            return;
+        };
+        let outcome = self.state.outcome.get_untracked();
+        let stem = outcome.map_or_else(String::new, |outcome| {
+            words::result_stem(&outcome.name).to_owned()
+        });
+        let bytes = Uint8Array::from(csv.as_bytes());
+        browser::save_file(&format!("{stem}_comparison.csv"), &bytes, "text/csv");
+    }
+
+    fn begin_comparison(self, said: &str) -> u32 {
+        self.state.refusal.set(None);
+        self.state.comparing.set(Some(said.to_owned()));
+        self.inner.update_value(|inner| inner.comparison += 1);
+        self.inner.with_value(|inner| inner.comparison)
+    }
+
+    fn is_comparing(self, number: u32, outcome: &Rc<Outcome>) -> bool {
+        let shown = self.state.outcome.get_untracked();
+        shown.is_some_and(|shown| Rc::ptr_eq(&shown, outcome))
+            && self.inner.with_value(|inner| inner.comparison) == number
+    }
+
+    async fn score(self, number: u32, outcome: Rc<Outcome>, maps: Rc<Maps>, mapping: Mapping) {
+        let mut scoring = Scoring::new(Rc::clone(&maps), mapping);
+        while scoring.step() {
+            let (done, of) = scoring.progress();
+            let said = format!("Comparing: {done} of {of} labels.");
+            self.state.comparing.set(Some(said));
+            browser::next_task().await;
+            if !self.is_comparing(number, &outcome) {
+                return;
+            }
+        }
+        self.state.show_comparison(scoring.finish());
+    }
+
     /// Tells the work what happened, does what it orders, and shows what it has come to.
     fn tell<R>(self, event: impl FnOnce(&mut Work<Uint8Array>) -> R) -> R {
         let mut answer = None;
@@ -216,6 +330,7 @@ impl Session {
                     inner.work.broke(*generation, failure);
                 }
             }),
+            Order::Save { name, bytes } => browser::save_file(&name, &bytes, "application/gzip"),
             Order::FindModels(job) => spawn_local(async move {
                 let models = find_models().await;
                 self.tell(|work| work.models_found(job, models));
@@ -341,6 +456,25 @@ async fn bring(name: &str, files: &[&VisitorFile]) -> Result<Uint8Array, String>
             Ok(Uint8Array::from(&zip[..]))
         }
     }
+}
+
+/// The reference among files, and the result on whose grid it is.
+async fn read_reference(
+    files: impl Future<Output = Result<Vec<VisitorFile>, String>>,
+    outcome: &Outcome,
+) -> Result<Maps, String> {
+    let files = files.await?;
+    let [VisitorFile { path, file }] = &files[..] else {
+        let count = files.len();
+        return Err(format!("A reference is one file, and these are {count}."));
+    };
+    let bytes = browser::read_file(file).await;
+    let bytes = bytes.map_err(|problem| format!("{path} could not be read: {problem}."))?;
+    // What is under way is on screen before what takes long.
+    browser::next_task().await;
+    let (reference, result) = (bytes.to_vec(), outcome.bytes.to_vec());
+    let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+    Maps::read(name, &reference, &result, outcome.labels.clone())
 }
 
 /// The models that the site lists.

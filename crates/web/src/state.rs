@@ -8,6 +8,8 @@ use dinomed3d_volume::Label;
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 
+use crate::certainty;
+use crate::comparison::{Comparison, Maps, Overlay};
 use crate::protocol::{BackendChoice, Failure};
 use crate::work::{
     self, BackendStatus, Listed, LoadedModel, ModelEntry, Offers, Preflight, Run, WorkerPhase,
@@ -54,6 +56,10 @@ pub struct State {
     pub partial: RwSignal<Option<Rc<Partial>>, LocalStorage>,
     /// The last result.
     pub outcome: RwSignal<Option<Rc<Outcome>>, LocalStorage>,
+    /// Whether the worker can tell how sure the network was of it.
+    pub can_score: RwSignal<bool>,
+    /// How probable its class is at each voxel, in 255 steps.
+    pub certainty: RwSignal<Option<Rc<Uint8Array>>, LocalStorage>,
     /// The last event, as a sentence.
     pub status: RwSignal<String>,
     /// What went wrong last, until something goes right.
@@ -66,6 +72,16 @@ pub struct State {
     pub hidden: RwSignal<BTreeSet<u8>>,
     /// Where the crosshair is.
     pub location: RwSignal<Option<Location>>,
+    /// What the result is compared with.
+    pub reference: RwSignal<Option<Rc<Maps>>, LocalStorage>,
+    /// What came of it; on screen while its labels are mapped anew.
+    pub comparison: RwSignal<Option<Rc<Comparison>>, LocalStorage>,
+    /// How far the comparison under way is, as a sentence.
+    pub comparing: RwSignal<Option<String>>,
+    /// Why the last reference was not compared with, as a sentence.
+    pub refusal: RwSignal<Option<String>>,
+    /// What lies over the scan, where there is a comparison.
+    pub overlay: RwSignal<Overlay>,
 }
 
 /// Where the crosshair is.
@@ -73,6 +89,8 @@ pub struct State {
 pub struct Location {
     /// World position, RAS+.
     pub mm: [f64; 3],
+    /// Index of the voxel along x, y and z of the file, from 0.
+    pub voxel: [u32; 3],
     /// The scan's value there.
     pub value: f64,
     /// The label there, if a label map is shown.
@@ -98,12 +116,19 @@ impl State {
             run: RwSignal::new(None),
             partial: RwSignal::new_local(None),
             outcome: RwSignal::new_local(None),
+            can_score: RwSignal::new(false),
+            certainty: RwSignal::new_local(None),
             status: RwSignal::new(String::new()),
             failure: RwSignal::new(None),
             can_segment: RwSignal::new(false),
             can_segment_all: RwSignal::new(false),
             hidden: RwSignal::new(BTreeSet::new()),
             location: RwSignal::new(None),
+            reference: RwSignal::new_local(None),
+            comparison: RwSignal::new_local(None),
+            comparing: RwSignal::new(None),
+            refusal: RwSignal::new(None),
+            overlay: RwSignal::new(Overlay::default()),
         }
     }
 
@@ -125,14 +150,75 @@ impl State {
         put(self.run, shown.run);
         put(self.status, shown.status);
         put(self.failure, shown.failure);
+        put(self.can_score, shown.can_score);
+        put_rc(self.certainty, shown.certainty);
         put_rc(self.partial, shown.partial);
-        put_rc(self.outcome, shown.outcome);
+        if put_rc(self.outcome, shown.outcome) {
+            self.forget_comparison();
+        }
         put_rc(self.offers, shown.offers);
         put_rc(self.scan, shown.scan);
-        // What the visitor has hidden stays hidden from one label map to the next of the same labels.
-        if untrack(|| self.labels()) != labels_before {
+        self.show_changed(&labels_before);
+    }
+
+    /// What the visitor has hidden stays hidden from one label map to the next of the same labels.
+    fn show_changed(self, before: &[Label]) {
+        if untrack(|| self.labels()) != before {
             self.hidden.update(BTreeSet::clear);
         }
+    }
+
+    /// Lays something else over the scan.
+    pub fn lay_over(self, overlay: Overlay) {
+        let before = untrack(|| self.labels());
+        put(self.overlay, overlay);
+        self.show_changed(&before);
+    }
+
+    /// The result is compared with this.
+    pub fn show_comparison(self, comparison: Comparison) {
+        let before = untrack(|| self.labels());
+        put_rc(self.reference, Some(Rc::clone(&comparison.maps)));
+        put_rc(self.comparison, Some(Rc::new(comparison)));
+        put(self.comparing, None);
+        self.show_changed(&before);
+    }
+
+    /// The result is compared with nothing.
+    pub fn forget_comparison(self) {
+        put_rc(self.reference, None);
+        put_rc(self.comparison, None);
+        put(self.comparing, None);
+        put(self.refusal, None);
+        put(self.overlay, Overlay::default());
+    }
+
+    /// What lies over the scan in place of the result's labels, and the labels that come up in it.
+    pub fn laid_over(self) -> Option<(Vec<u8>, Vec<Label>)> {
+        let overlay = self.overlay.get();
+        if overlay == Overlay::Result {
+            return None;
+        }
+        if overlay == Overlay::Certainty {
+            let certainty = self.certainty.get()?;
+            let classes = certainty.to_vec().into_iter().map(certainty::class);
+            return Some((classes.collect(), certainty::classes()));
+        }
+        let comparison = self.comparison.get()?;
+        comparison.over(overlay)
+    }
+
+    /// Takes labels out of sight, or back.
+    pub fn show_labels(self, values: &[u8], is_shown: bool) {
+        self.hidden.update(|hidden| {
+            for value in values {
+                if is_shown {
+                    hidden.remove(value);
+                } else {
+                    hidden.insert(*value);
+                }
+            }
+        });
     }
 
     /// Labels of the label map on screen if there is one, else of the model, so that the legend says beforehand what will be
@@ -149,7 +235,19 @@ impl State {
             self.model
                 .with(|model| model.as_ref().map(|model| model.info.labels.clone()))
         };
+        let of_overlay = || {
+            let overlay = self.overlay.get();
+            if overlay == Overlay::Certainty {
+                return self
+                    .certainty
+                    .with(Option::is_some)
+                    .then(certainty::classes);
+            }
+            self.comparison
+                .with(|comparison| comparison.as_ref()?.labels_over(overlay))
+        };
         of_partial
+            .or_else(of_overlay)
             .or_else(of_outcome)
             .or_else(of_model)
             .unwrap_or_default()
@@ -172,9 +270,12 @@ fn put<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
     }
 }
 
-fn put_rc<T: 'static>(signal: RwSignal<Option<Rc<T>>, LocalStorage>, value: Option<Rc<T>>) {
+/// Whether it was another one.
+fn put_rc<T: 'static>(signal: RwSignal<Option<Rc<T>>, LocalStorage>, value: Option<Rc<T>>) -> bool {
     let pointer = |value: &Option<Rc<T>>| value.as_ref().map(Rc::as_ptr);
-    if signal.with_untracked(pointer) != pointer(&value) {
+    let is_other = signal.with_untracked(pointer) != pointer(&value);
+    if is_other {
         signal.set(value);
     }
+    is_other
 }

@@ -19,6 +19,7 @@ extern "C" {
     async fn attach_js(
         canvas: &HtmlCanvasElement,
         on_location: &JsValue,
+        on_range: &JsValue,
     ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, js_name = showScan, catch)]
@@ -30,6 +31,7 @@ extern "C" {
         bytes: Uint8Array,
         name: &str,
         key: &JsValue,
+        voxels: Option<Uint8Array>,
     ) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, js_name = clearLabels)]
@@ -45,18 +47,37 @@ extern "C" {
     /// Which planes are shown; a name of `viewer.js`.
     #[wasm_bindgen(method, js_name = setView)]
     pub fn set_view(this: &Viewer, view: &str);
+
+    /// Draws these values of the scan as black and as white.
+    #[wasm_bindgen(method, js_name = setRange)]
+    pub fn set_range(this: &Viewer, black: f64, white: f64);
+
+    /// Draws as black and as white what the viewer chose when the scan came.
+    #[wasm_bindgen(method, js_name = resetRange)]
+    pub fn reset_range(this: &Viewer);
+
+    #[wasm_bindgen(method, js_name = picture, catch)]
+    async fn picture_js(this: &Viewer) -> Result<JsValue, JsValue>;
 }
 
-/// Called with x, y, z in mm, the scan's value and the label there; a label below 0 means that no label map is shown.
-pub type OnLocation = Closure<dyn Fn(f64, f64, f64, f64, f64)>;
+/// Called with x, y, z in mm, the scan's value, the label there and the voxel's index along x, y, z of the file; a label below 0
+/// means that no label map is shown.
+pub type OnLocation = Closure<dyn Fn(f64, f64, f64, f64, f64, u32, u32, u32)>;
+
+/// Called with the values of the scan that are drawn as black and as white.
+pub type OnRange = Closure<dyn Fn(f64, f64)>;
 
 impl Viewer {
-    /// Starts the viewer. `on_location` is an [`OnLocation`] that lives as long as the viewer.
+    /// Starts the viewer. `on_location` is an [`OnLocation`] and `on_range` an [`OnRange`], which live as long as the viewer.
     ///
     /// # Errors
     /// What went wrong, such as that the browser has no WebGL 2.
-    pub async fn attach(canvas: &HtmlCanvasElement, on_location: &JsValue) -> Result<Self, String> {
-        Self::attach_js(canvas, on_location)
+    pub async fn attach(
+        canvas: &HtmlCanvasElement,
+        on_location: &JsValue,
+        on_range: &JsValue,
+    ) -> Result<Self, String> {
+        Self::attach_js(canvas, on_location, on_range)
             .await
             .map(JsCast::unchecked_into)
             .map_err(|error| thrown::describe(&error))
@@ -74,7 +95,18 @@ impl Viewer {
             .map_err(|error| thrown::describe(&error))
     }
 
-    /// Shows a NIfTI label map over the scan.
+    /// What is on screen, as a PNG.
+    ///
+    /// # Errors
+    /// What the browser says.
+    pub async fn picture(&self) -> Result<Uint8Array, String> {
+        let picture = self.picture_js().await;
+        picture
+            .map(JsCast::unchecked_into)
+            .map_err(|error| thrown::describe(&error))
+    }
+
+    /// Shows a NIfTI label map over the scan; `voxels`, if there are any, take the place of the file's.
     ///
     /// # Errors
     /// What the viewer says about the file.
@@ -84,9 +116,11 @@ impl Viewer {
         name: &str,
         labels: &[Label],
         hidden: &BTreeSet<u8>,
+        voxels: Option<&[u8]>,
     ) -> Result<(), String> {
         let copy = bytes.slice(0, bytes.length());
-        self.show_labels_js(copy, name, &color_key(labels, hidden))
+        let voxels = voxels.map(Uint8Array::from);
+        self.show_labels_js(copy, name, &color_key(labels, hidden), voxels)
             .await
             .map_err(|error| thrown::describe(&error))
     }

@@ -95,11 +95,16 @@ pub fn milliliters(volume_ml: f64) -> String {
 
 /// A difference in percent, with its sign.
 pub fn signed_percent(percent: f64) -> String {
-    let rounded = percent.round();
-    match rounded {
-        0.0 => "0".to_owned(),
-        _ if rounded < 0.0 => format!("\u{2212}{}", -rounded),
-        _ => format!("+{rounded}"),
+    signed(percent, 0)
+}
+
+/// A difference with its sign; none where it rounds to 0.
+pub fn signed(difference: f64, digits: usize) -> String {
+    let size = format!("{:.digits$}", difference.abs());
+    match size.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) {
+        false => size,
+        true if difference < 0.0 => format!("\u{2212}{size}"),
+        true => format!("+{size}"),
     }
 }
 
@@ -248,6 +253,8 @@ mod tests {
         assert_eq!(signed_percent(3.4), "+3");
         assert_eq!(signed_percent(-12.6), "\u{2212}13");
         assert_eq!(signed_percent(-0.4), "0");
+        assert_eq!(signed(-0.0004, 3), "0.000");
+        assert_eq!(signed(1.2345, 3), "+1.234");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::InferError;
 use super::computer::Computer;
 use super::locate::{Locate, are_near, window_around};
 use super::pipeline::{Pipeline, Prediction, Progress};
+use super::seen::Keep;
 use dinomed3d_volume::{LabelMap, Orientation, Region, Volume};
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -19,6 +20,7 @@ impl Pipeline {
         locate: Locate,
         computer: &impl Computer,
         channels: &[Volume],
+        keep: Keep,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
         let scan = &channels[0];
@@ -31,6 +33,7 @@ impl Pipeline {
             pipeline: self,
             computer,
             channels,
+            keep,
             progress,
             done: 0,
             expected: 2,
@@ -82,6 +85,7 @@ struct Look<'a, C, P> {
     pipeline: &'a Pipeline,
     computer: &'a C,
     channels: &'a [Volume],
+    keep: Keep,
     progress: P,
     /// Windows of the looks before.
     done: usize,
@@ -97,7 +101,7 @@ impl<C: Computer, P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, C, P> {
     /// What there is in a region, as a prediction of the whole scan.
     async fn at(&mut self, region: &Region, mirrored: bool) -> Result<Prediction, InferError> {
         let cut: Vec<Volume> = self.channels.iter().map(|c| region.cut(c)).collect();
-        let (done, expected) = (self.done, self.expected);
+        let (done, expected, keep) = (self.done, self.expected, self.keep);
         let Self {
             progress,
             fraction,
@@ -106,21 +110,27 @@ impl<C: Computer, P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, C, P> {
         } = self;
         let of_region = self
             .pipeline
-            .predict_everywhere(self.computer, &cut, mirrored, async |step: Progress| {
-                let all = expected.max(done + step.windows);
-                let share = (done as f32 + step.fraction * step.windows as f32) / all as f32;
-                *fraction = fraction.max(share);
-                progress(Progress {
-                    fraction: *fraction,
-                    window: done + step.window,
-                    windows: all,
-                    found: found.take(),
-                })
-                .await
-            })
+            .predict_everywhere(
+                self.computer,
+                &cut,
+                mirrored,
+                keep,
+                async |step: Progress| {
+                    let all = expected.max(done + step.windows);
+                    let share = (done as f32 + step.fraction * step.windows as f32) / all as f32;
+                    *fraction = fraction.max(share);
+                    progress(Progress {
+                        fraction: *fraction,
+                        window: done + step.window,
+                        windows: all,
+                        found: found.take(),
+                    })
+                    .await
+                },
+            )
             .await;
         self.done += of_region.as_ref().map_or(1, |found| found.windows);
         self.pipeline
-            .of_whole(&of_region?, region, &self.channels[0], self.done)
+            .of_whole(of_region?, region, &self.channels[0], self.done)
     }
 }

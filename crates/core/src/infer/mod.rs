@@ -9,6 +9,7 @@ pub mod part;
 pub mod pipeline;
 pub mod postprocess;
 pub mod predict;
+mod seen;
 pub mod slab;
 pub(crate) mod together;
 pub mod windows;
@@ -19,6 +20,7 @@ pub use part::{Crop, PartOf, Place};
 pub use pipeline::{Labelled, Pipeline, Prediction, Progress};
 pub use postprocess::{Changes, Correction, PlaneCut, Postprocessing};
 pub use predict::predict;
+pub use seen::{Keep, Seen};
 pub use windows::{Blending, Windowing};
 
 use crate::preprocess::PreprocessError;

@@ -5,6 +5,7 @@ use super::computer::Computer;
 use super::locate::Locate;
 use super::postprocess::{Changes, Postprocessing};
 use super::predict::predict;
+use super::seen::{Keep, Seen};
 use super::together::Together;
 use super::windows::Windowing;
 use crate::preprocess::Preprocessing;
@@ -50,7 +51,7 @@ pub struct Progress {
     pub found: Option<Rc<Prediction>>,
 }
 
-/// What a network says of a scan: the class of each voxel, on either grid. Logits are gone as soon as classes are known.
+/// What a network says of a scan: the class of each voxel, on either grid; logits too, if they are asked for.
 #[derive(Clone, Debug)]
 pub struct Prediction {
     /// On the scan's own grid.
@@ -61,6 +62,8 @@ pub struct Prediction {
     pub grid: ModelGrid,
     /// Number of windows computed.
     pub windows: usize,
+    /// Of the last look, where logits are kept.
+    pub seen: Option<Seen>,
     /// Of the model grid, `[slice, row, column]`.
     orientation: Orientation,
     values: Vec<u8>,
@@ -69,17 +72,19 @@ pub struct Prediction {
 }
 
 /// A label map and what was done to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Labelled {
     /// One label per voxel.
     pub labels: Vec<u8>,
     /// By the postprocessing.
     pub changes: Changes,
+    /// Between the sides, where they were parted.
+    pub plane: Option<MidPlane>,
 }
 
 impl Pipeline {
-    /// What `computer`'s network says of a scan, given its channels in order and on one grid. `progress` is awaited after
-    /// every step of the network; [`ControlFlow::Break`] cancels.
+    /// What `computer`'s network says of a scan, given its channels in order and on one grid; of its logits `keep` stays.
+    /// `progress` is awaited after every step of the network; [`ControlFlow::Break`] cancels.
     ///
     /// # Errors
     /// [`InferError::Channels`] for another number of channels, [`InferError::Preprocess`] for a scan that cannot be
@@ -88,6 +93,7 @@ impl Pipeline {
         &self,
         computer: &impl Computer,
         channels: &[Volume],
+        keep: Keep,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
         if channels.len() != self.channels.len() {
@@ -98,11 +104,11 @@ impl Pipeline {
         }
         match self.locate {
             None => {
-                self.predict_everywhere(computer, channels, self.mirrored, progress)
+                self.predict_everywhere(computer, channels, self.mirrored, keep, progress)
                     .await
             }
             Some(locate) => {
-                self.predict_located(locate, computer, channels, progress)
+                self.predict_located(locate, computer, channels, keep, progress)
                     .await
             }
         }
@@ -114,6 +120,7 @@ impl Pipeline {
         computer: &impl Computer,
         channels: &[Volume],
         mirrored: bool,
+        keep: Keep,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
         let left_right = mirrored.then(|| self.preprocessing.orientation.to(Orientation::RAS)[0].0);
@@ -121,6 +128,8 @@ impl Pipeline {
         let num_classes = self.values.len();
         let mut labelling = Labelling::new(&prepared.grid, num_classes)?;
         let mut model_classes = Vec::with_capacity(prepared.shape.iter().product());
+        let seen = || Seen::new(prepared.grid.clone(), &self.values, &self.sides);
+        let mut seen = (keep == Keep::Logits).then(seen);
         let starts = self.windowing.starts(prepared.shape);
         let windows = starts.iter().map(Vec::len).product();
         let passes = 1 + usize::from(mirrored);
@@ -156,6 +165,7 @@ impl Pipeline {
             },
             |slice| {
                 model_classes.extend(classes(slice, num_classes));
+                seen.iter_mut().for_each(|seen| seen.add(slice));
                 Ok(labelling.add(slice)?)
             },
         )
@@ -165,7 +175,7 @@ impl Pipeline {
             file_classes,
             model_classes,
             prepared.grid,
-            windows,
+            (windows, seen),
             &channels[0],
         ))
     }
@@ -175,7 +185,7 @@ impl Pipeline {
         file_classes: Vec<u8>,
         model_classes: Vec<u8>,
         grid: ModelGrid,
-        windows: usize,
+        (windows, seen): (usize, Option<Seen>),
         scan: &Volume,
     ) -> Prediction {
         Prediction {
@@ -187,6 +197,7 @@ impl Pipeline {
             model_classes,
             grid,
             windows,
+            seen,
             orientation: self.preprocessing.orientation,
             values: self.values.clone(),
             postprocessing: self.postprocessing.clone(),
@@ -200,7 +211,7 @@ impl Pipeline {
     /// A scan without a model grid.
     pub(super) fn of_whole(
         &self,
-        of_region: &Prediction,
+        of_region: Prediction,
         region: &Region,
         scan: &Volume,
         windows: usize,
@@ -215,7 +226,9 @@ impl Pipeline {
         }
         let grid = self.preprocessing.grid(scan.shape, &scan.affine)?;
         let on_model_grid = grid.labels_to_model(&classes);
-        Ok(self.prediction(classes, on_model_grid, grid, windows, scan))
+        let seen = of_region.seen;
+        let seen = seen.map(|seen| seen.within(region, scan.shape));
+        Ok(self.prediction(classes, on_model_grid, grid, (windows, seen), scan))
     }
 }
 
@@ -244,16 +257,19 @@ impl Prediction {
         let LabelMap { shape, affine, .. } = self.file_classes;
         let orientation = affine.orientation().reversed();
         let classes = &self.file_classes.labels;
-        let Labelled { labels, changes } = self.labelled(classes, shape, orientation);
+        let Labelled {
+            labels, changes, ..
+        } = self.labelled(classes, shape, orientation);
         let mut map = LabelMap {
             labels,
             shape,
             affine,
         };
-        part_sides(&mut map, &self.sides);
+        let plane = part_sides(&mut map, &self.sides);
         Labelled {
             labels: map.labels,
             changes,
+            plane,
         }
     }
 
@@ -271,16 +287,20 @@ impl Prediction {
         let value = |class: &u8| self.values[usize::from(*class)];
         let mut labels = classes.iter().map(value).collect::<Vec<u8>>();
         let changes = self.postprocessing.apply(&mut labels, shape, orientation);
-        Labelled { labels, changes }
+        Labelled {
+            labels,
+            changes,
+            plane: None,
+        }
     }
 }
 
 /// Parts left from right where a model answers without a side; a map without a structure of two sides stays as it is.
-fn part_sides(map: &mut LabelMap, sides: &[[u8; 2]]) {
+fn part_sides(map: &mut LabelMap, sides: &[[u8; 2]]) -> Option<MidPlane> {
     let both: Vec<u8> = sides.iter().map(|[left, _]| *left).collect();
-    if let Some(plane) = MidPlane::fit(map, &both) {
-        plane.part(map, sides);
-    }
+    let plane = MidPlane::fit(map, &both)?;
+    plane.part(map, sides);
+    Some(plane)
 }
 
 #[cfg(test)]
@@ -309,6 +329,7 @@ mod tests {
                 affine,
             },
             model_classes: classes(logits.as_flattened(), 3).collect(),
+            seen: None,
             grid,
             windows: 1,
             orientation: preprocessing.orientation,
@@ -337,6 +358,7 @@ mod tests {
                 removed: 1,
                 relabelled: 0,
             },
+            plane: None,
         };
         assert_eq!(predicted.on_model_grid(), expected);
         assert_eq!(predicted.on_file_grid(), expected);

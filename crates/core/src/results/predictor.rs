@@ -1,7 +1,7 @@
 //! A network with everything that brings a scan to its grid and back, from a model folder or a run.
 
 use super::{During, ResultsError};
-use crate::infer::{InferError, OneDevice, Pipeline, Postprocessing, Prediction, Windowing};
+use crate::infer::{InferError, Keep, OneDevice, Pipeline, Postprocessing, Prediction, Windowing};
 use crate::manifest::ModelManifest;
 use crate::model::DinoMed3d;
 use crate::segmenter::Segmenter;
@@ -105,7 +105,9 @@ impl Predictor {
             window: self.pipeline.windowing.window,
             device: &self.device,
         };
-        let prediction = self.pipeline.predict(&computer, channels, go_on);
+        let prediction = self
+            .pipeline
+            .predict(&computer, channels, Keep::default(), go_on);
         pollster::block_on(prediction)
     }
 }

@@ -66,6 +66,11 @@ impl DerivativeNames {
         self.named("probseg.json")
     }
 
+    /// How probable the label of each voxel is: `_certainty.nii.gz`.
+    pub fn certainty(&self) -> String {
+        self.named("certainty.nii.gz")
+    }
+
     /// Volumes of the labels: `_volumes.tsv`.
     pub fn volumes_tsv(&self) -> String {
         self.named("volumes.tsv")

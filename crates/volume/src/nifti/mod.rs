@@ -16,6 +16,6 @@ mod write;
 
 pub use file_name::{is_gzip_name, stem};
 pub(crate) use header::{ALIGNED, Header, SCANNER, is_header};
-pub use probabilities::{Depth, ProbabilityError, ProbabilityWriter};
+pub use probabilities::{Depth, Probabilities, ProbabilityError};
 pub(crate) use read::{outline, read};
 pub use write::{Values, encode};

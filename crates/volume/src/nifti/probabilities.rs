@@ -1,14 +1,10 @@
-//! Probabilities of labels as one file of four dimensions, written while slices come in, so that memory stays a slab.
+//! Probabilities of labels at a scan's voxels, from logits on the model grid; a file of four dimensions, a volume at a time.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 
 use super::header::field;
 use crate::mid_plane::place_of;
-use crate::{Affine, Datatype, GridError, MidPlane, ModelGrid, Scan, ScanError};
-
-/// How much of a file is gathered before it is written: where slices lie across the file's rows, each comes in as many
-/// pieces as it has rows.
-const SLAB_BYTES: usize = 32 << 20;
+use crate::{Datatype, GridError, Labelling, MidPlane, ModelGrid, Scan, ScanError};
 
 /// How fine probabilities are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +23,7 @@ impl Depth {
         }
     }
 
-    fn steps(self) -> f64 {
+    fn steps(self) -> f32 {
         match self {
             Self::Bits8 => 255.0,
             Self::Bits16 => 65535.0,
@@ -50,294 +46,208 @@ pub enum ProbabilityError {
     Scan(#[from] ScanError),
 }
 
-/// Writes the probability of each label at each voxel of a scan: an uncompressed `.nii` file with the scan's own header and
-/// geometry, whose fourth axis is the labels; unsigned whole numbers, scaled by 1/255 or 1/65535.
+/// What a network's logits say of each voxel of a scan.
 ///
-/// They are the network's own: no postprocessing has changed them. What is missing to 1 is background.
+/// They are interpolated as for labels, and of the sum over all classes its logarithm is kept: five bytes a voxel, whatever the
+/// number of classes. No postprocessing changes them.
 #[derive(Debug)]
-pub struct ProbabilityWriter<'a, W> {
-    file: W,
+pub struct Probabilities<'a> {
     grid: &'a ModelGrid,
-    affine: Affine,
-    /// z, y, x.
-    shape: [usize; 3],
-    /// Value of each label, a volume each.
-    labels: Vec<u8>,
-    /// Of each class the volume, none of the background.
-    volume_of: Vec<Option<usize>>,
-    depth: Depth,
-    is_big_endian: bool,
-    first_voxel: u64,
-    /// Logits of the slice that comes in, `[class, row, column]`.
-    logits: Vec<f32>,
-    slab: Slab,
-    /// Slices that have come.
-    received: usize,
+    /// `[class, slice, row, column]` of some slices each.
+    logits: &'a [Vec<f32>],
+    /// Value of each class, 0 for background.
+    classes: &'a [u8],
+    /// Logarithm of the sum of all classes' exponentials, in the model's axis order at the scan's voxels.
+    log_sums: Vec<f32>,
+    /// Probability of the class that wins, in 255 steps, in the same order.
+    certainty: Vec<u8>,
 }
 
-/// Slices that are gathered, in the file's order: of each volume what lies before the axis of the slices, that axis, what
-/// lies within it.
-#[derive(Debug, Default)]
-struct Slab {
-    bytes: Vec<u8>,
-    /// Most slices.
-    most: usize,
-    /// First place along the axis of the slices, and how many.
-    first: usize,
-    count: usize,
-    /// How many of them have come.
-    received: usize,
-}
-
-impl<'a, W: Read + Write + Seek> ProbabilityWriter<'a, W> {
-    /// Begins a file of `scan`, whose grid `grid` is, at the beginning of `file`.
+impl<'a> Probabilities<'a> {
+    /// Of logits in portions of whole slices, `[class, slice, row, column]` each, that fill the model grid; `classes` is the value
+    /// of each class.
     ///
-    /// `labels` are the values of the labels, a volume each in this order; `classes` that of each class of the network,
-    /// 0 for background.
+    /// # Errors
+    /// Those of [`Labelling::add`] and [`Labelling::finish`].
+    pub fn new(
+        grid: &'a ModelGrid,
+        logits: &'a [Vec<f32>],
+        classes: &'a [u8],
+    ) -> Result<Self, GridError> {
+        let plane = grid.plane();
+        let mut labelling = Labelling::new(grid, classes.len())?;
+        let mut slice_of = vec![0.0; classes.len() * plane];
+        let voxels = grid.oriented[0] * plane;
+        let (mut log_sums, mut certainty) =
+            (Vec::with_capacity(voxels), Vec::with_capacity(voxels));
+        for portion in logits {
+            labelling.add_with(portion, |_, class, logits| {
+                slice_of[class * plane..][..plane].copy_from_slice(logits);
+                if class + 1 == classes.len() {
+                    for (most, sum) in sums(&slice_of, plane) {
+                        log_sums.push(most + sum.ln());
+                        certainty.push((255.0 / sum).round() as u8);
+                    }
+                }
+                Ok::<_, GridError>(())
+            })?;
+        }
+        labelling.finish()?;
+        Ok(Self {
+            grid,
+            logits,
+            classes,
+            log_sums,
+            certainty,
+        })
+    }
+
+    /// Probability of the class that wins at each voxel, in 255 steps; 255, background for certain, where the grid does not
+    /// reach.
+    ///
+    /// # Shapes
+    /// `[z, y, x]` of the scan
+    pub fn certainty(&self) -> Vec<u8> {
+        let mut map = vec![255; self.grid.file_voxels()];
+        for (i, steps) in self.certainty.iter().enumerate() {
+            map[self.memory_index(i)] = *steps;
+        }
+        map
+    }
+
+    /// Writes the probability of each of `labels`, a volume each in this order: an uncompressed `.nii` file with the scan's own
+    /// header and geometry, unsigned whole numbers scaled by 1/255 or 1/65535. What is missing to 1 is background.
+    ///
+    /// A structure of which the network does not say the side is parted by `sides`, a plane and pairs of left and right values as
+    /// for [`MidPlane::part`]: of its probability the right value has what lies on the right, and the left value what does not.
     ///
     /// # Errors
     /// [`ProbabilityError`].
     ///
     /// # Panics
     /// For a grid of another scan, or no label.
-    pub fn new(
+    pub fn write(
+        &self,
         scan: &Scan,
-        grid: &'a ModelGrid,
         labels: &[u8],
-        classes: &[u8],
+        sides: Option<(&MidPlane, &[[u8; 2]])>,
         depth: Depth,
         description: &str,
-        mut file: W,
-    ) -> Result<Self, ProbabilityError> {
+        mut file: impl Write,
+    ) -> Result<(), ProbabilityError> {
         let shape = scan.grid_shape();
         assert_eq!(
             shape.iter().product::<usize>(),
-            grid.file_voxels(),
+            self.grid.file_voxels(),
             "voxels of grid and scan"
         );
         assert!(!labels.is_empty(), "no label");
         let mut header = scan.header.clone();
         header.put_volumes(shape, labels.len());
-        header.put_storage(depth.datatype(), Some((1.0 / depth.steps(), 0.0)));
+        let step = 1.0 / f64::from(depth.steps());
+        header.put_storage(depth.datatype(), Some((step, 0.0)));
         header.put_real(field::CAL_MAX, 0, 1.0);
         header.put_real(field::CAL_MIN, 0, 0.0);
         header.put_description(description);
-        let head = header.begin_file(0)?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&head)?;
-        let slice_bytes = labels.len() * depth.datatype().bytes() * grid.plane();
-        Ok(Self {
-            file,
-            affine: scan.affine(),
-            shape,
-            labels: labels.to_vec(),
-            volume_of: classes
-                .iter()
-                .map(|class| labels.iter().position(|label| label == class))
-                .collect(),
-            depth,
-            is_big_endian: header.is_big_endian(),
-            first_voxel: head.len() as u64,
-            logits: vec![0.0; classes.len() * grid.plane()],
-            slab: Slab {
-                most: (SLAB_BYTES / slice_bytes).clamp(1, grid.oriented[0]),
-                ..Slab::default()
-            },
-            received: 0,
-            grid,
-        })
-    }
-
-    /// Takes the logits of one class in the next slice of the scan, as [`Labelling::add_with`] gives them, classes in order;
-    /// after the last class the slice's probabilities are known.
-    ///
-    /// # Errors
-    /// [`ProbabilityError::Write`], [`ProbabilityError::Grid`] for a slice that is not the next or has another size.
-    ///
-    /// [`Labelling::add_with`]: crate::Labelling::add_with
-    pub fn add(
-        &mut self,
-        slice: usize,
-        class: usize,
-        logits: &[f32],
-    ) -> Result<(), ProbabilityError> {
-        let plane = self.grid.plane();
-        if slice != self.received || slice == self.grid.oriented[0] || logits.len() != plane {
-            return Err(self.wrong_count(logits.len()).into());
-        }
-        self.logits[class * plane..][..plane].copy_from_slice(logits);
-        if class + 1 < self.volume_of.len() {
-            return Ok(());
-        }
-        softmax(&mut self.logits, plane);
-        self.gather(slice);
-        self.received += 1;
-        if self.slab.received == self.slab.count {
-            self.write_slab()?;
-        }
-        Ok(())
-    }
-
-    /// Ends the file and gives it back. A structure of which the network does not say the side is parted by `sides`, a plane
-    /// and pairs of left and right values as for [`MidPlane::part`]: of its probability the right value has what lies on the
-    /// right, and the left value what does not.
-    ///
-    /// # Errors
-    /// [`ProbabilityError::Write`], [`ProbabilityError::Grid`] if slices are still to come.
-    pub fn finish(mut self, sides: Option<(&MidPlane, &[[u8; 2]])>) -> Result<W, ProbabilityError> {
-        if self.received < self.grid.oriented[0] {
-            return Err(self.wrong_count(0).into());
-        }
-        if let Some((plane, pairs)) = sides {
-            for pair in pairs {
-                let volume = |value| self.labels.iter().position(|label| *label == value);
-                if let [Some(left), Some(right)] = pair.map(volume) {
-                    self.part(plane, left, right)?;
-                }
-            }
-        }
-        self.file.flush()?;
-        Ok(self.file)
-    }
-
-    /// A slice of the file at a time.
-    fn part(&mut self, plane: &MidPlane, left: usize, right: usize) -> io::Result<()> {
-        let [slices, rows, columns] = self.shape;
-        let size = self.depth.datatype().bytes();
-        let mut of_left = vec![0; rows * columns * size];
-        for z in 0..slices {
-            let first = z * rows * columns;
-            self.seek(left, first)?;
-            self.file.read_exact(&mut of_left)?;
-            let mut of_right = vec![0; of_left.len()];
-            let voxels = of_left
-                .chunks_exact_mut(size)
-                .zip(of_right.chunks_exact_mut(size));
-            for (i, (left, right)) in voxels.enumerate() {
-                let place = place_of(&self.affine, first + i, rows, columns);
-                if plane.to_the_right_mm(place) > 0.0 {
-                    right.swap_with_slice(left);
-                }
-            }
-            self.seek(left, first)?;
-            self.file.write_all(&of_left)?;
-            self.seek(right, first)?;
-            self.file.write_all(&of_right)?;
-        }
-        Ok(())
-    }
-
-    fn seek(&mut self, volume: usize, voxel: usize) -> io::Result<()> {
-        let voxel = volume as u64 * self.grid.file_voxels() as u64 + voxel as u64;
-        let at = self.first_voxel + voxel * self.depth.datatype().bytes() as u64;
-        self.file.seek(SeekFrom::Start(at)).map(drop)
-    }
-
-    /// Puts the slice whose probabilities are known into the slab.
-    fn gather(&mut self, slice: usize) {
-        let (edge, inner) = (self.grid.oriented[0], self.inner());
-        let is_turned = self.grid.steps[0] < 0;
-        let size = self.depth.datatype().bytes();
-        let plane = self.grid.plane();
-        let slab = &mut self.slab;
-        if slab.received == slab.count {
-            slab.count = slab.most.min(edge - slice);
-            slab.first = if is_turned {
-                edge - slice - slab.count
-            } else {
-                slice
-            };
-            slab.received = 0;
-            slab.bytes
-                .resize(self.labels.len() * plane * slab.count * size, 0);
-        }
-        let place = if is_turned { edge - 1 - slice } else { slice } - slab.first;
-        slab.received += 1;
-        let [_, rows, columns] = self.grid.oriented;
-        for i in 0..rows * columns {
-            let voxel = self.grid.memory_index([slice, i / columns, i % columns]) as usize;
-            let (outer, within) = (voxel / (edge * inner), voxel % inner);
-            let at = (outer * slab.count + place) * inner + within;
-            for (class, volume) in self.volume_of.iter().enumerate() {
-                let Some(volume) = volume else { continue };
-                let probability = f64::from(self.logits[class * plane + i]);
-                let steps = (probability * self.depth.steps()).round();
-                let at = (volume * plane * slab.count + at) * size;
-                match self.depth {
-                    Depth::Bits8 => slab.bytes[at] = steps as u8,
-                    Depth::Bits16 => {
-                        let steps = steps as u16;
-                        slab.bytes[at..at + 2].copy_from_slice(&if self.is_big_endian {
-                            steps.to_be_bytes()
-                        } else {
-                            steps.to_le_bytes()
-                        });
+        file.write_all(&header.begin_file(0)?)?;
+        let affine = scan.affine();
+        let [_, rows, columns] = shape;
+        let is_right = |plane: &MidPlane, voxel: usize| {
+            plane.to_the_right_mm(place_of(&affine, voxel, rows, columns)) > 0.0
+        };
+        let class_of = |value: u8| self.classes.iter().position(|class| *class == value);
+        for &label in labels {
+            let pairs = sides.into_iter().flat_map(|(plane, pairs)| {
+                let mut pairs = pairs.iter();
+                pairs
+                    .find(|pair| pair.contains(&label))
+                    .map(|pair| (plane, pair))
+            });
+            let volume = match pairs.last() {
+                Some((plane, &[left, right])) if class_of(right).is_none() => {
+                    let mut volume = self.volume(class_of(left), depth)?;
+                    for (voxel, steps) in volume.iter_mut().enumerate() {
+                        if *steps > 0 && is_right(plane, voxel) != (label == right) {
+                            *steps = 0;
+                        }
                     }
+                    volume
                 }
-            }
+                _ => self.volume(class_of(label), depth)?,
+            };
+            let bytes: Vec<u8> = match depth {
+                Depth::Bits8 => volume.iter().map(|steps| *steps as u8).collect(),
+                Depth::Bits16 if header.is_big_endian() => volume
+                    .iter()
+                    .flat_map(|steps| steps.to_be_bytes())
+                    .collect(),
+                Depth::Bits16 => volume
+                    .iter()
+                    .flat_map(|steps| steps.to_le_bytes())
+                    .collect(),
+            };
+            file.write_all(&bytes)?;
         }
+        Ok(file.flush()?)
     }
 
-    fn write_slab(&mut self) -> io::Result<()> {
-        let slab = std::mem::take(&mut self.slab);
-        let (edge, inner) = (self.grid.oriented[0], self.inner());
-        let outer = self.grid.plane() / inner;
-        let runs = slab
-            .bytes
-            .chunks_exact(slab.count * inner * self.depth.datatype().bytes());
-        for (i, run) in runs.enumerate() {
-            let (volume, outer) = (i / outer, i % outer);
-            self.seek(volume, (outer * edge + slab.first) * inner)?;
-            self.file.write_all(run)?;
+    /// Probability of a class, `[z, y, x]` of the scan; nothing of no class.
+    fn volume(&self, class: Option<usize>, depth: Depth) -> Result<Vec<u16>, GridError> {
+        let mut volume = vec![0; self.grid.file_voxels()];
+        let Some(class) = class else {
+            return Ok(volume);
+        };
+        let mut labelling = Labelling::new(self.grid, 1)?;
+        let plane = self.grid.plane();
+        for portion in self.logits {
+            let of_class = portion.len() / self.classes.len();
+            let logits = &portion[class * of_class..][..of_class];
+            labelling.add_with(logits, |slice, _, logits| {
+                let sums = &self.log_sums[slice * plane..][..plane];
+                for (i, (logit, log_sum)) in logits.iter().zip(sums).enumerate() {
+                    let steps = ((logit - log_sum).exp() * depth.steps()).round() as u16;
+                    volume[self.memory_index(slice * plane + i)] = steps;
+                }
+                Ok::<_, GridError>(())
+            })?;
         }
-        self.slab = slab;
-        Ok(())
+        Ok(volume)
     }
 
-    /// Voxels of the file within the axis of the slices.
-    fn inner(&self) -> usize {
-        self.grid.steps[0].unsigned_abs()
-    }
-
-    fn wrong_count(&self, got: usize) -> GridError {
-        let left = self.grid.oriented[0] - self.received;
-        GridError::Count {
-            expected: left * self.logits.len(),
-            got,
-        }
+    /// In the scan's memory, of a voxel in the model's axis order.
+    fn memory_index(&self, voxel: usize) -> usize {
+        let [_, rows, columns] = self.grid.oriented;
+        let place = [
+            voxel / (rows * columns),
+            voxel / columns % rows,
+            voxel % columns,
+        ];
+        self.grid.memory_index(place) as usize
     }
 }
 
-/// Turns logits, `[class, plane]`, into probabilities that add up to 1 at each place.
-fn softmax(logits: &mut [f32], plane: usize) {
-    let mut most = logits[..plane].to_vec();
-    for logits in logits[plane..].chunks_exact(plane) {
-        for (most, logit) in most.iter_mut().zip(logits) {
+/// Of logits, `[class, plane]`, the largest at each place, and the sum of exponentials of how far all are from it.
+fn sums(logits: &[f32], plane: usize) -> Vec<(f32, f32)> {
+    let mut sums: Vec<(f32, f32)> = logits[..plane].iter().map(|logit| (*logit, 0.0)).collect();
+    for logits in logits.chunks_exact(plane) {
+        for ((most, _), logit) in sums.iter_mut().zip(logits) {
             *most = most.max(*logit);
         }
     }
-    let mut sum = vec![0.0; plane];
-    for logits in logits.chunks_exact_mut(plane) {
-        for ((logit, most), sum) in logits.iter_mut().zip(&most).zip(&mut sum) {
-            *logit = (*logit - most).exp();
-            *sum += *logit;
+    for logits in logits.chunks_exact(plane) {
+        for ((most, sum), logit) in sums.iter_mut().zip(logits) {
+            *sum += (logit - *most).exp();
         }
     }
-    for logits in logits.chunks_exact_mut(plane) {
-        for (logit, sum) in logits.iter_mut().zip(&sum) {
-            *logit /= sum;
-        }
-    }
+    sums
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use super::*;
     use crate::nifti::fixture::Made;
     use crate::random::SplitMix64;
-    use crate::{Format, Labelling, Orientation, Volume};
+    use crate::{Affine, Format, Orientation, Region, Volume};
 
     const SHAPE: [usize; 3] = [4, 3, 5];
 
@@ -357,38 +267,39 @@ mod tests {
             .collect()
     }
 
-    /// Writes by way of a labelling, slabs of at most `most` slices; gives the labels and the file.
+    /// Labels, and the file of two of them; logits come in portions of so many slices.
     fn write(
         scan: &Scan,
         grid: &ModelGrid,
         logits: &[f32],
         depth: Depth,
-        most: usize,
+        at_once: usize,
     ) -> (Vec<u8>, Vec<u8>) {
-        // Classes in another order than their labels.
-        let file = Cursor::new(Vec::new());
-        let mut writer =
-            ProbabilityWriter::new(scan, grid, &[5, 7], &[0, 7, 5], depth, "test", file).unwrap();
-        writer.slab.most = most;
-        let mut labelling = Labelling::new(grid, 3).unwrap();
         let [slices, rows, columns] = grid.shape();
-        let of_slice = |class: usize, slice: usize| {
-            &logits[(class * slices + slice) * rows * columns..][..rows * columns]
+        let plane = rows * columns;
+        let firsts: Vec<usize> = (0..slices).step_by(at_once).collect();
+        let portion = |first: usize| {
+            let count = at_once.min(slices - first);
+            let of_class =
+                |class: usize| &logits[(class * slices + first) * plane..][..count * plane];
+            [0, 1, 2].map(of_class).concat()
         };
-        for slice in 0..slices {
-            let portion = [0, 1, 2].map(|class| of_slice(class, slice)).concat();
-            labelling
-                .add_with(&portion, |slice, class, logits| {
-                    writer.add(slice, class, logits)
-                })
-                .unwrap();
-        }
-        let labels = labelling.finish().unwrap();
-        (labels, writer.finish(None).unwrap().into_inner())
+        let portions: Vec<Vec<f32>> = firsts.into_iter().map(portion).collect();
+        let mut labelling = Labelling::new(grid, 3).unwrap();
+        portions
+            .iter()
+            .for_each(|portion| labelling.add(portion).unwrap());
+        // Classes in another order than their labels.
+        let found = Probabilities::new(grid, &portions, &[0, 7, 5]).unwrap();
+        let mut file = Vec::new();
+        found
+            .write(scan, &[5, 7], None, depth, "test", &mut file)
+            .unwrap();
+        (labelling.finish().unwrap(), file)
     }
 
     #[test]
-    fn every_voxel_has_its_probability_in_all_orders_of_axes_and_any_slabs() {
+    fn every_voxel_has_its_probability_in_all_orders_of_axes_and_any_portions() {
         let affine = Affine::from_spacing_mm([1.0, 2.0, 3.0]);
         let scan = scan(affine);
         let logits = logits(3 * 60);
@@ -413,6 +324,57 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// A region's probabilities lie in the whole scan's places, and there are none beside it.
+    #[test]
+    fn a_regions_probabilities_lie_in_the_whole() {
+        let affine = Affine::from_spacing_mm([1.0, 2.0, 3.0]);
+        let whole = Scan::of_volume(
+            Format::Dicom,
+            &Volume {
+                voxels: vec![0.0; 6 * 7 * 8],
+                shape: [6, 7, 8],
+                affine,
+            },
+            Vec::new(),
+        );
+        let region = Region {
+            ranges: [1..5, 2..5, 3..8],
+        };
+        assert_eq!(region.shape(), SHAPE);
+        let logits = logits(3 * 60);
+        for (round, orientation) in Orientation::all().enumerate() {
+            let grid = ModelGrid::new(SHAPE, &affine, orientation, None).unwrap();
+            let (part, file) = write(&scan(affine), &grid, &logits, Depth::Bits8, 2);
+            let of_part = Scan::open(&file, None).unwrap().volumes().unwrap();
+            let within = grid.within(&region, [6, 7, 8]);
+            let (labels, file) = write(&whole, &within, &logits, Depth::Bits8, 1 + round % 4);
+            let of_whole = Scan::open(&file, None).unwrap().volumes().unwrap();
+            let mut expected = vec![0; 6 * 7 * 8];
+            for (row, labels) in region.rows([6, 7, 8]).zip(part.chunks(5)) {
+                expected[row].copy_from_slice(labels);
+            }
+            assert_eq!(labels, expected, "{orientation}");
+            for (found, part) in of_whole.iter().zip(&of_part) {
+                let mut expected = vec![0.0; 6 * 7 * 8];
+                for (row, values) in region.rows([6, 7, 8]).zip(part.voxels.chunks(5)) {
+                    expected[row].copy_from_slice(values);
+                }
+                assert_eq!(found.voxels, expected, "{orientation}");
+            }
+            let all = [logits.clone()];
+            let certainty = |grid: &ModelGrid| {
+                Probabilities::new(grid, &all, &[0, 7, 5])
+                    .unwrap()
+                    .certainty()
+            };
+            let mut expected = vec![255; 6 * 7 * 8];
+            for (row, values) in region.rows([6, 7, 8]).zip(certainty(&grid).chunks(5)) {
+                expected[row].copy_from_slice(values);
+            }
+            assert_eq!(certainty(&within), expected, "{orientation}");
         }
     }
 
@@ -468,26 +430,18 @@ mod tests {
         affine.0[0][3] = 2.0;
         let scan = scan(affine);
         let grid = ModelGrid::new(SHAPE, &affine, Orientation::RAS, None).unwrap();
-        let file = Cursor::new(Vec::new());
-        let classes = [0, 2, 9];
-        let mut writer =
-            ProbabilityWriter::new(&scan, &grid, &[2, 9, 41], &classes, Depth::Bits8, "", file)
-                .unwrap();
-        for slice in 0..grid.oriented[0] {
-            for (class, logit) in [0.0, 40.0, 0.0].into_iter().enumerate() {
-                writer
-                    .add(slice, class, &vec![logit; grid.plane()])
-                    .unwrap();
-            }
-        }
+        let logits = [[0.0; 60], [40.0; 60], [0.0; 60]].concat();
+        let portions = [logits];
+        let found = Probabilities::new(&grid, &portions, &[0, 2, 9]).unwrap();
         let plane = MidPlane {
             normal: [1.0, 0.0, 0.0],
             offset_mm: 0.5,
         };
-        let file = writer
-            .finish(Some((&plane, &[[2, 41], [3, 42]])))
-            .unwrap()
-            .into_inner();
+        let mut file = Vec::new();
+        let sides = Some((&plane, &[[2, 41], [3, 42]][..]));
+        found
+            .write(&scan, &[2, 9, 41], sides, Depth::Bits8, "", &mut file)
+            .unwrap();
         let volumes = Scan::open(&file, None).unwrap().volumes().unwrap();
         for i in 0..60 {
             // x from 2 to -2 mm.
@@ -498,49 +452,23 @@ mod tests {
         }
     }
 
+    /// By hand: of two classes one apart, and of two equal ones.
     #[test]
-    fn slices_come_in_order_and_all_of_them() {
+    fn certainty_is_the_winners_probability() {
         let affine = Affine::from_spacing_mm([1.0; 3]);
-        let scan = scan(affine);
-        let grid = ModelGrid::new(SHAPE, &affine, Orientation::RAS, None).unwrap();
-        let file = Cursor::new(Vec::new());
-        let mut writer =
-            ProbabilityWriter::new(&scan, &grid, &[1], &[0, 1], Depth::Bits8, "", file).unwrap();
-        let zeros = vec![0.0; grid.plane()];
-        assert!(writer.add(1, 0, &zeros).is_err());
-        assert!(writer.add(0, 0, &zeros[1..]).is_err());
-        writer.add(0, 0, &zeros).unwrap();
-        writer.add(0, 1, &zeros).unwrap();
-        assert!(matches!(
-            writer.finish(None),
-            Err(ProbabilityError::Grid(GridError::Count { .. }))
-        ));
+        let grid = ModelGrid::new([1, 1, 2], &affine, "SAR".parse().unwrap(), None).unwrap();
+        let portions = [vec![0.0, 3.0, 1.0, 3.0]];
+        let found = Probabilities::new(&grid, &portions, &[0, 1]).unwrap();
+        let share = 1.0 / (1.0 + (-1.0f32).exp());
+        assert_eq!(found.certainty(), [(255.0 * share).round() as u8, 128]);
     }
 
-    /// Sixteen slices of a head with 33 labels; they would be 69 MB.
     #[test]
-    fn memory_stays_a_slab() {
+    fn all_slices_are_needed() {
         let affine = Affine::from_spacing_mm([1.0; 3]);
-        let volume = Volume {
-            voxels: vec![0.0; 16 << 16],
-            shape: [16, 256, 256],
-            affine,
-        };
-        let scan = Scan::of_volume(Format::Dicom, &volume, Vec::new());
-        let orientation = "SAR".parse().unwrap();
-        let grid = ModelGrid::new(volume.shape, &affine, orientation, None).unwrap();
-        let labels: Vec<u8> = (1..=33).collect();
-        let classes: Vec<u8> = (0..=33).collect();
-        let file = Cursor::new(Vec::new());
-        let mut writer =
-            ProbabilityWriter::new(&scan, &grid, &labels, &classes, Depth::Bits16, "", file)
-                .unwrap();
-        let plane = vec![0.0; grid.plane()];
-        for class in 0..=33 {
-            writer.add(0, class, &plane).unwrap();
-        }
-        assert_eq!(grid.oriented[0], 16);
-        assert!((2..16).contains(&writer.slab.count));
-        assert!(writer.slab.bytes.capacity() <= SLAB_BYTES);
+        let grid = ModelGrid::new(SHAPE, &affine, Orientation::RAS, None).unwrap();
+        let portions = [vec![0.0; 2 * 12]];
+        let error = Probabilities::new(&grid, &portions, &[0, 1]).unwrap_err();
+        assert!(matches!(error, GridError::Count { .. }), "{error}");
     }
 }

@@ -18,25 +18,43 @@ impl Scan {
     /// # Errors
     /// [`ScanError::LabelCount`] for another number of labels.
     pub fn encode_label_map(&self, labels: &[u8], description: &str) -> Result<Vec<u8>, ScanError> {
+        let mut header = self.header.clone();
+        header.put_whole(field::INTENT_CODE, 0, INTENT_LABEL);
+        self.encode_bytes(header, labels, None, description)
+    }
+
+    /// As [`Scan::encode_label_map`], of shares of 1 in 255 steps; the file holds them from 0 to 1.
+    ///
+    /// # Errors
+    /// Those of [`Scan::encode_label_map`].
+    pub fn encode_shares(&self, steps: &[u8], description: &str) -> Result<Vec<u8>, ScanError> {
+        self.encode_bytes(self.header.clone(), steps, Some(1.0 / 255.0), description)
+    }
+
+    fn encode_bytes(
+        &self,
+        mut header: Header,
+        bytes: &[u8],
+        step: Option<f64>,
+        description: &str,
+    ) -> Result<Vec<u8>, ScanError> {
         let expected = self.grid_shape().iter().product();
-        if labels.len() != expected {
+        if bytes.len() != expected {
             return Err(ScanError::LabelCount {
                 expected,
-                got: labels.len(),
+                got: bytes.len(),
             });
         }
-        let mut header = self.header.clone();
         if self.num_volumes() > 1 {
-            // One label map for all of them.
+            // One for all of them.
             header.keep_one_volume();
         }
-        header.put_whole(field::INTENT_CODE, 0, INTENT_LABEL);
-        header.put_storage(Datatype::Uint8, None);
+        header.put_storage(Datatype::Uint8, step.map(|step| (step, 0.0)));
         header.put_real(field::CAL_MAX, 0, 0.0);
         header.put_real(field::CAL_MIN, 0, 0.0);
         header.put_description(description);
-        let mut file = header.begin_file(labels.len())?;
-        file.extend_from_slice(labels);
+        let mut file = header.begin_file(bytes.len())?;
+        file.extend_from_slice(bytes);
         Ok(file)
     }
 

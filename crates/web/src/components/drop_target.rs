@@ -1,9 +1,13 @@
 use leptos::ev;
 use leptos::prelude::*;
-use web_sys::DragEvent;
+use wasm_bindgen::JsCast;
+use web_sys::{DragEvent, Element};
 
 use crate::browser;
 use crate::session::Session;
+
+/// What is dropped on it is a reference and no scan.
+const REFERENCE: &str = ".compare";
 
 /// Takes a file, a folder or several that are dropped anywhere on the page.
 #[component]
@@ -27,6 +31,12 @@ pub fn DropTarget() -> impl IntoView {
         let Some(transfer) = event.data_transfer() else {
             return;
         };
+        let target = event.target().and_then(|at| at.dyn_into::<Element>().ok());
+        let of_reference = target.and_then(|at| at.closest(REFERENCE).ok().flatten());
+        if of_reference.is_some() {
+            session.compare(browser::dropped_files(&transfer));
+            return;
+        }
         // A folder is the first of them by its own name.
         let first = transfer.files().and_then(|files| files.get(0));
         if let Some(first) = first {

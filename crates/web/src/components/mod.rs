@@ -1,5 +1,6 @@
 //! The parts of the page.
 
+mod comparison;
 mod drop_target;
 mod legend;
 mod offers;
@@ -10,6 +11,7 @@ mod scan_panel;
 mod settings_panel;
 mod viewer_panel;
 
+pub use comparison::Compare;
 pub use drop_target::DropTarget;
 pub use legend::{LabelLegend, Swatch};
 pub use offers::ScanOffers;

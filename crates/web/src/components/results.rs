@@ -6,8 +6,9 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::components::Swatch;
-use crate::protocol::Backend;
+use crate::comparison::Overlay;
+use crate::components::{Compare, Swatch};
+use crate::protocol::{Backend, Scores};
 use crate::session::Session;
 use crate::state::{Outcome, State};
 use crate::structures::{self, Group, Structure, StructureLabels};
@@ -49,30 +50,73 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         None => format!("Made in {}.", words::elapsed(outcome.millis)),
     };
     view! {
+        <div class="row">
+            <a
+                class="button is-primary"
+                data-testid="download-labels"
+                download=outcome.name.clone()
+                href=saved(&outcome.bytes, "application/gzip")
+            >
+                "Save the label map"
+            </a>
+            {outcome.seg.as_ref().map(|seg| view! {
+                <a
+                    class="button"
+                    data-testid="download-seg"
+                    download=words::seg_name(&outcome.name)
+                    href=saved(seg, "application/dicom")
+                >
+                    "Save as DICOM-SEG"
+                </a>
+            })}
+        </div>
+        <p class="hint file-name">{outcome.name.clone()}</p>
+        <Certainty/>
+        <Compare/>
         <Statistics labels=outcome.labels.clone() statistics=outcome.statistics.clone()/>
         {outcome.closer.clone().into_iter().map(|closer| view! { <CloserButton closer/> }).collect_view()}
         {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
         <p class="hint">{made}</p>
-        <a
-            class="button is-primary"
-            data-testid="download-labels"
-            download=outcome.name.clone()
-            href=saved(&outcome.bytes, "application/gzip")
-        >
-            "Save the label map"
-        </a>
-        {outcome.seg.as_ref().map(|seg| view! {
-            <a
-                class="button"
-                data-testid="download-seg"
-                download=words::seg_name(&outcome.name)
-                href=saved(seg, "application/dicom")
-            >
-                "Save as DICOM-SEG"
-            </a>
-        })}
-        <p class="hint file-name">{outcome.name.clone()}</p>
         <p class="disclaimer">{NOTICE}</p>
+    }
+}
+
+/// How sure the network was: over the scan, and as files.
+#[component]
+fn Certainty() -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let is_over = move || state.overlay.get() == Overlay::Certainty;
+    let can_show = move || state.can_score.get() || state.certainty.with(Option::is_some);
+    let save = move |what, name, test| {
+        view! {
+            <button
+                type="button"
+                class="is-small"
+                data-testid=test
+                disabled=move || !state.can_score.get()
+                on:click=move |_| session.save_scores(what)
+            >
+                {name}
+            </button>
+        }
+    };
+    view! {
+        <div class="row">
+            <button
+                type="button"
+                class="is-small"
+                data-testid="certainty"
+                title="The network's own probability of what it found, before any correction; not calibrated"
+                aria-pressed=move || is_over().to_string()
+                disabled=move || !can_show()
+                on:click=move |_| session.show_certainty(!is_over())
+            >
+                "Where it is unsure"
+            </button>
+            {save(Scores::CertaintyFile, "Save certainty", "download-certainty")}
+            {save(Scores::Probabilities, "Save probabilities", "download-probabilities")}
+        </div>
     }
 }
 

@@ -5,9 +5,11 @@ use leptos::html::Canvas;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::browser;
 use crate::components::LabelLegend;
 use crate::state::{Location, Scan, State};
-use crate::viewer::{OnLocation, Viewer};
+use crate::viewer::{OnLocation, OnRange, Viewer};
+use crate::words;
 
 const FIRST_OPACITY: f64 = 0.6;
 
@@ -25,8 +27,9 @@ pub fn ViewerPanel() -> impl IntoView {
     let problem = RwSignal::new(None::<String>);
     let opacity = RwSignal::new(FIRST_OPACITY);
     let planes = RwSignal::new("all".to_owned());
+    let range = RwSignal::new(None::<(f64, f64)>);
 
-    attach(canvas, viewer, problem, state);
+    attach(canvas, viewer, problem, range, state);
     follow(viewer, problem, state);
     Effect::new(move |_| {
         let opacity = opacity.get();
@@ -39,20 +42,11 @@ pub fn ViewerPanel() -> impl IntoView {
 
     let labels = Signal::derive(move || state.labels());
     let has_scan = move || state.scan.with(Option::is_some);
-    let show = move |(values, is_shown): (Vec<u8>, bool)| {
-        state.hidden.update(|hidden| {
-            for value in values {
-                if is_shown {
-                    hidden.remove(&value);
-                } else {
-                    hidden.insert(value);
-                }
-            }
-        });
-    };
+    let show = move |(values, is_shown): (Vec<u8>, bool)| state.show_labels(&values, is_shown);
 
     view! {
         <section id="viewer" class="viewer" tabindex="-1" aria-label="Viewer" data-testid="viewer">
+            <div class="stage">
             <div class="canvas" data-ready=move || viewer.with(Option::is_some).to_string()>
                 <canvas
                     node_ref=canvas
@@ -72,20 +66,23 @@ pub fn ViewerPanel() -> impl IntoView {
             </p>
             <div class="viewer-controls">
                 <label>
-                    "Planes"
+                    "View"
                     <select data-testid="planes" on:change:target=move |event| planes.set(event.target().value())>
                         <option value="all">"All and 3-D"</option>
+                        <option value="planes">"Planes"</option>
                         <option value="axial">"Axial"</option>
                         <option value="coronal">"Coronal"</option>
                         <option value="sagittal">"Sagittal"</option>
+                        <option value="mosaic">"Mosaic"</option>
                         <option value="render">"3-D"</option>
                     </select>
                 </label>
                 <label>
-                    "Label opacity"
+                    "Labels"
                     <input
                         type="range"
                         data-testid="opacity"
+                        aria-label="Label opacity"
                         min="0"
                         max="1"
                         step="0.05"
@@ -95,6 +92,12 @@ pub fn ViewerPanel() -> impl IntoView {
                         }
                     />
                 </label>
+                <Isolate labels/>
+                <Show when=has_scan>
+                    <WindowLevel viewer range/>
+                    <Picture viewer planes problem/>
+                </Show>
+            </div>
             </div>
             <LabelLegend labels hidden=state.hidden on_show=show/>
             <p class="visually-hidden" id="viewer-keys">
@@ -118,9 +121,136 @@ fn EmptyCanvas() -> impl IntoView {
     }
 }
 
+/// Which values of the scan are grey: as many as the window is wide, around its level.
+#[component]
+fn WindowLevel(
+    viewer: RwSignal<Option<Viewer>, LocalStorage>,
+    range: RwSignal<Option<(f64, f64)>>,
+) -> impl IntoView {
+    let shown = move || {
+        let (black, white) = range.get()?;
+        Some([(black + white) / 2.0, white - black])
+    };
+    let set = move |place: usize, text: String| {
+        let (Some(mut shown), Ok(number)) = (shown(), text.parse::<f64>()) else {
+            return;
+        };
+        shown[place] = number;
+        let [level, width] = shown;
+        // A window without width shows nothing.
+        if number.is_finite() && width > 0.0 {
+            let with = |viewer: &Option<Viewer>| {
+                viewer
+                    .as_ref()
+                    .map(|viewer| viewer.set_range(level - width / 2.0, level + width / 2.0))
+            };
+            viewer.with_untracked(with);
+        } else {
+            range.notify();
+        }
+    };
+    let field = move |place: usize, name: &'static str, id: &'static str| {
+        view! {
+            <label>
+                {name}
+                <input
+                    type="number"
+                    step="any"
+                    data-testid=id
+                    prop:value=move || shown().map(|shown| short(shown[place]))
+                    on:change:target=move |event| set(place, event.target().value())
+                />
+            </label>
+        }
+    };
+    view! {
+        <span class="window-level" role="group" aria-label="Grey values">
+            {field(1, "Window", "window")}
+            {field(0, "Level", "level")}
+            <button
+                type="button"
+                class="is-small"
+                data-testid="reset-window"
+                on:click=move |_| {
+                    viewer.with_untracked(|viewer| viewer.as_ref().map(Viewer::reset_range));
+                }
+            >
+                "Reset"
+            </button>
+        </span>
+    }
+}
+
+/// Shows only the label at the crosshair; and all of them again.
+#[component]
+fn Isolate(labels: Signal<Vec<Label>>) -> impl IntoView {
+    let state = State::expect();
+    let here = Memo::new(move |_| state.location.get()?.label.filter(|label| *label != 0));
+    let has_hidden = move || state.hidden.with(|hidden| !hidden.is_empty());
+    let toggle = move |_| {
+        let values: Vec<u8> =
+            labels.with_untracked(|labels| labels.iter().map(|label| label.value).collect());
+        let was_whole = state.hidden.with_untracked(|hidden| hidden.is_empty());
+        state.show_labels(&values, !was_whole);
+        if let Some(label) = here.get_untracked().filter(|_| was_whole) {
+            state.show_labels(&[label], true);
+        }
+    };
+    view! {
+        <button
+            type="button"
+            class="is-small"
+            data-testid="isolate"
+            title="The label at the crosshair alone"
+            disabled=move || !has_hidden() && here.get().is_none()
+            on:click=toggle
+        >
+            {move || if has_hidden() { "Show all labels" } else { "Only this label" }}
+        </button>
+    }
+}
+
+/// Saves what is on screen.
+#[component]
+fn Picture(
+    viewer: RwSignal<Option<Viewer>, LocalStorage>,
+    planes: RwSignal<String>,
+    problem: RwSignal<Option<String>>,
+) -> impl IntoView {
+    let state = State::expect();
+    let save = move |_| {
+        let scan = state.scan.get_untracked();
+        let (Some(viewer), Some(scan)) = (viewer.get_untracked(), scan) else {
+            return;
+        };
+        let label_map = words::label_map_name(&scan.name);
+        let stem = words::result_stem(&label_map);
+        let name = format!("{stem}_{}.png", planes.get_untracked());
+        spawn_local(async move {
+            match viewer.picture().await {
+                Ok(picture) => browser::save_file(&name, &picture, "image/png"),
+                Err(reason) => problem.set(Some(format!("The picture can't be saved: {reason}."))),
+            }
+        });
+    };
+    view! {
+        <button type="button" class="is-small" data-testid="picture" on:click=save>"Save picture"</button>
+    }
+}
+
+/// A value of the scan, which may be a count in the millions or a fraction.
+fn short(value: f64) -> String {
+    if value.abs() >= 1e4 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
 fn describe(location: Option<Location>, labels: &[Label]) -> String {
     let Some(Location {
         mm: [x, y, z],
+        voxel: [i, j, k],
         value,
         label,
     }) = location
@@ -138,13 +268,8 @@ fn describe(location: Option<Location>, labels: &[Label]) -> String {
                 |known| format!(" · {}", known.name),
             ),
     };
-    // A value of the scan may be a count in the millions or a fraction: five digits fit both.
-    let value = if value.abs() >= 1e4 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.2}")
-    };
-    format!("x {x:.1}, y {y:.1}, z {z:.1} mm · value {value}{label}")
+    let value = short(value);
+    format!("x {x:.1}, y {y:.1}, z {z:.1} mm · voxel {i}, {j}, {k} · value {value}{label}")
 }
 
 /// Starts the viewer once its canvas is there.
@@ -152,22 +277,28 @@ fn attach(
     canvas: NodeRef<Canvas>,
     viewer: RwSignal<Option<Viewer>, LocalStorage>,
     problem: RwSignal<Option<String>>,
+    range: RwSignal<Option<(f64, f64)>>,
     state: State,
 ) {
-    let on_location = StoredValue::new_local(OnLocation::new(move |x, y, z, value, label| {
+    let on_location = OnLocation::new(move |x, y, z, value, label, i, j, k| {
         let label = (label >= 0.0).then_some(label as u8);
         state.location.set(Some(Location {
             mm: [x, y, z],
+            voxel: [i, j, k],
             value,
             label,
         }));
-    }));
+    });
+    let on_range = OnRange::new(move |black, white| range.set(Some((black, white))));
+    let told = StoredValue::new_local((on_location, on_range));
     Effect::new(move |_| {
         let Some(canvas) = canvas.get() else { return };
         spawn_local(async move {
             let attached = {
-                let closure = on_location.with_value(|closure| closure.as_ref().clone());
-                Viewer::attach(&canvas, &closure).await
+                let (on_location, on_range) = told.with_value(|(on_location, on_range)| {
+                    (on_location.as_ref().clone(), on_range.as_ref().clone())
+                });
+                Viewer::attach(&canvas, &on_location, &on_range).await
             };
             match attached {
                 Ok(attached) => viewer.set(Some(attached)),
@@ -205,19 +336,26 @@ fn follow(
         }
         let of_run = state.partial.get().map(|partial| {
             let labels = partial.labels.clone();
-            (partial.bytes.clone(), PARTIAL_NAME.to_owned(), labels)
+            let (bytes, name) = (partial.bytes.clone(), PARTIAL_NAME.to_owned());
+            (bytes, name, labels, None)
         });
+        let over = state.laid_over().filter(|_| of_run.is_none());
         let of_result = state.outcome.get().map(|outcome| {
-            let labels = outcome.labels.clone();
-            (outcome.bytes.clone(), outcome.name.clone(), labels)
+            let (bytes, name) = (outcome.bytes.clone(), outcome.name.clone());
+            match over {
+                Some((voxels, labels)) => (bytes, name, labels, Some(voxels)),
+                None => (bytes, name, outcome.labels.clone(), None),
+            }
         });
-        let Some((bytes, name, labels)) = of_run.or(of_result) else {
+        let Some((bytes, name, labels, voxels)) = of_run.or(of_result) else {
             viewer.clear_labels();
             return Some(scan);
         };
         let hidden = state.hidden.get_untracked();
         spawn_local(async move {
-            let shown = viewer.show_labels(&bytes, &name, &labels, &hidden).await;
+            let shown = viewer
+                .show_labels(&bytes, &name, &labels, &hidden, voxels.as_deref())
+                .await;
             if let Err(reason) = shown {
                 problem.set(Some(format!(
                     "The viewer can't show the label map: {reason}. Saving works without it."

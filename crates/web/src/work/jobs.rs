@@ -20,6 +20,8 @@ pub struct Jobs<B> {
     pub preflight: Option<JobId>,
     /// The worker was given the scan on screen once more.
     pub restoring: Option<JobId>,
+    /// The worker was asked how sure the network was.
+    pub scores: Option<JobId>,
     /// Whether the worker holds the scan on screen.
     pub has_scan: bool,
     /// A scan on its way to the screen.
@@ -77,6 +79,7 @@ impl<B> Jobs<B> {
             loaded: None,
             preflight: None,
             restoring: None,
+            scores: None,
             has_scan: false,
             reading: None,
         }
@@ -117,6 +120,7 @@ impl<B> Jobs<B> {
         self.loaded = None;
         self.preflight = None;
         self.restoring = None;
+        self.scores = None;
         self.has_scan = false;
         self.reading = match self.reading.take() {
             Some(Reading::Sent(_, file)) => Some(Reading::Waiting(file)),

@@ -21,7 +21,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::protocol::{
-    Backend, BackendChoice, Failure, FromWorker, JobId, ScanChoice, ScanInfo, ScanOffer, ToWorker,
+    Backend, BackendChoice, Failure, FromWorker, JobId, ScanChoice, ScanInfo, ScanOffer, Scores,
+    ToWorker,
 };
 use crate::words;
 use jobs::{File, Jobs, Reading};
@@ -42,6 +43,13 @@ pub enum Order<B> {
     EndWorker,
     /// Send it this, with a copy of the bytes beside it.
     Post(ToWorker, Option<B>),
+    /// Save a file.
+    Save {
+        /// Its name.
+        name: String,
+        /// What is in it.
+        bytes: B,
+    },
     /// Ask the site for its models; the answer is [`Work::models_found`].
     FindModels(JobId),
     /// Get what the page will want when there is no network.
@@ -61,6 +69,8 @@ pub struct Work<B> {
     looking: Option<Closer>,
     /// The DICOM segmentation of the run under way, whose result comes next.
     seg: Option<B>,
+    /// The request whose result is on screen and whose logits the worker has kept.
+    scored: Option<JobId>,
     /// Why there is no worker.
     end: Option<Failure>,
     orders: VecDeque<Order<B>>,
@@ -77,6 +87,7 @@ impl<B: Clone> Work<B> {
             now_ms: 0.0,
             looking: None,
             seg: None,
+            scored: None,
             end: None,
             orders: VecDeque::new(),
         };
@@ -98,6 +109,7 @@ impl<B: Clone> Work<B> {
             offers,
             scans: self.list.shown(working, &self.shown.model_name),
             queue: self.list.place(),
+            can_score: self.scored.is_some() && self.shown.run.is_none(),
             ..self.shown.clone()
         }
     }
@@ -307,6 +319,45 @@ impl<B: Clone> Work<B> {
         self.post(ToWorker::Segment { job, model }, None);
     }
 
+    /// Asks how sure the network was of the result on screen.
+    pub fn ask_scores(&mut self, what: Scores) {
+        let Some(of) = self.scored.filter(|_| self.shown().can_score) else {
+            return;
+        };
+        let job = self.jobs.next();
+        self.jobs.scores = Some(job);
+        self.shown.status = "Computing how sure the network is…".to_owned();
+        self.post(ToWorker::Scores { job, of, what }, None);
+    }
+
+    /// The worker has told how sure the network was.
+    fn scores_came(&mut self, job: JobId, what: Scores, bytes: Option<B>) {
+        let (true, Some(bytes)) = (Jobs::<B>::answers(&mut self.jobs.scores, job), bytes) else {
+            return;
+        };
+        let outcome = self.shown.outcome.as_ref();
+        let stem = outcome.map_or("scan", |outcome| words::result_stem(&outcome.name));
+        let end = match what {
+            Scores::Certainty => {
+                self.shown.certainty = Some(Rc::new(bytes));
+                self.shown.status = "Where the network is less sure lies over the scan.".to_owned();
+                return;
+            }
+            Scores::CertaintyFile => "certainty",
+            Scores::Probabilities => "probseg",
+        };
+        let name = format!("{stem}_{end}.nii.gz");
+        self.shown.status = format!("Saved {name}.");
+        self.orders.push_back(Order::Save { name, bytes });
+    }
+
+    /// Nothing is known any more of how sure the network was.
+    fn forget_scores(&mut self) {
+        self.jobs.scores = None;
+        self.scored = None;
+        self.shown.certainty = None;
+    }
+
     /// Segments all scans of the list that the model has not segmented yet, one after the other.
     pub fn segment_all(&mut self, now_ms: f64) {
         if !self.shown().can_segment_all() {
@@ -375,6 +426,8 @@ impl<B: Clone> Work<B> {
 
     fn begin_run(&mut self, status: String) -> JobId {
         let job = self.jobs.next();
+        // The worker keeps the logits of one result, the newest.
+        self.scored = None;
         self.shown.failure = None;
         self.shown.status = status;
         self.shown.run = Some(Run {
@@ -583,6 +636,9 @@ impl<B: Clone> Work<B> {
                 };
                 let seg = self.seg.take();
                 let looked_at = self.end_run();
+                self.forget_scores();
+                // A closer look is of another network.
+                self.scored = looked_at.is_none().then_some(job);
                 self.life.forgive();
                 let closer = self.closer_after(looked_at.as_ref());
                 let scan = self.shown.scan.as_ref();
@@ -613,6 +669,7 @@ impl<B: Clone> Work<B> {
                 }
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
+            FromWorker::Scores { job, what } => self.scores_came(job, what, bytes),
             // What no page asks for.
             FromWorker::Transformed { .. } | FromWorker::Window { .. } => {}
         }
@@ -642,6 +699,7 @@ impl<B: Clone> Work<B> {
             .retain(|order| !matches!(order, Order::Post(..)));
         self.jobs.leave_worker();
         self.end_run();
+        self.scored = None;
         self.shown.preflight = None;
         self.shown.model = None;
         self.shown.backend = None;
@@ -814,6 +872,7 @@ impl<B: Clone> Work<B> {
             ..
         } = file;
         self.jobs.has_scan = true;
+        self.forget_scores();
         self.shown.outcome = self.list.opened(entry, choice);
         self.shown.failure = None;
         self.shown.status = format!("{name} is open.");
@@ -852,6 +911,8 @@ impl<B: Clone> Work<B> {
         };
         if Jobs::<B>::answers(&mut self.jobs.model, job) {
             self.model_is_missing(failure);
+        } else if Jobs::<B>::answers(&mut self.jobs.scores, job) {
+            self.shown.failure = Some(failure);
         } else if self.shown.is_running(job) {
             self.end_run();
             self.list.fail(self.list.current(), &failure.what);

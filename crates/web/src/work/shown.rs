@@ -42,6 +42,10 @@ pub struct Shown<B> {
     pub partial: Option<Rc<Partial<B>>>,
     /// The last result.
     pub outcome: Option<Rc<Outcome<B>>>,
+    /// Whether the worker can tell how sure the network was of it.
+    pub can_score: bool,
+    /// How probable its class is at each voxel, in 255 steps.
+    pub certainty: Option<Rc<B>>,
     /// The last event, as a sentence.
     pub status: String,
     /// What went wrong last, until something goes right.
@@ -67,6 +71,8 @@ impl<B> Shown<B> {
             run: None,
             partial: None,
             outcome: None,
+            can_score: false,
+            certainty: None,
             status: String::new(),
             failure: None,
         }

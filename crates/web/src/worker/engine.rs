@@ -23,6 +23,7 @@ use super::protocol::{
     ScanChoice, ToWorker,
 };
 use super::scope;
+use super::scores::KeptScores;
 use super::transform;
 
 /// A manifest is some tens of kilobytes.
@@ -40,6 +41,8 @@ pub(super) struct Engine {
     pub(super) scan: RefCell<Option<Rc<Scan>>>,
     /// What a DICOM segmentation of the scan refers to.
     pub(super) origin: RefCell<Option<Origin>>,
+    /// Of the last result.
+    pub(super) kept: RefCell<Option<KeptScores>>,
     /// How long this device takes for 10⁹ operations, as far as it is known.
     pub(super) seconds_per_gflop: Cell<Option<f64>>,
     /// Jobs up to this one are to be given up.
@@ -123,6 +126,7 @@ impl Engine {
             seconds_per_gflop: Cell::new(None),
             scan: RefCell::new(None),
             origin: RefCell::new(None),
+            kept: RefCell::new(None),
             cancelled: Cell::new(0),
         });
         scope::listen(move |message, bytes| {
@@ -172,6 +176,11 @@ impl Engine {
                     Ok(()) => {}
                     Err(None) => scope::post(&FromWorker::Cancelled { job }),
                     Err(Some(trouble)) => trouble.post(job),
+                }
+            }
+            ToWorker::Scores { job, of, what } => {
+                if let Err(trouble) = self.scores(job, of, what) {
+                    trouble.post(job);
                 }
             }
             ToWorker::Window { job, model } => match self.window(job, model, bytes).await {
@@ -365,6 +374,7 @@ impl Engine {
             scope::post_with(&loaded, &file);
         }
         *self.scan.borrow_mut() = Some(Rc::new(found.scan));
+        *self.kept.borrow_mut() = None;
         *self.origin.borrow_mut() = found.origin;
         Ok(())
     }

@@ -22,6 +22,8 @@ mod protocol;
 #[cfg(target_arch = "wasm32")]
 mod scope;
 #[cfg(target_arch = "wasm32")]
+mod scores;
+#[cfg(target_arch = "wasm32")]
 mod segment;
 #[cfg(target_arch = "wasm32")]
 #[path = "../thrown.rs"]

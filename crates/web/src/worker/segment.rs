@@ -15,12 +15,13 @@ use super::describe;
 use super::engine::{Engine, Trouble};
 use super::protocol::{FromWorker, JobId};
 use super::scope;
+use super::scores::{self, KeptScores};
 
 /// Messages about progress are at least this far apart.
 const PROGRESS_EVERY_MS: f64 = 60.0;
 
 /// Written into the label map's header.
-const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
+pub(super) const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
 
 /// What the memory of a page's program holds for sure, of the 4 GiB that it can address.
 const PAGE_BYTES: u64 = 3_500_000_000;
@@ -36,19 +37,34 @@ impl Engine {
         let segmenter = crew.segmenter();
         let volume = scan.volume().map_err(unusable)?;
         let mut news = self.news(job);
+        *self.kept.borrow_mut() = None;
+        let (keep, _) = scores::keep(segmenter, &scan);
         let segmented = segmenter
-            .segment_by(&*crew, std::slice::from_ref(&volume), async |progress| {
-                let found = progress.found.as_ref();
-                // A map that can't be written is told of at the end.
-                if let Some(Ok(file)) = found.map(|f| file_of(&scan, &f.on_file_grid().labels)) {
-                    scope::post_with(&FromWorker::Partial { job }, &file);
-                }
-                news.tell(progress).await
-            })
+            .segment_by(
+                &*crew,
+                std::slice::from_ref(&volume),
+                keep,
+                async |progress| {
+                    let found = progress.found.as_ref();
+                    // A map that can't be written is told of at the end.
+                    if let Some(Ok(file)) = found.map(|f| file_of(&scan, &f.on_file_grid().labels))
+                    {
+                        scope::post_with(&FromWorker::Partial { job }, &file);
+                    }
+                    news.tell(progress).await
+                },
+            )
             .await
             .map_err(infer_trouble)?;
         self.remember_pace(&crew, &scan, started_ms);
         let labels = describe::labels(segmenter.manifest());
+        *self.kept.borrow_mut() = segmented.seen.map(|seen| KeptScores {
+            job,
+            scan,
+            seen,
+            plane: segmented.plane,
+            labels: labels.iter().map(|label| label.value).collect(),
+        });
         let map = LabelMap {
             labels: segmented.labels,
             shape: volume.shape,
@@ -66,11 +82,13 @@ impl Engine {
         let cost = segmenter.cost();
         let preflight = cost.preflight(segmenter.manifest(), &scan.outline(), crew.at_a_time());
         let preflight = preflight.ok()?;
-        let advice = (preflight.memory_bytes > PAGE_BYTES).then(|| {
+        let (_, kept_bytes) = scores::keep(segmenter, &scan);
+        let memory_bytes = preflight.memory_bytes + kept_bytes;
+        let advice = (memory_bytes > PAGE_BYTES).then(|| {
             format!(
                 "This scan needs about {:.1} GB, and a page can have 4. Make a smaller one of it (fewer or larger voxels), or use the \
                  program dinomed3d on the command line.",
-                preflight.memory_bytes as f64 / 1e9
+                memory_bytes as f64 / 1e9
             )
         });
         Some(FromWorker::Preflight {
@@ -78,7 +96,7 @@ impl Engine {
             windows: preflight.windows,
             workers: crew.at_a_time(),
             seconds: self.seconds_per_gflop.get().map(|s| s * preflight.gflop),
-            memory_bytes: preflight.memory_bytes,
+            memory_bytes,
             advice,
         })
     }

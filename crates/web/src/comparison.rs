@@ -1,0 +1,534 @@
+//! A result beside a reference: brought onto one grid, the reference's numbers to those of the result, and scored by the functions
+//! that the command line's `evaluate` calls.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use dinomed3d_volume::derivative::DerivativeNames;
+use dinomed3d_volume::evaluation::{CaseScores, Convention, Evaluation, GhostLabel};
+use dinomed3d_volume::metrics::{LabelScore, Presence, evaluate_case};
+use dinomed3d_volume::{Affine, Label, LabelMap, ModelGrid, Scan};
+
+/// Which label of the result a number of the reference means, where it is not that number; 0 counts it as background.
+pub type Mapping = BTreeMap<u8, u8>;
+
+/// What lies over the scan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overlay {
+    /// What was found.
+    #[default]
+    Result,
+    /// What should have been.
+    Reference,
+    /// Where they differ.
+    Disagreement,
+    /// Where the network is less sure; needs no reference.
+    Certainty,
+}
+
+impl Overlay {
+    /// Those of a comparison, with their names in the control.
+    pub const ALL: [(Self, &str); 3] = [
+        (Self::Result, "Result"),
+        (Self::Reference, "Reference"),
+        (Self::Disagreement, "Disagreement"),
+    ];
+
+    /// The one of that name; an unknown name is [`Overlay::Result`].
+    pub fn parse(name: &str) -> Self {
+        let known = Self::ALL.into_iter().find(|(_, known)| *known == name);
+        known.map_or_else(Self::default, |(overlay, _)| overlay)
+    }
+}
+
+/// A result and a reference on the result's grid.
+#[derive(Debug)]
+pub struct Maps {
+    /// File name of the reference.
+    pub name: String,
+    /// Labels of the result.
+    pub labels: Vec<Label>,
+    /// The numbers that the reference's file holds, without the background.
+    pub values: Vec<u8>,
+    result: LabelMap,
+    reference: LabelMap,
+}
+
+impl Maps {
+    /// Opens both files.
+    ///
+    /// # Errors
+    /// Why they can't be compared, as a sentence.
+    pub fn read(
+        name: String,
+        reference: &[u8],
+        result: &[u8],
+        labels: Vec<Label>,
+    ) -> Result<Self, String> {
+        let maps = || {
+            let open = |bytes| Scan::open(bytes, None).and_then(|scan| scan.label_map());
+            let result = open(result).map_err(|error| error.to_string())?;
+            let reference = open(reference).map_err(|error| error.to_string())?;
+            let values = reference.present();
+            if values.is_empty() {
+                return Err("it holds no label, only background".to_owned());
+            }
+            let reference = onto_grid(reference, &result)?;
+            Ok((result, reference, values))
+        };
+        let (result, reference, values) =
+            maps().map_err(|problem| format!("{name} can't be compared: {problem}."))?;
+        Ok(Self {
+            name,
+            labels,
+            values,
+            result,
+            reference,
+        })
+    }
+}
+
+/// A label map whose axes are those of `grid`, turned where they run otherwise. Its voxels are never resampled, as the scores would
+/// then say how well that went, too.
+fn onto_grid(map: LabelMap, grid: &LabelMap) -> Result<LabelMap, String> {
+    let wanted = grid.affine.orientation();
+    let axes = map.affine.orientation().to(wanted);
+    let turned = if axes == [(0, false), (1, false), (2, false)] {
+        map
+    } else {
+        let unturned = |error: dinomed3d_volume::GridError| error.to_string();
+        let model = ModelGrid::new(map.shape, &map.affine, wanted.reversed(), None);
+        let model = model.map_err(unturned)?;
+        LabelMap {
+            labels: model.labels_to_model(&map.labels),
+            shape: model.shape(),
+            affine: turned_affine(&map, axes),
+        }
+    };
+    let is_alike = turned.shape == grid.shape;
+    let apart_mm = turned.affine.corners_apart_mm(&grid.affine, grid.shape);
+    // Not a number is not near.
+    if is_alike && apart_mm <= grid.affine.tolerance_mm() {
+        return Ok(turned);
+    }
+    let size = |map: &LabelMap| {
+        let [z, y, x] = map.shape;
+        let spacing = map.affine.spacing_mm().map(|edge| format!("{edge:.2}"));
+        format!("{x} × {y} × {z} voxels of {} mm", spacing.join(" × "))
+    };
+    let where_it_lies = if is_alike {
+        format!("which lies up to {apart_mm:.1} mm from the scan's")
+    } else {
+        format!("{}, the scan's is {}", size(&turned), size(grid))
+    };
+    Err(format!(
+        "it is on another grid, {where_it_lies}; resampled here its volumes and surfaces would change, so bring it onto the scan's grid first"
+    ))
+}
+
+/// The affine of a map after its axes are put in another order; `axes` are which of its own each is, and whether it runs the other way.
+fn turned_affine(map: &LabelMap, axes: [(usize, bool); 3]) -> Affine {
+    let [z, y, x] = map.shape;
+    let edges = [x, y, z];
+    let mut first = [0.0; 3];
+    let mut affine = map.affine;
+    for (axis, (from, is_turned)) in axes.into_iter().enumerate() {
+        if is_turned {
+            first[from] = (edges[from] - 1) as f64;
+        }
+        for (row, old) in affine.0.iter_mut().zip(&map.affine.0) {
+            row[axis] = if is_turned { -old[from] } else { old[from] };
+        }
+    }
+    for (row, at) in affine.0.iter_mut().zip(map.affine.apply(first)) {
+        row[3] = at;
+    }
+    affine
+}
+
+/// A comparison under way, a label at a time, as a label of a large scan may take a second.
+#[derive(Debug)]
+pub struct Scoring {
+    maps: Rc<Maps>,
+    mapping: Mapping,
+    /// With its numbers mapped.
+    reference: LabelMap,
+    labels: Vec<Label>,
+    scores: Vec<LabelScore>,
+}
+
+impl Scoring {
+    /// Of all labels of the reference.
+    pub fn new(maps: Rc<Maps>, mapping: Mapping) -> Self {
+        let mut means: [u8; 256] = std::array::from_fn(|value| value as u8);
+        for (value, meant) in &mapping {
+            means[usize::from(*value)] = *meant;
+        }
+        let mut reference = maps.reference.clone();
+        for label in &mut reference.labels {
+            *label = means[usize::from(*label)];
+        }
+        let labels = reference.present().into_iter();
+        let labels = labels.map(|value| named(&maps.labels, value)).collect();
+        Self {
+            maps,
+            mapping,
+            reference,
+            labels,
+            scores: Vec::new(),
+        }
+    }
+
+    /// Labels in all, and how many of them are scored.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.scores.len(), self.labels.len())
+    }
+
+    /// Scores the next label; false if there is none.
+    pub fn step(&mut self) -> bool {
+        let Some(label) = self.labels.get(self.scores.len()) else {
+            return false;
+        };
+        let score = evaluate_case(&self.maps.result, &self.reference, &[label.value]);
+        self.scores.extend(score.expect("both are on one grid"));
+        true
+    }
+
+    /// What came of it.
+    ///
+    /// # Panics
+    /// If a label is not scored yet.
+    pub fn finish(self) -> Comparison {
+        assert_eq!(self.scores.len(), self.labels.len(), "labels scored");
+        let is_ghost = |value: &u8| self.labels.iter().all(|label| label.value != *value);
+        let ghosts = self.maps.result.present().into_iter().filter(is_ghost);
+        let ghosts = ghosts.map(|label| GhostLabel {
+            label,
+            prediction_ml: self.maps.result.volume_ml(label),
+        });
+        let names = DerivativeNames::whole(&self.maps.name);
+        let stem = names.stem();
+        let case = stem.strip_suffix("_dseg").unwrap_or(stem).to_owned();
+        let scores = CaseScores::new(case, self.scores).with_ghosts(ghosts.collect());
+        Comparison {
+            maps: self.maps,
+            mapping: self.mapping,
+            reference: self.reference,
+            labels: self.labels,
+            scores,
+        }
+    }
+}
+
+/// How well a result agrees with a reference.
+#[derive(Debug)]
+pub struct Comparison {
+    /// Both.
+    pub maps: Rc<Maps>,
+    /// What the reference's numbers were taken for.
+    pub mapping: Mapping,
+    reference: LabelMap,
+    labels: Vec<Label>,
+    scores: CaseScores,
+}
+
+/// A label's scores as they are shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The label.
+    pub label: Label,
+    /// Which of the two holds it.
+    pub present_in: Presence,
+    /// Dice coefficient.
+    pub dice: Option<f64>,
+    /// 95th percentile of the surface distances, mm.
+    pub hd95_mm: Option<f64>,
+    /// Average symmetric surface distance, mm.
+    pub assd_mm: Option<f64>,
+    /// Volume in the result less that in the reference, mL.
+    pub difference_ml: f64,
+}
+
+impl Comparison {
+    /// Of each label of the reference, and then of those that only the result holds.
+    pub fn rows(&self) -> Vec<Row> {
+        let scored = self.labels.iter().zip(&self.scores.labels);
+        let scored = scored.map(|(label, score)| Row {
+            label: label.clone(),
+            present_in: score.present_in,
+            dice: score.dice,
+            hd95_mm: score.hd95_mm,
+            assd_mm: score.assd_mm,
+            difference_ml: score.prediction_ml - score.reference_ml,
+        });
+        let ghosts = self.scores.ghosts.iter().map(|ghost| Row {
+            label: named(&self.maps.labels, ghost.label),
+            present_in: Presence::Prediction,
+            dice: Some(0.0),
+            hd95_mm: None,
+            assd_mm: None,
+            difference_ml: ghost.prediction_ml,
+        });
+        scored.chain(ghosts).collect()
+    }
+
+    /// Mean Dice of all rows.
+    pub fn mean_dice(&self) -> Option<f64> {
+        self.scores.mean_dice
+    }
+
+    /// The table that `evaluate --csv` writes of the two files; none if every number of the reference counts as background.
+    pub fn csv(&self) -> Option<String> {
+        let (scores, labels) = (self.scores.clone(), self.labels.clone());
+        let evaluation = Evaluation::of(vec![scores], labels, Convention::Native);
+        evaluation.ok().map(|evaluation| evaluation.csv())
+    }
+
+    /// The labels that may come up in what lies over the scan instead of the result; nothing for the result itself.
+    pub fn labels_over(&self, overlay: Overlay) -> Option<Vec<Label>> {
+        match overlay {
+            Overlay::Result | Overlay::Certainty => None,
+            Overlay::Reference => Some(self.labels.clone()),
+            Overlay::Disagreement => Some(kinds()),
+        }
+    }
+
+    /// Them and the voxels, `[z, y, x]` on the result's grid.
+    pub fn over(&self, overlay: Overlay) -> Option<(Vec<u8>, Vec<Label>)> {
+        let labels = self.labels_over(overlay)?;
+        if overlay == Overlay::Reference {
+            return Some((self.reference.labels.clone(), labels));
+        }
+        let both = self.maps.result.labels.iter().zip(&self.reference.labels);
+        let voxels = both.map(|(found, wanted)| match (found, wanted) {
+            (found, wanted) if found == wanted => 0,
+            (_, 0) => 1,
+            (0, _) => 2,
+            _ => 3,
+        });
+        Some((voxels.collect(), labels))
+    }
+}
+
+/// Labels of where the two differ.
+fn kinds() -> Vec<Label> {
+    let names = [
+        "only in the result",
+        "only in the reference",
+        "another label",
+    ];
+    let kind = |(value, name): (u8, &str)| Label {
+        name: name.to_owned(),
+        ..Label::unnamed(value)
+    };
+    (1..).zip(names).map(kind).collect()
+}
+
+/// The label of that number.
+pub fn named(labels: &[Label], value: u8) -> Label {
+    let known = labels.iter().find(|label| label.value == value);
+    known.cloned().unwrap_or_else(|| Label::unnamed(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dinomed3d_volume::Orientation;
+    use dinomed3d_volume::nifti::{Values, encode};
+
+    const SHAPE: [usize; 3] = [3, 4, 5];
+    const SPACING_MM: [f64; 3] = [1.0, 1.5, 0.7];
+
+    fn map(label: impl Fn(usize) -> u8) -> LabelMap {
+        let mut affine = Affine::from_spacing_mm(SPACING_MM);
+        (affine.0[0][3], affine.0[1][3], affine.0[2][3]) = (-7.3, 12.1, 0.4);
+        LabelMap {
+            labels: (0..60).map(label).collect(),
+            shape: SHAPE,
+            affine,
+        }
+    }
+
+    fn found() -> LabelMap {
+        map(|i| if i % 7 < 3 { 1 } else { (i % 3 == 0).into() })
+    }
+
+    fn wanted() -> LabelMap {
+        map(|i| [1, 1, 2, 0, 0, 0, 1, 0][i % 8])
+    }
+
+    fn file(map: &LabelMap) -> Vec<u8> {
+        let values: Vec<i16> = map.labels.iter().map(|&label| label.into()).collect();
+        let [z, y, x] = map.shape;
+        encode(&[x, y, z], &map.affine, Values::Int16(&values), "")
+    }
+
+    fn labels() -> Vec<Label> {
+        let name = |value, name: &str| Label {
+            name: name.to_owned(),
+            ..Label::unnamed(value)
+        };
+        vec![name(1, "front"), name(2, "back")]
+    }
+
+    fn read(reference: &LabelMap) -> Result<Rc<Maps>, String> {
+        let name = "case_dseg.nii.gz".to_owned();
+        Maps::read(name, &file(reference), &file(&found()), labels()).map(Rc::new)
+    }
+
+    fn compared(reference: &LabelMap, mapping: &[(u8, u8)]) -> Comparison {
+        let maps = read(reference).expect("one grid");
+        let mut scoring = Scoring::new(maps, mapping.iter().copied().collect());
+        while scoring.step() {}
+        scoring.finish()
+    }
+
+    /// The same voxels at the same places, stored along other axes.
+    fn stored(map: &LabelMap, orientation: Orientation) -> LabelMap {
+        let [z, y, x] = map.shape;
+        let edges = [x, y, z];
+        let of_file = [0, 1, 2].map(|axis| edges[orientation.world_axis(axis)]);
+        let mut labels = Vec::new();
+        for k in 0..of_file[2] {
+            for j in 0..of_file[1] {
+                for i in 0..of_file[0] {
+                    let mut at = [0; 3];
+                    for (axis, index) in [i, j, k].into_iter().enumerate() {
+                        let is_positive = orientation.is_positive(axis);
+                        at[orientation.world_axis(axis)] = if is_positive {
+                            index
+                        } else {
+                            of_file[axis] - 1 - index
+                        };
+                    }
+                    labels.push(map.labels[(at[2] * y + at[1]) * x + at[0]]);
+                }
+            }
+        }
+        let mut affine = Affine::from_spacing_mm([1.0; 3]);
+        for world in 0..3 {
+            let mut row = [0.0; 4];
+            let axis = (0..3).find(|&axis| orientation.world_axis(axis) == world);
+            let axis = axis.expect("one of three");
+            let edge = map.affine.0[world][world];
+            let first = map.affine.0[world][3];
+            (row[axis], row[3]) = if orientation.is_positive(axis) {
+                (edge, first)
+            } else {
+                (-edge, first + edge * (edges[world] - 1) as f64)
+            };
+            affine.0[world] = row;
+        }
+        LabelMap {
+            labels,
+            shape: [of_file[2], of_file[1], of_file[0]],
+            affine,
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_metrics_and_ghosts_count() {
+        let comparison = compared(&wanted(), &[]);
+        // As the files have it, in single precision.
+        let open = |map: &LabelMap| Scan::open(&file(map), None).unwrap().label_map().unwrap();
+        let scores = evaluate_case(&open(&found()), &open(&wanted()), &[1, 2]).unwrap();
+        let rows = comparison.rows();
+        assert_eq!(rows.len(), 2);
+        for (row, score) in rows.iter().zip(&scores) {
+            assert_eq!(row.dice, score.dice);
+            assert_eq!(row.hd95_mm, score.hd95_mm);
+            assert_eq!(row.assd_mm, score.assd_mm);
+            assert_eq!(row.difference_ml, score.prediction_ml - score.reference_ml);
+        }
+        assert_eq!(rows[0].label.name, "front");
+        assert_eq!(rows[1].present_in, Presence::Reference);
+        assert_eq!(comparison.mean_dice(), Some(scores[0].dice.unwrap() / 2.0));
+        let csv = comparison.csv().expect("labels");
+        assert!(csv.contains("\r\ncase,1,front,"), "{csv}");
+
+        let ghostly = compared(&map(|i| 5 * u8::from(i < 9)), &[]);
+        let names: Vec<_> = ghostly
+            .rows()
+            .into_iter()
+            .map(|row| row.label.name)
+            .collect();
+        assert_eq!(names, ["label 5", "front"]);
+        assert_eq!(ghostly.mean_dice(), Some(0.0));
+    }
+
+    #[test]
+    fn a_reference_of_any_orientation_gives_the_same_numbers() {
+        let straight = compared(&wanted(), &[]);
+        for orientation in Orientation::all() {
+            let turned = stored(&wanted(), orientation);
+            assert_eq!(turned.affine.orientation(), orientation);
+            let comparison = compared(&turned, &[]);
+            assert_eq!(
+                comparison.reference.labels,
+                wanted().labels,
+                "{orientation}"
+            );
+            assert_eq!(comparison.rows(), straight.rows(), "{orientation}");
+        }
+    }
+
+    #[test]
+    fn another_grid_and_what_is_no_reference_are_refused_in_a_sentence() {
+        let refused = |map: &LabelMap| read(map).expect_err("refused");
+        let mut shifted = wanted();
+        shifted.affine.0[2][3] += 4.0;
+        let said = refused(&shifted);
+        assert!(said.starts_with("case_dseg.nii.gz can't be compared: it is on another grid, which lies up to 4.0 mm from"), "{said}");
+        let mut cropped = wanted();
+        cropped.shape = [2, 4, 5];
+        cropped.labels.truncate(40);
+        let said = refused(&cropped);
+        assert!(
+            said.contains("5 × 4 × 2 voxels of 1.00 × 1.50 × 0.70 mm, the scan's is 5 × 4 × 3"),
+            "{said}"
+        );
+        assert!(refused(&map(|_| 0)).contains("it holds no label"));
+        let text = Maps::read("a".to_owned(), b"notes", &file(&found()), labels());
+        assert!(
+            text.expect_err("text")
+                .starts_with("a can't be compared: no scan")
+        );
+        let values: Vec<f32> = (0..60).map(|i| i as f32 / 7.0).collect();
+        let [z, y, x] = SHAPE;
+        let scan = encode(&[x, y, z], &wanted().affine, Values::Float32(&values), "");
+        let scan = Maps::read("a".to_owned(), &scan, &file(&found()), labels());
+        assert!(scan.expect_err("no labels").contains("0.14"));
+    }
+
+    #[test]
+    fn numbers_are_mapped_by_hand_and_may_become_one_or_background() {
+        let other = map(|i| [17, 17, 18, 0, 0, 0, 53, 0][i % 8]);
+        let comparison = compared(&other, &[(17, 1), (18, 2), (53, 1)]);
+        assert_eq!(comparison.rows(), compared(&wanted(), &[]).rows());
+        let nothing = compared(&other, &[(17, 0), (18, 0), (53, 0)]);
+        assert_eq!(nothing.rows().len(), 1, "what was found is a ghost");
+        assert_eq!(nothing.csv(), None);
+    }
+
+    #[test]
+    fn a_disagreement_says_of_which_kind_it_is() {
+        let comparison = compared(&wanted(), &[]);
+        let (voxels, kinds) = comparison.over(Overlay::Disagreement).expect("an overlay");
+        assert_eq!(kinds.len(), 3);
+        for (voxel, (found, wanted)) in voxels
+            .iter()
+            .zip(found().labels.iter().zip(wanted().labels))
+        {
+            let expected = match voxel {
+                0 => *found == wanted,
+                1 => *found != 0 && wanted == 0,
+                2 => *found == 0 && wanted != 0,
+                _ => *found == 1 && wanted == 2,
+            };
+            assert!(expected, "{voxel}: {found} {wanted}");
+        }
+        assert!((0..=3).all(|kind| voxels.contains(&kind)));
+        assert_eq!(comparison.over(Overlay::Result), None);
+        assert_eq!(Overlay::parse("Reference"), Overlay::Reference);
+    }
+}

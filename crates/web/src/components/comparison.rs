@@ -1,0 +1,187 @@
+use std::rc::Rc;
+
+use dinomed3d_volume::metrics::Presence;
+use leptos::ev::Event;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlInputElement;
+
+use crate::browser;
+use crate::comparison::{Comparison, Maps, Overlay, Row, named};
+use crate::components::Swatch;
+use crate::session::Session;
+use crate::state::State;
+use crate::words;
+
+/// Takes a reference by hand or drop, and shows how well the result agrees with it.
+#[component]
+pub fn Compare() -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let take = move |event: Event| {
+        let target = event.target();
+        let Some(input) = target.and_then(|target| target.dyn_into::<HtmlInputElement>().ok())
+        else {
+            return;
+        };
+        let files = input.files().map(|files| browser::chosen_files(&files));
+        if let Some(files) = files.filter(|files| !files.is_empty()) {
+            session.compare(std::future::ready(Ok(files)));
+        }
+        // So that choosing the same file again is a change again.
+        input.set_value("");
+    };
+    view! {
+        <section class="compare" aria-label="Comparison">
+            <label class="button is-small">
+                <input type="file" data-testid="reference-input" aria-describedby="reference-hint" on:change=take/>
+                "Compare with a reference…"
+            </label>
+            <p class="hint" class:visually-hidden=move || state.reference.with(Option::is_some) id="reference-hint">
+                "A label map of this scan, in any axis order (.nii, .nii.gz, .mgz); choose it or drop it here."
+            </p>
+            <p class="hint" role="status" data-testid="comparing">{move || state.comparing.get()}</p>
+            <div role="alert">
+                {move || state.refusal.get().map(|refusal| view! {
+                    <p class="failure" data-testid="comparison-problem">{refusal}</p>
+                })}
+            </div>
+            {move || state.reference.get().map(|maps| view! { <ComparisonView maps/> })}
+        </section>
+    }
+}
+
+#[component]
+fn ComparisonView(maps: Rc<Maps>) -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let overlay = move |(overlay, name): (Overlay, &'static str)| {
+        view! {
+            <option value=name selected=move || state.overlay.get() == overlay>{name}</option>
+        }
+    };
+    view! {
+        <div class="comparison" data-testid="comparison">
+            <h3 class="file-name">{format!("Against {}", maps.name)}</h3>
+            <label class="inline">
+                "On the scan"
+                <select
+                    data-testid="overlay"
+                    on:change:target=move |event| session.lay_over(Overlay::parse(&event.target().value()))
+                >
+                    {Overlay::ALL.map(overlay).collect_view()}
+                </select>
+            </label>
+            {move || state.comparison.get().map(|comparison| view! { <Scores comparison/> })}
+            <Mapping maps/>
+            <div class="row">
+                <button
+                    type="button"
+                    class="is-small"
+                    data-testid="save-comparison"
+                    on:click=move |_| session.save_comparison()
+                >
+                    "Save as CSV"
+                </button>
+                <button
+                    type="button"
+                    class="is-small is-quiet"
+                    data-testid="forget-comparison"
+                    on:click=move |_| session.forget_comparison()
+                >
+                    "Remove"
+                </button>
+            </div>
+        </div>
+    }
+}
+
+/// The agreement of every label; the title of a cell is its whole number.
+#[component]
+fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
+    let cell = |value: Option<f64>, digits: usize| {
+        let whole = value.map(|value| value.to_string());
+        let shown = value.map_or("–".to_owned(), |value| format!("{value:.digits$}"));
+        view! { <td title=whole>{shown}</td> }
+    };
+    let row = move |row: Row| {
+        let note = match row.present_in {
+            Presence::Reference => Some("missed"),
+            Presence::Prediction => Some("not in the reference"),
+            _ => None,
+        };
+        view! {
+            <tr>
+                <th scope="row">
+                    <Swatch color=row.label.color/>
+                    {row.label.name}
+                    {note.map(|note| view! { <span class="hint">{format!(" ({note})")}</span> })}
+                </th>
+                {cell(row.dice, 4)}
+                {cell(row.hd95_mm, 2)}
+                {cell(row.assd_mm, 3)}
+                <td title=row.difference_ml.to_string()>{words::signed(row.difference_ml, 3)}</td>
+            </tr>
+        }
+    };
+    view! {
+        <table class="sides" data-testid="scores">
+            <caption>"Dice; distances in mm; volume of the result less the reference's in mL"</caption>
+            <thead>
+                <tr>
+                    <th scope="col">"Label"</th>
+                    <th scope="col">"Dice"</th>
+                    <th scope="col"><abbr title="95th percentile of the surface distances, mm">"HD95"</abbr></th>
+                    <th scope="col"><abbr title="Average symmetric surface distance, mm">"ASSD"</abbr></th>
+                    <th scope="col"><abbr title="Volume of the result less the reference's, mL">"ΔV"</abbr></th>
+                </tr>
+            </thead>
+            <tbody>{comparison.rows().into_iter().map(row).collect_view()}</tbody>
+            <tfoot>
+                <tr>
+                    <th scope="row">"Mean"</th>
+                    {cell(comparison.mean_dice(), 4)}
+                    <td></td>
+                    <td></td>
+                    <td></td>
+                </tr>
+            </tfoot>
+        </table>
+    }
+}
+
+/// What each number of the reference means, to be changed by hand; open where the result does not have one of them.
+#[component]
+fn Mapping(maps: Rc<Maps>) -> impl IntoView {
+    let session = expect_context::<Session>();
+    let is_known = |value: &u8| maps.labels.iter().any(|label| label.value == *value);
+    let is_open = !maps.values.iter().all(is_known);
+    let select = |value: u8| {
+        let itself = named(&maps.labels, value);
+        let others = maps.labels.iter().filter(|label| label.value != value);
+        let others = others.map(|label| (label.value, label.name.clone()));
+        let options = [(value, itself.name), (0, "background".to_owned())];
+        let options = options.into_iter().chain(others);
+        let options =
+            options.map(|(value, name)| view! { <option value=value.to_string()>{name}</option> });
+        view! {
+            <label class="inline">
+                {format!("{value} is")}
+                <select
+                    data-testid=format!("means-{value}")
+                    on:change:target=move |event| {
+                        session.map_reference(value, event.target().value().parse().unwrap_or(value));
+                    }
+                >
+                    {options.collect_view()}
+                </select>
+            </label>
+        }
+    };
+    view! {
+        <details open=is_open>
+            <summary>"Numbers of the reference"</summary>
+            <div class="mapping">{maps.values.iter().copied().map(select).collect_view()}</div>
+        </details>
+    }
+}

@@ -1,0 +1,42 @@
+// Where the network is unsure: over the scan, and as files that are those of the command line.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { readNifti } from "../nifti.mjs";
+import { dinomed3d, model, root, scratch } from "../places.mjs";
+import { onlyModel, open } from "./page.mjs";
+
+const sample = join(root, "public/samples/sample.nii.gz");
+
+test("a result shows where it is unsure, and its probabilities are those of the command line", async (t) => {
+  const visitor = await open(t, { query: "?backend=cpu", prepare: (page) => onlyModel(page, "hippocampus") });
+  await visitor.waitForModel();
+  await visitor.takeSample("Sample hippocampus");
+  await visitor.segment();
+  const names = () => visitor.at("legend").innerText();
+  assert.match(await names(), /Anterior/);
+  const button = visitor.at("certainty");
+  await button.click();
+  await visitor.page.waitForFunction(() => document.querySelector('[data-testid="legend"]').innerText.includes("50 to 70 %"));
+  assert.equal(await button.getAttribute("aria-pressed"), "true");
+  assert.ok(!/Anterior/.test(await names()), "what lies over the scan is certainty alone");
+  assert.ok(await visitor.canvasShowsSomething());
+  await button.click();
+  await visitor.page.waitForFunction(() => document.querySelector('[data-testid="legend"]').innerText.includes("Anterior"));
+
+  const out = scratch();
+  const paths = ["x_certainty.nii.gz", "x_probseg.nii.gz"].map((name) => join(out, name));
+  const said = dinomed3d("segment", sample, "--model", model, ...paths.flatMap((path) => ["-o", path]));
+  assert.equal(said.status, 0, said.stderr);
+  for (const [id, name, path] of [["download-certainty", "sample_certainty.nii.gz", paths[0]], ["download-probabilities", "sample_probseg.nii.gz", paths[1]]]) {
+    const [download] = await Promise.all([visitor.page.waitForEvent("download"), visitor.at(id).click()]);
+    assert.equal(download.suggestedFilename(), name);
+    const [found, expected] = [readNifti(readFileSync(await download.path())), readNifti(path)];
+    assert.deepEqual(found.geometry, expected.geometry, name);
+    assert.deepEqual(found.shape, expected.shape, name);
+    const apart = found.voxels.reduce((most, value, i) => Math.max(most, Math.abs(value - expected.voxels[i])), 0);
+    assert.ok(apart <= 1, `${name}: up to ${apart} of 255 apart`);
+  }
+});

@@ -1,0 +1,194 @@
+// How the page uses a window, and what can be done with the view. What a worker would compute is canned.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { test } from "node:test";
+import { makeNifti } from "../nifti.mjs";
+import { root } from "../places.mjs";
+import { open } from "./page.mjs";
+import { stubWorker } from "./stub.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8 };
+
+async function segmented(t, { isHead = false, ...options } = {}) {
+  const visitor = await open(t, { prepare: stubWorker({ isHead, preflight }), ...options });
+  await visitor.waitForModel();
+  await visitor.takeSample(isHead ? "Sample head" : "Sample hippocampus");
+  await visitor.segment();
+  return visitor;
+}
+
+/** Which of these are not wholly in the window, or lie under something else. */
+function outOfReach(visitor, ids) {
+  return visitor.page.evaluate((ids) => {
+    const isReached = (id) => {
+      const element = document.querySelector(`[data-testid="${id}"]`);
+      const { left, right, top, bottom } = element.getBoundingClientRect();
+      const isInside = left >= 0 && right <= innerWidth && top >= 0 && bottom <= innerHeight;
+      const points = [[(left + right) / 2, top + 4], [(left + right) / 2, bottom - 4]];
+      return isInside && points.every(([x, y]) => element.contains(document.elementFromPoint(x, y)) || element.closest("label")?.contains(document.elementFromPoint(x, y)));
+    };
+    return ids.filter((id) => !isReached(id));
+  }, ids);
+}
+
+for (const isHead of [false, true]) {
+  test(`all controls are in reach at 1280 × 720 without scrolling, with ${isHead ? "many labels" : "few"}`, async (t) => {
+    const viewport = { width: 1280, height: 720 };
+    const visitor = await segmented(t, { isHead, viewport });
+    const controls = ["file-input", "folder-input", "sample", "model", "backend", "segment", "cancel", "status"];
+    const views = ["planes", "opacity", "isolate", "window", "level", "reset-window", "picture", "location"];
+    const results = ["download-labels", "reference-input"];
+    assert.deepEqual(await outOfReach(visitor, [...controls, ...views, ...results]), []);
+    const size = await visitor.page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);
+    assert.deepEqual(size, [1280, 720], "the page itself does not scroll");
+    const box = (selector) => visitor.page.locator(selector).boundingBox();
+    const [canvas, stage, results_] = [await box("#viewer canvas"), await box(".stage"), await box(".results")];
+    assert.ok(canvas.height >= 460 && canvas.width >= 560, `the canvas is ${canvas.width} × ${canvas.height}`);
+    assert.ok(stage.y + stage.height >= 660, "nothing is left empty below the scan");
+    assert.ok(results_.x >= stage.x + stage.width && results_.y < 450, "results stand beside the planes");
+    assert.ok(await visitor.canvasShowsSomething());
+  });
+}
+
+for (const [width, height, least] of [
+  [360, 740, 320],
+  [768, 1024, 400],
+  [1280, 720, 460],
+  [1920, 1080, 760],
+]) {
+  test(`no accessibility rule is broken and nothing cut off at ${width} × ${height}, with a comparison`, async (t) => {
+    const visitor = await segmented(t, { viewport: { width, height } });
+    const reference = join(root, "public/samples/sample_dseg.nii.gz");
+    await visitor.at("reference-input").setInputFiles(reference);
+    await visitor.at("scores").waitFor();
+    await visitor.page.evaluate(axe);
+    const { violations } = await visitor.page.evaluate(() => window.axe.run());
+    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 100)).join(" | ")}`), []);
+    assert.ok((await visitor.page.evaluate(() => document.documentElement.scrollWidth)) <= width);
+    const canvas = await visitor.page.locator("#viewer canvas").boundingBox();
+    assert.ok(canvas.height >= least, `the canvas is ${canvas.height} high`);
+    for (const id of ["scores", "planes", "segment", "window", "picture"]) {
+      const box = await visitor.at(id).boundingBox();
+      assert.ok(box.x >= 0 && box.x + box.width <= width, `${id} at ${JSON.stringify(box)}`);
+    }
+  });
+}
+
+for (const [what, options] of [
+  ["more contrast", { contrast: "more" }],
+  ["more contrast in the dark", { contrast: "more", colorScheme: "dark" }],
+  ["the system's own colours", { forcedColors: "active" }],
+]) {
+  test(`contrast is at least 7 to 1 with ${what}, and labels keep their colours`, async (t) => {
+    const visitor = await segmented(t);
+    await visitor.page.emulateMedia(options);
+    await visitor.page.evaluate(axe);
+    const rules = options.forcedColors ? ["color-contrast"] : ["color-contrast-enhanced"];
+    const { violations } = await visitor.page.evaluate((values) => window.axe.run({ runOnly: { type: "rule", values } }), rules);
+    assert.deepEqual(violations.flatMap(({ nodes }) => nodes.map(({ html }) => html.slice(0, 120))), []);
+    const colors = await visitor.at("legend").locator(".swatch").evaluateAll((all) => all.map((one) => getComputedStyle(one).backgroundColor));
+    assert.equal(new Set(colors).size, 2, `${colors}`);
+  });
+}
+
+test("the crosshair is told in mm and as the file's own voxel, however the file lies", async (t) => {
+  // Each voxel says where it lies in the file; x runs to the left and z before y.
+  const bytes = makeNifti([20, 24, 28], (x, y, z) => 10_000 * x + 100 * y + z);
+  const rows = [[-1, 0, 0, 50], [0, 0, 1.5, -20], [0, 2, 0, 10]];
+  rows.forEach((row, i) => row.forEach((value, j) => bytes.writeFloatLE(value, 280 + 16 * i + 4 * j)));
+  [1, 2, 1.5].forEach((edge, axis) => bytes.writeFloatLE(edge, 80 + 4 * axis));
+  const visitor = await open(t, { prepare: stubWorker() });
+  await visitor.waitForModel();
+  await visitor.choose({ name: "turned.nii", bytes });
+  await visitor.waitForScan("turned.nii");
+  await visitor.page.locator("#viewer canvas").focus();
+  const seen = new Set();
+  for (const key of ["ArrowRight", "ArrowUp", "PageUp", "PageUp"]) {
+    await visitor.page.keyboard.press(key);
+    const text = await visitor.at("location").innerText();
+    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(Number);
+    assert.equal(value, 10_000 * i + 100 * j + k, text);
+    [50 - i, 1.5 * k - 20, 2 * j + 10].forEach((mm, axis) => assert.ok(Math.abs(mm - [x, y, z][axis]) < 0.06, text));
+    seen.add(text);
+  }
+  assert.equal(seen.size, 4);
+});
+
+/** The canvas as a picture. */
+const shot = (visitor) => visitor.page.locator("#viewer canvas").screenshot();
+
+test("window and level are set by number, and reset", async (t) => {
+  const visitor = await segmented(t);
+  const values = async () => [await visitor.at("window").inputValue(), await visitor.at("level").inputValue()].map(Number);
+  const first = await values();
+  assert.ok(first[0] > 0);
+  const { bright } = await visitor.canvasShares();
+  await visitor.at("level").fill(String(first[1] * 3));
+  await visitor.at("level").press("Enter");
+  await visitor.page.waitForTimeout(300);
+  assert.deepEqual(await values(), [first[0], Number((first[1] * 3).toFixed(2))]);
+  assert.ok((await visitor.canvasShares()).bright < bright / 2, "a level above most values makes them black");
+  await visitor.at("window").fill("0");
+  await visitor.at("window").press("Enter");
+  await visitor.page.waitForTimeout(100);
+  assert.equal((await values())[0], first[0], "a window of no width is not taken");
+  await visitor.at("reset-window").click();
+  await visitor.page.waitForTimeout(300);
+  assert.deepEqual(await values(), first);
+  assert.ok(Math.abs((await visitor.canvasShares()).bright - bright) < 0.02);
+});
+
+test("every view shows something of its own, and one of them stays with the next scan", async (t) => {
+  const visitor = await segmented(t);
+  const pictures = new Set();
+  const views = await visitor.at("planes").locator("option").evaluateAll((options) => options.map(({ value }) => value));
+  assert.deepEqual(views, ["all", "planes", "axial", "coronal", "sagittal", "mosaic", "render"]);
+  for (const view of views) {
+    await visitor.at("planes").selectOption(view);
+    await visitor.page.waitForTimeout(300);
+    assert.ok(await visitor.canvasShowsSomething(), view);
+    pictures.add((await shot(visitor)).toString("base64"));
+  }
+  assert.equal(pictures.size, views.length);
+  await visitor.at("planes").selectOption("mosaic");
+  await visitor.choose(join(root, "public/samples/sample.nii.gz"));
+  await visitor.waitForStatus("Ready to segment");
+  await visitor.page.waitForTimeout(500);
+  assert.ok(await visitor.canvasShowsSomething());
+  assert.deepEqual(visitor.problems, []);
+});
+
+test("the label at the crosshair is shown alone, and all of them again", async (t) => {
+  const visitor = await segmented(t);
+  const boxes = visitor.at("legend").getByRole("checkbox");
+  const states = async () => Promise.all((await boxes.all()).map((box) => box.isChecked()));
+  await visitor.page.locator('[data-testid="location"]', { hasText: "Posterior" }).waitFor();
+  await visitor.at("isolate").click();
+  assert.deepEqual(await states(), [false, true]);
+  await visitor.at("isolate").click();
+  assert.deepEqual(await states(), [true, true]);
+});
+
+test("what is on screen is saved as a picture", async (t) => {
+  const visitor = await segmented(t);
+  await visitor.at("planes").selectOption("axial");
+  await visitor.page.waitForTimeout(300);
+  const { name, bytes } = await visitor.saved("picture");
+  assert.equal(name, "sample_axial.png");
+  assert.equal(bytes.subarray(1, 4).toString("latin1"), "PNG");
+  const size = await visitor.page.locator("#viewer canvas").evaluate(({ width, height }) => [width, height]);
+  assert.deepEqual([bytes.readUInt32BE(16), bytes.readUInt32BE(20)], size);
+  const share = await visitor.page.evaluate(async (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+    return data.filter((value, i) => i % 4 === 0 && value > 90).length / (data.length / 4);
+  }, bytes.toString("base64"));
+  assert.ok(share > 0.02, `${share} of the picture is bright`);
+});
