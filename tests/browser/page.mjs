@@ -72,8 +72,7 @@ export function beforeWorker(page, action, { once = false } = {}) {
  * calls an error. Without `serviceWorkers` the page is not kept for offline use, so that tests can intercept its requests.
  */
 export async function openPage(browser, { query = "", prepare, serviceWorkers = "block", ...options } = {}) {
-  // Half as dense as common: NiiVue draws without a graphics processor, and a pixel of the layout is what it is.
-  const context = await browser.newContext({ serviceWorkers, deviceScaleFactor: 0.5, ...options });
+  const context = await browser.newContext({ serviceWorkers, ...options });
   const requests = [];
   const problems = [];
   context.on("request", (request) => requests.push(request));
