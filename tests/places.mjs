@@ -1,6 +1,7 @@
 // Where the tests find the program, the page and data that is not part of the repository.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -36,6 +37,15 @@ export function hippocampus(name) {
 /** Calls the native program; returns `{ status, stdout, stderr }`. */
 export function dinomed3d(...words) {
   return spawnSync(process.env.DINOMED3D_BIN, words, { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 });
+}
+
+/** As `dinomed3d`, beside what else is done meanwhile; says nothing of stdout. */
+export async function besides(...words) {
+  const child = spawn(process.env.DINOMED3D_BIN, words, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+  const [status] = await once(child, "close");
+  return { status, stderr };
 }
 
 /** A new folder for a test's files. */

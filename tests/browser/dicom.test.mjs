@@ -2,23 +2,21 @@
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeSeries } from "../dicom.mjs";
 import { agreement, makeNifti, readNifti } from "../nifti.mjs";
 import { data, dinomed3d, model, root, scratch, without } from "../places.mjs";
-import { sharedPage } from "./page.mjs";
+import { onlyModel, sharedPage } from "./page.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const sample = join(root, "public/samples/sample.nii.gz");
 
 const blob = (x, y, z) => Math.round(1000 * Math.exp(-((x - 18) ** 2 + (y - 20) ** 2 + (2 * z - 16) ** 2) / 200));
 const first = makeSeries({ uid: "1.2.3.1", number: 1, description: "scout", shape: [20, 24, 8], spacing: [2, 2, 5], value: blob });
 const second = makeSeries({ uid: "1.2.3.2", number: 2, description: "brain", shape: [36, 40, 16], spacing: [1, 1, 2], value: blob });
 
-const withSample = sharedPage({ query: "?backend=cpu" }, async (visitor) => {
-  await visitor.useModel("hippocampus");
+const withSample = sharedPage({ query: "?backend=cpu", prepare: (page) => onlyModel(page, "hippocampus") }, async (visitor) => {
+  await visitor.waitForModel();
   await visitor.choose(sample);
   await visitor.waitForScan("sample.nii.gz");
 });
@@ -104,9 +102,7 @@ test("of a folder with two series one is chosen by keyboard, and a fresh worker 
   assert.match(await offer(visitor, /^scout/).innerText(), /MR, 8 slices of 20 × 24, 2\.00 × 2\.00 × 5\.00 mm/);
   const isDrawn = (picture) => picture.complete && picture.naturalWidth > 0 && Math.max(picture.naturalWidth, picture.naturalHeight) <= 96;
   assert.ok(await offer(visitor, /^scout/).locator("img").evaluate(isDrawn));
-  await visitor.page.evaluate(axe);
-  const { violations } = await visitor.page.evaluate(() => window.axe.run());
-  assert.deepEqual(violations.map(({ id, help }) => `${id}: ${help}`), []);
+  await visitor.assertAccessible(["light"]);
 
   await offer(visitor, /^scout/).focus();
   await visitor.page.keyboard.press("Tab");

@@ -11,8 +11,8 @@ import { onlyModel, open, sharedPage } from "./page.mjs";
 
 const sample = join(root, "public/samples/sample.nii.gz");
 
-const withSample = sharedPage({ query: "?backend=cpu" }, async (visitor) => {
-  await visitor.useModel("hippocampus");
+const withSample = sharedPage({ query: "?backend=cpu", prepare: (page) => onlyModel(page, "hippocampus") }, async (visitor) => {
+  await visitor.waitForModel();
   await visitor.choose(sample);
   await visitor.waitForScan("sample.nii.gz");
 });
@@ -95,7 +95,7 @@ test("a site without its models is answered, and can be asked again", async (t) 
   const visitor = await open(t, {
     query: "?backend=cpu",
     prepare: (page) =>
-      page.context().route("**/models/index.json", (route) => (isMissing ? route.fulfill({ status: 404 }) : route.continue())),
+      page.context().route("**/models/index.json", (route) => route.fulfill(isMissing ? { status: 404 } : { json: ["hippocampus"] })),
   });
   assert.match(await visitor.waitForError(), /status 404/);
   isMissing = false;

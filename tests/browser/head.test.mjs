@@ -3,16 +3,18 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { open } from "./page.mjs";
+import { open, sharedPage } from "./page.mjs";
 import { endRun, stubWorker } from "./stub.mjs";
 
-/** A page with the sample head on screen. */
-async function withHead(t, options) {
-  const visitor = await open(t, { prepare: stubWorker({ isHead: true, ...options }) });
-  await visitor.waitForModel();
-  await visitor.takeSample("Sample head");
-  return visitor;
-}
+const advice = "This device has little memory: close other pages first.";
+const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8, advice };
+
+/** A page with the sample head on screen, for all tests that ask for it. */
+const sharedHead = (options) =>
+  sharedPage({ prepare: stubWorker({ isHead: true, ...options }) }, (visitor) => visitor.takeSample("Sample head"));
+const withHead = sharedHead({ preflight });
+/** Its runs end when a test says how. */
+const withHeldRuns = sharedHead({ isHeld: true });
 
 const rows = (visitor) => visitor.at("legend").getByRole("row");
 const box = (visitor, name) => visitor.at("legend").getByRole("checkbox", { name, exact: true });
@@ -30,8 +32,9 @@ async function waitForColor(visitor, isMeant, what) {
 const isMuch = (share) => share > 0.06;
 const isLittle = (share) => share < 0.02;
 
-test("labels are in groups, found by words, and hidden one, a side, a group or all at once", async (t) => {
-  const visitor = await withHead(t);
+test("labels are in groups, found by words, and hidden one, a side, a group or all at once", async () => {
+  const visitor = await withHead();
+  assert.equal(await visitor.at("closer").count(), 0, "nothing to look at closer yet");
   const headings = visitor.at("legend").locator(".is-heading");
   assert.deepEqual(await headings.allInnerTexts(), [
     "All",
@@ -75,8 +78,8 @@ test("labels are in groups, found by words, and hidden one, a side, a group or a
   assert.deepEqual(visitor.problems, []);
 });
 
-test("volumes stand left, right and together in groups", async (t) => {
-  const visitor = await withHead(t);
+test("volumes stand left, right and together in groups", async () => {
+  const visitor = await withHead();
   await visitor.segment();
   const table = visitor.at("statistics");
   assert.deepEqual((await table.locator("thead th").allInnerTexts()).slice(1), ["Left", "Right", "Both", "L−R, %"]);
@@ -106,9 +109,8 @@ test("a sample comes with its model, and the one that fits the chosen model has 
   assert.equal(await visitor.at("model").inputValue(), "head");
 });
 
-test("what a scan will take is said beside the button, and what to do about a device that is too small", async (t) => {
-  const advice = "This device has little memory: close other pages first.";
-  const visitor = await withHead(t, { preflight: { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8, advice } });
+test("what a scan will take is said beside the button, and what to do about a device that is too small", async () => {
+  const visitor = await withHead();
   const said = visitor.at("preflight");
   await said.getByText("Takes about 40 s and 0.9 GB on this device; 2 windows by 2 workers.").waitFor();
   assert.match(await said.innerText(), new RegExp(advice));
@@ -116,17 +118,27 @@ test("what a scan will take is said beside the button, and what to do about a de
   assert.ok(described.split(" ").includes(await said.getAttribute("id")));
 });
 
+// First of those with held runs: the page has no result yet.
+test("labels of a run that came to nothing are taken away where there was no result", async () => {
+  const visitor = await withHeldRuns();
+  await visitor.at("segment").click();
+  await waitForColor(visitor, isMuch, "labels so far");
+  assert.equal(await visitor.at("download-labels").count(), 0, "nothing to save yet");
+  await visitor.at("cancel").click();
+  await visitor.waitForStatus("Stopped");
+  await waitForColor(visitor, isLittle, "no label");
+});
+
 for (const [how, end, said] of [
   ["cancelled", (visitor) => visitor.at("cancel").click(), "Stopped"],
   ["failed", (visitor) => endRun(visitor, "fail"), "Segmentation failed"],
 ]) {
-  test(`labels of a run appear as they are done; once it is ${how}, the result before it is back`, async (t) => {
-    const visitor = await withHead(t, { isHeld: true });
+  test(`labels of a run appear as they are done; once it is ${how}, the result before it is back`, async () => {
+    const visitor = await withHeldRuns();
     const results = visitor.page.locator(".results");
     await visitor.at("segment").click();
     await waitForColor(visitor, isMuch, "labels so far");
     assert.ok(await results.isHidden());
-    assert.equal(await visitor.at("download-labels").count(), 0, "nothing to save yet");
     await endRun(visitor, "end");
     await visitor.waitForStatus("Segmented in");
     assert.ok(await results.isVisible());
@@ -142,18 +154,8 @@ for (const [how, end, said] of [
   });
 }
 
-test("labels of a run that came to nothing are taken away where there was no result", async (t) => {
-  const visitor = await withHead(t, { isHeld: true });
-  await visitor.at("segment").click();
-  await waitForColor(visitor, isMuch, "labels so far");
-  await visitor.at("cancel").click();
-  await visitor.waitForStatus("Stopped");
-  await waitForColor(visitor, isLittle, "no label");
-});
-
-test("after a whole head the hippocampi can be looked at closer, once", async (t) => {
-  const visitor = await withHead(t);
-  assert.equal(await visitor.at("closer").count(), 0);
+test("after a whole head the hippocampi can be looked at closer, once", async () => {
+  const visitor = await withHead();
   await visitor.segment();
   assert.equal(await visitor.at("closer").innerText(), "Look closer at the hippocampi");
   assert.ok((await rows(visitor).allInnerTexts()).some((text) => text.trim().startsWith("Hippocampus")));

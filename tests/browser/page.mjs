@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { after } from "node:test";
 import { chromium } from "playwright-core";
@@ -49,6 +50,8 @@ export function sharedPage(options, prepare) {
     return visitor;
   }));
 }
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Answers that are let into a worker of the page. */
 export const HEADERS = { "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "same-origin" };
@@ -224,6 +227,17 @@ export class Visitor {
   async errorText() {
     const note = this.at("error");
     return (await note.count()) > 0 ? note.innerText() : null;
+  }
+
+  /** Fails if the page as it is breaks a rule of accessibility, in the light or in the dark. */
+  async assertAccessible(colorSchemes = ["light", "dark"]) {
+    if (!(await this.page.evaluate(() => "axe" in window))) await this.page.evaluate(axe);
+    for (const colorScheme of colorSchemes) {
+      await this.page.emulateMedia({ colorScheme });
+      const { violations } = await this.page.evaluate(() => window.axe.run());
+      const said = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
+      assert.deepEqual(said, [], colorScheme);
+    }
   }
 
   /** Waits for an error and returns its text. */

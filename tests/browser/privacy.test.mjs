@@ -42,9 +42,11 @@ test("after load nothing is sent, and no other origin is ever asked", async (t) 
   const models = () => visitor.requests.filter((request) => /weights[^/]*\.safetensors$/.test(request.url())).length;
   const isLoaded = () => hasCome("head.nii.gz") && hasCome("sample.nii.gz") && models() >= workers;
   for (let tries = 0; tries < 200 && !isLoaded(); tries++) await visitor.page.waitForTimeout(100);
+  assert.equal(models(), workers, "one worker beside the first, which starts none itself");
+  // The smaller model; of the other one see whole.test.mjs.
+  await visitor.useModel("hippocampus");
   await visitor.page.waitForLoadState("networkidle");
   const duringLoad = visitor.requests.length;
-  assert.equal(models(), workers, "one worker beside the first, which starts none itself");
   assert.ok(duringLoad > 5, "requests are seen at all, the worker's too");
   assert.ok(visitor.requests.some((request) => /weights[^/]*\.safetensors$/.test(request.url())), "the worker's too");
 
@@ -100,7 +102,7 @@ test("a script in the page can't send the scan elsewhere", async (t) => {
 
 test("once loaded, the page works without a network, also when it is opened anew", async (t) => {
   const visitor = await open(t, { query: "?backend=cpu", serviceWorkers: "allow" });
-  await visitor.waitForModel();
+  await visitor.useModel("hippocampus");
   await visitor.page.evaluate(async () => {
     await navigator.serviceWorker.ready;
     // Activated is not yet full: the page says when all files are kept.

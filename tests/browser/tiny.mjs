@@ -7,10 +7,10 @@ import { EDGE, makeData, makeRecipe } from "../cli/boxes.mjs";
 import { makeNifti } from "../nifti.mjs";
 import { dinomed3d, scratch } from "../places.mjs";
 
-/** Trains it on made-up boxes; returns the folder of the model, and a scan with a box. */
+/** Trains it on made-up boxes; returns the folder of the model, a scan with a box, and a smaller one. */
 export function makeTinyModel() {
   const folder = scratch();
-  const [data, run, recipe, model, scan] = ["data", "run", "recipe.toml", "tiny", "scan.nii"].map((name) => join(folder, name));
+  const [data, run, recipe, model, scan, small] = ["data", "run", "recipe.toml", "tiny", "scan.nii", "small.nii"].map((name) => join(folder, name));
   mkdirSync(data);
   makeData(data);
   makeRecipe(recipe);
@@ -22,11 +22,13 @@ export function makeTinyModel() {
     const said = dinomed3d(...words);
     assert.equal(said.status, 0, said.stderr);
   }
-  // Larger than a window, so that several overlap.
+  // Larger than a window, so that several overlap: four, and two.
   const isInside = (x, y, z) => x >= 5 && x < 13 && y >= 4 && y < 12 && z >= 6 && z < 14;
   const noise = (x, y, z) => ((7 * x + 13 * y + 5 * z) % 11) - 5;
-  writeFileSync(scan, makeNifti([EDGE + 4, EDGE, EDGE + 2], (x, y, z) => (isInside(x, y, z) ? 300 : 100) + noise(x, y, z)));
-  return { model, scan };
+  const box = (x, y, z) => (isInside(x, y, z) ? 300 : 100) + noise(x, y, z);
+  writeFileSync(scan, makeNifti([EDGE + 4, EDGE, EDGE + 2], box));
+  writeFileSync(small, makeNifti([EDGE + 4, EDGE, EDGE], box));
+  return { model, scan, small };
 }
 
 /** For `prepare` of a page: the site's models are `models`, name to `{ folder, change, hold }`; `change` mends a manifest, the weights come when `hold` is done. */

@@ -11,12 +11,14 @@ import { createGzip, gunzipSync } from "node:zlib";
 import { dinomed3d, root, scratch } from "../places.mjs";
 
 const SHAPE = [512, 512, 600];
-const SPACING = [0.5, 0.5, 0.4];
+const SPACING = [0.5, 0.5, 1];
+/** Half the egg's length along each axis in voxels: 205 × 205 × 192 mm, in the middle. */
+const RADII = [205, 205, 96];
 const skip = process.platform === "linux" ? false : "only Linux limits what a process may write to";
 const folder = scratch();
 const scan = join(folder, "ct.nii.gz");
 
-/** Slices of an egg with a shell, in Hounsfield units, after a header of NIfTI-1. */
+/** Slices of an egg with a shell, in Hounsfield units, after a header of NIfTI-1. Voxels that are longer than wide: fewer are labelled. */
 function* ct() {
   const header = Buffer.alloc(352);
   header.writeInt32LE(348, 0);
@@ -34,8 +36,8 @@ function* ct() {
     const slice = new Int16Array(columns * rows).fill(-1000);
     for (let y = 0; y < rows; y++) {
       for (let x = 0; x < columns; x++) {
-        const away = (2 * x / columns - 1) ** 2 + (2 * y / rows - 1) ** 2 + (2 * z / slices - 1) ** 2;
-        if (away < 0.64) slice[y * columns + x] = away > 0.5 ? 700 : 30 + 8 * (((x ^ y ^ z) >> 4) & 3);
+        const away = ((x - columns / 2) / RADII[0]) ** 2 + ((y - rows / 2) / RADII[1]) ** 2 + ((z - slices / 2) / RADII[2]) ** 2;
+        if (away < 1) slice[y * columns + x] = away > 0.8 ? 700 : 30 + 8 * (((x ^ y ^ z) >> 4) & 3);
       }
     }
     yield Buffer.from(slice.buffer);

@@ -159,7 +159,7 @@ test("a stage 2 of the authors' code becomes a model that segments", () => {
   assert.ok(!existsSync(join(folder, "other")));
 
   const scan = join(folder, "scan.nii");
-  writeFileSync(scan, makeNifti([20, 18, 17], (x, y, z) => x * y + z));
+  writeFileSync(scan, makeNifti([20, 14, 15], (x, y, z) => x * y + z));
   const labels = join(folder, "labels.nii");
   const segmented = dinomed3d("segment", scan, "-o", labels, "--model", output);
   assert.equal(segmented.status, 0, segmented.stderr);
