@@ -258,7 +258,7 @@ mod tests {
             let y = norm_then(&layers.1, convolve(&layers.0, x.clone()), Activation::Relu);
             let y = norm_then(&layers.2, gelu(y), Activation::Gelu);
             let y = layers.3.forward(y.permute([0, 2, 3, 4, 1]));
-            let mut gradients = (y.clone() * y.clone()).mean().backward();
+            let gradients = (y.clone() * y.clone()).mean().backward();
             let of_x = x.grad(&gradients).expect("it was asked for");
             let of = GradientsParams::from_grads(gradients, &layers);
             vec![
