@@ -253,7 +253,7 @@ mod tests {
         let layers = (conv, affine, plain, depthwise);
         let values = Tensor::<5>::random([2, 2, 4, 6, 8], Distribution::Default, &flex);
         let computed = |device: &Device| -> Vec<TensorData> {
-            let layers = layers.clone().to_device(device);
+            let layers = layers.clone().fork(device);
             let x = Tensor::<5>::from_data(values.to_data(), device).require_grad();
             let y = norm_then(&layers.1, convolve(&layers.0, x.clone()), Activation::Relu);
             let y = norm_then(&layers.2, gelu(y), Activation::Gelu);
