@@ -17,13 +17,13 @@ use super::backend::ChosenBackend;
 use super::crew::{BESIDE_PARAMETER, Crew};
 use super::describe;
 use super::download::download;
+use super::kept::KeptScores;
 use super::open::{self, Opened};
 use super::protocol::{
     AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FromWorker, JobId,
     ScanChoice, ToWorker,
 };
 use super::scope;
-use super::scores::KeptScores;
 use super::transform;
 
 /// A manifest is some tens of kilobytes.

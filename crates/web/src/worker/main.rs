@@ -11,6 +11,8 @@ mod download;
 #[cfg(target_arch = "wasm32")]
 mod engine;
 #[cfg(target_arch = "wasm32")]
+mod kept;
+#[cfg(target_arch = "wasm32")]
 #[path = "../link.rs"]
 mod link;
 #[cfg(target_arch = "wasm32")]

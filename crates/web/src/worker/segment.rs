@@ -13,15 +13,12 @@ use js_sys::{Float32Array, Uint8Array};
 use super::crew::Crew;
 use super::describe;
 use super::engine::{Engine, Trouble};
+use super::kept::{self, DESCRIPTION, KeptScores};
 use super::protocol::{FromWorker, JobId};
 use super::scope;
-use super::scores::{self, KeptScores};
 
 /// Messages about progress are at least this far apart.
 const PROGRESS_EVERY_MS: f64 = 60.0;
-
-/// Written into the label map's header.
-pub(super) const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
 
 /// What the memory of a page's program holds for sure, of the 4 GiB that it can address.
 const PAGE_BYTES: u64 = 3_500_000_000;
@@ -38,7 +35,7 @@ impl Engine {
         let volume = scan.volume().map_err(unusable)?;
         let mut news = self.news(job);
         *self.kept.borrow_mut() = None;
-        let (keep, _) = scores::keep(segmenter, &scan);
+        let (keep, _) = kept::keep(segmenter, &scan);
         let segmented = segmenter
             .segment_by(
                 &*crew,
@@ -82,7 +79,7 @@ impl Engine {
         let cost = segmenter.cost();
         let preflight = cost.preflight(segmenter.manifest(), &scan.outline(), crew.at_a_time());
         let preflight = preflight.ok()?;
-        let (_, kept_bytes) = scores::keep(segmenter, &scan);
+        let (_, kept_bytes) = kept::keep(segmenter, &scan);
         let memory_bytes = preflight.memory_bytes + kept_bytes;
         let advice = (memory_bytes > PAGE_BYTES).then(|| {
             format!(
