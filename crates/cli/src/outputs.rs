@@ -38,12 +38,8 @@ pub enum Kind {
     Certainty,
 }
 
-/// Ends of names, the longer before those that they end with, each kind's usual one first.
+/// Ends of names, of which the longest counts, what most ask for first.
 const ENDS: [(&str, Kind); 16] = [
-    ("probseg.nii.gz", Kind::PackedProbabilities),
-    ("probseg.nii", Kind::Probabilities),
-    ("probseg.json", Kind::ProbabilitiesSidecar),
-    ("certainty.nii.gz", Kind::Certainty),
     (".nii.gz", Kind::PackedLabelMap),
     (".nii", Kind::LabelMap),
     (".dcm", Kind::DicomSeg),
@@ -56,6 +52,10 @@ const ENDS: [(&str, Kind); 16] = [
     ("lut.txt", Kind::FreeSurfer),
     (".ctbl", Kind::Slicer),
     (".json", Kind::Sidecar),
+    ("probseg.nii.gz", Kind::PackedProbabilities),
+    ("probseg.nii", Kind::Probabilities),
+    ("probseg.json", Kind::ProbabilitiesSidecar),
+    ("certainty.nii.gz", Kind::Certainty),
 ];
 
 /// For the help text.
@@ -69,7 +69,8 @@ impl Kind {
     /// A name of no kind.
     pub fn of(path: &Path) -> anyhow::Result<Self> {
         let name = path.to_string_lossy().to_ascii_lowercase();
-        let found = ENDS.iter().find(|(end, _)| name.ends_with(end));
+        let found = ENDS.iter().filter(|(end, _)| name.ends_with(end));
+        let found = found.max_by_key(|(end, _)| end.len());
         found.map(|(_, kind)| *kind).with_context(|| {
             let ends: Vec<&str> = ENDS.iter().map(|(end, _)| *end).collect();
             format!(
