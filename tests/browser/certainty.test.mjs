@@ -39,4 +39,18 @@ test("a result shows where it is unsure, and its probabilities are those of the 
     const apart = found.voxels.reduce((most, value, i) => Math.max(most, Math.abs(value - expected.voxels[i])), 0);
     assert.ok(apart <= 1, `${name}: up to ${apart} of 255 apart`);
   }
+
+  // With a comparison there are two controls of what lies over the scan, which say the same.
+  const map = join(out, "x_dseg.nii.gz");
+  assert.equal(dinomed3d("segment", sample, "--model", model, "-o", map).status, 0);
+  await visitor.at("reference-input").setInputFiles(map);
+  const overlay = visitor.at("overlay");
+  await overlay.waitFor();
+  await button.click();
+  assert.equal(await overlay.inputValue(), "Certainty");
+  await overlay.selectOption("Result");
+  assert.equal(await button.getAttribute("aria-pressed"), "false");
+  await overlay.selectOption("Certainty");
+  assert.equal(await button.getAttribute("aria-pressed"), "true");
+  await visitor.page.waitForFunction(() => document.querySelector('[data-testid="legend"]').innerText.includes("50 to 70 %"));
 });

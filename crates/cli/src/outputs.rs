@@ -10,7 +10,7 @@ use dinomed3d_volume::label_table::{color_lut, color_table, dseg_tsv, label_desc
 use dinomed3d_volume::nifti::Depth;
 use dinomed3d_volume::surface::{Mesh, obj};
 use dinomed3d_volume::volumetry::{self, LabelSize, StructureSize};
-use dinomed3d_volume::{Label, LabelMap, MidPlane, Scan, gzip, gzip_by};
+use dinomed3d_volume::{Label, LabelMap, Scan, gzip, gzip_by};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -112,24 +112,15 @@ impl Kind {
 
     /// What of a network's answer files of these kinds are made from.
     pub fn keep(kinds: &[Self]) -> Keep {
-        let is_of_logits = |kind: &Self| *kind == Self::Certainty || kind.is_of_probabilities();
+        // Whose labels they are is told of one network, too.
+        let is_beside = |kind: &Self| matches!(kind, Self::Certainty | Self::ProbabilitiesSidecar);
+        let is_of_logits = |kind: &Self| is_beside(kind) || kind.is_of_probabilities();
         if kinds.iter().any(is_of_logits) {
             Keep::Logits
         } else {
             Keep::Nothing
         }
     }
-}
-
-/// How sure a network was.
-pub struct Scores {
-    /// Where it was kept.
-    pub seen: Option<Seen>,
-    /// Between the sides, where it does not tell them apart.
-    pub plane: Option<MidPlane>,
-    /// Its labels, without background.
-    pub labels: Vec<Label>,
-    pub depth: Depth,
 }
 
 /// A label map and all that is told of it.
@@ -150,7 +141,10 @@ pub struct Segmented<'a> {
     pub inputs: Vec<Input>,
     /// See [`Provenance::sources`].
     pub sources: Vec<String>,
-    pub scores: &'a Scores,
+    /// What the network said, where it was kept.
+    pub seen: Option<&'a Seen>,
+    /// Of probabilities.
+    pub depth: Depth,
 }
 
 /// What a file holds, or how it comes about.
@@ -227,13 +221,11 @@ impl Segmented<'_> {
                 unreachable!("files that are made otherwise")
             }
             Kind::ProbabilitiesSidecar => {
-                let labels = &self.scores.labels;
-                let sidecar = Sidecar::of_probabilities(self.provenance(), labels);
+                let sidecar = Sidecar::of_probabilities(self.provenance(), self.labels);
                 sidecar.json().into_bytes()
             }
             Kind::Certainty => {
-                let seen = self.scores.seen.as_ref();
-                let certainty = seen.context("logits were kept")?.certainty()?;
+                let certainty = self.seen.context("logits were kept")?.certainty()?;
                 gzip(&self.scan.encode_shares(&certainty, &self.description())?)
             }
             Kind::VolumesCsv => volumetry::csv(&self.structures()).into_bytes(),
@@ -258,16 +250,8 @@ impl Segmented<'_> {
     }
 
     fn write_probabilities(&self, file: impl Write) -> std::io::Result<()> {
-        let Scores {
-            seen,
-            plane,
-            labels,
-            depth,
-        } = self.scores;
-        let seen = seen.as_ref().expect("logits were kept");
-        let values: Vec<u8> = labels.iter().map(|label| label.value).collect();
-        let (plane, description) = (plane.as_ref(), self.description());
-        seen.write_probabilities(self.scan, &values, plane, *depth, &description, file)
+        let seen = self.seen.expect("logits were kept");
+        seen.write_probabilities(self.scan, self.depth, &self.description(), file)
             .map_err(std::io::Error::other)
     }
 

@@ -2,13 +2,13 @@
 
 use crate::device::device;
 use crate::memory;
-use crate::outputs::{self, Scores};
+use crate::outputs;
 use crate::places::{self, DEFAULT_MODEL};
 use crate::progress::Progress;
 use crate::scan::{Choice, Opened, files_of};
 use anyhow::Context;
 use dinomed3d_core::infer::check::CheckReach;
-use dinomed3d_core::infer::{self, Keep, PartOf};
+use dinomed3d_core::infer::{self, Keep, PartOf, Seen};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::preflight::Preflight;
 use dinomed3d_core::segmenter::Segmenter;
@@ -186,7 +186,8 @@ impl Input {
             name: self.name(),
             inputs: read.collect::<anyhow::Result<_>>()?,
             sources: Vec::new(),
-            scores: &found.scores,
+            seen: found.seen.as_ref(),
+            depth: found.depth,
         })
     }
 }
@@ -199,8 +200,10 @@ pub struct Found {
     pub warnings: Vec<String>,
     /// In the order in which they were used.
     pub models: Vec<Model>,
-    /// Of the first of them.
-    pub scores: Scores,
+    /// What the network said, where it was kept.
+    pub seen: Option<Seen>,
+    /// Of probabilities.
+    pub depth: Depth,
 }
 
 /// The models of a command line on their device.
@@ -382,12 +385,8 @@ impl Work<'_> {
             labels: segmenter.manifest().labels[1..].to_vec(),
             warnings: segmentation.warnings,
             models: vec![used(segmenter)],
-            scores: Scores {
-                seen: segmentation.seen,
-                plane: segmentation.plane,
-                labels: segmenter.manifest().labels[1..].to_vec(),
-                depth: self.models.depth,
-            },
+            seen: segmentation.seen,
+            depth: self.models.depth,
         })
     }
 

@@ -8,7 +8,7 @@ use crate::model::DinoMed3d;
 use crate::preflight::Cost;
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
-use dinomed3d_volume::{Affine, MidPlane, ModelGrid, Volume};
+use dinomed3d_volume::{Affine, ModelGrid, Volume};
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -58,8 +58,6 @@ pub struct Segmentation {
     pub windows: usize,
     /// What the network said, where that was to be kept.
     pub seen: Option<Seen>,
-    /// Between the sides, where the network does not tell them apart.
-    pub plane: Option<MidPlane>,
 }
 
 /// Extents outside the training range by more than this factor are warned about.
@@ -221,8 +219,11 @@ impl Segmenter {
             shape: channels[0].shape,
             warnings,
             windows: prediction.windows,
-            seen: prediction.seen,
-            plane,
+            seen: prediction.seen.map(|seen| {
+                let labels = self.manifest.labels[1..].iter();
+                let values = labels.map(|label| label.value).collect();
+                seen.labelled(values, plane, &self.pipeline.sides)
+            }),
         })
     }
 

@@ -321,7 +321,7 @@ fn kept_logits_make_probabilities_of_the_same_labels() {
         let scan = Scan::of_volume(Format::Dicom, &room, Vec::new());
         let seen = segmented.seen.expect("logits were to be kept");
         let mut file = Vec::new();
-        seen.write_probabilities(&scan, &labels, None, Depth::Bits16, "", &mut file)
+        seen.write_probabilities(&scan, Depth::Bits16, "", &mut file)
             .unwrap();
         let volumes = Scan::open(&file, None).unwrap().volumes().unwrap();
         let certainty = seen.certainty().unwrap();

@@ -55,17 +55,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
         .expect("writing into memory does not fail")
 }
 
-/// As [`gzip`], of what is too large for memory.
-///
-/// # Errors
-/// Those of `from` and `to`.
-pub fn gzip_stream(mut from: impl Read, to: impl Write) -> io::Result<()> {
-    let mut encoder = GzEncoder::new(to, Compression::default());
-    io::copy(&mut from, &mut encoder)?;
-    encoder.finish()?.flush()
-}
-
-/// As [`gzip_stream`], of what `write` writes.
+/// As [`gzip`], of what `write` writes and is too large for memory.
 ///
 /// # Errors
 /// Those of `to` and `write`.
@@ -83,12 +73,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_becomes_the_same_file() {
+    fn what_is_written_becomes_the_same_file() {
         let bytes: Vec<u8> = (0..100_000u32)
             .map(|i| (i.wrapping_mul(i) >> 7) as u8)
             .collect();
         let mut file = Vec::new();
-        gzip_stream(&bytes[..], &mut file).unwrap();
+        let write = |packed: &mut GzEncoder<_>| io::copy(&mut &bytes[..], packed).map(drop);
+        gzip_by(&mut file, write).unwrap();
         assert_eq!(file, gzip(&bytes));
     }
 

@@ -40,7 +40,7 @@ pub const NOTICE: &str = "Research and education only; not a medical device.";
 pub use affine::Affine;
 pub use channels::{NamedImage, grid_problem, read_channels};
 pub use grid::{GridError, ModelGrid};
-pub use gzip::{gzip, gzip_by, gzip_stream};
+pub use gzip::{gzip, gzip_by};
 pub use label::{Half, Label, palette};
 pub use label_map::{LabelMap, whole};
 pub use labelling::Labelling;

@@ -7,39 +7,12 @@ use std::rc::Rc;
 use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::evaluation::{CaseScores, Convention, Evaluation, GhostLabel};
 use dinomed3d_volume::metrics::{LabelScore, Presence, evaluate_case};
-use dinomed3d_volume::{Affine, Label, LabelMap, ModelGrid, Scan};
+use dinomed3d_volume::{Affine, Label, LabelMap, ModelGrid, Scan, grid_problem};
+
+use crate::overlay::Overlay;
 
 /// Which label of the result a number of the reference means, where it is not that number; 0 counts it as background.
 pub type Mapping = BTreeMap<u8, u8>;
-
-/// What lies over the scan.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Overlay {
-    /// What was found.
-    #[default]
-    Result,
-    /// What should have been.
-    Reference,
-    /// Where they differ.
-    Disagreement,
-    /// Where the network is less sure; needs no reference.
-    Certainty,
-}
-
-impl Overlay {
-    /// Those of a comparison, with their names in the control.
-    pub const ALL: [(Self, &str); 3] = [
-        (Self::Result, "Result"),
-        (Self::Reference, "Reference"),
-        (Self::Disagreement, "Disagreement"),
-    ];
-
-    /// The one of that name; an unknown name is [`Overlay::Result`].
-    pub fn parse(name: &str) -> Self {
-        let known = Self::ALL.into_iter().find(|(_, known)| *known == name);
-        known.map_or_else(Self::default, |(overlay, _)| overlay)
-    }
-}
 
 /// A result and a reference on the result's grid.
 #[derive(Debug)]
@@ -105,10 +78,7 @@ fn onto_grid(map: LabelMap, grid: &LabelMap) -> Result<LabelMap, String> {
             affine: turned_affine(&map, axes),
         }
     };
-    let is_alike = turned.shape == grid.shape;
-    let apart_mm = turned.affine.corners_apart_mm(&grid.affine, grid.shape);
-    // Not a number is not near.
-    if is_alike && apart_mm <= grid.affine.tolerance_mm() {
+    if grid_problem((turned.shape, &turned.affine), (grid.shape, &grid.affine)).is_none() {
         return Ok(turned);
     }
     let size = |map: &LabelMap| {
@@ -116,7 +86,8 @@ fn onto_grid(map: LabelMap, grid: &LabelMap) -> Result<LabelMap, String> {
         let spacing = map.affine.spacing_mm().map(|edge| format!("{edge:.2}"));
         format!("{x} × {y} × {z} voxels of {} mm", spacing.join(" × "))
     };
-    let where_it_lies = if is_alike {
+    let where_it_lies = if turned.shape == grid.shape {
+        let apart_mm = turned.affine.corners_apart_mm(&grid.affine, grid.shape);
         format!("which lies up to {apart_mm:.1} mm from the scan's")
     } else {
         format!("{}, the scan's is {}", size(&turned), size(grid))

@@ -9,6 +9,7 @@ mod comparison;
 #[cfg(test)]
 #[path = "worker/open.rs"]
 mod open;
+mod overlay;
 mod protocol;
 mod results_archive;
 mod scan_files;

@@ -73,16 +73,16 @@ impl Backend {
     }
 }
 
-/// How sure a network is.
+/// What is told of a network's probabilities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Scores {
+pub enum Probabilities {
     /// The probability of each voxel's own class, in 255 steps: bytes, `[z, y, x]` on the scan's grid.
     Certainty,
     /// The same as a gzipped NIfTI file.
     CertaintyFile,
     /// That of each label, a volume each, as a gzipped NIfTI file.
-    Probabilities,
+    OfLabels,
 }
 
 /// From the page to the worker, and from a worker to others that compute beside it.
@@ -135,14 +135,14 @@ pub enum ToWorker {
         /// Labels of the map without the background.
         labels: Vec<Label>,
     },
-    /// Say how sure the network was of a result. The answer is [`FromWorker::Scores`].
-    Scores {
+    /// Say how sure the network was of a result. The answer is [`FromWorker::Probabilities`].
+    Probabilities {
         /// This request.
         job: JobId,
         /// The [`ToWorker::Segment`] request whose result is meant; a later one replaces it.
         of: JobId,
         /// In which form.
-        what: Scores,
+        what: Probabilities,
     },
     /// Pass images through a transformer that is not part of a model. Weights (`vit.…`) and images (`input`) travel
     /// beside this message as a safetensors file. The page does not ask this; tests hold the backend against
@@ -273,11 +273,11 @@ pub enum FromWorker {
         warnings: Vec<String>,
     },
     /// How sure the network was; it travels beside this message.
-    Scores {
-        /// The [`ToWorker::Scores`] request.
+    Probabilities {
+        /// The [`ToWorker::Probabilities`] request.
         job: JobId,
         /// In which form.
-        what: Scores,
+        what: Probabilities,
     },
     /// The features are ready; a safetensors file of them travels beside this message.
     Transformed {

@@ -11,9 +11,10 @@ use serde::Deserialize;
 
 use crate::archive::Archive;
 use crate::browser::{self, VisitorFile};
-use crate::comparison::{Mapping, Maps, Overlay, Scoring};
+use crate::comparison::{Mapping, Maps, Scoring};
 use crate::link::Link;
-use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, ScanChoice, Scores};
+use crate::overlay::Overlay;
+use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, Probabilities, ScanChoice};
 use crate::results_archive;
 use crate::scan_files;
 use crate::state::{Outcome, State};
@@ -224,27 +225,17 @@ impl Session {
         spawn_local(self.score(number, outcome, Rc::clone(&comparison.maps), mapping));
     }
 
-    /// Lays over the scan where the network is less sure of the result, or the result again.
-    pub fn show_certainty(self, is_shown: bool) {
-        if is_shown && self.state.certainty.with_untracked(Option::is_none) {
-            self.tell(|work| work.ask_scores(Scores::Certainty));
+    /// Lays something else over the scan; where the network is less sure, the worker may have to be asked first.
+    pub fn lay_over(self, overlay: Overlay) {
+        if overlay == Overlay::Certainty && self.state.certainty.with_untracked(Option::is_none) {
+            self.tell(|work| work.ask_probabilities(Probabilities::Certainty));
         }
-        let overlay = if is_shown {
-            Overlay::Certainty
-        } else {
-            Overlay::Result
-        };
         self.state.lay_over(overlay);
     }
 
     /// Saves how sure the network was of the result.
-    pub fn save_scores(self, what: Scores) {
-        self.tell(|work| work.ask_scores(what));
-    }
-
-    /// Lays something else over the scan.
-    pub fn lay_over(self, overlay: Overlay) {
-        self.state.lay_over(overlay);
+    pub fn save_probabilities(self, what: Probabilities) {
+        self.tell(|work| work.ask_probabilities(what));
     }
 
     /// Compares with nothing any more.

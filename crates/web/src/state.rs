@@ -9,7 +9,8 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::certainty;
-use crate::comparison::{Comparison, Maps, Overlay};
+use crate::comparison::{Comparison, Maps};
+use crate::overlay::Overlay;
 use crate::protocol::{BackendChoice, Failure};
 use crate::work::{
     self, BackendStatus, Listed, LoadedModel, ModelEntry, Offers, Preflight, Run, WorkerPhase,
@@ -57,7 +58,7 @@ pub struct State {
     /// The last result.
     pub outcome: RwSignal<Option<Rc<Outcome>>, LocalStorage>,
     /// Whether the worker can tell how sure the network was of it.
-    pub can_score: RwSignal<bool>,
+    pub has_logits: RwSignal<bool>,
     /// How probable its class is at each voxel, in 255 steps.
     pub certainty: RwSignal<Option<Rc<Uint8Array>>, LocalStorage>,
     /// The last event, as a sentence.
@@ -116,7 +117,7 @@ impl State {
             run: RwSignal::new(None),
             partial: RwSignal::new_local(None),
             outcome: RwSignal::new_local(None),
-            can_score: RwSignal::new(false),
+            has_logits: RwSignal::new(false),
             certainty: RwSignal::new_local(None),
             status: RwSignal::new(String::new()),
             failure: RwSignal::new(None),
@@ -150,7 +151,7 @@ impl State {
         put(self.run, shown.run);
         put(self.status, shown.status);
         put(self.failure, shown.failure);
-        put(self.can_score, shown.can_score);
+        put(self.has_logits, shown.has_logits);
         put_rc(self.certainty, shown.certainty);
         put_rc(self.partial, shown.partial);
         if put_rc(self.outcome, shown.outcome) {
@@ -166,6 +167,11 @@ impl State {
         if untrack(|| self.labels()) != before {
             self.hidden.update(BTreeSet::clear);
         }
+    }
+
+    /// Whether it is known, or can be asked for, where the network is less sure.
+    pub fn has_certainty(self) -> bool {
+        self.has_logits.get() || self.certainty.with(Option::is_some)
     }
 
     /// Lays something else over the scan.

@@ -128,7 +128,7 @@ impl Pipeline {
         let num_classes = self.values.len();
         let mut labelling = Labelling::new(&prepared.grid, num_classes)?;
         let mut model_classes = Vec::with_capacity(prepared.shape.iter().product());
-        let seen = || Seen::new(prepared.grid.clone(), &self.values, &self.sides);
+        let seen = || Seen::new(prepared.grid.clone(), &self.values);
         let mut seen = (keep == Keep::Logits).then(seen);
         let starts = self.windowing.starts(prepared.shape);
         let windows = starts.iter().map(Vec::len).product();
@@ -175,7 +175,8 @@ impl Pipeline {
             file_classes,
             model_classes,
             prepared.grid,
-            (windows, seen),
+            windows,
+            seen,
             &channels[0],
         ))
     }
@@ -185,7 +186,8 @@ impl Pipeline {
         file_classes: Vec<u8>,
         model_classes: Vec<u8>,
         grid: ModelGrid,
-        (windows, seen): (usize, Option<Seen>),
+        windows: usize,
+        seen: Option<Seen>,
         scan: &Volume,
     ) -> Prediction {
         Prediction {
@@ -228,7 +230,7 @@ impl Pipeline {
         let on_model_grid = grid.labels_to_model(&classes);
         let seen = of_region.seen;
         let seen = seen.map(|seen| seen.within(region, scan.shape));
-        Ok(self.prediction(classes, on_model_grid, grid, (windows, seen), scan))
+        Ok(self.prediction(classes, on_model_grid, grid, windows, seen, scan))
     }
 }
 

@@ -21,20 +21,37 @@ pub struct Seen {
     grid: ModelGrid,
     /// Value of each class, background first.
     classes: Vec<u8>,
-    /// Values that stand for both sides of the body, and what they become on the right.
-    sides: Vec<[u8; 2]>,
+    /// Values of the labels, in the manifest's order.
+    labels: Vec<u8>,
+    /// Between values that stand for both sides of the body, and what they become on the right.
+    sides: Option<(MidPlane, Vec<[u8; 2]>)>,
     /// As they came, `[class, slice, row, column]` of some slices each.
     logits: Vec<Vec<f32>>,
 }
 
 impl Seen {
     /// Nothing yet, of a scan with this grid.
-    pub(super) fn new(grid: ModelGrid, classes: &[u8], sides: &[[u8; 2]]) -> Self {
+    pub(super) fn new(grid: ModelGrid, classes: &[u8]) -> Self {
         Self {
             grid,
+            labels: classes[1..].to_vec(),
             classes: classes.to_vec(),
-            sides: sides.to_vec(),
+            sides: None,
             logits: Vec::new(),
+        }
+    }
+
+    /// The same of a model with these labels, those of `sides` parted by the plane that parts its label map.
+    pub(crate) fn labelled(
+        self,
+        labels: Vec<u8>,
+        plane: Option<MidPlane>,
+        sides: &[[u8; 2]],
+    ) -> Self {
+        Self {
+            labels,
+            sides: plane.map(|plane| (plane, sides.to_vec())),
+            ..self
         }
     }
 
@@ -63,24 +80,22 @@ impl Seen {
         Ok(Probabilities::new(&self.grid, &self.logits, &self.classes)?.certainty())
     }
 
-    /// Writes the probability of each label at each voxel of the scan, see [`Probabilities::write`]; labels of two sides are
-    /// parted by `plane`.
+    /// Writes the probability of each label at each voxel of the scan, see [`Probabilities::write`].
     ///
     /// # Errors
     /// [`ProbabilityError`].
     pub fn write_probabilities(
         &self,
         scan: &Scan,
-        labels: &[u8],
-        plane: Option<&MidPlane>,
         depth: Depth,
         description: &str,
         file: impl Write,
     ) -> Result<(), ProbabilityError> {
-        let sides = plane.map(|plane| (plane, &self.sides[..]));
+        let sides = self.sides.as_ref();
+        let sides = sides.map(|(plane, sides)| (plane, &sides[..]));
         Probabilities::new(&self.grid, &self.logits, &self.classes)?.write(
             scan,
-            labels,
+            &self.labels,
             sides,
             depth,
             description,

@@ -120,19 +120,19 @@ impl<N: Network> NetworkFile<N> {
             let best = state.best_until(self.stage, mark.epoch);
             best.is_some_and(|row| row.epoch == mark.epoch)
         };
+        if self.stage == 1 && !is_best {
+            return Ok(());
+        }
         let bytes = encode(&named_tensors(&network.average), Quantization::None)?;
         let write = |name: &str| self.folder.write(&self.folder.0.join(name), &bytes);
-        match (self.stage, is_best) {
-            (1, true) => write("stage1.safetensors"),
-            (1, false) => Ok(()),
-            (_, is_best) => {
-                write("last.safetensors")?;
-                if is_best {
-                    write("best.safetensors")?;
-                }
-                Ok(())
-            }
+        if self.stage == 1 {
+            return write("stage1.safetensors");
         }
+        write("last.safetensors")?;
+        if is_best {
+            write("best.safetensors")?;
+        }
+        Ok(())
     }
 }
 

@@ -7,8 +7,9 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use crate::browser;
-use crate::comparison::{Comparison, Maps, Overlay, Row, named};
+use crate::comparison::{Comparison, Maps, Row, named};
 use crate::components::Swatch;
+use crate::overlay::Overlay;
 use crate::session::Session;
 use crate::state::State;
 use crate::words;
@@ -57,7 +58,13 @@ fn ComparisonView(maps: Rc<Maps>) -> impl IntoView {
     let session = expect_context::<Session>();
     let overlay = move |(overlay, name): (Overlay, &'static str)| {
         view! {
-            <option value=name selected=move || state.overlay.get() == overlay>{name}</option>
+            <option
+                value=name
+                selected=move || state.overlay.get() == overlay
+                disabled=move || overlay == Overlay::Certainty && !state.has_certainty()
+            >
+                {name}
+            </option>
         }
     };
     view! {

@@ -6,9 +6,10 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::comparison::Overlay;
+use crate::comparison::named;
 use crate::components::{Compare, Swatch};
-use crate::protocol::{Backend, Scores};
+use crate::overlay::Overlay;
+use crate::protocol::{Backend, Probabilities};
 use crate::session::Session;
 use crate::state::{Outcome, State};
 use crate::structures::{self, Group, Structure, StructureLabels};
@@ -87,15 +88,14 @@ fn Certainty() -> impl IntoView {
     let state = State::expect();
     let session = expect_context::<Session>();
     let is_over = move || state.overlay.get() == Overlay::Certainty;
-    let can_show = move || state.can_score.get() || state.certainty.with(Option::is_some);
     let save = move |what, name, test| {
         view! {
             <button
                 type="button"
                 class="is-small"
                 data-testid=test
-                disabled=move || !state.can_score.get()
-                on:click=move |_| session.save_scores(what)
+                disabled=move || !state.has_logits.get()
+                on:click=move |_| session.save_probabilities(what)
             >
                 {name}
             </button>
@@ -109,13 +109,15 @@ fn Certainty() -> impl IntoView {
                 data-testid="certainty"
                 title="The network's own probability of what it found, before any correction; not calibrated"
                 aria-pressed=move || is_over().to_string()
-                disabled=move || !can_show()
-                on:click=move |_| session.show_certainty(!is_over())
+                disabled=move || !state.has_certainty()
+                on:click=move |_| {
+                    session.lay_over(if is_over() { Overlay::Result } else { Overlay::Certainty });
+                }
             >
                 "Certainty"
             </button>
-            {save(Scores::CertaintyFile, "Save certainty", "download-certainty")}
-            {save(Scores::Probabilities, "Save probabilities", "download-probabilities")}
+            {save(Probabilities::CertaintyFile, "Save certainty", "download-certainty")}
+            {save(Probabilities::OfLabels, "Save probabilities", "download-probabilities")}
         </div>
     }
 }
@@ -156,8 +158,7 @@ fn Statistics(labels: Vec<Label>, statistics: Vec<LabelSize>) -> impl IntoView {
 #[component]
 fn LabelTable(labels: Vec<Label>, statistics: Vec<LabelSize>) -> impl IntoView {
     let row = move |row: LabelSize| {
-        let label = labels.iter().find(|label| label.value == row.value);
-        let label = label.cloned().unwrap_or_else(|| Label::unnamed(row.value));
+        let label = named(&labels, row.value);
         view! {
             <tr>
                 <th scope="row">

@@ -21,7 +21,7 @@ pub struct Jobs<B> {
     /// The worker was given the scan on screen once more.
     pub restoring: Option<JobId>,
     /// The worker was asked how sure the network was.
-    pub scores: Option<JobId>,
+    pub probabilities: Option<JobId>,
     /// Whether the worker holds the scan on screen.
     pub has_scan: bool,
     /// A scan on its way to the screen.
@@ -79,7 +79,7 @@ impl<B> Jobs<B> {
             loaded: None,
             preflight: None,
             restoring: None,
-            scores: None,
+            probabilities: None,
             has_scan: false,
             reading: None,
         }
@@ -120,7 +120,7 @@ impl<B> Jobs<B> {
         self.loaded = None;
         self.preflight = None;
         self.restoring = None;
-        self.scores = None;
+        self.probabilities = None;
         self.has_scan = false;
         self.reading = match self.reading.take() {
             Some(Reading::Sent(_, file)) => Some(Reading::Waiting(file)),

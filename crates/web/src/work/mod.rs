@@ -21,8 +21,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::protocol::{
-    Backend, BackendChoice, Failure, FromWorker, JobId, ScanChoice, ScanInfo, ScanOffer, Scores,
-    ToWorker,
+    Backend, BackendChoice, Failure, FromWorker, JobId, Probabilities, ScanChoice, ScanInfo,
+    ScanOffer, ToWorker,
 };
 use crate::words;
 use jobs::{File, Jobs, Reading};
@@ -70,7 +70,7 @@ pub struct Work<B> {
     /// The DICOM segmentation of the run under way, whose result comes next.
     seg: Option<B>,
     /// The request whose result is on screen and whose logits the worker has kept.
-    scored: Option<JobId>,
+    kept: Option<JobId>,
     /// Why there is no worker.
     end: Option<Failure>,
     orders: VecDeque<Order<B>>,
@@ -87,7 +87,7 @@ impl<B: Clone> Work<B> {
             now_ms: 0.0,
             looking: None,
             seg: None,
-            scored: None,
+            kept: None,
             end: None,
             orders: VecDeque::new(),
         };
@@ -109,7 +109,7 @@ impl<B: Clone> Work<B> {
             offers,
             scans: self.list.shown(working, &self.shown.model_name),
             queue: self.list.place(),
-            can_score: self.scored.is_some() && self.shown.run.is_none(),
+            has_logits: self.kept.is_some() && self.shown.run.is_none(),
             ..self.shown.clone()
         }
     }
@@ -320,31 +320,32 @@ impl<B: Clone> Work<B> {
     }
 
     /// Asks how sure the network was of the result on screen.
-    pub fn ask_scores(&mut self, what: Scores) {
-        let Some(of) = self.scored.filter(|_| self.shown().can_score) else {
+    pub fn ask_probabilities(&mut self, what: Probabilities) {
+        let Some(of) = self.kept.filter(|_| self.shown().has_logits) else {
             return;
         };
         let job = self.jobs.next();
-        self.jobs.scores = Some(job);
+        self.jobs.probabilities = Some(job);
         self.shown.status = "Computing how sure the network is…".to_owned();
-        self.post(ToWorker::Scores { job, of, what }, None);
+        self.post(ToWorker::Probabilities { job, of, what }, None);
     }
 
     /// The worker has told how sure the network was.
-    fn scores_came(&mut self, job: JobId, what: Scores, bytes: Option<B>) {
-        let (true, Some(bytes)) = (Jobs::<B>::answers(&mut self.jobs.scores, job), bytes) else {
+    fn probabilities_came(&mut self, job: JobId, what: Probabilities, bytes: Option<B>) {
+        let (true, Some(bytes)) = (Jobs::<B>::answers(&mut self.jobs.probabilities, job), bytes)
+        else {
             return;
         };
         let outcome = self.shown.outcome.as_ref();
         let stem = outcome.map_or("scan", |outcome| words::result_stem(&outcome.name));
         let end = match what {
-            Scores::Certainty => {
+            Probabilities::Certainty => {
                 self.shown.certainty = Some(Rc::new(bytes));
                 self.shown.status = "Where the network is less sure lies over the scan.".to_owned();
                 return;
             }
-            Scores::CertaintyFile => "certainty",
-            Scores::Probabilities => "probseg",
+            Probabilities::CertaintyFile => "certainty",
+            Probabilities::OfLabels => "probseg",
         };
         let name = format!("{stem}_{end}.nii.gz");
         self.shown.status = format!("Saved {name}.");
@@ -352,9 +353,9 @@ impl<B: Clone> Work<B> {
     }
 
     /// Nothing is known any more of how sure the network was.
-    fn forget_scores(&mut self) {
-        self.jobs.scores = None;
-        self.scored = None;
+    fn forget_probabilities(&mut self) {
+        self.jobs.probabilities = None;
+        self.kept = None;
         self.shown.certainty = None;
     }
 
@@ -427,7 +428,7 @@ impl<B: Clone> Work<B> {
     fn begin_run(&mut self, status: String) -> JobId {
         let job = self.jobs.next();
         // The worker keeps the logits of one result, the newest.
-        self.scored = None;
+        self.kept = None;
         self.shown.failure = None;
         self.shown.status = status;
         self.shown.run = Some(Run {
@@ -636,9 +637,9 @@ impl<B: Clone> Work<B> {
                 };
                 let seg = self.seg.take();
                 let looked_at = self.end_run();
-                self.forget_scores();
+                self.forget_probabilities();
                 // A closer look is of another network.
-                self.scored = looked_at.is_none().then_some(job);
+                self.kept = looked_at.is_none().then_some(job);
                 self.life.forgive();
                 let closer = self.closer_after(looked_at.as_ref());
                 let scan = self.shown.scan.as_ref();
@@ -669,7 +670,7 @@ impl<B: Clone> Work<B> {
                 }
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
-            FromWorker::Scores { job, what } => self.scores_came(job, what, bytes),
+            FromWorker::Probabilities { job, what } => self.probabilities_came(job, what, bytes),
             // What no page asks for.
             FromWorker::Transformed { .. } | FromWorker::Window { .. } => {}
         }
@@ -699,7 +700,7 @@ impl<B: Clone> Work<B> {
             .retain(|order| !matches!(order, Order::Post(..)));
         self.jobs.leave_worker();
         self.end_run();
-        self.scored = None;
+        self.kept = None;
         self.shown.preflight = None;
         self.shown.model = None;
         self.shown.backend = None;
@@ -872,7 +873,7 @@ impl<B: Clone> Work<B> {
             ..
         } = file;
         self.jobs.has_scan = true;
-        self.forget_scores();
+        self.forget_probabilities();
         self.shown.outcome = self.list.opened(entry, choice);
         self.shown.failure = None;
         self.shown.status = format!("{name} is open.");
@@ -911,7 +912,7 @@ impl<B: Clone> Work<B> {
         };
         if Jobs::<B>::answers(&mut self.jobs.model, job) {
             self.model_is_missing(failure);
-        } else if Jobs::<B>::answers(&mut self.jobs.scores, job) {
+        } else if Jobs::<B>::answers(&mut self.jobs.probabilities, job) {
             self.shown.failure = Some(failure);
         } else if self.shown.is_running(job) {
             self.end_run();

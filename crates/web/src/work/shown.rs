@@ -43,7 +43,7 @@ pub struct Shown<B> {
     /// The last result.
     pub outcome: Option<Rc<Outcome<B>>>,
     /// Whether the worker can tell how sure the network was of it.
-    pub can_score: bool,
+    pub has_logits: bool,
     /// How probable its class is at each voxel, in 255 steps.
     pub certainty: Option<Rc<B>>,
     /// The last event, as a sentence.
@@ -71,7 +71,7 @@ impl<B> Shown<B> {
             run: None,
             partial: None,
             outcome: None,
-            can_score: false,
+            has_logits: false,
             certainty: None,
             status: String::new(),
             failure: None,

@@ -3,7 +3,7 @@
 use dinomed3d_volume::Label;
 
 use super::*;
-use crate::protocol::{CheckErrors, ModelInfo, ScanOffer, Scores};
+use crate::protocol::{CheckErrors, ModelInfo, Probabilities, ScanOffer};
 
 type Page = Work<&'static str>;
 
@@ -947,59 +947,63 @@ fn how_sure_the_network_was_is_asked_of_the_result_on_screen() {
     let mut desk = Desk::with_scan();
     let ask = |desk: &mut Desk, what| {
         desk.orders();
-        desk.page.ask_scores(what);
+        desk.page.ask_probabilities(what);
         desk.orders().into_iter().find_map(|order| match order {
-            Order::Post(ToWorker::Scores { job, of, .. }, _) => Some((job, of)),
+            Order::Post(ToWorker::Probabilities { job, of, .. }, _) => Some((job, of)),
             _ => None,
         })
     };
     let answer = |desk: &mut Desk, job, what| {
-        let message = FromWorker::Scores { job, what };
-        desk.page.hear(desk.worker, message, Some("scores"), 0.0);
+        let message = FromWorker::Probabilities { job, what };
+        desk.page
+            .hear(desk.worker, message, Some("probabilities"), 0.0);
     };
     assert_eq!(
-        ask(&mut desk, Scores::Certainty),
+        ask(&mut desk, Probabilities::Certainty),
         None,
         "there is no result"
     );
     let (run, _) = desk.segment().expect("it starts");
-    assert_eq!(ask(&mut desk, Scores::Certainty), None, "nor yet");
+    assert_eq!(ask(&mut desk, Probabilities::Certainty), None, "nor yet");
     desk.segmented(run);
-    let (late, of) = ask(&mut desk, Scores::Certainty).expect("it is asked");
+    let (late, of) = ask(&mut desk, Probabilities::Certainty).expect("it is asked");
     assert_eq!(of, run);
-    let (job, _) = ask(&mut desk, Scores::Probabilities).expect("it is asked");
-    answer(&mut desk, late, Scores::Certainty);
+    let (job, _) = ask(&mut desk, Probabilities::OfLabels).expect("it is asked");
+    answer(&mut desk, late, Probabilities::Certainty);
     assert!(
         desk.page.shown().certainty.is_none(),
         "nobody asks that any more"
     );
-    answer(&mut desk, job, Scores::Probabilities);
+    answer(&mut desk, job, Probabilities::OfLabels);
     let saved = desk.orders().into_iter().find_map(|order| match order {
         Order::Save { name, bytes } => Some((name, bytes)),
         _ => None,
     });
     let (name, bytes) = saved.expect("it is saved");
     assert!(name.ends_with("_probseg.nii.gz"), "{name}");
-    assert_eq!(bytes, "scores");
+    assert_eq!(bytes, "probabilities");
 
-    let (job, _) = ask(&mut desk, Scores::Certainty).expect("it is asked");
-    answer(&mut desk, job, Scores::Certainty);
-    assert_eq!(desk.page.shown().certainty.as_deref(), Some(&"scores"));
-    let (job, _) = ask(&mut desk, Scores::CertaintyFile).expect("it is asked");
+    let (job, _) = ask(&mut desk, Probabilities::Certainty).expect("it is asked");
+    answer(&mut desk, job, Probabilities::Certainty);
+    assert_eq!(
+        desk.page.shown().certainty.as_deref(),
+        Some(&"probabilities")
+    );
+    let (job, _) = ask(&mut desk, Probabilities::CertaintyFile).expect("it is asked");
     desk.fail(Some(job), "no room");
     assert!(desk.page.shown().failure.is_some());
     assert!(desk.page.shown().outcome.is_some(), "the result stays");
 
     // A new result is another one's.
     let (run, _) = desk.segment().expect("it starts");
-    assert!(!desk.page.shown().can_score);
+    assert!(!desk.page.shown().has_logits);
     desk.segmented(run);
     assert!(desk.page.shown().certainty.is_none());
-    let (_, of) = ask(&mut desk, Scores::Certainty).expect("it is asked");
+    let (_, of) = ask(&mut desk, Probabilities::Certainty).expect("it is asked");
     assert_eq!(of, run);
     // A fresh worker knows nothing of it.
     desk.page.restart();
-    assert!(!desk.page.shown().can_score);
+    assert!(!desk.page.shown().has_logits);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::backend::ChosenBackend;
 use super::crew::{BESIDE_PARAMETER, Crew};
 use super::describe;
 use super::download::download;
-use super::kept::KeptScores;
+use super::kept::KeptLogits;
 use super::open::{self, Opened};
 use super::protocol::{
     AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FromWorker, JobId,
@@ -42,7 +42,7 @@ pub(super) struct Engine {
     /// What a DICOM segmentation of the scan refers to.
     pub(super) origin: RefCell<Option<Origin>>,
     /// Of the last result.
-    pub(super) kept: RefCell<Option<KeptScores>>,
+    pub(super) kept: RefCell<Option<KeptLogits>>,
     /// How long this device takes for 10⁹ operations, as far as it is known.
     pub(super) seconds_per_gflop: Cell<Option<f64>>,
     /// Jobs up to this one are to be given up.
@@ -178,8 +178,8 @@ impl Engine {
                     Err(Some(trouble)) => trouble.post(job),
                 }
             }
-            ToWorker::Scores { job, of, what } => {
-                if let Err(trouble) = self.scores(job, of, what) {
+            ToWorker::Probabilities { job, of, what } => {
+                if let Err(trouble) = self.probabilities(job, of, what) {
                     trouble.post(job);
                 }
             }

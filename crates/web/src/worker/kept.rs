@@ -3,11 +3,11 @@
 use dinomed3d_core::infer::{Keep, Seen};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::nifti::Depth;
-use dinomed3d_volume::{MidPlane, Scan, gzip, gzip_by};
+use dinomed3d_volume::{Scan, gzip, gzip_by};
 use std::io;
 use std::rc::Rc;
 
-use super::protocol::{JobId, Scores};
+use super::protocol::{JobId, Probabilities};
 
 /// In every file that the worker makes.
 pub(super) const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
@@ -16,15 +16,11 @@ pub(super) const DESCRIPTION: &str = "DINO-Med3D; not a medical device";
 const MOST_BYTES: u64 = 700_000_000;
 
 /// What is kept of a result.
-pub(super) struct KeptScores {
+pub(super) struct KeptLogits {
     /// The request that it answered.
     pub(super) job: JobId,
     pub(super) scan: Rc<Scan>,
     pub(super) seen: Seen,
-    /// Between the sides, where the network does not tell them apart.
-    pub(super) plane: Option<MidPlane>,
-    /// Values of the model's labels.
-    pub(super) labels: Vec<u8>,
 }
 
 /// Whether logits of a scan are kept, and how much memory that takes.
@@ -36,30 +32,22 @@ pub(super) fn keep(segmenter: &Segmenter, scan: &Scan) -> (Keep, u64) {
     }
 }
 
-impl KeptScores {
+impl KeptLogits {
     /// As it is asked for.
-    pub(super) fn file(&self, what: Scores) -> io::Result<Vec<u8>> {
+    pub(super) fn file(&self, what: Probabilities) -> io::Result<Vec<u8>> {
         match what {
-            Scores::Certainty => self.seen.certainty().map_err(io::Error::other),
-            Scores::CertaintyFile => {
+            Probabilities::Certainty => self.seen.certainty().map_err(io::Error::other),
+            Probabilities::CertaintyFile => {
                 let certainty = self.seen.certainty().map_err(io::Error::other)?;
                 let file = self.scan.encode_shares(&certainty, DESCRIPTION);
                 Ok(gzip(&file.map_err(io::Error::other)?))
             }
-            Scores::Probabilities => {
+            Probabilities::OfLabels => {
                 let mut file = Vec::new();
-                let plane = self.plane.as_ref();
                 gzip_by(&mut file, |packed| {
-                    self.seen
-                        .write_probabilities(
-                            &self.scan,
-                            &self.labels,
-                            plane,
-                            Depth::Bits8,
-                            DESCRIPTION,
-                            packed,
-                        )
-                        .map_err(io::Error::other)
+                    let (seen, depth) = (&self.seen, Depth::Bits8);
+                    let written = seen.write_probabilities(&self.scan, depth, DESCRIPTION, packed);
+                    written.map_err(io::Error::other)
                 })?;
                 Ok(file)
             }

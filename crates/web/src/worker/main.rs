@@ -18,13 +18,13 @@ mod link;
 #[cfg(target_arch = "wasm32")]
 mod open;
 #[cfg(target_arch = "wasm32")]
+mod probabilities;
+#[cfg(target_arch = "wasm32")]
 #[path = "../protocol.rs"]
 #[allow(dead_code, reason = "some of it only the page needs")]
 mod protocol;
 #[cfg(target_arch = "wasm32")]
 mod scope;
-#[cfg(target_arch = "wasm32")]
-mod scores;
 #[cfg(target_arch = "wasm32")]
 mod segment;
 #[cfg(target_arch = "wasm32")]

@@ -13,7 +13,7 @@ use js_sys::{Float32Array, Uint8Array};
 use super::crew::Crew;
 use super::describe;
 use super::engine::{Engine, Trouble};
-use super::kept::{self, DESCRIPTION, KeptScores};
+use super::kept::{self, DESCRIPTION, KeptLogits};
 use super::protocol::{FromWorker, JobId};
 use super::scope;
 
@@ -55,13 +55,7 @@ impl Engine {
             .map_err(infer_trouble)?;
         self.remember_pace(&crew, &scan, started_ms);
         let labels = describe::labels(segmenter.manifest());
-        *self.kept.borrow_mut() = segmented.seen.map(|seen| KeptScores {
-            job,
-            scan,
-            seen,
-            plane: segmented.plane,
-            labels: labels.iter().map(|label| label.value).collect(),
-        });
+        *self.kept.borrow_mut() = segmented.seen.map(|seen| KeptLogits { job, scan, seen });
         let map = LabelMap {
             labels: segmented.labels,
             shape: volume.shape,

@@ -1,12 +1,17 @@
 //! How sure the network was of its last result, on request.
 
 use super::engine::{Engine, Trouble};
-use super::protocol::{FromWorker, JobId, Scores};
+use super::protocol::{FromWorker, JobId, Probabilities};
 use super::scope;
 
 impl Engine {
     /// Answers with a file of the result of the request `of`.
-    pub(super) fn scores(&self, job: JobId, of: JobId, what: Scores) -> Result<(), Trouble> {
+    pub(super) fn probabilities(
+        &self,
+        job: JobId,
+        of: JobId,
+        what: Probabilities,
+    ) -> Result<(), Trouble> {
         const AGAIN: &str = "Segment the scan again.";
         let kept = self.kept.borrow();
         let kept = kept.as_ref().filter(|kept| kept.job == of);
@@ -17,7 +22,7 @@ impl Engine {
         let file = kept.file(what);
         let file =
             file.map_err(|error| Trouble::new(format!("It can't be written: {error}."), AGAIN))?;
-        scope::post_with(&FromWorker::Scores { job, what }, &file);
+        scope::post_with(&FromWorker::Probabilities { job, what }, &file);
         Ok(())
     }
 }
