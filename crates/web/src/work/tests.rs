@@ -100,6 +100,7 @@ impl Desk {
                 version: "1".to_owned(),
                 modality: "MR".to_owned(),
                 labels: vec![Label::unnamed(1)],
+                calibration_error: None,
             },
             check_errors: CheckErrors {
                 first_block: 0.0,
