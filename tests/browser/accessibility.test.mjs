@@ -57,8 +57,7 @@ test("everything works by keyboard, in a sensible order", async (t) => {
 
 test("many labels are one stop of the Tab key, and arrow keys lead among them", async () => {
   const visitor = await withMany();
-  await visitor.takeSample("Sample head");
-  await visitor.segment();
+  await visitor.takeSegmented("Sample head");
   const { keyboard } = visitor.page;
   const focused = () =>
     visitor.page.evaluate(() => {
@@ -89,8 +88,7 @@ test("many labels are one stop of the Tab key, and arrow keys lead among them", 
 
 test("many labels scroll beside or below the scan, which keeps its height", async () => {
   const visitor = await withMany();
-  await visitor.takeSample("Sample head");
-  await visitor.segment();
+  await visitor.takeSegmented("Sample head");
   for (const [width, height, least] of [
     [1280, 720, 480],
     [1024, 768, 350],
@@ -112,8 +110,7 @@ test("many labels scroll beside or below the scan, which keeps its height", asyn
 
 test("nothing is cut off on a phone, a tablet or a wide screen", async () => {
   const visitor = await withFew();
-  await visitor.takeSample();
-  await visitor.segment();
+  await visitor.takeSegmented("Sample hippocampus");
   for (const [width, height] of [
     [360, 740],
     [820, 1180],

@@ -12,7 +12,7 @@ const LABELS = [1, 2];
 /** Below every case of the validation set; a shifted or mirrored label map scores under 0.5. */
 const LOWEST_DICE = 0.7;
 
-const withModel = sharedPage({ query: "?backend=cpu", prepare: (page) => onlyModel(page, "hippocampus") }, (visitor) => visitor.waitForModel());
+const withModel = sharedPage({ query: "?backend=cpu", view: "planes", prepare: (page) => onlyModel(page, "hippocampus") }, (visitor) => visitor.waitForModel());
 
 test("a real case equals the command line", { skip }, async (t) => {
   const [name] = validationCases();

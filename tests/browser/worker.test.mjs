@@ -26,6 +26,7 @@ const serveTiny = (page) => serveModels({ tiny: { folder: tiny.model } })(page);
 /** A page with the tiny model and the scan with a box. */
 async function withScan(t, { prepare, ...options }) {
   const visitor = await open(t, {
+    view: "planes",
     ...options,
     prepare: async (page) => {
       await serveTiny(page);
