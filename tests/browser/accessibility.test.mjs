@@ -7,8 +7,8 @@ import { stubWorker } from "./stub.mjs";
 
 const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8, advice: "This device has little memory: close other pages first." };
 
-const withFew = sharedPage({ prepare: stubWorker({ preflight }) }, (visitor) => visitor.waitForModel());
-const withMany = sharedPage({ prepare: stubWorker({ isHead: true, preflight }) }, (visitor) => visitor.waitForModel());
+const withFew = sharedPage({ view: "planes", prepare: stubWorker({ preflight }) }, (visitor) => visitor.waitForModel());
+const withMany = sharedPage({ view: "planes", prepare: stubWorker({ isHead: true, preflight }) }, (visitor) => visitor.waitForModel());
 
 for (const [what, shared, sample] of [
   ["few", withFew, "Sample hippocampus"],
@@ -28,7 +28,7 @@ for (const [what, shared, sample] of [
 }
 
 test("everything works by keyboard, in a sensible order", async (t) => {
-  const visitor = await open(t, { prepare: stubWorker() });
+  const visitor = await open(t, { view: "planes", prepare: stubWorker() });
   await visitor.waitForModel();
   const { keyboard } = visitor.page;
   const focused = () => visitor.page.evaluate(() => document.activeElement?.getAttribute("data-testid") ?? document.activeElement?.tagName);
@@ -132,6 +132,7 @@ test("nothing is cut off on a phone, a tablet or a wide screen", async () => {
 
 test("a worker that does not stop in time is ended, and a fresh one goes on with the scan", async (t) => {
   const visitor = await open(t, {
+    view: "planes",
     prepare: async (page) => {
       await page.clock.install();
       await stubWorker({ isStubborn: true })(page);

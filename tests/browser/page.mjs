@@ -107,7 +107,7 @@ export class Visitor {
   }
 
   /** Waits until the worker can compute. */
-  async waitForModel(timeout = 180_000) {
+  async waitForModel(timeout = 600_000) {
     await this.page.waitForFunction(
       () => /loaded and checked/.test(document.querySelector('[data-testid="model-state"]')?.textContent ?? ""),
       null,
@@ -177,7 +177,7 @@ export class Visitor {
   }
 
   /** Presses Segment and waits for the result; returns the values that the progress bar went through. */
-  async segment(timeout = 300_000) {
+  async segment(timeout = 600_000) {
     await this.page.evaluate(() => {
       window.progressSeen = [];
       const look = () => {
