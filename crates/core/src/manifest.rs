@@ -6,7 +6,7 @@ use crate::model::check::expect;
 use crate::model::{DinoMed3dConfig, SettingError};
 use crate::preprocess::{PreprocessError, Preprocessing};
 use crate::weights::file::{Quantization, printable};
-use dinomed3d_volume::Label;
+use dinomed3d_volume::{Label, UsualVolume};
 use serde::{Deserialize, Serialize};
 
 /// Version of the manifest's own format.
@@ -62,6 +62,9 @@ pub struct ModelManifest {
     /// Extent of the training scans, `[slice, row, column]` in mm; a scan far outside is
     /// warned about.
     pub extent_mm: Option<ExtentRange>,
+    /// Volumes of the labels in the training cases; a label map far from them is warned about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usual_volumes: Vec<UsualVolume>,
     /// The network.
     pub architecture: DinoMed3dConfig,
     /// The weights file.
@@ -257,6 +260,15 @@ impl ModelManifest {
                 "extentMm",
                 format!("{min:?} to {max:?}"),
                 "lengths above 0, the smaller first",
+            )?;
+        }
+        for usual in &self.usual_volumes {
+            let UsualVolume { min_ml, max_ml, .. } = *usual;
+            expect(
+                min_ml >= 0.0 && min_ml <= max_ml && max_ml.is_finite(),
+                "usualVolumes",
+                format!("{min_ml} to {max_ml}"),
+                "volumes of 0 or more, the smaller first",
             )?;
         }
         let file = &self.weights.file;

@@ -8,7 +8,8 @@ use crate::model::DinoMed3d;
 use crate::preflight::Cost;
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
-use dinomed3d_volume::{Affine, ModelGrid, Volume};
+use dinomed3d_volume::volumetry::label_sizes;
+use dinomed3d_volume::{Affine, ModelGrid, UsualVolume, Volume};
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -64,6 +65,10 @@ pub struct Segmentation {
 const EXTENT_SLACK: f64 = 1.25;
 /// Voxels that the postprocessing changed, as a share of those labelled in the end, above which a person is told.
 const NOTEWORTHY_CHANGE: f64 = 0.05;
+/// So many labels may be far from the training cases' volumes in a person who is ill, or operated on.
+const UNUSUAL_LABELS: usize = 2;
+/// So many of them a sentence names.
+const NAMED_LABELS: usize = 3;
 
 impl Segmenter {
     /// Loads a model onto `device` after checking the manifest and that the weights are its.
@@ -195,6 +200,9 @@ impl Segmenter {
                 "No voxel was given a label. This model expects {} of the region it was trained on.",
                 self.manifest.modality
             ));
+        } else {
+            let voxel_ml = channels[0].affine.voxel_volume_ml();
+            warnings.extend(volume_warning(&self.manifest, &labels, voxel_ml));
         }
         let is_noteworthy = |voxels: usize| voxels as f64 > NOTEWORTHY_CHANGE * kept as f64;
         let Changes {
@@ -277,6 +285,33 @@ impl Segmenter {
             text(range.max)
         )]
     }
+}
+
+/// A label map in which many labels are far from the training cases' volumes, with the first of them.
+fn volume_warning(manifest: &ModelManifest, labels: &[u8], voxel_ml: f64) -> Option<String> {
+    let sizes = label_sizes(labels, &manifest.labels, voxel_ml);
+    let far = UsualVolume::far_from(&manifest.usual_volumes, &sizes);
+    if far.len() <= UNUSUAL_LABELS {
+        return None;
+    }
+    let named = far.iter().take(NAMED_LABELS).map(|(usual, ml)| {
+        format!(
+            "{} {ml:.1} mL ({:.1} to {:.1})",
+            manifest.label_name(usual.value),
+            usual.min_ml,
+            usual.max_ml
+        )
+    });
+    let named: Vec<String> = named.collect();
+    let others = match far.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "Many labels are far from the volumes of the cases that the model was trained on: {}{others}. Expect wrong \
+         labels: the scan may show only a part, lie otherwise than its header says, or be of something else.",
+        named.join(", ")
+    ))
 }
 
 /// `[slice, row, column]`

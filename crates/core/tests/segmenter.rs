@@ -11,7 +11,7 @@ use dinomed3d_core::manifest::{ExtentRange, ModelManifest};
 use dinomed3d_core::segmenter::{ModelError, Segmentation, Segmenter};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::{encode, hex, load_into, named_tensors};
-use dinomed3d_volume::{Affine, Volume};
+use dinomed3d_volume::{Affine, UsualVolume, Volume};
 use sha2::{Digest, Sha256};
 use small::{WINDOW, architecture, model, random_network};
 
@@ -280,6 +280,11 @@ fn broken_manifests_are_refused_in_words() {
             json!({"min": [5.0, 0.0, 5.0], "max": [9.0, 9.0, 9.0]}),
             "extentMm",
         ),
+        (
+            "/usualVolumes",
+            json!([{"value": 3, "minMl": 2.0, "maxMl": 1.0}]),
+            "usualVolumes",
+        ),
         ("/weights/file", json!("../../secret"), "weights.file"),
         ("/check/shape", json!([4, 16, 8]), "check.firstBlock"),
         ("/check/shape", json!([u64::MAX, 1, 1]), "check.shape"),
@@ -470,6 +475,32 @@ fn nothing_found_and_an_unusual_extent_are_said() {
     let text = result.warnings.join("\n");
     assert!(text.contains("15 × 18 × 80 mm"), "{text}");
     assert!(text.contains("No voxel was given a label"), "{text}");
+}
+
+/// In a head that lies upside down, or half of one, most structures are nearly missing.
+#[test]
+fn labels_far_from_their_usual_volumes_are_said() {
+    let (mut manifest, weights) = model(|_| {});
+    let warnings = |manifest: &ModelManifest| {
+        let segmenter = Segmenter::load(manifest.clone(), &weights, &Device::flex()).unwrap();
+        segment(&segmenter, &scan([20, 11, 7])).unwrap().warnings
+    };
+    let all_at = |min_ml: f64, max_ml: f64| {
+        let labels = manifest.labels.iter();
+        let usual = labels.map(|label| UsualVolume {
+            value: label.value,
+            min_ml,
+            max_ml,
+        });
+        usual.collect::<Vec<_>>()
+    };
+    let [usual, others] = [all_at(0.0, 1e3), all_at(1e3, 2e3)];
+    manifest.usual_volumes = usual;
+    assert_eq!(warnings(&manifest), [""; 0]);
+    manifest.usual_volumes = others;
+    let text = warnings(&manifest).join("\n");
+    assert!(text.contains("far from the volumes"), "{text}");
+    assert!(text.contains("(1000.0 to 2000.0)"), "{text}");
 }
 
 /// Loading puts every parameter where it came from.

@@ -31,6 +31,7 @@ mod scan;
 pub mod statistics;
 pub mod structure;
 pub mod surface;
+mod usual_volume;
 mod volume;
 pub mod volumetry;
 
@@ -51,4 +52,5 @@ pub use resample::AxisWeights;
 pub(crate) use scan::Source;
 pub use scan::{Datatype, FileError, Format, Outline, Scan, ScanError, Voxels};
 pub use scan::{companions, open_file, outline_file};
+pub use usual_volume::UsualVolume;
 pub use volume::Volume;

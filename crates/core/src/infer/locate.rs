@@ -21,6 +21,8 @@ const ABOVE_HEAD_MM: f64 = 5.0;
 const SLICE_OF_HEAD: f64 = 0.02;
 /// Share of the labelled voxels at either end that says nothing of where the middle is.
 const STRAYS: f64 = 0.002;
+/// Between what was found and the last window's edge, where a window made smaller leaves no more.
+const BESIDE_BRAIN_MM: f64 = 6.0;
 /// Share of the darkest and of the brightest voxels that the range leaves out.
 const OUTLIERS: f64 = 5e-4;
 /// Windows closer than this to each other show the same.
@@ -63,11 +65,21 @@ impl Locate {
     }
 }
 
-/// The window around the middle of what is labelled; none where nothing is.
+/// The window around what was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Around {
+    /// Of the scan.
+    pub region: Region,
+    /// So many times finer than the model's own is the grid that fills the model's window with it; 1 at least.
+    pub finer: f64,
+}
+
+/// The window around the middle of what is labelled; none where nothing is. Where it would leave room, it is smaller, so that the
+/// network sees the same number of finer voxels, up to `finest` times: of one person's T1 of 1 mm the pallidum gains 0.05 of Dice.
 ///
 /// # Shapes
-/// `extent_mm` as in [`Locate::first`].
-pub fn window_around(map: &LabelMap, extent_mm: [f64; 3]) -> Option<Region> {
+/// `extent_mm` as in [`Locate::first`], of a window of the model's own grid.
+pub fn window_around(map: &LabelMap, extent_mm: [f64; 3], finest: f64) -> Option<Around> {
     let labelled = Tissue {
         is: map.labels.iter().map(|label| *label != 0).collect(),
         shape: map.shape,
@@ -76,10 +88,20 @@ pub fn window_around(map: &LabelMap, extent_mm: [f64; 3]) -> Option<Region> {
         return None;
     }
     let window = Window::of(map.shape, &map.affine, extent_mm);
-    Some(window.around(std::array::from_fn(|axis| {
+    let ends: [[f64; 2]; 3] = std::array::from_fn(|axis| {
         let counts = window.upwards(axis, labelled.counts(axis, |_| true));
-        (quantile(&counts, STRAYS) + quantile(&counts, 1.0 - STRAYS)) / 2.0
-    })))
+        [STRAYS, 1.0 - STRAYS].map(|share| quantile(&counts, share))
+    });
+    let room = |axis: usize| {
+        let [low, high] = ends[axis];
+        let needed = (high - low) * window.spacing_mm[axis] + 2.0 * BESIDE_BRAIN_MM;
+        extent_mm[window.orientation.world_axis(axis)] / needed
+    };
+    let room = (0..3).map(room).fold(finest, f64::min);
+    let finer = room.max(1.0);
+    let window = Window::of(map.shape, &map.affine, extent_mm.map(|mm| mm / finer));
+    let region = window.around(ends.map(|[low, high]| (low + high) / 2.0));
+    Some(Around { region, finer })
 }
 
 /// Whether two windows of one size show the same.
@@ -382,7 +404,8 @@ mod tests {
                 shape: scan.shape,
                 affine: scan.affine,
             };
-            let region = window_around(&map, [60.0, 64.0, 56.0]).unwrap();
+            let Around { region, finer } = window_around(&map, [60.0, 64.0, 56.0], 1.5).unwrap();
+            assert_eq!(finer, 1.0, "the ball is larger");
             let found = middle(&region, &scan.affine);
             for (found, expected) in found.into_iter().zip([52.0, 72.0, 54.0]) {
                 assert!(
@@ -391,6 +414,18 @@ mod tests {
                 );
             }
             assert!(are_near(&region, &region, &scan.affine));
+            // 80 mm of ball without strays and the margin of 6 mm leave 1.3 times of 120 mm, 1.2 of which are allowed.
+            for (finest, expected) in [(1.2, 1.2..=1.2), (9.0, 1.27..=1.36)] {
+                let Around { region, finer } = window_around(&map, [120.0; 3], finest).unwrap();
+                assert!(expected.contains(&finer), "{finer}");
+                let edges = region.shape().map(|edge| edge as f64 * 4.0);
+                assert!(
+                    edges
+                        .iter()
+                        .all(|mm| *mm <= 120.0 / finer && *mm > 120.0 / finer - 4.0),
+                    "{edges:?}"
+                );
+            }
         }
     }
 
@@ -404,6 +439,6 @@ mod tests {
             shape: scan.shape,
             affine: scan.affine,
         };
-        assert_eq!(window_around(&map, [60.0; 3]), None);
+        assert_eq!(window_around(&map, [60.0; 3], 1.5), None);
     }
 }

@@ -2,15 +2,18 @@
 
 use super::InferError;
 use super::computer::Computer;
-use super::locate::{Locate, are_near, window_around};
+use super::locate::{Around, Locate, are_near, window_around};
 use super::pipeline::{Pipeline, Prediction, Progress};
 use super::seen::Keep;
-use dinomed3d_volume::{LabelMap, Orientation, Region, Volume};
+use dinomed3d_volume::{Affine, LabelMap, Orientation, Region, Volume};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+/// More than so many times finer than it was trained on, structures are larger than any that the network knows.
+const MOST_FINER: f64 = 1.25;
+
 impl Pipeline {
-    /// Looks where the scan's outline says, then once more around what was found. Where too little was, as in a scan that lies
+    /// Looks where the scan's outline says, then once more around what was found, as fine as that allows. Where too little was, as in a scan that lies
     /// otherwise than its header says, windows over the whole scan find where to look last.
     ///
     /// # Errors
@@ -41,7 +44,7 @@ impl Pipeline {
             found: None,
         };
         let mut region = locate.first(scan, extent_mm);
-        let mut found = match look.at(&region, false).await {
+        let mut found = match look.at(&region, 1.0, false).await {
             // A constant part of a scan says nothing of the scan.
             Err(InferError::Preprocess(_)) if region != everywhere => None,
             found => Some(found?),
@@ -51,10 +54,15 @@ impl Pipeline {
             let windows = self.windowing.starts(grid.shape());
             look.expected += windows.iter().map(Vec::len).product::<usize>();
             region = everywhere;
-            found = Some(look.at(&region, false).await?);
+            found = Some(look.at(&region, 1.0, false).await?);
         }
         let found = found.expect("a look that found nothing is followed by one everywhere");
-        let Some(around) = window_around(found.class_map(), extent_mm) else {
+        let finest = self.finest(&scan.affine);
+        let Some(Around {
+            region: around,
+            finer,
+        }) = window_around(found.class_map(), extent_mm, finest)
+        else {
             return Ok(found);
         };
         let is_same = around.shape() == region.shape() && are_near(&around, &region, &scan.affine);
@@ -62,7 +70,14 @@ impl Pipeline {
             return Ok(found);
         }
         look.found = Some(Rc::new(found));
-        look.at(&around, self.mirrored).await
+        look.at(&around, finer, self.mirrored).await
+    }
+
+    /// How many times finer than the model's grid a look may be: interpolation adds nothing to what a scan has.
+    fn finest(&self, scan: &Affine) -> f64 {
+        let least = |edges: [f64; 3]| edges.into_iter().fold(f64::INFINITY, f64::min);
+        let model_mm = self.preprocessing.spacing_mm.map_or(0.0, least);
+        MOST_FINER.min(model_mm / least(scan.spacing_mm()))
     }
 
     /// Extent of a window towards right, anterior and superior.
@@ -98,8 +113,13 @@ struct Look<'a, C, P> {
 }
 
 impl<C: Computer, P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, C, P> {
-    /// What there is in a region, as a prediction of the whole scan.
-    async fn at(&mut self, region: &Region, mirrored: bool) -> Result<Prediction, InferError> {
+    /// What there is in a region, on a grid `finer` times finer than the model's, as a prediction of the whole scan.
+    async fn at(
+        &mut self,
+        region: &Region,
+        finer: f64,
+        mirrored: bool,
+    ) -> Result<Prediction, InferError> {
         let cut: Vec<Volume> = self.channels.iter().map(|c| region.cut(c)).collect();
         let (done, expected, keep) = (self.done, self.expected, self.keep);
         let Self {
@@ -111,6 +131,7 @@ impl<C: Computer, P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, C, P> {
         let of_region = self
             .pipeline
             .predict_everywhere(
+                &self.pipeline.preprocessing.finer(finer),
                 self.computer,
                 &cut,
                 mirrored,

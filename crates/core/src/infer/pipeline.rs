@@ -104,8 +104,16 @@ impl Pipeline {
         }
         match self.locate {
             None => {
-                self.predict_everywhere(computer, channels, self.mirrored, keep, progress)
-                    .await
+                let preprocessing = &self.preprocessing;
+                self.predict_everywhere(
+                    preprocessing,
+                    computer,
+                    channels,
+                    self.mirrored,
+                    keep,
+                    progress,
+                )
+                .await
             }
             Some(locate) => {
                 self.predict_located(locate, computer, channels, keep, progress)
@@ -114,17 +122,18 @@ impl Pipeline {
         }
     }
 
-    /// By windows over the whole of what is given; of their mirror images, see [`Pipeline::mirrored`].
+    /// By windows over the whole of what is given, prepared so; of their mirror images, see [`Pipeline::mirrored`].
     pub(super) async fn predict_everywhere(
         &self,
+        preprocessing: &Preprocessing,
         computer: &impl Computer,
         channels: &[Volume],
         mirrored: bool,
         keep: Keep,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
-        let left_right = mirrored.then(|| self.preprocessing.orientation.to(Orientation::RAS)[0].0);
-        let prepared = self.preprocessing.apply(channels)?;
+        let left_right = mirrored.then(|| preprocessing.orientation.to(Orientation::RAS)[0].0);
+        let prepared = preprocessing.apply(channels)?;
         let num_classes = self.values.len();
         let mut labelling = Labelling::new(&prepared.grid, num_classes)?;
         let mut model_classes = Vec::with_capacity(prepared.shape.iter().product());

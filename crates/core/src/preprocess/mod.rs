@@ -139,6 +139,15 @@ impl Preprocessing {
         }
     }
 
+    /// The same onto a grid of voxels so many times smaller, where it has one of its own.
+    #[must_use]
+    pub fn finer(&self, times: f64) -> Self {
+        Self {
+            spacing_mm: self.spacing_mm.map(|edges| edges.map(|edge| edge / times)),
+            ..self.clone()
+        }
+    }
+
     /// Brings the channels of a scan onto the model grid and the values of each, by itself, to the model's scale.
     ///
     /// Voxels that are not finite count as the lowest finite value. The grid is the first channel's.

@@ -106,6 +106,7 @@ pub fn manifest(
         postprocessing: Postprocessing::default(),
         sides: Vec::new(),
         extent_mm: None,
+        usual_volumes: Vec::new(),
         architecture,
         weights,
         check: known_answer(window)?,

@@ -16,9 +16,10 @@ use crate::train::{Dataset, Recipe};
 use crate::weights::file::Quantization;
 use crate::weights::{decode, encode, hex, load_into};
 use burn::tensor::Device;
-use dinomed3d_volume::Label;
 use dinomed3d_volume::atomic_file::check_outputs_in;
 use dinomed3d_volume::evaluation::{Convention, Evaluation};
+use dinomed3d_volume::volumetry::label_sizes;
+use dinomed3d_volume::{Label, UsualVolume};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -157,6 +158,8 @@ pub fn export(
         part_of: recipe.part_of.clone(),
         postprocessing: Postprocessing::default(),
         extent_mm: Some(extent),
+        // Of the classes until the sides are parted.
+        usual_volumes: Vec::new(),
         architecture: architecture.clone(),
         weights: WeightsFile {
             file: format!("weights-{}.safetensors", &sha256[..8]),
@@ -208,6 +211,7 @@ pub fn export(
     let tried: Vec<(Postprocessing, f64)> = postprocessings.into_iter().zip(dice).collect();
     manifest.postprocessing = tried[chosen].0.clone();
     part_sides(&mut manifest, &dataset);
+    manifest.usual_volumes = usual_volumes(&dataset, &manifest.labels[1..]);
     manifest.scores = Some(scores.clone());
 
     let card = ModelCard {
@@ -254,6 +258,24 @@ fn part_sides(manifest: &mut ModelManifest, dataset: &Dataset) {
         }
     };
     manifest.labels = apart.into_iter().map(label).collect();
+}
+
+/// How large each label is in the training cases.
+fn usual_volumes(dataset: &Dataset, labels: &[Label]) -> Vec<UsualVolume> {
+    let voxel_ml = |spacing_mm: [f64; 3]| spacing_mm.iter().product::<f64>() / 1000.0;
+    let sizes = |values: &[u8], spacing_mm| label_sizes(values, labels, voxel_ml(spacing_mm));
+    match &dataset.training {
+        Examples::Scans(cases) => UsualVolume::of_cases(cases.iter().map(|case| {
+            let value = |class: &u8| dataset.labels[usize::from(*class)].0;
+            let values: Vec<u8> = case.labels.iter().map(value).collect();
+            sizes(&values, case.spacing_mm)
+        })),
+        Examples::LabelMaps { table, maps } => UsualVolume::of_cases(maps.iter().map(|map| {
+            let value = |place: &u8| table.rows()[usize::from(*place)].target;
+            let values: Vec<u8> = map.places.iter().map(value).collect();
+            sizes(&values, map.spacing_mm)
+        })),
+    }
 }
 
 /// What is chosen from, the first of equals: nothing, and each correction alone and together with the others.
