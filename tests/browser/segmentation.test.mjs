@@ -68,7 +68,7 @@ test("a run can be cancelled; in the next one the sample is found, and its two l
   await visitor.waitForScan("large.nii");
   await visitor.at("segment").click();
   await visitor.at("cancel").click();
-  await visitor.page.locator('[data-testid="status"]', { hasText: "Stopped" }).waitFor({ timeout: 20_000 });
+  await visitor.waitForStatus("Stopped");
   assert.equal(await visitor.at("download-labels").count(), 0);
   assert.ok(await visitor.canvasShowsSomething(), "the scan is still on screen");
   await visitor.takeSample();
