@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { open, sharedPage } from "./page.mjs";
+import { Visitor, open, sharedPage } from "./page.mjs";
 import { stubWorker } from "./stub.mjs";
 
 const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8, advice: "This device has little memory: close other pages first." };
@@ -26,6 +26,24 @@ for (const [what, shared, sample] of [
     await visitor.at("dismiss").click();
   });
 }
+
+test("a model's document opens from the page, can be read by all and on a phone; a model without one has no link", async () => {
+  const visitor = await withMany();
+  const [page] = await Promise.all([visitor.context.waitForEvent("page"), visitor.at("model-document").click()]);
+  await page.waitForLoadState();
+  assert.ok(page.url().endsWith("/docs/head.html"), page.url());
+  const pictures = await page.locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth));
+  assert.ok(pictures.length >= 2 && pictures.every((width) => width > 0), `${pictures}`);
+  const reader = new Visitor(page, visitor.context, [], []);
+  await reader.assertAccessible();
+  await page.setViewportSize({ width: 360, height: 740 });
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, "wide tables scroll in their own boxes");
+  await page.close();
+
+  await visitor.useModel("hippocampus");
+  assert.equal(await visitor.at("model-document").count(), 0);
+  await visitor.useModel("head");
+});
 
 test("everything works by keyboard, in a sensible order", async (t) => {
   const visitor = await open(t, { view: "planes", prepare: stubWorker() });

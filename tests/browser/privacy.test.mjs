@@ -121,4 +121,8 @@ test("once loaded, the page works without a network, also when it is opened anew
   await visitor.takeSample();
   await visitor.segment();
   assert.ok(await visitor.canvasShowsSomething(), "the viewer is there too");
+
+  await visitor.page.goto(`${site}docs/head.html`);
+  const pictures = await visitor.page.locator("img").evaluateAll((images) => images.map((image) => image.naturalWidth));
+  assert.ok(pictures.length > 0 && pictures.every((width) => width > 0), `a model's document too, with its pictures: ${pictures}`);
 });

@@ -7,6 +7,7 @@ use crate::segmenting::{files_of_model, load_model};
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::preprocess::Preprocessing;
+use dinomed3d_core::results::calibration::Answers;
 use dinomed3d_core::results::folds::CrossValidation;
 use dinomed3d_core::results::model_cases::ModelCases;
 use dinomed3d_core::results::predictor::Predictor;
@@ -18,6 +19,7 @@ use dinomed3d_volume::Label;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::evaluation::pairs::{self, Pairs};
 use dinomed3d_volume::evaluation::{self, CaseScores, Evaluation};
+use dinomed3d_volume::metrics::Reliability;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `evaluate`.
@@ -102,6 +104,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let convention = args.convention;
     let outputs = args.outputs();
     let mut passed_over = Vec::new();
+    let mut reliability = None;
     let (cases, labels) = match (&args.predictions, &args.references, &args.data) {
         (Some(predictions), Some(references), _) => {
             let grid = model_grid(convention, args.grid.as_deref())?;
@@ -122,7 +125,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 cases.notes.iter().for_each(|note| eprintln!("{note}"));
                 passed_over.clone_from(&cases.passed_over);
                 say_passed_over(&passed_over);
-                score_model(model, &cases, convention.into(), &args.device)?
+                let scored = score_model(model, &cases, convention.into(), &args.device)?;
+                reliability = Some(scored.reliability);
+                (scored.cases, scored.labels)
             }
             (_, Some(runs)) => {
                 let files = DatasetIndex::read(data)?.files(data);
@@ -146,6 +151,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     let mut evaluation = Evaluation::of(cases, labels, convention.into())?;
     evaluation.passed_over = passed_over;
+    evaluation.reliability = reliability;
     if let Some(path) = &args.csv {
         write(path, &evaluation.csv())?;
     }
@@ -214,20 +220,31 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     write_whole(path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
+/// What a model's answers on cases are worth.
+struct Scored {
+    cases: Vec<CaseScores>,
+    labels: Vec<Label>,
+    reliability: Reliability,
+}
+
 /// Scores a model folder on cases.
 fn score_model(
     model: &Path,
     ModelCases { held_out, .. }: &ModelCases,
     convention: evaluation::Convention,
     device_name: &str,
-) -> anyhow::Result<(Vec<CaseScores>, Vec<Label>)> {
+) -> anyhow::Result<Scored> {
     let predictor = Predictor::of_model(load_model(model, device_name)?, device(device_name)?);
     check_order(predictor.channels(), &held_out.channels)?;
     let mut counting = Counting::new("scoring case");
-    let cases = score_cases(&predictor, held_out, convention, |case, cases| {
-        counting.show(case, cases);
-    })?;
-    Ok((cases, predictor.labels().to_vec()))
+    let mut answers = Answers::of(&predictor);
+    let show = |case, cases| counting.show(case, cases);
+    Ok(Scored {
+        cases: score_cases(&predictor, held_out, convention, Some(&mut answers), show)?,
+        labels: predictor.labels().to_vec(),
+        // Of a model that is calibrated, they are so already.
+        reliability: answers.reliability(1.0),
+    })
 }
 
 /// How label maps are resized, if they are.

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 mod bids;
+mod calibrate;
 mod cases;
 mod check;
 mod compare;
@@ -75,6 +76,8 @@ enum Command {
     Convert(convert::Args),
     /// Put the result of a training run into a model folder, eight bits, scored.
     Export(export::Args),
+    /// Make the probabilities of a model true, by the cases that it did not learn from.
+    Calibrate(calibrate::Args),
     /// Say whether a device computes what it should: models' known answers, reference numbers.
     Check(check::Args),
 }
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Export(args) => export::run(args),
+        Command::Calibrate(args) => calibrate::run(args),
         Command::Check(args) => check::run(args),
     };
     ended(result.map(|()| ExitCode::SUCCESS))

@@ -1,11 +1,14 @@
 //! The manifest beside a weights file: everything one must know to use a model.
 
 use crate::infer::check::{SelfCheck, summary_len};
-use crate::infer::{Blending, Correction, Locate, PartOf, Pipeline, Postprocessing, Windowing};
+use crate::infer::{
+    Beyond, Blending, Correction, Locate, PartOf, Pipeline, Postprocessing, Windowing,
+};
 use crate::model::check::expect;
 use crate::model::{DinoMed3dConfig, SettingError};
 use crate::preprocess::{PreprocessError, Preprocessing};
 use crate::weights::file::{Quantization, printable};
+use dinomed3d_volume::metrics::Reliability;
 use dinomed3d_volume::{Label, UsualVolume};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +50,9 @@ pub struct ModelManifest {
     /// How windows are laid and joined.
     #[serde(default)]
     pub blending: Blending,
+    /// What windows show beyond the scan.
+    #[serde(default)]
+    pub beyond: Beyond,
     /// What one window is laid around that holds all that is labelled; windows over the whole scan where this is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locate: Option<Locate>,
@@ -75,6 +81,9 @@ pub struct ModelManifest {
     pub training: TrainingFacts,
     /// Measured on validation cases, with these weights.
     pub scores: Option<Scores>,
+    /// How its probabilities are made true, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// Smallest and largest extent of the training scans in mm.
@@ -160,6 +169,20 @@ pub struct RunFacts {
     pub steps: [usize; 2],
     /// Its seed.
     pub seed: u64,
+}
+
+/// What makes probabilities true, and how true they are then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Calibration {
+    /// Logits are divided by it; 1 changes nothing, more makes answers less sure.
+    pub temperature: f64,
+    /// Number of cases that it was found by.
+    pub cases: usize,
+    /// Expected calibration error without it, over voxels that the model labels and their neighbours.
+    pub uncalibrated_error: f64,
+    /// With it, over the same voxels.
+    pub reliability: Reliability,
 }
 
 /// Scores on validation cases.
@@ -269,6 +292,14 @@ impl ModelManifest {
                 "usualVolumes",
                 format!("{min_ml} to {max_ml}"),
                 "volumes of 0 or more, the smaller first",
+            )?;
+        }
+        if let Some(Calibration { temperature, .. }) = self.calibration {
+            expect(
+                (0.01..=100.0).contains(&temperature),
+                "calibration.temperature",
+                temperature,
+                "0.01 to 100",
             )?;
         }
         let file = &self.weights.file;
@@ -388,9 +419,14 @@ impl ModelManifest {
                 window: self.window,
                 overlap: self.overlap,
                 blending: self.blending,
+                beyond: self.beyond,
             },
             locate: self.locate,
             mirrored: self.mirrored,
+            temperature: self
+                .calibration
+                .as_ref()
+                .map_or(1.0, |calibration| calibration.temperature as f32),
             values: self.classes().map(|label| label.value).collect(),
             sides: self.sides.clone(),
             postprocessing: self.postprocessing.clone(),

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 pub const WEIGHTS_FILE: &str = "weights.safetensors";
 /// Name of the manifest.
 pub const MANIFEST_FILE: &str = "manifest.json";
+/// File name of the model card.
+pub const CARD_FILE: &str = "README.md";
 
 /// The folder of a model.
 #[derive(Debug)]

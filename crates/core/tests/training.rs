@@ -1,7 +1,6 @@
 //! A training run on made-up cases: it learns, and it survives being stopped.
 
 use burn::tensor::Device;
-use dinomed3d_core::infer::Windowing;
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::model::{DinoMed3dConfig, SliceSegmenter};
@@ -301,13 +300,15 @@ fn stage_2_begins_with_the_best_epoch_of_stage_1() {
     let network = SliceSegmenter::init(&network, &Device::flex());
     let tensors = decode(&std::fs::read(&path).unwrap()).unwrap();
     let network = load_into(network, tensors).unwrap();
-    let windowing = Windowing {
-        window: recipe.window,
-        overlap: recipe.overlap,
-        blending: recipe.blending.unwrap_or_default(),
-    };
     let case = &dataset.validation[0];
-    let dice = dice_of_case(&network, case, &dataset.labels, windowing, &Device::flex()).unwrap();
+    let dice = dice_of_case(
+        &network,
+        case,
+        &dataset.labels,
+        recipe.windowing(),
+        &Device::flex(),
+    )
+    .unwrap();
     let last = state.rows(1).next_back().unwrap();
     assert_eq!(dice, best.dice);
     assert_ne!(dice, last.dice);

@@ -165,10 +165,51 @@ impl<'a> Labelling<'a> {
     }
 }
 
+impl ModelGrid {
+    /// Hands out the logits of all classes at each voxel of the scan that the grid covers.
+    ///
+    /// # Shapes
+    /// `portions` are `[class, slice, row, column]` of some slices each, and fill the model grid; `each` takes the voxel's index
+    /// in the scan's memory and `[class]`.
+    ///
+    /// # Errors
+    /// Those of [`Labelling::add`] and [`Labelling::finish`].
+    pub fn each_voxel(
+        &self,
+        portions: &[Vec<f32>],
+        num_classes: usize,
+        mut each: impl FnMut(usize, &[f32]),
+    ) -> Result<(), GridError> {
+        let plane = self.plane();
+        let columns = self.oriented[2];
+        let mut of_slice = vec![0.0; num_classes * plane];
+        let mut of_voxel = vec![0.0; num_classes];
+        let mut labelling = Labelling::new(self, num_classes)?;
+        for portion in portions {
+            labelling.add_with(portion, |slice, class, logits| {
+                of_slice[class * plane..][..plane].copy_from_slice(logits);
+                if class + 1 < num_classes {
+                    return Ok(());
+                }
+                for place in 0..plane {
+                    for (class, logit) in of_voxel.iter_mut().enumerate() {
+                        *logit = of_slice[class * plane + place];
+                    }
+                    let at = [slice, place / columns, place % columns];
+                    each(self.memory_index(at) as usize, &of_voxel);
+                }
+                Ok::<_, GridError>(())
+            })?;
+        }
+        labelling.finish().map(|_| ())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::grid::tests::grid;
+    use crate::{Affine, Orientation};
 
     #[test]
     fn equal_logits_go_to_the_lower_class() {
@@ -177,6 +218,26 @@ mod tests {
             .logits_to_labels(&[1.0, 0.0, 1.0, 2.0, 0.5, 2.0], 3)
             .unwrap();
         assert_eq!(labels, [0, 1]);
+    }
+
+    /// The class that wins at each voxel is its label, in all orders of axes.
+    #[test]
+    fn each_voxel_has_the_logits_of_its_label() {
+        let shape = [3, 4, 5];
+        let affine = Affine::from_spacing_mm([1.0, 2.0, 3.0]);
+        for orientation in Orientation::all() {
+            let grid = ModelGrid::new(shape, &affine, orientation, Some([1.7; 3])).unwrap();
+            let count = grid.shape().iter().product::<usize>();
+            let logits: Vec<f32> = (0..3 * count).map(|i| (i * 7919 % 1009) as f32).collect();
+            let labels = grid.logits_to_labels(&logits, 3).unwrap();
+            let mut found = vec![9u8; labels.len()];
+            grid.each_voxel(&[logits], 3, |voxel, logits| {
+                let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                found[voxel] = logits.iter().position(|logit| *logit == most).unwrap() as u8;
+            })
+            .unwrap();
+            assert!(found == labels, "{orientation}");
+        }
     }
 
     #[test]

@@ -87,7 +87,7 @@ mod tests {
             let far = UsualVolume::far_from(&usual, &sizes(of));
             far.iter().map(|(usual, _)| usual.value).collect()
         };
-        assert_eq!(far(&[(10, 2.1), (16, 53.0)]), []);
+        assert_eq!(far(&[(10, 2.1), (16, 53.0)]), [0u8; 0]);
         assert_eq!(far(&[(10, 1.9), (16, 55.0)]), [10, 16]);
         assert_eq!(far(&[(10, 0.0), (99, 5.0)]), [10]);
     }

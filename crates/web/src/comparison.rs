@@ -7,7 +7,7 @@ use std::rc::Rc;
 use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::evaluation::{CaseScores, Convention, Evaluation, GhostLabel};
 use dinomed3d_volume::metrics::{LabelScore, Presence, evaluate_case};
-use dinomed3d_volume::{Affine, Label, LabelMap, ModelGrid, Scan, grid_problem};
+use dinomed3d_volume::{Label, LabelMap, Scan, grid_problem};
 
 use crate::overlay::Overlay;
 
@@ -64,20 +64,8 @@ impl Maps {
 /// A label map whose axes are those of `grid`, turned where they run otherwise. Its voxels are never resampled, as the scores would
 /// then say how well that went, too.
 fn onto_grid(map: LabelMap, grid: &LabelMap) -> Result<LabelMap, String> {
-    let wanted = grid.affine.orientation();
-    let axes = map.affine.orientation().to(wanted);
-    let turned = if axes == [(0, false), (1, false), (2, false)] {
-        map
-    } else {
-        let unturned = |error: dinomed3d_volume::GridError| error.to_string();
-        let model = ModelGrid::new(map.shape, &map.affine, wanted.reversed(), None);
-        let model = model.map_err(unturned)?;
-        LabelMap {
-            labels: model.labels_to_model(&map.labels),
-            shape: model.shape(),
-            affine: turned_affine(&map, axes),
-        }
-    };
+    let turned = map.turned_to(grid.affine.orientation());
+    let turned = turned.map_err(|error| error.to_string())?;
     if grid_problem((turned.shape, &turned.affine), (grid.shape, &grid.affine)).is_none() {
         return Ok(turned);
     }
@@ -95,26 +83,6 @@ fn onto_grid(map: LabelMap, grid: &LabelMap) -> Result<LabelMap, String> {
     Err(format!(
         "it is on another grid, {where_it_lies}; resampled here its volumes and surfaces would change, so bring it onto the scan's grid first"
     ))
-}
-
-/// The affine of a map after its axes are put in another order; `axes` are which of its own each is, and whether it runs the other way.
-fn turned_affine(map: &LabelMap, axes: [(usize, bool); 3]) -> Affine {
-    let [z, y, x] = map.shape;
-    let edges = [x, y, z];
-    let mut first = [0.0; 3];
-    let mut affine = map.affine;
-    for (axis, (from, is_turned)) in axes.into_iter().enumerate() {
-        if is_turned {
-            first[from] = (edges[from] - 1) as f64;
-        }
-        for (row, old) in affine.0.iter_mut().zip(&map.affine.0) {
-            row[axis] = if is_turned { -old[from] } else { old[from] };
-        }
-    }
-    for (row, at) in affine.0.iter_mut().zip(map.affine.apply(first)) {
-        row[3] = at;
-    }
-    affine
 }
 
 /// A comparison under way, a label at a time, as a label of a large scan may take a second.

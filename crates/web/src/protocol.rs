@@ -339,6 +339,9 @@ pub struct ModelInfo {
     pub modality: String,
     /// Labels without the background.
     pub labels: Vec<Label>,
+    /// How far its certainty is from how often it is right, in the mean; none where nobody measured it.
+    #[serde(default)]
+    pub calibration_error: Option<f64>,
 }
 
 /// A scan as the page shows it.

@@ -471,6 +471,9 @@ async fn read_reference(
 /// The models that the site lists.
 async fn find_models() -> Result<Vec<ModelEntry>, String> {
     let mut models = Vec::new();
+    // A site without documents has no list of them.
+    let documented = browser::fetch_json::<Vec<String>>("docs/models.json").await;
+    let documented = documented.unwrap_or_default();
     for name in browser::fetch_json::<Vec<String>>("models/index.json").await? {
         // A model without a readable manifest is offered by its folder's name; loading it says what is wrong.
         let manifest = format!("models/{name}/manifest.json");
@@ -478,6 +481,7 @@ async fn find_models() -> Result<Vec<ModelEntry>, String> {
         let (title, part_of) =
             head.map_or_else(|_| (name.clone(), None), |head| (head.title, head.part_of));
         models.push(ModelEntry {
+            has_document: documented.contains(&name),
             name,
             title,
             part_of,

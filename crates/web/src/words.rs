@@ -23,6 +23,20 @@ pub fn about(seconds: f64) -> Option<String> {
     })
 }
 
+/// What certainty is, of a model whose error of it is known or not.
+pub fn certainty(calibration_error: Option<f64>) -> String {
+    let truth = calibration_error.map_or_else(
+        || "not calibrated".to_owned(),
+        |error| {
+            format!(
+                "on validation cases it is {:.1} % from the share of right answers in the mean",
+                100.0 * error
+            )
+        },
+    );
+    format!("The network's own probability of what it found, before any correction; {truth}")
+}
+
 /// What segmenting will take, as a sentence.
 pub fn preflight(
     seconds: Option<f64>,

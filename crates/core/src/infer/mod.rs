@@ -21,7 +21,7 @@ pub use pipeline::{Labelled, Pipeline, Prediction, Progress};
 pub use postprocess::{Changes, Correction, PlaneCut, Postprocessing};
 pub use predict::predict;
 pub use seen::{Keep, Seen};
-pub use windows::{Blending, Windowing};
+pub use windows::{Beyond, Blending, Windowing};
 
 use crate::preprocess::PreprocessError;
 use dinomed3d_volume::GridError;

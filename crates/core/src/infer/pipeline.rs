@@ -30,6 +30,8 @@ pub struct Pipeline {
     pub mirrored: bool,
     /// What to look for where one window holds all that is labelled; windows over the whole scan where this is not said.
     pub locate: Option<Locate>,
+    /// What logits that are kept are divided by, so that probabilities are true; 1 where that is not known.
+    pub temperature: f32,
     /// Value of each class in a label map, background first.
     pub values: Vec<u8>,
     /// What is done to a label map of classes.
@@ -137,7 +139,7 @@ impl Pipeline {
         let num_classes = self.values.len();
         let mut labelling = Labelling::new(&prepared.grid, num_classes)?;
         let mut model_classes = Vec::with_capacity(prepared.shape.iter().product());
-        let seen = || Seen::new(prepared.grid.clone(), &self.values);
+        let seen = || Seen::new(prepared.grid.clone(), &self.values, self.temperature);
         let mut seen = (keep == Keep::Logits).then(seen);
         let starts = self.windowing.starts(prepared.shape);
         let windows = starts.iter().map(Vec::len).product();

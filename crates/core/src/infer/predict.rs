@@ -11,7 +11,7 @@ use std::pin::pin;
 /// channel) to its logits and blends them.
 ///
 /// Every window has the same shape; a volume smaller than the window lies in its middle, with
-/// zeros (the mean intensity) around it. So a device compiles its programs once, and training
+/// what [`Windowing::beyond`] says around it. So a device compiles its programs once, and training
 /// and inference see the same borders. `logits_of` is given a window `[channel, slice, row, column]`, flattened, and its
 /// number from 1; it returns logits, flattened. So many windows as `at_a_time` says are under way together. `finished` is
 /// given each slice of the volume, in order, as soon as no later window reaches it: its logits `[class, row, column]`.
@@ -30,7 +30,10 @@ pub async fn predict(
     mut finished: impl FnMut(&[f32]) -> Result<(), InferError>,
 ) -> Result<usize, InferError> {
     let Windowing {
-        window, blending, ..
+        window,
+        blending,
+        beyond,
+        ..
     } = windowing;
     let starts = windowing.starts(shape);
     let margin: [usize; 3] =
@@ -43,6 +46,10 @@ pub async fn predict(
         num_channels * channel_voxels,
         "values of whole channels of shape {shape:?}"
     );
+    let channels: Vec<(&[f32], f32)> = voxels
+        .chunks_exact(channel_voxels)
+        .map(|channel| (channel, beyond.value(channel)))
+        .collect();
     let [planes, rows, columns] = &starts;
     let in_order = planes.iter().flat_map(|&z| {
         let of_row = move |&y| columns.iter().map(move |&x| [z, y, x]);
@@ -50,9 +57,11 @@ pub async fn predict(
     });
     let logits_of = &logits_of;
     let under_way = iter(in_order.zip(1..)).map(async |(start, number)| {
-        let input = voxels
-            .chunks_exact(channel_voxels)
-            .flat_map(|channel| cut_window(channel, shape, start, margin, window))
+        let input = channels
+            .iter()
+            .flat_map(|&(channel, beyond)| {
+                cut_window(channel, beyond, shape, start, margin, window)
+            })
             .collect();
         logits_of(input, number)
             .await
@@ -87,18 +96,19 @@ pub(crate) async fn read(tensor: Tensor<1>) -> Result<Vec<f32>, InferError> {
     Ok(data.iter::<f32>().collect())
 }
 
-/// A channel's voxels of a window, zero where it hangs over the volume.
+/// A channel's voxels of a window, `beyond` where it hangs over the volume.
 ///
 /// # Shapes
 /// returns: `[slice, row, column]` of the window, flattened
 fn cut_window(
     voxels: &[f32],
+    beyond: f32,
     shape: [usize; 3],
     start: [usize; 3],
     margin: [usize; 3],
     window: [usize; 3],
 ) -> Vec<f32> {
-    let mut values = vec![0.0; window.iter().product()];
+    let mut values = vec![beyond; window.iter().product()];
     let extent: [usize; 3] =
         std::array::from_fn(|axis| (shape[axis] - start[axis]).min(window[axis] - margin[axis]));
     for z in 0..extent[0] {
@@ -109,4 +119,24 @@ fn cut_window(
         }
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::windows::Beyond;
+    use super::*;
+
+    /// Two voxels in the middle of a window of four.
+    #[test]
+    fn beyond_the_scan_lies_what_training_had_there() {
+        let channel = [3.0, -1.0];
+        for (beyond, expected) in [
+            (Beyond::Mean, [0.0, 3.0, -1.0, 0.0]),
+            (Beyond::Darkest, [-1.0, 3.0, -1.0, -1.0]),
+        ] {
+            let beyond = beyond.value(&channel);
+            let window = cut_window(&channel, beyond, [1, 1, 2], [0; 3], [0, 0, 1], [1, 1, 4]);
+            assert_eq!(window, expected);
+        }
+    }
 }

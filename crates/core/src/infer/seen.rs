@@ -25,18 +25,21 @@ pub struct Seen {
     labels: Vec<u8>,
     /// Between values that stand for both sides of the body, and what they become on the right.
     sides: Option<(MidPlane, Vec<[u8; 2]>)>,
-    /// As they came, `[class, slice, row, column]` of some slices each.
+    /// Divides logits, see [`crate::manifest::Calibration`].
+    temperature: f32,
+    /// Divided, `[class, slice, row, column]` of some slices each.
     logits: Vec<Vec<f32>>,
 }
 
 impl Seen {
     /// Nothing yet, of a scan with this grid.
-    pub(super) fn new(grid: ModelGrid, classes: &[u8]) -> Self {
+    pub(super) fn new(grid: ModelGrid, classes: &[u8], temperature: f32) -> Self {
         Self {
             grid,
             labels: classes[1..].to_vec(),
             classes: classes.to_vec(),
             sides: None,
+            temperature,
             logits: Vec::new(),
         }
     }
@@ -57,7 +60,8 @@ impl Seen {
 
     /// Takes the logits of the next slices, `[class, slice, row, column]`.
     pub(super) fn add(&mut self, logits: &[f32]) {
-        self.logits.push(logits.to_vec());
+        let calibrated = logits.iter().map(|logit| logit / self.temperature);
+        self.logits.push(calibrated.collect());
     }
 
     /// The same of a region within a whole scan.
@@ -66,6 +70,14 @@ impl Seen {
             grid: self.grid.within(region, whole),
             ..self
         }
+    }
+
+    /// Hands out the logits of all classes at each voxel where the network looked, see [`ModelGrid::each_voxel`].
+    ///
+    /// # Errors
+    /// Those of [`ModelGrid::each_voxel`].
+    pub fn each_voxel(&self, each: impl FnMut(usize, &[f32])) -> Result<(), GridError> {
+        self.grid.each_voxel(&self.logits, self.classes.len(), each)
     }
 
     /// How probable the class of each voxel is to the network, in 255 steps, before any postprocessing; 255, background for

@@ -13,6 +13,8 @@ pub struct Windowing {
     pub overlap: f32,
     /// How they are laid and joined.
     pub blending: Blending,
+    /// What they show where they hang over.
+    pub beyond: Beyond,
 }
 
 /// Most voxels of a window: 64 MiB of single precision.
@@ -46,6 +48,27 @@ impl Windowing {
             self.blending
                 .starts(shape[axis], self.window[axis], self.overlap)
         })
+    }
+}
+
+/// What a window shows where it hangs over the scan: what it showed there in training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Beyond {
+    /// Zero, the mean of the scan's normalised values: where it learnt from scans.
+    #[default]
+    Mean,
+    /// The darkest of the scan, as air: where it learnt from drawn images, which have air all around.
+    Darkest,
+}
+
+impl Beyond {
+    /// Its value in a channel of normalised voxels.
+    pub fn value(self, channel: &[f32]) -> f32 {
+        match self {
+            Self::Mean => 0.0,
+            Self::Darkest => channel.iter().copied().fold(f32::INFINITY, f32::min),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::transformer::vit_config;
 use super::{Comparison, Reference, ReferenceError};
 use crate::infer::computer;
 use crate::infer::predict::{predict, read};
-use crate::infer::{Blending, InferError, Windowing};
+use crate::infer::{Beyond, Blending, InferError, Windowing};
 use crate::model::adaptation::Adaptation;
 use crate::model::decoder::Decoder;
 use crate::model::lora::LoraConfig;
@@ -182,6 +182,7 @@ pub async fn sliding_window(
         window: [reference.count("sliding_window", "window")?, height, width],
         overlap: reference.number("sliding_window", "overlap")? as f32,
         blending: Blending::Mean,
+        beyond: Beyond::Mean,
     };
     let num_classes = reference.count("stage2", "num_classes")?;
     let plane = height * width;

@@ -2,7 +2,7 @@
 
 use super::ResultsError;
 use crate::infer::check::SelfCheck;
-use crate::infer::{Blending, InferError, Postprocessing};
+use crate::infer::{Beyond, Blending, InferError, Postprocessing};
 use crate::manifest::{FORMAT, ModelManifest, RunFacts, TrainingFacts, WeightsFile};
 use crate::model::DinoMed3dConfig;
 use crate::preprocess::{Intensity, Preprocessing};
@@ -100,6 +100,9 @@ pub fn manifest(
         blending: recipe
             .as_ref()
             .map_or(Blending::Mean, |r| r.blending.unwrap_or(Blending::Mean)),
+        beyond: recipe
+            .as_ref()
+            .map_or(Beyond::Mean, |r| r.windowing().beyond),
         locate: recipe.as_ref().and_then(|r| r.locate),
         mirrored: recipe.as_ref().is_some_and(|r| r.mirrored),
         part_of: recipe.as_ref().and_then(|r| r.part_of.clone()),
@@ -131,5 +134,6 @@ pub fn manifest(
             validation_cases: Vec::new(),
         },
         scores: None,
+        calibration: None,
     })
 }

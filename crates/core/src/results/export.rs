@@ -1,5 +1,6 @@
 //! From a training run to a model that the page can serve.
 
+use super::calibration::calibrate;
 use super::model_card::ModelCard;
 use super::predictor::{Predictor, colored};
 use super::trained_weights::TrainedWeights;
@@ -8,7 +9,7 @@ use super::{During, ResultsError};
 use crate::infer::Postprocessing;
 use crate::infer::check::known_answer;
 use crate::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
-use crate::model_folder::{MANIFEST_FILE, ModelFolder, readable_json};
+use crate::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder, readable_json};
 use crate::train::dataset::{CaseSplit, Examples, HeldOut};
 use crate::train::recipe_file::read_recipe;
 use crate::train::run_folder::RunFolder;
@@ -22,8 +23,6 @@ use dinomed3d_volume::volumetry::label_sizes;
 use dinomed3d_volume::{Label, UsualVolume};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
-
-const CARD_FILE: &str = "README.md";
 
 /// Checks, before anything is computed, that [`Exported::write`] can write into a folder and destroys none of `inputs`.
 ///
@@ -153,6 +152,7 @@ pub fn export(
         window: recipe.window,
         overlap: recipe.overlap,
         blending: recipe.blending.unwrap_or_default(),
+        beyond: recipe.windowing().beyond,
         locate: recipe.locate,
         mirrored: recipe.mirrored,
         part_of: recipe.part_of.clone(),
@@ -183,6 +183,7 @@ pub fn export(
             validation_cases: split.val.clone(),
         },
         scores: None,
+        calibration: None,
     };
     let cases = HeldOut::of_split(&recipe, &split, data)?;
     // Before the scoring, which takes long.
@@ -201,7 +202,7 @@ pub fn export(
             .collect()
     };
     // The scores are those of the file that is shipped, eight bits and all.
-    let evaluations = evaluate(model)?;
+    let evaluations = evaluate(model.clone())?;
     let exact = evaluate(load(tensors.clone())?)?;
     let dice: Vec<f64> = evaluations.iter().map(Evaluation::mean_dice).collect();
     let better = |best, next| if dice[next] > dice[best] { next } else { best };
@@ -210,6 +211,8 @@ pub fn export(
     let unquantized_dice = exact[chosen].mean_dice();
     let tried: Vec<(Postprocessing, f64)> = postprocessings.into_iter().zip(dice).collect();
     manifest.postprocessing = tried[chosen].0.clone();
+    let predictor = Predictor::new(&manifest, model, device.clone());
+    manifest.calibration = Some(calibrate(&predictor, &cases, &mut progress)?);
     part_sides(&mut manifest, &dataset);
     manifest.usual_volumes = usual_volumes(&dataset, &manifest.labels[1..]);
     manifest.scores = Some(scores.clone());

@@ -114,7 +114,7 @@ impl CrossValidation {
             let held_out = HeldOut::of_names(&self.index, &fold.split.val)
                 .during(|| format!("in {}", fold.run.display()))?;
             let predictor = Predictor::of_run(&fold.run, &held_out, device.clone())?;
-            let scores = score_cases(&predictor, &held_out, convention, |case, cases| {
+            let scores = score_cases(&predictor, &held_out, convention, None, |case, cases| {
                 progress(Progress {
                     fold: fold.number,
                     folds: self.folds.len(),

@@ -1,5 +1,6 @@
 //! What comes of trainings: scores on held-out cases, reports, model folders.
 
+pub mod calibration;
 pub mod compare;
 #[cfg(feature = "import")]
 pub mod converted;

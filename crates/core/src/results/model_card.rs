@@ -1,10 +1,13 @@
 //! The model card: what a person must know before using a model.
 
 use crate::infer::Postprocessing;
-use crate::manifest::{Ancestor, ModelManifest, RunFacts, Scores, TrainingFacts};
+use crate::manifest::{Ancestor, Calibration, ModelManifest, RunFacts, Scores, TrainingFacts};
 use crate::model::adaptation::Adaptation;
 use crate::weights::file::Quantization;
 use std::fmt;
+
+/// Heading of the section of certainty.
+const CERTAINTY: &str = "## Certainty";
 
 /// A model card; displayed as Markdown.
 pub struct ModelCard<'a> {
@@ -32,6 +35,9 @@ impl fmt::Display for ModelCard<'_> {
             writeln!(f, "| {what} | {text} |")?;
         }
         self.write_scores(f)?;
+        if let Some(calibration) = &self.manifest.calibration {
+            write!(f, "{}", certainty_section(calibration))?;
+        }
         self.write_limits(f)?;
         writeln!(
             f,
@@ -200,6 +206,50 @@ impl ModelCard<'_> {
         }
         writeln!(f)
     }
+}
+
+/// What a card says of certainty, after a heading of its own.
+pub fn certainty_section(calibration: &Calibration) -> String {
+    let Calibration {
+        temperature,
+        cases,
+        uncalibrated_error,
+        reliability,
+    } = calibration;
+    let mut section = format!(
+        "{CERTAINTY}\n\n\
+         Logits are divided by {temperature:.3}, which was found by {cases} validation cases. Over voxels that the model \
+         labels there and their neighbours, certainty is {:.3} from the share of right answers in the mean (expected calibration error); \
+         {uncalibrated_error:.3} without it.\n\n\
+         | certainty | share of right answers | share of voxels |\n|---|---|---|\n",
+        reliability.expected_error()
+    );
+    let all: u64 = reliability.0.iter().map(|bin| bin.answers).sum();
+    for bin in &reliability.0 {
+        section += &format!(
+            "| {:.3} | {:.3} | {:.3} |\n",
+            bin.certainty,
+            bin.right,
+            bin.answers as f64 / all as f64
+        );
+    }
+    section + "\n"
+}
+
+/// A card in which the section of certainty is this one.
+pub fn with_certainty(card: &str, calibration: &Calibration) -> String {
+    const LIMITS: &str = "## Limits";
+    let section = certainty_section(calibration);
+    let (before, after) = match (card.find(CERTAINTY), card.find(LIMITS)) {
+        (Some(start), _) => {
+            let rest = &card[start + CERTAINTY.len()..];
+            let next = rest.find("\n## ").map_or("", |next| &rest[next + 1..]);
+            (&card[..start], next)
+        }
+        (None, Some(limits)) => card.split_at(limits),
+        (None, None) => (card, ""),
+    };
+    format!("{before}{section}{after}")
 }
 
 /// Of which runs weights are.

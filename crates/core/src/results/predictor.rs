@@ -1,7 +1,7 @@
 //! A network with everything that brings a scan to its grid and back, from a model folder or a run.
 
 use super::{During, ResultsError};
-use crate::infer::{InferError, Keep, OneDevice, Pipeline, Postprocessing, Prediction, Windowing};
+use crate::infer::{InferError, Keep, OneDevice, Pipeline, Postprocessing, Prediction};
 use crate::manifest::ModelManifest;
 use crate::model::DinoMed3d;
 use crate::segmenter::Segmenter;
@@ -66,13 +66,10 @@ impl Predictor {
             labels: colored(&data.labels, &recipe)?.split_off(1),
             pipeline: Pipeline {
                 channels: data.channels.clone(),
-                windowing: Windowing {
-                    window: recipe.window,
-                    overlap: recipe.overlap,
-                    blending: recipe.blending.unwrap_or_default(),
-                },
+                windowing: recipe.windowing(),
                 locate: recipe.locate,
                 mirrored: recipe.mirrored,
+                temperature: 1.0,
                 preprocessing: recipe.preprocessing,
                 values: data.labels.iter().map(|(value, _)| *value).collect(),
                 // Decided at export; a run is judged by what its network says.
@@ -94,21 +91,47 @@ impl Predictor {
         &self.pipeline.channels
     }
 
-    /// What the network says of every voxel of a scan, given its channels in order.
+    /// What the network says of every voxel of a scan, given its channels in order; of its logits `keep` stays.
     ///
     /// # Errors
     /// Those of [`Pipeline::predict`].
-    pub fn predict(&self, channels: &[Volume]) -> Result<Prediction, InferError> {
+    pub fn predict(&self, channels: &[Volume], keep: Keep) -> Result<Prediction, InferError> {
         let go_on = async |_| ControlFlow::Continue(());
         let computer = OneDevice {
             network: &self.network,
             window: self.pipeline.windowing.window,
             device: &self.device,
         };
-        let prediction = self
-            .pipeline
-            .predict(&computer, channels, Keep::default(), go_on);
+        let prediction = self.pipeline.predict(&computer, channels, keep, go_on);
         pollster::block_on(prediction)
+    }
+
+    /// The same with the network's own logits, whatever it was calibrated by.
+    #[must_use]
+    pub fn uncalibrated(mut self) -> Self {
+        self.pipeline.temperature = 1.0;
+        self
+    }
+
+    /// How many classes its network tells apart, background among them.
+    pub fn num_classes(&self) -> usize {
+        self.pipeline.values.len()
+    }
+
+    /// The class of a label's value, either side's; background of a value that it does not know.
+    pub fn class_of(&self, value: u8) -> u8 {
+        let pair = self
+            .pipeline
+            .sides
+            .iter()
+            .find(|[_, right]| *right == value);
+        let value = pair.map_or(value, |[left, _]| *left);
+        let class = self
+            .pipeline
+            .values
+            .iter()
+            .position(|known| *known == value);
+        class.unwrap_or(0) as u8
     }
 }
 

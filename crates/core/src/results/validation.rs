@@ -1,8 +1,9 @@
 //! Scores of a model on cases of a data set.
 
+use super::calibration::Answers;
 use super::predictor::Predictor;
 use super::{During, ResultsError};
-use crate::infer::{Postprocessing, Prediction};
+use crate::infer::{Keep, Postprocessing, Prediction};
 use crate::manifest::{LabelScores, Scores};
 use crate::train::Recipe;
 use crate::train::dataset::{HeldOut, RawCase};
@@ -33,7 +34,7 @@ pub fn check_order(model: &[String], data: &[String]) -> Result<(), ResultsError
     Ok(())
 }
 
-/// Scores `cases` by either convention; `progress` is told before each case its number, from 1, and of how many.
+/// Scores `cases` by either convention; what the model says of their voxels is added to `answers`; `progress` is told before each case its number, from 1, and of how many.
 ///
 /// # Errors
 /// A file that cannot be read or segmented, by name.
@@ -41,27 +42,41 @@ pub fn score_cases(
     predictor: &Predictor,
     cases: &HeldOut,
     convention: Convention,
+    mut answers: Option<&mut Answers>,
     progress: impl FnMut(usize, usize),
 ) -> Result<Vec<CaseScores>, ResultsError> {
     let labels = values(predictor);
     let mut scores = Vec::new();
-    predict_each(predictor, cases, progress, |name, case, prediction| {
-        let labels = match convention {
-            Convention::Native => compare(prediction.on_file_grid().labels, case, &labels),
-            Convention::Paper => {
-                let wanted = prediction.grid.labels_to_model(&case.reference.labels);
-                score_as_paper(
-                    prediction.on_model_grid().labels,
-                    wanted,
-                    &prediction.grid,
-                    &labels,
-                )
+    let keep = match answers {
+        Some(_) => Keep::Logits,
+        None => Keep::Nothing,
+    };
+    predict_each(
+        predictor,
+        cases,
+        keep,
+        progress,
+        |name, case, prediction| {
+            if let Some(answers) = &mut answers {
+                answers.add(predictor, prediction, case)?;
             }
-        }
-        .map_err(EvaluationError::from)?;
-        scores.push(CaseScores::new(name, labels));
-        Ok(())
-    })?;
+            let labels = match convention {
+                Convention::Native => compare(prediction.on_file_grid().labels, case, &labels),
+                Convention::Paper => {
+                    let wanted = prediction.grid.labels_to_model(&case.reference.labels);
+                    score_as_paper(
+                        prediction.on_model_grid().labels,
+                        wanted,
+                        &prediction.grid,
+                        &labels,
+                    )
+                }
+            }
+            .map_err(EvaluationError::from)?;
+            scores.push(CaseScores::new(name, labels));
+            Ok(())
+        },
+    )?;
     Ok(scores)
 }
 
@@ -78,18 +93,25 @@ pub fn score_postprocessings(
 ) -> Result<Vec<Vec<CaseScores>>, ResultsError> {
     let labels = values(predictor);
     let mut scores = vec![Vec::new(); postprocessings.len()];
-    predict_each(predictor, cases, progress, |name, case, prediction| {
-        let raw = prediction.on_file_grid();
-        for (postprocessing, scores) in postprocessings.iter().zip(&mut scores) {
-            let mut map = raw.labels.clone();
-            let scan = &case.channels[0];
-            let orientation = scan.affine.orientation().reversed();
-            postprocessing.apply(&mut map, scan.shape, orientation);
-            let labels = compare(map, case, &labels).map_err(EvaluationError::from)?;
-            scores.push(CaseScores::new(name.clone(), labels));
-        }
-        Ok(())
-    })?;
+    let keep = Keep::Nothing;
+    predict_each(
+        predictor,
+        cases,
+        keep,
+        progress,
+        |name, case, prediction| {
+            let raw = prediction.on_file_grid();
+            for (postprocessing, scores) in postprocessings.iter().zip(&mut scores) {
+                let mut map = raw.labels.clone();
+                let scan = &case.channels[0];
+                let orientation = scan.affine.orientation().reversed();
+                postprocessing.apply(&mut map, scan.shape, orientation);
+                let labels = compare(map, case, &labels).map_err(EvaluationError::from)?;
+                scores.push(CaseScores::new(name.clone(), labels));
+            }
+            Ok(())
+        },
+    )?;
     Ok(scores)
 }
 
@@ -125,6 +147,7 @@ pub fn read_case(cases: &HeldOut, place: usize) -> Result<RawCase, ResultsError>
 fn predict_each(
     predictor: &Predictor,
     cases: &HeldOut,
+    keep: Keep,
     mut progress: impl FnMut(usize, usize),
     mut score: impl FnMut(String, &RawCase, &Prediction) -> Result<(), ResultsError>,
 ) -> Result<(), ResultsError> {
@@ -133,7 +156,7 @@ fn predict_each(
         progress(place + 1, names.len());
         let case = read_case(cases, place)?;
         predictor
-            .predict(&case.channels)
+            .predict(&case.channels, keep)
             .map_err(ResultsError::from)
             .and_then(|prediction| score(name.clone(), &case, &prediction))
             .during(|| format!("scoring {name}"))?;

@@ -4,7 +4,7 @@ use super::TrainError;
 use super::loss::CROSS_ENTROPY_WEIGHT;
 use super::setting::{RandomChange, expect};
 use super::synthesis::Synthesis;
-use crate::infer::{Blending, Correction, Locate, PartOf, PlaneCut};
+use crate::infer::{Beyond, Blending, Correction, Locate, PartOf, PlaneCut, Windowing};
 use crate::model::DinoMed3dConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Preprocessing, Spacing};
@@ -118,6 +118,19 @@ impl<'de> Deserialize<'de> for Architecture {
 }
 
 impl Recipe {
+    /// How a whole scan is cut into windows for its network.
+    pub fn windowing(&self) -> Windowing {
+        Windowing {
+            window: self.window,
+            overlap: self.overlap,
+            blending: self.blending.unwrap_or_default(),
+            beyond: match self.synthesis {
+                Some(_) => Beyond::Darkest,
+                None => Beyond::Mean,
+            },
+        }
+    }
+
     /// Corrections of a network's answers that are worth a try on a data set.
     ///
     /// # Errors

@@ -15,7 +15,6 @@ use super::schedule::learning_rates;
 use super::stop::Stop;
 use super::stretch::Stretches;
 use super::synthesis::Synthesizer;
-use crate::infer::Windowing;
 use burn::optim::AdamWConfig;
 use burn::tensor::Device;
 use burn::tensor::distributed::{DistributedConfig, ReduceOperation};
@@ -107,11 +106,7 @@ impl Stage<'_> {
         let stop = &self.stop;
         let task = Arc::new(Task {
             dataset: self.dataset.clone(),
-            windowing: Windowing {
-                window: self.recipe.window,
-                overlap: self.recipe.overlap,
-                blending: self.recipe.blending.unwrap_or_default(),
-            },
+            windowing: self.recipe.windowing(),
             ema_decay: self.recipe.ema_decay,
             max_gradient_norm: self.settings.max_gradient_norm,
             cross_entropy: self.settings.cross_entropy,

@@ -7,7 +7,7 @@ mod table;
 
 pub use convention::{Convention, score_as_paper};
 
-use crate::metrics::{LabelScore, MetricsError, Presence};
+use crate::metrics::{LabelScore, MetricsError, Presence, Reliability};
 use crate::statistics::{RESAMPLES, SEED, Summary, mean};
 use crate::{GridError, Label, NOTICE, ScanError};
 use serde::Serialize;
@@ -239,6 +239,9 @@ pub struct Evaluation {
     pub folds: Vec<FoldScore>,
     /// Files that are in no mean, and why.
     pub passed_over: Vec<String>,
+    /// How often a model's answers are right by how sure they are, over voxels that it labels and their neighbours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<Reliability>,
     notice: &'static str,
 }
 
@@ -296,6 +299,7 @@ impl Evaluation {
             label_means,
             statistics,
             passed_over: Vec::new(),
+            reliability: None,
             notice: NOTICE,
         })
     }

@@ -2,6 +2,7 @@
 
 use super::{EMPTY_MASKS, Evaluation, GHOSTS, QUARTILES, interval_words};
 use crate::NOTICE;
+use crate::metrics::Reliability;
 use crate::statistics::Summary;
 
 impl Evaluation {
@@ -52,8 +53,27 @@ impl Evaluation {
                 fold.cases
             );
         }
+        if let Some(reliability) = &self.reliability {
+            table += &certainty(reliability);
+        }
         table + self.convention_sentence() + "\n" + NOTICE + "\n"
     }
+}
+
+/// How true certainty is: the error, and the curve.
+fn certainty(reliability: &Reliability) -> String {
+    let mut lines = format!(
+        "certainty is {:.3} from the share of right answers in the mean (expected calibration error), over voxels that the \
+         model labels and their neighbours\n",
+        reliability.expected_error()
+    );
+    for bin in &reliability.0 {
+        lines += &format!(
+            "  certain to {:.2}: {:.2} right, {} voxels\n",
+            bin.certainty, bin.right, bin.answers
+        );
+    }
+    lines
 }
 
 impl Evaluation {

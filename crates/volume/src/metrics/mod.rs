@@ -1,9 +1,11 @@
 //! How well a label map agrees with its reference: overlap, surface distances in mm, volumes in mL.
 
 mod dice;
+mod reliability;
 mod surface;
 
 pub use dice::dice;
+pub use reliability::{Reliability, ReliabilityBin};
 pub use surface::SurfaceDistances;
 
 use serde::Serialize;

@@ -88,6 +88,10 @@ fn Certainty() -> impl IntoView {
     let state = State::expect();
     let session = expect_context::<Session>();
     let is_over = move || state.overlay.get() == Overlay::Certainty;
+    let error = move || {
+        let model = state.model.get()?;
+        model.info.calibration_error
+    };
     let save = move |what, name, test| {
         view! {
             <button
@@ -107,7 +111,7 @@ fn Certainty() -> impl IntoView {
                 type="button"
                 class="is-small"
                 data-testid="certainty"
-                title="The network's own probability of what it found, before any correction; not calibrated"
+                title=move || words::certainty(error())
                 aria-pressed=move || is_over().to_string()
                 disabled=move || !state.has_certainty()
                 on:click=move |_| {

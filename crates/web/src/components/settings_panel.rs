@@ -52,13 +52,23 @@ fn ModelSelect() -> impl IntoView {
     }
 }
 
-/// What scans the loaded model knows, and where its card lies.
+/// What scans the loaded model knows, and where its card and its document lie.
 #[component]
 fn ModelFacts(info: ModelInfo) -> impl IntoView {
+    let has_document = State::expect().models.with(|models| {
+        models
+            .iter()
+            .any(|model| model.name == info.name && model.has_document)
+    });
+    let document = format!("docs/{}.html", info.name);
     view! {
         <p class="hint" data-testid="model-facts">
             <strong>{format!("For {}. ", info.modality)}</strong>
             <a href=format!("models/{}/README.md", info.name) target="_blank" rel="noopener">"About this model"</a>
+            {has_document.then(|| view! {
+                " · "
+                <a href=document target="_blank" rel="noopener" data-testid="model-document">"How it was judged"</a>
+            })}
         </p>
     }
 }

@@ -50,6 +50,7 @@ mod tests {
                 name: (*name).to_owned(),
                 title: String::new(),
                 part_of: None,
+                has_document: false,
             };
             let models: Vec<ModelEntry> = names.iter().map(entry).collect();
             Sample::offered(&models)

@@ -139,6 +139,8 @@ pub struct ModelEntry {
     pub title: String,
     /// Of what another model finds it knows a part.
     pub part_of: Option<PartOf>,
+    /// Whether the site has a document of its name, which says how it was judged.
+    pub has_document: bool,
 }
 
 /// Of what another model finds a model knows a part.

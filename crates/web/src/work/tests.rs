@@ -30,6 +30,7 @@ impl Desk {
             name: name.to_owned(),
             title: name.to_uppercase(),
             part_of: None,
+            has_document: false,
         });
         desk.page.models_found(lookup, Ok(models.to_vec()));
         desk
@@ -100,6 +101,7 @@ impl Desk {
                 version: "1".to_owned(),
                 modality: "MR".to_owned(),
                 labels: vec![Label::unnamed(1)],
+                calibration_error: None,
             },
             check_errors: CheckErrors {
                 first_block: 0.0,
@@ -613,6 +615,7 @@ fn the_answer_to_an_earlier_search_for_models_is_dropped() {
         name: name.to_owned(),
         title: name.to_owned(),
         part_of: None,
+        has_document: false,
     };
     page.models_found(second, Ok(vec![entry("new")]));
     page.models_found(first, Ok(vec![entry("old")]));

@@ -13,6 +13,10 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
         version: manifest.version.clone(),
         modality: manifest.modality.clone(),
         labels: labels(manifest),
+        calibration_error: manifest
+            .calibration
+            .as_ref()
+            .map(|calibration| calibration.reliability.expected_error()),
     }
 }
 

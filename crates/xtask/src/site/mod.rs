@@ -1,7 +1,9 @@
-//! Building the site: the sample, NiiVue, the two wasm programs, their optimisation and compressed copies.
+//! Building the site: the sample, NiiVue, the two wasm programs, their optimisation, documents and compressed copies.
 
 mod compress;
 mod derived;
+mod documents;
+mod markdown;
 mod offline;
 mod optimise;
 mod stamp;
@@ -48,6 +50,7 @@ pub fn build(places: &Places) -> Result<()> {
     vendor::copy(places)?;
     bundle(places, &toolchain, &trunk)?;
     optimise::run(places)?;
+    documents::write(&places.root, &places.dist())?;
     compress::run(places)?;
     offline::list(places)?;
 

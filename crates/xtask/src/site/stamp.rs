@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// Everything the built site depends on, beside the compiler.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 13] = [
     ".cargo/config.toml",
     "Cargo.lock",
     "Cargo.toml",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 12] = [
     "crates/volume",
     "crates/web",
     "crates/xtask",
+    "docs",
     "index.html",
     "package-lock.json",
     "public",

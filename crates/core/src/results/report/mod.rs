@@ -11,6 +11,7 @@ pub use slices::png_of;
 use super::predictor::Predictor;
 use super::validation::{read_case, score_cases};
 use super::{During, ResultsError, inputs_of_run};
+use crate::infer::Keep;
 use crate::train::Recipe;
 use crate::train::dataset::{CaseSplit, HeldOut};
 use crate::train::recipe_file::read_recipe;
@@ -51,7 +52,7 @@ pub fn report_run(
     let split = CaseSplit::of_run_or_recipe(run, &recipe, data)?;
     let cases = HeldOut::of_split(&recipe, &split, data)?;
     let predictor = Predictor::of_run(run, &cases, device)?;
-    let scores = score_cases(&predictor, &cases, Convention::Native, progress)?;
+    let scores = score_cases(&predictor, &cases, Convention::Native, None, progress)?;
     let evaluation = Evaluation::of(scores, predictor.labels().to_vec(), Convention::Native)?;
     let worst = draw_worst(&predictor, &recipe, &cases, &evaluation)?;
     write_report(run, &recipe, &state, &evaluation, &worst)?;
@@ -72,7 +73,9 @@ fn draw_worst(
             let place = names.iter().position(|name| *name == scores.case);
             let case = read_case(cases, place.expect("a case that was scored"))?;
             let drawing = || format!("drawing {}", scores.case);
-            let prediction = predictor.predict(&case.channels).during(drawing)?;
+            let prediction = predictor
+                .predict(&case.channels, Keep::Nothing)
+                .during(drawing)?;
             let slices = slices::worst_slices(
                 &case.channels[0],
                 &prediction.on_file_grid().labels,

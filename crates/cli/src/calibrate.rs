@@ -1,0 +1,74 @@
+//! `dinomed3d calibrate`: makes the probabilities of a model that is there already true.
+
+use crate::device::device;
+use crate::evaluate::say_passed_over;
+use crate::progress::Counting;
+use crate::say::say;
+use crate::segmenting::load_model;
+use anyhow::Context;
+use dinomed3d_core::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder, readable_json};
+use dinomed3d_core::results::calibration::calibrate;
+use dinomed3d_core::results::model_card::with_certainty;
+use dinomed3d_core::results::model_cases::ModelCases;
+use dinomed3d_core::results::predictor::Predictor;
+use dinomed3d_core::results::validation::check_order;
+use dinomed3d_core::train::dataset::DatasetIndex;
+use dinomed3d_volume::atomic_file::check_outputs_in;
+use std::path::PathBuf;
+
+/// Arguments of `calibrate`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the model; its manifest and card are completed.
+    model: PathBuf,
+    /// Data set with the cases that the manifest says were held out.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// cpu, or vulkan or cuda where the program was built with them.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+}
+
+/// Calibrates, and says how true probabilities are then.
+///
+/// # Errors
+/// A model or data set that can't be read; a folder that can't be written.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let folder = ModelFolder::open(&args.model);
+    let mut manifest = folder.manifest()?;
+    let index = DatasetIndex::read(&args.data)?;
+    check_outputs_in(
+        &args.model,
+        &[MANIFEST_FILE, CARD_FILE],
+        &index.files(&args.data),
+    )?;
+    let cases = ModelCases::of(&manifest.training, &index, None)?;
+    cases.notes.iter().for_each(|note| eprintln!("{note}"));
+    say_passed_over(&cases.passed_over);
+    let segmenter = load_model(&args.model, &args.device)?;
+    let predictor = Predictor::of_model(segmenter, device(&args.device)?).uncalibrated();
+    check_order(predictor.channels(), &cases.held_out.channels)?;
+    let mut counting = Counting::new("calibrating by case");
+    let calibration = calibrate(&predictor, &cases.held_out, |case, cases| {
+        counting.show(case, cases);
+    })?;
+    say!(
+        "temperature {:.3}; expected calibration error {:.4}, {:.4} without it, over {} cases",
+        calibration.temperature,
+        calibration.reliability.expected_error(),
+        calibration.uncalibrated_error,
+        calibration.cases
+    );
+    let card = folder.file(CARD_FILE);
+    let card = match std::fs::read_to_string(&card) {
+        Ok(card) => Some(with_certainty(&card, &calibration)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("reading {}", card.display())),
+    };
+    manifest.calibration = Some(calibration);
+    folder.write(MANIFEST_FILE, &readable_json(&manifest))?;
+    if let Some(card) = card {
+        folder.write(CARD_FILE, card.as_bytes())?;
+    }
+    Ok(())
+}
