@@ -7,8 +7,8 @@ import { stubWorker } from "./stub.mjs";
 
 const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8, advice: "This device has little memory: close other pages first." };
 
-const withFew = sharedPage({ prepare: stubWorker({ preflight }) }, (visitor) => visitor.waitForModel());
-const withMany = sharedPage({ prepare: stubWorker({ isHead: true, preflight }) }, (visitor) => visitor.waitForModel());
+const withFew = sharedPage({ view: "planes", prepare: stubWorker({ preflight }) }, (visitor) => visitor.waitForModel());
+const withMany = sharedPage({ view: "planes", prepare: stubWorker({ isHead: true, preflight }) }, (visitor) => visitor.waitForModel());
 
 for (const [what, shared, sample] of [
   ["few", withFew, "Sample hippocampus"],
@@ -46,7 +46,7 @@ test("a model's document opens from the page, can be read by all and on a phone;
 });
 
 test("everything works by keyboard, in a sensible order", async (t) => {
-  const visitor = await open(t, { prepare: stubWorker() });
+  const visitor = await open(t, { view: "planes", prepare: stubWorker() });
   await visitor.waitForModel();
   const { keyboard } = visitor.page;
   const focused = () => visitor.page.evaluate(() => document.activeElement?.getAttribute("data-testid") ?? document.activeElement?.tagName);
@@ -75,8 +75,7 @@ test("everything works by keyboard, in a sensible order", async (t) => {
 
 test("many labels are one stop of the Tab key, and arrow keys lead among them", async () => {
   const visitor = await withMany();
-  await visitor.takeSample("Sample head");
-  await visitor.segment();
+  await visitor.takeSegmented("Sample head");
   const { keyboard } = visitor.page;
   const focused = () =>
     visitor.page.evaluate(() => {
@@ -107,8 +106,7 @@ test("many labels are one stop of the Tab key, and arrow keys lead among them", 
 
 test("many labels scroll beside or below the scan, which keeps its height", async () => {
   const visitor = await withMany();
-  await visitor.takeSample("Sample head");
-  await visitor.segment();
+  await visitor.takeSegmented("Sample head");
   for (const [width, height, least] of [
     [1280, 720, 480],
     [1024, 768, 350],
@@ -130,8 +128,7 @@ test("many labels scroll beside or below the scan, which keeps its height", asyn
 
 test("nothing is cut off on a phone, a tablet or a wide screen", async () => {
   const visitor = await withFew();
-  await visitor.takeSample();
-  await visitor.segment();
+  await visitor.takeSegmented("Sample hippocampus");
   for (const [width, height] of [
     [360, 740],
     [820, 1180],
@@ -153,6 +150,7 @@ test("nothing is cut off on a phone, a tablet or a wide screen", async () => {
 
 test("a worker that does not stop in time is ended, and a fresh one goes on with the scan", async (t) => {
   const visitor = await open(t, {
+    view: "planes",
     prepare: async (page) => {
       await page.clock.install();
       await stubWorker({ isStubborn: true })(page);

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { makeNifti } from "../nifti.mjs";
 import { dinomed3d, scratch } from "../places.mjs";
-import { open } from "./page.mjs";
+import { sharedPage } from "./page.mjs";
 import { stubWorker } from "./stub.mjs";
 
 const SHAPE = [26, 30, 22];
@@ -52,12 +52,17 @@ const result = stored(found);
 const prediction = file("prediction.nii.gz", result);
 const reference = file("case_dseg.nii.gz", stored(wanted));
 
-async function segmented(t) {
-  const visitor = await open(t, { prepare: stubWorker({ labelMap: result }) });
+const withResult = sharedPage({ view: "planes", prepare: stubWorker({ labelMap: result }) }, async (visitor) => {
   await visitor.waitForModel();
   await visitor.choose({ name: "scan.nii.gz", bytes: scan });
   await visitor.waitForScan("scan.nii.gz");
   await visitor.segment();
+});
+
+/** The page with the result and no comparison. */
+async function segmented() {
+  const visitor = await withResult();
+  await visitor.forgetComparison();
   return visitor;
 }
 
@@ -80,7 +85,7 @@ function command(...words) {
 }
 
 test("numbers are those of the command line to the last digit", async (t) => {
-  const visitor = await segmented(t);
+  const visitor = await segmented();
   await visitor.at("reference-input").setInputFiles(reference);
   const shown = await scores(visitor, "case_dseg.nii.gz");
   const [native] = JSON.parse(command("--references", reference, "--json")).cases;
@@ -100,8 +105,8 @@ test("numbers are those of the command line to the last digit", async (t) => {
   assert.deepEqual(visitor.problems, []);
 });
 
-test("a reference that is stored along other axes gives the same numbers", async (t) => {
-  const visitor = await segmented(t);
+test("a reference that is stored along other axes gives the same numbers", async () => {
+  const visitor = await segmented();
   await visitor.at("reference-input").setInputFiles(reference);
   const straight = await scores(visitor, "case_dseg.nii.gz");
   for (const [name, way] of [
@@ -113,8 +118,8 @@ test("a reference that is stored along other axes gives the same numbers", async
   }
 });
 
-test("other numbers are mapped by hand, and a label that only the result has counts", async (t) => {
-  const visitor = await segmented(t);
+test("other numbers are mapped by hand, and a label that only the result has counts", async () => {
+  const visitor = await segmented();
   await visitor.at("reference-input").setInputFiles(reference);
   const straight = await scores(visitor, "case_dseg.nii.gz");
   const other = file("other.nii.gz", stored(renumbered([0, 17, 53])));
@@ -132,12 +137,11 @@ test("other numbers are mapped by hand, and a label that only the result has cou
   assert.deepEqual(await scores(visitor, "other.nii.gz"), straight);
 });
 
-test("reference and disagreement are laid over the scan in turn", async (t) => {
-  const visitor = await segmented(t);
+test("reference and disagreement are laid over the scan in turn", async () => {
+  const visitor = await segmented();
   const here = async (label) => {
     await visitor.page.locator('[data-testid="location"]', { hasText: new RegExp(`· ${label}$`) }).waitFor();
-    const { colored } = await visitor.canvasShares();
-    assert.ok(colored > 0.01, `${label}: ${colored} is coloured`);
+    await visitor.waitForShares(({ colored }) => colored > 0.01, label);
   };
   await here("Anterior");
   await visitor.at("reference-input").setInputFiles(reference);
@@ -156,8 +160,8 @@ test("reference and disagreement are laid over the scan in turn", async (t) => {
   assert.deepEqual(visitor.problems, []);
 });
 
-test("what is no reference of the scan is refused in a sentence, and nothing is lost", async (t) => {
-  const visitor = await segmented(t);
+test("what is no reference of the scan is refused in a sentence, and nothing is lost", async () => {
+  const visitor = await segmented();
   await visitor.at("reference-input").setInputFiles(reference);
   const before = await scores(visitor, "case_dseg.nii.gz");
   for (const [name, bytes, said] of [

@@ -11,7 +11,7 @@ import { onlyModel, open, sharedPage } from "./page.mjs";
 
 const sample = join(root, "public/samples/sample.nii.gz");
 
-const withSample = sharedPage({ query: "?backend=cpu", prepare: (page) => onlyModel(page, "hippocampus") }, async (visitor) => {
+const withSample = sharedPage({ query: "?backend=cpu", view: "planes", prepare: (page) => onlyModel(page, "hippocampus") }, async (visitor) => {
   await visitor.waitForModel();
   await visitor.choose(sample);
   await visitor.waitForScan("sample.nii.gz");
@@ -74,6 +74,7 @@ test("weights that are damaged on the way are noticed, and starting again helps"
   let isDamaged = true;
   const visitor = await open(t, {
     query: "?backend=cpu",
+    view: "planes",
     prepare: async (page) => {
       await onlyModel(page, "hippocampus");
       await page.context().route("**/weights.safetensors", async (route) => {
@@ -94,6 +95,7 @@ test("a site without its models is answered, and can be asked again", async (t) 
   let isMissing = true;
   const visitor = await open(t, {
     query: "?backend=cpu",
+    view: "planes",
     prepare: (page) =>
       page.context().route("**/models/index.json", (route) => route.fulfill(isMissing ? { status: 404 } : { json: ["hippocampus"] })),
   });
@@ -106,6 +108,7 @@ test("a site without its models is answered, and can be asked again", async (t) 
 test("a model of several channels is refused by name of what it takes", async (t) => {
   const visitor = await open(t, {
     query: "?backend=cpu",
+    view: "planes",
     prepare: (page) =>
       page.context().route("**/manifest.json", async (route) => {
         const manifest = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));

@@ -11,7 +11,7 @@ const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8, advic
 
 /** A page with the sample head on screen, for all tests that ask for it. */
 const sharedHead = (options) =>
-  sharedPage({ prepare: stubWorker({ isHead: true, ...options }) }, (visitor) => visitor.takeSample("Sample head"));
+  sharedPage({ view: "planes", prepare: stubWorker({ isHead: true, ...options }) }, (visitor) => visitor.takeSample("Sample head"));
 const withHead = sharedHead({ preflight });
 /** Its runs end when a test says how. */
 const withHeldRuns = sharedHead({ isHeld: true });
@@ -19,16 +19,8 @@ const withHeldRuns = sharedHead({ isHeld: true });
 const rows = (visitor) => visitor.at("legend").getByRole("row");
 const box = (visitor, name) => visitor.at("legend").getByRole("checkbox", { name, exact: true });
 
-/** Waits until the share of the canvas that is of a colour is as it should be; NiiVue draws a little later. */
-async function waitForColor(visitor, isMeant, what) {
-  let colored;
-  for (let tries = 0; tries < 40; tries++) {
-    ({ colored } = await visitor.canvasShares());
-    if (isMeant(colored)) return;
-    await visitor.page.waitForTimeout(250);
-  }
-  assert.fail(`${what}: ${colored} of the canvas is of a colour`);
-}
+/** Waits until the share of the canvas that is of a colour is as it should be. */
+const waitForColor = (visitor, isMeant, what) => visitor.waitForShares(({ colored }) => isMeant(colored), what);
 const isMuch = (share) => share > 0.06;
 const isLittle = (share) => share < 0.02;
 
@@ -80,7 +72,7 @@ test("labels are in groups, found by words, and hidden one, a side, a group or a
 
 test("volumes stand left, right and together in groups", async () => {
   const visitor = await withHead();
-  await visitor.segment();
+  await visitor.takeSegmented("Sample head");
   const table = visitor.at("statistics");
   assert.deepEqual((await table.locator("thead th").allInnerTexts()).slice(1), ["Left", "Right", "Both", "L−R, %"]);
   assert.match(await table.locator("caption").innerText(), /mL/);
@@ -92,7 +84,7 @@ test("volumes stand left, right and together in groups", async () => {
 });
 
 test("a sample comes with its model, and the one that fits the chosen model has the first word", async (t) => {
-  const visitor = await open(t, { prepare: stubWorker({ isHead: true }) });
+  const visitor = await open(t, { view: "planes", prepare: stubWorker({ isHead: true }) });
   await visitor.waitForModel();
   assert.match(await visitor.at("model-facts").innerText(), /For MR of a head: T1, T2, FLAIR or PD/);
   assert.match(await visitor.at("model-facts").getByRole("link").getAttribute("href"), /models\/head\/README\.md$/);
@@ -156,7 +148,7 @@ for (const [how, end, said] of [
 
 test("after a whole head the hippocampi can be looked at closer, once", async () => {
   const visitor = await withHead();
-  await visitor.segment();
+  await visitor.takeSegmented("Sample head");
   assert.equal(await visitor.at("closer").innerText(), "Look closer at the hippocampi");
   assert.ok((await rows(visitor).allInnerTexts()).some((text) => text.trim().startsWith("Hippocampus")));
   await visitor.at("closer").click();

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { makeSeries } from "../dicom.mjs";
 import { agreement, makeNifti, readNifti } from "../nifti.mjs";
 import { dinomed3d, scratch } from "../places.mjs";
-import { beforeWorker, onlyModel, open } from "./page.mjs";
+import { beforeWorker, open } from "./page.mjs";
 import { endRun, headScan, stubWorker } from "./stub.mjs";
 import { makeTinyModel, serveModels } from "./tiny.mjs";
 
@@ -46,7 +46,7 @@ function unzip(zip) {
 
 /** A page with a stub for a worker and these scans in its list. */
 async function withList(t, files, stub) {
-  const visitor = await open(t, { prepare: stubWorker({ deadlyBytes: deadly.bytes.length, ...stub }) });
+  const visitor = await open(t, { view: "planes", prepare: stubWorker({ deadlyBytes: deadly.bytes.length, ...stub }) });
   await visitor.waitForModel();
   await visitor.chooseAll(files);
   await visitor.at("scans").waitFor();
@@ -67,7 +67,7 @@ const outside = (visitor, before) =>
     .filter((address) => !/^(blob|data):/.test(address));
 
 test("one scan by itself is in no list", async (t) => {
-  const visitor = await open(t, { prepare: stubWorker() });
+  const visitor = await open(t, { view: "planes", prepare: stubWorker() });
   await visitor.waitForModel();
   await visitor.choose(scan("one.nii"));
   await visitor.waitForScan("one.nii");
@@ -108,20 +108,21 @@ test("several files are segmented in turn; one that is no scan and one that kill
 
 test("a chosen row shows its scan with its result, and a row can be removed", async (t) => {
   const visitor = await withList(t, [scan("a.nii"), notes, scan("c.nii")], { labelMap: labelledBall(16) });
+  assert.ok(await visitor.canvasShowsSomething());
+  const without = await visitor.canvasShares();
+  const isLabelled = ({ colored }) => colored > 2 * without.colored + 0.02;
   await visitor.segment();
+  await visitor.waitForShares(isLabelled, "the result lies over the scan");
   assert.deepEqual((await visitor.list()).map((said) => said.split(":")[0]), ["*a.nii", "b-notes.nii", "c.nii"]);
   await row(visitor, "c.nii").click();
   await visitor.waitForScan("c.nii");
   assert.equal(await visitor.at("statistics").isVisible(), false, "it is not segmented");
-  await visitor.page.waitForTimeout(500);
-  const without = await visitor.canvasShares();
+  await visitor.waitForShares((shares) => !isLabelled(shares), "no label map lies over it");
   await row(visitor, "a.nii").click();
   await visitor.waitForScan("a.nii");
   assert.ok(await visitor.at("statistics").isVisible());
   assert.equal((await visitor.save()).name, "a_dseg.nii.gz");
-  await visitor.page.waitForTimeout(500);
-  const { colored } = await visitor.canvasShares();
-  assert.ok(colored > 2 * without.colored + 0.02, `its label map lies over it: ${colored}, without it ${without.colored}`);
+  await visitor.waitForShares(isLabelled, "its label map lies over it");
   await row(visitor, "b-notes").click();
   await visitor.waitForStatus(/b-notes\.nii was not opened/);
   assert.match(await visitor.at("scan-facts").innerText(), /a\.nii/, "what was on screen stays");
@@ -200,12 +201,19 @@ const dieAtSecond = () => {
   });
 };
 
+let tiny;
+before(() => (tiny = makeTinyModel()));
+
+/** For `prepare` of a page: its one model is the tiny one. */
+const serveTiny = (page) => serveModels({ tiny: { folder: tiny.model } })(page);
+
 test("files and series are computed as the command line does, and what a worker died of can be tried again", async (t) => {
-  const { model, scan: box } = makeTinyModel();
+  const { model, scan: box } = tiny;
   const visitor = await open(t, {
     query: "?backend=cpu",
+    view: "planes",
     prepare: async (page) => {
-      await serveModels({ tiny: { folder: model } })(page);
+      await serveTiny(page);
       await beforeWorker(page, dieAtSecond, { once: true });
     },
   });
@@ -241,7 +249,7 @@ test("files and series are computed as the command line does, and what a worker 
 });
 
 test("of a file with several scans one or all are taken", async (t) => {
-  const visitor = await open(t, { query: "?backend=cpu", prepare: (page) => onlyModel(page, "hippocampus") });
+  const visitor = await open(t, { query: "?backend=cpu", view: "planes", prepare: serveTiny });
   await visitor.chooseAll(series);
   await visitor.at("series").waitFor();
   await visitor.page.getByRole("button", { name: "Add all 2" }).click();

@@ -69,9 +69,10 @@ export function beforeWorker(page, action, { once = false } = {}) {
 
 /**
  * Opens the page. `requests` collects the address of every request, of the worker's too; `problems` collects what the console
- * calls an error. Without `serviceWorkers` the page is not kept for offline use, so that tests can intercept its requests.
+ * calls an error. Without `serviceWorkers` the page is not kept for offline use, so that tests can intercept its requests. A `view`
+ * is what the page begins with in place of all of them: 3-D is what takes longest to draw without a graphics processor.
  */
-export async function openPage(browser, { query = "", prepare, serviceWorkers = "block", ...options } = {}) {
+export async function openPage(browser, { query = "", prepare, view, serviceWorkers = "block", ...options } = {}) {
   const context = await browser.newContext({ serviceWorkers, ...options });
   const requests = [];
   const problems = [];
@@ -81,7 +82,9 @@ export async function openPage(browser, { query = "", prepare, serviceWorkers = 
   page.on("pageerror", (error) => problems.push(error.message));
   await prepare?.(page);
   await page.goto(site + query);
-  return new Visitor(page, context, requests, problems);
+  const visitor = new Visitor(page, context, requests, problems);
+  if (view) await visitor.at("planes").selectOption(view);
+  return visitor;
 }
 
 /** Files of the site's samples, by what they are called there. */
@@ -104,7 +107,7 @@ export class Visitor {
   }
 
   /** Waits until the worker can compute. */
-  async waitForModel(timeout = 180_000) {
+  async waitForModel(timeout = 600_000) {
     await this.page.waitForFunction(
       () => /loaded and checked/.test(document.querySelector('[data-testid="model-state"]')?.textContent ?? ""),
       null,
@@ -174,7 +177,7 @@ export class Visitor {
   }
 
   /** Presses Segment and waits for the result; returns the values that the progress bar went through. */
-  async segment(timeout = 300_000) {
+  async segment(timeout = 600_000) {
     await this.page.evaluate(() => {
       window.progressSeen = [];
       const look = () => {
@@ -216,6 +219,21 @@ export class Visitor {
     await this.waitForModel();
   }
 
+  /** As `takeSample` and `segment`, unless its result is on screen already; a comparison of before is taken away. */
+  async takeSegmented(title) {
+    const isThere = (await this.at("download-labels").isVisible()) && (await this.at("scan-facts").innerText()).includes(SAMPLES[title]);
+    if (!isThere) {
+      await this.takeSample(title);
+      await this.segment();
+    }
+    await this.forgetComparison();
+  }
+
+  /** Takes a comparison away, if there is one. */
+  async forgetComparison() {
+    if ((await this.at("forget-comparison").count()) > 0) await this.at("forget-comparison").click();
+  }
+
   /** Chooses a model by its folder's name, if it is another one, and waits for it. */
   async useModel(name) {
     await this.waitForModel();
@@ -229,15 +247,19 @@ export class Visitor {
     return (await note.count()) > 0 ? note.innerText() : null;
   }
 
-  /** Fails if the page as it is breaks a rule of accessibility, in the light or in the dark. */
-  async assertAccessible(colorSchemes = ["light", "dark"]) {
+  /** What axe finds of its rules or those that `options` name. */
+  async violations(options = {}) {
     if (!(await this.page.evaluate(() => "axe" in window))) await this.page.evaluate(axe);
-    for (const colorScheme of colorSchemes) {
-      await this.page.emulateMedia({ colorScheme });
-      const { violations } = await this.page.evaluate(() => window.axe.run());
-      const said = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
-      assert.deepEqual(said, [], colorScheme);
-    }
+    const { violations } = await this.page.evaluate((options) => window.axe.run(options), options);
+    return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
+  }
+
+  /** Fails if the page as it is breaks a rule of accessibility, in the light or in the dark, where nothing but colours is another. */
+  async assertAccessible() {
+    await this.page.emulateMedia({ colorScheme: "light" });
+    assert.deepEqual(await this.violations(), [], "light");
+    await this.page.emulateMedia({ colorScheme: "dark" });
+    assert.deepEqual(await this.violations({ runOnly: ["cat.color"] }), [], "dark");
   }
 
   /** Waits for an error and returns its text. */
@@ -246,9 +268,20 @@ export class Visitor {
     return this.errorText();
   }
 
-  /** Whether the viewer's canvas shows more than its background. */
-  async canvasShowsSomething() {
-    return (await this.canvasShares()).bright > 0.02;
+  /** Whether the viewer's canvas shows more than its background, at the latest when it has had time to be drawn. */
+  canvasShowsSomething() {
+    return this.waitForShares(({ bright }) => bright > 0.02).then(() => true, () => false);
+  }
+
+  /** Waits until the shares of the canvas are as they should be: it is drawn later than it is told to. */
+  async waitForShares(isMeant, what) {
+    let shares;
+    for (let tries = 0; tries < 80; tries++) {
+      shares = await this.canvasShares();
+      if (isMeant(shares)) return;
+      await this.page.waitForTimeout(250);
+    }
+    assert.fail(`${what}: ${JSON.stringify(shares)}`);
   }
 
   /** Which shares of the viewer's canvas are bright, and of a colour: labels and the crosshair are. */

@@ -12,7 +12,7 @@ const LABELS = [1, 2];
 /** Below every case of the validation set; a shifted or mirrored label map scores under 0.5. */
 const LOWEST_DICE = 0.7;
 
-const withModel = sharedPage({ query: "?backend=cpu", prepare: (page) => onlyModel(page, "hippocampus") }, (visitor) => visitor.waitForModel());
+const withModel = sharedPage({ query: "?backend=cpu", view: "planes", prepare: (page) => onlyModel(page, "hippocampus") }, (visitor) => visitor.waitForModel());
 
 test("a real case equals the command line", { skip }, async (t) => {
   const [name] = validationCases();
@@ -68,7 +68,7 @@ test("a run can be cancelled; in the next one the sample is found, and its two l
   await visitor.waitForScan("large.nii");
   await visitor.at("segment").click();
   await visitor.at("cancel").click();
-  await visitor.page.locator('[data-testid="status"]', { hasText: "Stopped" }).waitFor({ timeout: 20_000 });
+  await visitor.waitForStatus("Stopped");
   assert.equal(await visitor.at("download-labels").count(), 0);
   assert.ok(await visitor.canvasShowsSomething(), "the scan is still on screen");
   await visitor.takeSample();

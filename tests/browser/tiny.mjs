@@ -14,6 +14,8 @@ export function makeTinyModel() {
   mkdirSync(data);
   makeData(data);
   makeRecipe(recipe);
+  // Of the shape that every model's parts are checked with: each kernel is then compiled for one shape, not for two.
+  writeFileSync(recipe, readFileSync(recipe, "utf8").replace(/^window = .*$/m, "window = [4, 16, 16]"));
   const epochs = ["--stage1-epochs", "1", "--stage2-epochs", "8"];
   for (const words of [
     ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", run, ...epochs],
@@ -22,12 +24,12 @@ export function makeTinyModel() {
     const said = dinomed3d(...words);
     assert.equal(said.status, 0, said.stderr);
   }
-  // Larger than a window, so that several overlap: four, and two.
+  // Larger than a window, so that several overlap: many, and two.
   const isInside = (x, y, z) => x >= 5 && x < 13 && y >= 4 && y < 12 && z >= 6 && z < 14;
   const noise = (x, y, z) => ((7 * x + 13 * y + 5 * z) % 11) - 5;
   const box = (x, y, z) => (isInside(x, y, z) ? 300 : 100) + noise(x, y, z);
   writeFileSync(scan, makeNifti([EDGE + 4, EDGE, EDGE + 2], box));
-  writeFileSync(small, makeNifti([EDGE + 4, EDGE, EDGE], box));
+  writeFileSync(small, makeNifti([6, EDGE, EDGE], (x, y, z) => box(x + 6, y, z)));
   return { model, scan, small };
 }
 

@@ -21,7 +21,7 @@ test("a head and its hippocampi are what the command line makes of them", async 
   // A look by one window keeps one processor busy: the command line has the other.
   const natives = (async () => [await native(), await native("--closer", "hippocampus")])();
   natives.catch(() => {});
-  const visitor = await open(t, { query: "?backend=cpu" });
+  const visitor = await open(t, { query: "?backend=cpu", view: "planes" });
   await visitor.waitForModel();
   assert.equal(await visitor.at("model").inputValue(), "head", "the model of heads is the default");
   await visitor.takeSample("Sample head");

@@ -56,13 +56,11 @@ test("facts equal nibabel's", { skip: without("nifti/valid/INDEX.csv") }, (t) =>
   assert.equal(compared, rows.length - 3);
 });
 
-test("malformed files end with code 2 and one sentence, at once and in 200 MB", { skip: without("nifti/malformed/INDEX.csv") }, () => {
+test("malformed files end with code 2 and one sentence, within a second of computing and 200 MB", { skip: without("nifti/malformed/INDEX.csv") }, () => {
   for (const { file } of table(join(data, "nifti/malformed/INDEX.csv"))) {
     const path = join(data, "nifti/malformed", file);
-    const begun = performance.now();
-    const limited = ["-c", 'ulimit -v 204800; exec "$0" "$@"', process.env.DINOMED3D_BIN, "info", path];
+    const limited = ["-c", 'ulimit -v 204800 -t 1; exec "$0" "$@"', process.env.DINOMED3D_BIN, "info", path];
     const said = spawnSync("bash", limited, { encoding: "utf8" });
-    assert.ok(performance.now() - begun < 2000, `${file} took ${performance.now() - begun} ms`);
     assert.equal(said.status, 2, `${file}: ${said.stdout}${said.stderr}`);
     assert.match(said.stderr, /^dinomed3d: in [^\n]*: [^\n]+\n$/, file);
     assert.doesNotMatch(said.stderr, /panicked|no memory/, file);

@@ -123,7 +123,7 @@ test("a suffix in capitals is a suffix", () => {
   for (const [name, isPacked] of [["A.NII.GZ", true], ["B.Nii.gZ", true], ["C.NII", false]]) {
     const said = dinomed3d("segment", scan, "-o", join(folder, name), "--model", model);
     assert.equal(said.status, 0, said.stderr);
-    assert.equal(said.stderr, "", "a log gets no line that changes");
+    assert.doesNotMatch(said.stderr, /\r/, "a log gets no line that changes");
     assert.equal(readFileSync(join(folder, name))[0] === 0x1f, isPacked, name);
   }
 });

@@ -96,13 +96,22 @@ const WASM: [Step; 4] = [
     },
 ];
 
-/// What runs the finished programs, and measures time.
-const LAST: [Step; 4] = [
+/// What runs the finished programs.
+const PROGRAMS: [Step; 2] = [
     Step {
         name: "cli",
         about: "the native program, called as a person does",
         run: test_command_line,
     },
+    Step {
+        name: "browser",
+        about: "the built site in Chromium",
+        run: test_browser,
+    },
+];
+
+/// What runs the native program elsewhere than in a checkout, beside the above: much of it is waiting for what goes at its own pace.
+const ELSEWHERE: [Step; 2] = [
     Step {
         name: "workflows",
         about: "Snakemake's and Slurm's jobs run and go on after kills, recipes for containers are right",
@@ -113,18 +122,18 @@ const LAST: [Step; 4] = [
         about: "what is brought to a graphics card unpacks and runs, with the program for the processor",
         run: bundle::test,
     },
-    Step {
-        name: "browser",
-        about: "the built site in Chromium",
-        run: test_browser,
-    },
 ];
 
 /// What came of a step, and how long it took.
 type Outcome = (&'static Step, Duration, Result<()>);
 
 fn all() -> impl Iterator<Item = &'static Step> {
-    FIRST.iter().chain(&NATIVE).chain(&WASM).chain(&LAST)
+    FIRST
+        .iter()
+        .chain(&NATIVE)
+        .chain(&WASM)
+        .chain(&PROGRAMS)
+        .chain(&ELSEWHERE)
 }
 
 /// Prints the steps' names and what they show.
@@ -154,21 +163,22 @@ pub fn run(places: &Places, names: &[String]) -> Result<ExitCode> {
         steps.into_iter().map(run).collect()
     };
     let mut outcomes = in_sight(wanted(&FIRST));
-    let [native, wasm] = [wanted(&NATIVE), wanted(&WASM)];
-    if native.is_empty() || wasm.is_empty() {
-        outcomes.extend(in_sight(native));
-        outcomes.extend(in_sight(wasm));
-    } else {
+    for (steps, others) in [(&NATIVE[..], &WASM[..]), (&PROGRAMS, &ELSEWHERE)] {
+        let [steps, others] = [wanted(steps), wanted(others)];
+        if steps.is_empty() || others.is_empty() {
+            outcomes.extend(in_sight(steps));
+            outcomes.extend(in_sight(others));
+            continue;
+        }
         thread::scope(|scope| {
-            let beside = scope.spawn(|| wasm.into_iter().map(run_beside).collect::<Vec<_>>());
-            outcomes.extend(in_sight(native));
+            let beside = scope.spawn(|| others.into_iter().map(run_beside).collect::<Vec<_>>());
+            outcomes.extend(in_sight(steps));
             for (outcome, text) in beside.join().expect("a thread that only runs programs") {
                 print!("{text}");
                 outcomes.push(outcome);
             }
         });
     }
-    outcomes.extend(in_sight(wanted(&LAST)));
     Ok(sum_up(&outcomes))
 }
 
