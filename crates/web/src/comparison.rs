@@ -272,6 +272,7 @@ pub fn named(labels: &[Label], value: u8) -> Label {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dinomed3d_volume::Affine;
     use dinomed3d_volume::Orientation;
     use dinomed3d_volume::nifti::{Values, encode};
 
