@@ -44,13 +44,25 @@ test("a head is labelled by default, left and right apart, on its own grid", (t)
   assert.match(found.stdout, /right ventral DC\n[\s\S]*not a medical device/);
 });
 
-test("a mirrored head has mirrored sides", () => {
+/** The sample with each voxel in another place, `placeOf` of its own, under the same header. */
+function moved(placeOf) {
   const scan = Buffer.from(gunzipSync(readFileSync(sample)));
-  const { shape, voxels } = readNifti(sample);
-  const [width] = shape;
-  voxels.forEach((voxel, i) => scan.writeInt16LE(voxel, 352 + 2 * (i - (i % width) + width - 1 - (i % width))));
-  const mirrored = join(scratch(), "mirrored.nii");
-  writeFileSync(mirrored, scan);
+  readNifti(sample).voxels.forEach((voxel, i) => scan.writeInt16LE(voxel, 352 + 2 * placeOf(i)));
+  const path = join(scratch(), "moved.nii");
+  writeFileSync(path, scan);
+  return path;
+}
+
+test("a head that lies upside down in its header is said to be unlike those that were learnt from", () => {
+  const [width, height, depth] = readNifti(sample).shape;
+  const plane = width * height;
+  const upsideDown = segment(moved((i) => (depth - 1 - Math.floor(i / plane)) * plane + (i % plane)));
+  assert.match(upsideDown.stderr, /warning: Many labels are far from the volumes .* mL \([\d.]+ to [\d.]+\)/);
+});
+
+test("a mirrored head has mirrored sides", () => {
+  const [width] = readNifti(sample).shape;
+  const mirrored = moved((i) => i - (i % width) + width - 1 - (i % width));
   const [found, image] = [byDefault(), segment(mirrored)];
   for (const [name, [left, right]] of Object.entries(SIDES)) {
     const back = image.voxels.map((_, i) => image.voxels[i - (i % width) + width - 1 - (i % width)]);
