@@ -68,7 +68,7 @@ test("all files of a series are one scan, which is segmented on its own grid and
   const { name, bytes } = await visitor.save();
   assert.equal(name, "2-001_dseg.nii.gz");
   const [download] = await Promise.all([visitor.page.waitForEvent("download"), visitor.at("download-seg").click()]);
-  assert.equal(download.suggestedFilename(), "2-001_dseg.dcm");
+  assert.equal(download.suggestedFilename(), "2-001_seg.dcm");
   const seg = readFileSync(await download.path());
   assert.equal(seg.toString("latin1", 128, 132), "DICM");
   assert.ok(seg.includes("1.2.840.10008.5.1.4.1.1.66.4"), "a segmentation");

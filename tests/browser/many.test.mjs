@@ -235,8 +235,8 @@ test("files and series are computed as the command line does, and what a worker 
   const zip = unzip((await visitor.saved("download-all")).bytes);
   const stems = ["box", "1-001_first", "1-001_second"];
   for (const stem of stems) assert.ok(zip.has(`${stem}_dseg.nii.gz`) && zip.has(`${stem}_volumes.csv`), `${stem} of ${[...zip.keys()]}`);
-  assert.equal(zip.has("box_dseg.dcm"), false, "it did not come as DICOM");
-  for (const stem of stems.slice(1)) assert.equal(zip.get(`${stem}_dseg.dcm`).toString("latin1", 128, 132), "DICM");
+  assert.equal(zip.has("box_seg.dcm"), false, "it did not come as DICOM");
+  for (const stem of stems.slice(1)) assert.equal(zip.get(`${stem}_seg.dcm`).toString("latin1", 128, 132), "DICM");
   assert.deepEqual(readNifti(zip.get("1-001_second_dseg.nii.gz")).shape, [20, 21, 16]);
   assert.equal(zip.get("volumes.csv").toString().trimEnd().split("\r\n").length, 1 + stems.length);
 

@@ -143,7 +143,7 @@ mod tests {
             names,
             [
                 "t1_dseg.nii.gz",
-                "t1_dseg.dcm",
+                "t1_seg.dcm",
                 "t1_volumes.csv",
                 "T1-2_dseg.nii.gz",
                 "T1-2_volumes.csv",
@@ -156,7 +156,7 @@ mod tests {
         );
         let text = |name: &str| &files.iter().find(|(found, _)| found == name).unwrap().1;
         assert_eq!(
-            (&**text("t1_dseg.nii.gz"), &**text("t1_dseg.dcm")),
+            (&**text("t1_dseg.nii.gz"), &**text("t1_seg.dcm")),
             ("map", "seg")
         );
         assert!(text("T1-2_volumes.csv").contains("Back,7,"));

@@ -228,10 +228,9 @@ pub fn result_stem(label_map: &str) -> &str {
 /// How the name of a label map ends.
 pub const LABEL_MAP: &str = "_dseg.nii.gz";
 
-/// `scan_dseg.nii.gz` as `scan_dseg.dcm`.
+/// `scan_dseg.nii.gz` as `scan_seg.dcm`, as the command line calls it.
 pub fn seg_name(label_map: &str) -> String {
-    let stem = label_map.strip_suffix(".nii.gz").unwrap_or(label_map);
-    format!("{stem}.dcm")
+    format!("{}_seg.dcm", result_stem(label_map))
 }
 
 #[cfg(test)]
@@ -288,7 +287,7 @@ mod tests {
         assert_eq!(label_map_name("case.hdr.gz"), "case_dseg.nii.gz");
         assert_eq!(label_map_name("01/t1: a.mgz"), "01_t1_ a_dseg.nii.gz");
         assert_eq!(result_stem("case_dseg.nii.gz"), "case");
-        assert_eq!(seg_name("case_dseg.nii.gz"), "case_dseg.dcm");
+        assert_eq!(seg_name("case_dseg.nii.gz"), "case_seg.dcm");
     }
 
     #[test]
