@@ -87,7 +87,7 @@ test("a sample comes with its model, and the one that fits the chosen model has 
   const visitor = await open(t, { view: "planes", prepare: stubWorker({ isHead: true }) });
   await visitor.waitForModel();
   assert.match(await visitor.at("model-facts").innerText(), /For MR of a head: T1, T2, FLAIR or PD/);
-  assert.match(await visitor.at("model-facts").getByRole("link").getAttribute("href"), /models\/head\/README\.md$/);
+  assert.match(await visitor.at("model-facts").getByRole("link", { name: "About" }).getAttribute("href"), /models\/head\/README\.md$/);
   assert.equal(await visitor.at("sample").innerText(), "Sample head");
   await visitor.at("other-sample").click();
   await visitor.waitForScan("sample.nii.gz");

@@ -33,20 +33,23 @@ test("an array of which one task is preempted and one killed, and the job after 
     until("the first task has done a scan", () => lines(1).length > 0).then(() => signalProgram("SIGSTOP", out, "1/2")),
     until("the second task is there", () => processesOf(program, out, "2/2").length > 0).then(() => signalProgram("SIGSTOP", out, "2/2")),
   ]);
+  // While it stands still: once it is requeued, its second life may write sooner than anyone looks.
+  const before = lines(1).map((line) => line.outputs.find((path) => path.endsWith("_dseg.json")));
+  const changed = () => before.map((path) => statSync(path).mtimeMs);
+  const then = changed();
   assert.equal(call("scontrol", "requeue", `${array}_1`).status, 0);
   signalProgram("SIGCONT", out, "2/2");
   await until("the second task has done a scan", () => lines(2).length > 0);
   signalProgram("SIGKILL", out, "2/2");
-  await until("the first task is gone", () => processesOf(program, out, "1/2").length === 0);
-  const before = lines(1).map((line) => line.outputs.find((path) => path.endsWith("_dseg.json")));
-  const changed = () => before.map((path) => statSync(path).mtimeMs);
-  const then = changed();
   await until("all jobs are over", () => /^(COMPLETED|FAILED|CANCELLED)/.test(job(rest).JobState));
 
   assert.deepEqual([job(`${array}_1`).JobState, job(`${array}_1`).Restarts], ["COMPLETED", "1"]);
   assert.deepEqual([job(`${array}_2`).JobState, job(`${array}_2`).ExitCode], ["FAILED", "0:9"]);
   assert.equal(job(rest).JobState, "COMPLETED");
-  assert.deepEqual(lines(1).map((line) => line.status), [...Array(before.length).fill("done"), ...Array(before.length).fill("finished"), ...Array(3 - before.length).fill("done")]);
+  const said = lines(1).map((line) => line.status);
+  const first = said.indexOf("finished");
+  assert.ok(first >= before.length, `${said} after ${before.length}`);
+  assert.deepEqual(said, [...Array(first).fill("done"), ...Array(first).fill("finished"), ...Array(3 - first).fill("done")]);
   const all = linesOf(join(folder, `all-${rest}.jsonl`));
   assert.equal(all.length, 6);
   assert.equal(all.filter((line) => line.status === "done").length, 3 - lines(2).length);

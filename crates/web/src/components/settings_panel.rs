@@ -64,10 +64,10 @@ fn ModelFacts(info: ModelInfo) -> impl IntoView {
     view! {
         <p class="hint" data-testid="model-facts">
             <strong>{format!("For {}. ", info.modality)}</strong>
-            <a href=format!("models/{}/README.md", info.name) target="_blank" rel="noopener">"About this model"</a>
+            <a href=format!("models/{}/README.md", info.name) target="_blank" rel="noopener">"About it"</a>
             {has_document.then(|| view! {
                 " · "
-                <a href=document target="_blank" rel="noopener" data-testid="model-document">"How it was judged"</a>
+                <a href=document target="_blank" rel="noopener" data-testid="model-document">"how it was judged"</a>
             })}
         </p>
     }
