@@ -5,7 +5,7 @@ use crate::evaluate::say_passed_over;
 use crate::progress::Counting;
 use crate::say::say;
 use crate::segmenting::load_model;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use dinomed3d_core::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder, readable_json};
 use dinomed3d_core::results::calibration::calibrate;
 use dinomed3d_core::results::model_card::with_certainty;
@@ -43,6 +43,18 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         &index.files(&args.data),
     )?;
     let cases = ModelCases::of(&manifest.training, &index, None)?;
+    let held_out = &manifest.training.validation_cases;
+    ensure!(
+        cases
+            .held_out
+            .names()
+            .iter()
+            .all(|name| held_out.contains(name)),
+        "{} holds none of the {} cases that the manifest of {} says were held out; by others, from which it may have learnt, nothing is calibrated",
+        args.data.display(),
+        held_out.len(),
+        args.model.display()
+    );
     cases.notes.iter().for_each(|note| eprintln!("{note}"));
     say_passed_over(&cases.passed_over);
     let segmenter = load_model(&args.model, &args.device)?;
@@ -51,6 +63,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let mut counting = Counting::new("calibrating by case");
     let calibration = calibrate(&predictor, &cases.held_out, |case, cases| {
         counting.show(case, cases);
+    })?;
+    let calibration = calibration.with_context(|| {
+        format!(
+            "{} labels nothing in any of its held-out cases, expected is something to calibrate by",
+            args.model.display()
+        )
     })?;
     say!(
         "temperature {:.3}; expected calibration error {:.4}, {:.4} without it, over {} cases",

@@ -126,7 +126,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 passed_over.clone_from(&cases.passed_over);
                 say_passed_over(&passed_over);
                 let scored = score_model(model, &cases, convention.into(), &args.device)?;
-                reliability = Some(scored.reliability);
+                reliability = scored.reliability;
                 (scored.cases, scored.labels)
             }
             (_, Some(runs)) => {
@@ -224,7 +224,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 struct Scored {
     cases: Vec<CaseScores>,
     labels: Vec<Label>,
-    reliability: Reliability,
+    reliability: Option<Reliability>,
 }
 
 /// Scores a model folder on cases.
@@ -237,7 +237,7 @@ fn score_model(
     let predictor = Predictor::of_model(load_model(model, device_name)?, device(device_name)?);
     check_order(predictor.channels(), &held_out.channels)?;
     let mut counting = Counting::new("scoring case");
-    let mut answers = Answers::of(&predictor);
+    let mut answers = Answers::of(&predictor, held_out.names().len());
     let show = |case, cases| counting.show(case, cases);
     Ok(Scored {
         cases: score_cases(&predictor, held_out, convention, Some(&mut answers), show)?,

@@ -8,7 +8,7 @@ use crate::model::check::expect;
 use crate::model::{DinoMed3dConfig, SettingError};
 use crate::preprocess::{PreprocessError, Preprocessing};
 use crate::weights::file::{Quantization, printable};
-use dinomed3d_volume::metrics::Reliability;
+use dinomed3d_volume::metrics::{Reliability, ReliabilityBin};
 use dinomed3d_volume::{Label, UsualVolume};
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +68,7 @@ pub struct ModelManifest {
     /// Extent of the training scans, `[slice, row, column]` in mm; a scan far outside is
     /// warned about.
     pub extent_mm: Option<ExtentRange>,
-    /// Volumes of the labels in the training cases; a label map far from them is warned about.
+    /// Volumes of the labels in the training cases; a label map in which three or more are far from them is warned about.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usual_volumes: Vec<UsualVolume>,
     /// The network.
@@ -294,12 +294,27 @@ impl ModelManifest {
                 "volumes of 0 or more, the smaller first",
             )?;
         }
-        if let Some(Calibration { temperature, .. }) = self.calibration {
+        if let Some(Calibration {
+            temperature,
+            reliability,
+            ..
+        }) = &self.calibration
+        {
             expect(
-                (0.01..=100.0).contains(&temperature),
+                (0.01..=100.0).contains(temperature),
                 "calibration.temperature",
                 temperature,
                 "0.01 to 100",
+            )?;
+            let is_share = |share: f64| (0.0..=1.0).contains(&share);
+            let is_right = |bin: &ReliabilityBin| {
+                bin.answers > 0 && is_share(bin.certainty) && is_share(bin.right)
+            };
+            expect(
+                !reliability.0.is_empty() && reliability.0.iter().all(is_right),
+                "calibration.reliability",
+                format!("{:?}", reliability.0),
+                "bins of one answer or more, with shares of 0 to 1",
             )?;
         }
         let file = &self.weights.file;

@@ -285,6 +285,11 @@ fn broken_manifests_are_refused_in_words() {
             json!([{"value": 3, "minMl": 2.0, "maxMl": 1.0}]),
             "usualVolumes",
         ),
+        (
+            "/calibration",
+            json!({"temperature": 1.0, "cases": 1, "uncalibratedError": 0.1, "reliability": [{"answers": 0, "certainty": 0.5, "right": 0.5}]}),
+            "calibration.reliability",
+        ),
         ("/weights/file", json!("../../secret"), "weights.file"),
         ("/check/shape", json!([4, 16, 8]), "check.firstBlock"),
         ("/check/shape", json!([u64::MAX, 1, 1]), "check.shape"),

@@ -20,7 +20,7 @@ pub struct UsualVolume {
 }
 
 impl UsualVolume {
-    /// Of every label, in the order of the first case; a label that a case lacks has no volume there.
+    /// Of every label that any case has, in the order of the first case; a label that a case lacks has no volume there.
     pub fn of_cases(cases: impl IntoIterator<Item = Vec<LabelSize>>) -> Vec<Self> {
         let mut usual: Vec<Self> = Vec::new();
         for (place, case) in cases.into_iter().enumerate() {
@@ -41,6 +41,7 @@ impl UsualVolume {
                 }
             }
         }
+        usual.retain(|usual| usual.max_ml > 0.0);
         usual
     }
 
@@ -72,12 +73,12 @@ mod tests {
     #[test]
     fn the_range_is_that_of_all_cases() {
         let usual = UsualVolume::of_cases([
-            sizes(&[(10, 6.0), (16, 20.0)]),
+            sizes(&[(10, 6.0), (16, 20.0), (99, 0.0)]),
             sizes(&[(10, 9.0), (16, 18.0), (77, 1.0)]),
         ]);
         let range = |place: usize| (usual[place].value, usual[place].min_ml, usual[place].max_ml);
         assert_eq!([range(0), range(1)], [(10, 6.0, 9.0), (16, 18.0, 20.0)]);
-        assert_eq!(range(2), (77, 0.0, 1.0));
+        assert_eq!((usual.len(), range(2)), (3, (77, 0.0, 1.0)));
     }
 
     #[test]

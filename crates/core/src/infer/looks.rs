@@ -65,7 +65,9 @@ impl Pipeline {
         else {
             return Ok(found);
         };
-        let is_same = around.shape() == region.shape() && are_near(&around, &region, &scan.affine);
+        let is_same = finer == 1.0
+            && around.shape() == region.shape()
+            && are_near(&around, &region, &scan.affine);
         if is_same && !self.mirrored {
             return Ok(found);
         }

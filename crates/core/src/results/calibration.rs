@@ -11,28 +11,27 @@ use crate::manifest::Calibration;
 use crate::train::dataset::{HeldOut, RawCase};
 use dinomed3d_volume::metrics::Reliability;
 
-/// Of each case about so many voxels are looked at.
+/// Of each case about so many voxels are looked at, and of all together: their logits are held.
 const VOXELS_OF_CASE: usize = 50_000;
+const VOXELS: usize = 2_000_000;
 /// So many voxels from a labelled one is its neighbour, along each axis.
 const NEIGHBOUR: usize = 2;
 /// Temperatures that are thinkable.
 const RANGE: [f64; 2] = [0.25, 8.0];
 
 /// The temperature at which the reference of `cases` is most probable to a model, and how often its answers are right by how
-/// sure they are then. Counted are voxels that
-/// the model labels and their neighbours: of background there is any amount, and a choice by the reference would flatter or
-/// slander.
-/// `progress` is told before each case its number, from 1, and of how many.
+/// sure they are then; none of a model that labels nothing in any. Counted are voxels that the model labels and their neighbours: of
+/// background there is any amount, and a choice by the reference would flatter or slander. `progress` is told before each case its number, from 1, and of how many.
 ///
 /// # Errors
-/// A file that cannot be read or segmented, by name; cases in which the model labels nothing.
+/// A file that cannot be read or segmented, by name.
 pub fn calibrate(
     predictor: &Predictor,
     cases: &HeldOut,
     mut progress: impl FnMut(usize, usize),
-) -> Result<Calibration, ResultsError> {
-    let mut answers = Answers::of(predictor);
+) -> Result<Option<Calibration>, ResultsError> {
     let names = cases.names();
+    let mut answers = Answers::of(predictor, names.len());
     for (place, name) in names.iter().enumerate() {
         progress(place + 1, names.len());
         let case = read_case(cases, place)?;
@@ -42,25 +41,26 @@ pub fn calibrate(
             .map_err(ResultsError::from)
             .during(|| format!("calibrating by {name}"))?;
     }
-    if answers.truth.is_empty() {
-        return Err(ResultsError::Unusable(format!(
-            "the model labels nothing in any of {} cases, expected is something to calibrate by",
-            names.len()
-        )));
-    }
+    let Some(uncalibrated) = answers.reliability(1.0) else {
+        return Ok(None);
+    };
     let temperature = answers.best_temperature();
-    Ok(Calibration {
-        temperature,
-        cases: names.len(),
-        uncalibrated_error: answers.reliability(1.0).expected_error(),
-        reliability: answers.reliability(temperature),
-    })
+    Ok(answers
+        .reliability(temperature)
+        .map(|reliability| Calibration {
+            temperature,
+            cases: names.len(),
+            uncalibrated_error: uncalibrated.expected_error(),
+            reliability,
+        }))
 }
 
 /// What a model says of voxels that it labels and of their neighbours, and what they are.
 #[derive(Debug)]
 pub struct Answers {
     num_classes: usize,
+    /// Most voxels of a case.
+    of_case: usize,
     /// `[voxel, class]`
     logits: Vec<f32>,
     /// Class of each voxel.
@@ -68,10 +68,11 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Of a model, before any case.
-    pub fn of(predictor: &Predictor) -> Self {
+    /// Of a model, before any of so many cases.
+    pub fn of(predictor: &Predictor, cases: usize) -> Self {
         Self {
             num_classes: predictor.num_classes(),
+            of_case: VOXELS_OF_CASE.min(VOXELS / cases.max(1)).max(1),
             logits: Vec::new(),
             truth: Vec::new(),
         }
@@ -94,7 +95,7 @@ impl Answers {
         let labels = prediction.on_file_grid().labels;
         let counts = near_labels(&labels, case.reference.shape);
         let counted = counts.iter().filter(|counts| **counts).count();
-        let every = counted.div_ceil(VOXELS_OF_CASE).max(1);
+        let every = counted.div_ceil(self.of_case).max(1);
         let mut passed = 0;
         let seen = prediction.seen.as_ref().expect("logits were to be kept");
         seen.each_voxel(|voxel, logits| {
@@ -119,11 +120,7 @@ impl Answers {
     fn surprise(&self, temperature: f64) -> f64 {
         let times = 1.0 / temperature as f32;
         let of_voxel = |(logits, truth): (&[f32], usize)| {
-            let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f32 = logits
-                .iter()
-                .map(|logit| ((logit - most) * times).exp())
-                .sum();
+            let (most, sum) = most_and_sum(logits, times);
             f64::from(sum.ln() - (logits[truth] - most) * times)
         };
         self.voxels().map(of_voxel).sum::<f64>() / self.truth.len() as f64
@@ -150,19 +147,24 @@ impl Answers {
         ((low + high) / 2.0).exp()
     }
 
-    /// How often the model's answers are right, by how sure they are at a temperature.
-    pub fn reliability(&self, temperature: f64) -> Reliability {
+    /// How often the model's answers are right, before any postprocessing, by how sure they are at a temperature; nothing of no
+    /// answer.
+    pub fn reliability(&self, temperature: f64) -> Option<Reliability> {
         let times = 1.0 / temperature as f32;
-        Reliability::of(self.voxels().map(|(logits, truth)| {
-            let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f32 = logits
-                .iter()
-                .map(|logit| ((logit - most) * times).exp())
-                .sum();
+        let answers = self.voxels().map(|(logits, truth)| {
+            let (most, sum) = most_and_sum(logits, times);
             let answer = logits.iter().position(|logit| *logit == most);
             (1.0 / sum, answer == Some(truth))
-        }))
+        });
+        (!self.truth.is_empty()).then(|| Reliability::of(answers))
     }
+}
+
+/// The largest logit, and the sum of exponentials of how far all are from it, so many times.
+fn most_and_sum(logits: &[f32], times: f32) -> (f32, f32) {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let below = logits.iter().map(|logit| (logit - most) * times);
+    (most, below.map(f32::exp).sum())
 }
 
 /// Voxels with a label and their neighbours.
@@ -206,6 +208,7 @@ mod tests {
         let mut random = SplitMix64::new(7);
         let mut answers = Answers {
             num_classes: 3,
+            of_case: VOXELS_OF_CASE,
             logits: Vec::new(),
             truth: Vec::new(),
         };
@@ -223,7 +226,7 @@ mod tests {
         }
         let temperature = answers.best_temperature();
         assert!((2.8..3.2).contains(&temperature), "{temperature}");
-        let error = |temperature| answers.reliability(temperature).expected_error();
+        let error = |temperature| answers.reliability(temperature).unwrap().expected_error();
         assert!(error(temperature) < 0.02, "{}", error(temperature));
         assert!(error(1.0) > 0.1, "{}", error(1.0));
     }

@@ -212,7 +212,7 @@ pub fn export(
     let tried: Vec<(Postprocessing, f64)> = postprocessings.into_iter().zip(dice).collect();
     manifest.postprocessing = tried[chosen].0.clone();
     let predictor = Predictor::new(&manifest, model, device.clone());
-    manifest.calibration = Some(calibrate(&predictor, &cases, &mut progress)?);
+    manifest.calibration = calibrate(&predictor, &cases, &mut progress)?;
     part_sides(&mut manifest, &dataset);
     manifest.usual_volumes = usual_volumes(&dataset, &manifest.labels[1..]);
     manifest.scores = Some(scores.clone());

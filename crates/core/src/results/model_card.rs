@@ -224,13 +224,13 @@ pub fn certainty_section(calibration: &Calibration) -> String {
          | certainty | share of right answers | share of voxels |\n|---|---|---|\n",
         reliability.expected_error()
     );
-    let all: u64 = reliability.0.iter().map(|bin| bin.answers).sum();
+    let all: f64 = reliability.0.iter().map(|bin| bin.answers as f64).sum();
     for bin in &reliability.0 {
         section += &format!(
             "| {:.3} | {:.3} | {:.3} |\n",
             bin.certainty,
             bin.right,
-            bin.answers as f64 / all as f64
+            bin.answers as f64 / all
         );
     }
     section + "\n"
@@ -238,16 +238,19 @@ pub fn certainty_section(calibration: &Calibration) -> String {
 
 /// A card in which the section of certainty is this one.
 pub fn with_certainty(card: &str, calibration: &Calibration) -> String {
-    const LIMITS: &str = "## Limits";
+    let at = |heading: &str| {
+        let line = card.find(&format!("\n{heading}\n"));
+        line.map(|line| line + 1)
+    };
     let section = certainty_section(calibration);
-    let (before, after) = match (card.find(CERTAINTY), card.find(LIMITS)) {
+    let (before, after) = match (at(CERTAINTY), at("## Limits")) {
         (Some(start), _) => {
             let rest = &card[start + CERTAINTY.len()..];
             let next = rest.find("\n## ").map_or("", |next| &rest[next + 1..]);
             (&card[..start], next)
         }
         (None, Some(limits)) => card.split_at(limits),
-        (None, None) => (card, ""),
+        (None, None) => return format!("{}\n\n{section}", card.trim_end()),
     };
     format!("{before}{section}{after}")
 }
@@ -317,5 +320,26 @@ mod tests {
             }
         }
         assert_eq!(manifest.training.ancestors.len(), 6);
+    }
+
+    #[test]
+    fn a_card_is_told_of_certainty_once_wherever_it_stood() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public/models/hippocampus");
+        let calibration = ModelFolder::open(&folder)
+            .manifest()
+            .unwrap()
+            .calibration
+            .unwrap();
+        let section = certainty_section(&calibration);
+        let limits = "# A\n\n## Limits\n\n- one\n";
+        let told = with_certainty(limits, &calibration);
+        assert_eq!(told, format!("# A\n\n{section}## Limits\n\n- one\n"));
+        assert_eq!(with_certainty(&told, &calibration), told);
+        let told = with_certainty("# A\n\n### Certainty\nof another kind", &calibration);
+        assert_eq!(
+            told,
+            format!("# A\n\n### Certainty\nof another kind\n\n{section}")
+        );
+        assert_eq!(with_certainty(&told, &calibration), told);
     }
 }

@@ -34,7 +34,8 @@ pub fn check_order(model: &[String], data: &[String]) -> Result<(), ResultsError
     Ok(())
 }
 
-/// Scores `cases` by either convention; what the model says of their voxels is added to `answers`; `progress` is told before each case its number, from 1, and of how many.
+/// Scores `cases` by either convention; what the model says of their voxels is added to `answers`; `progress` is told before
+/// each case its number, from 1, and of how many.
 ///
 /// # Errors
 /// A file that cannot be read or segmented, by name.

@@ -41,14 +41,13 @@ impl Reliability {
         Self(filled.map(bin).collect())
     }
 
-    /// Expected calibration error: how far certainty is from the share that is right, over all answers; 0 of none.
+    /// Expected calibration error: how far certainty is from the share that is right, over all answers; not a number of none.
     ///
     /// Source: Guo et al. 2017, "On calibration of modern neural networks", equation 3.
     pub fn expected_error(&self) -> f64 {
-        let all: u64 = self.0.iter().map(|bin| bin.answers).sum();
-        let error = |bin: &ReliabilityBin| {
-            bin.answers as f64 / all as f64 * (bin.certainty - bin.right).abs()
-        };
+        let all: f64 = self.0.iter().map(|bin| bin.answers as f64).sum();
+        let error =
+            |bin: &ReliabilityBin| bin.answers as f64 / all * (bin.certainty - bin.right).abs();
         self.0.iter().map(error).sum()
     }
 }
@@ -75,6 +74,6 @@ mod tests {
         );
         assert!((curve.expected_error() - 0.15).abs() < 1e-6, "{curve:?}");
         assert!(Reliability::of([(1.0, true)]).expected_error() < 1e-9);
-        assert_eq!(Reliability::of([]).expected_error(), 0.0);
+        assert_eq!(Reliability::of([]), Reliability::default());
     }
 }
