@@ -166,6 +166,35 @@ impl<'a> Labelling<'a> {
 }
 
 impl ModelGrid {
+    /// Hands out the logits of all classes at the scan's own voxels, a slice of the model's axis order at a time.
+    ///
+    /// # Shapes
+    /// `portions` are `[class, slice, row, column]` of some slices each, and fill the model grid; `each` takes the slice and
+    /// `[class, row, column]`.
+    ///
+    /// # Errors
+    /// Those of [`Labelling::add`] and [`Labelling::finish`].
+    pub(crate) fn each_slice(
+        &self,
+        portions: &[Vec<f32>],
+        num_classes: usize,
+        mut each: impl FnMut(usize, &[f32]),
+    ) -> Result<(), GridError> {
+        let plane = self.plane();
+        let mut of_slice = vec![0.0; num_classes * plane];
+        let mut labelling = Labelling::new(self, num_classes)?;
+        for portion in portions {
+            labelling.add_with(portion, |slice, class, logits| {
+                of_slice[class * plane..][..plane].copy_from_slice(logits);
+                if class + 1 == num_classes {
+                    each(slice, &of_slice);
+                }
+                Ok::<_, GridError>(())
+            })?;
+        }
+        labelling.finish().map(|_| ())
+    }
+
     /// Hands out the logits of all classes at each voxel of the scan that the grid covers.
     ///
     /// # Shapes
@@ -180,28 +209,17 @@ impl ModelGrid {
         num_classes: usize,
         mut each: impl FnMut(usize, &[f32]),
     ) -> Result<(), GridError> {
-        let plane = self.plane();
-        let columns = self.oriented[2];
-        let mut of_slice = vec![0.0; num_classes * plane];
+        let (plane, columns) = (self.plane(), self.oriented[2]);
         let mut of_voxel = vec![0.0; num_classes];
-        let mut labelling = Labelling::new(self, num_classes)?;
-        for portion in portions {
-            labelling.add_with(portion, |slice, class, logits| {
-                of_slice[class * plane..][..plane].copy_from_slice(logits);
-                if class + 1 < num_classes {
-                    return Ok(());
+        self.each_slice(portions, num_classes, |slice, logits| {
+            for place in 0..plane {
+                for (class, logit) in of_voxel.iter_mut().enumerate() {
+                    *logit = logits[class * plane + place];
                 }
-                for place in 0..plane {
-                    for (class, logit) in of_voxel.iter_mut().enumerate() {
-                        *logit = of_slice[class * plane + place];
-                    }
-                    let at = [slice, place / columns, place % columns];
-                    each(self.memory_index(at) as usize, &of_voxel);
-                }
-                Ok::<_, GridError>(())
-            })?;
-        }
-        labelling.finish().map(|_| ())
+                let at = [slice, place / columns, place % columns];
+                each(self.memory_index(at) as usize, &of_voxel);
+            }
+        })
     }
 }
 

@@ -13,8 +13,8 @@ use std::rc::Rc;
 const MOST_FINER: f64 = 1.25;
 
 impl Pipeline {
-    /// Looks where the scan's outline says, then once more around what was found, as fine as that allows. Where too little was, as in a scan that lies
-    /// otherwise than its header says, windows over the whole scan find where to look last.
+    /// Looks where the scan's outline says, then once more around what was found, as fine as that allows. Where too little was, as
+    /// in a scan that lies otherwise than its header says, windows over the whole scan find where to look last.
     ///
     /// # Errors
     /// Those of [`Pipeline::predict`].

@@ -58,7 +58,8 @@ pub enum Beyond {
     /// Zero, the mean of the scan's normalised values: where it learnt from scans.
     #[default]
     Mean,
-    /// The darkest of the scan or of the part of it that is looked at, as air: where it learnt from drawn images, which have air all around.
+    /// The darkest of the scan or of the part of it that is looked at, as air: where it learnt from drawn images, which have
+    /// air all around.
     Darkest,
 }
 

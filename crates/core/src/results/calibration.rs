@@ -3,9 +3,9 @@
 //! One number, the temperature, divides all logits: it changes no label, only how probable each calls itself.
 //! Source: Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
 
+use super::ResultsError;
 use super::predictor::Predictor;
-use super::validation::read_case;
-use super::{During, ResultsError};
+use super::validation::predict_each;
 use crate::infer::{InferError, Keep, Prediction};
 use crate::manifest::Calibration;
 use crate::train::dataset::{HeldOut, RawCase};
@@ -28,19 +28,17 @@ const RANGE: [f64; 2] = [0.25, 8.0];
 pub fn calibrate(
     predictor: &Predictor,
     cases: &HeldOut,
-    mut progress: impl FnMut(usize, usize),
+    progress: impl FnMut(usize, usize),
 ) -> Result<Option<Calibration>, ResultsError> {
     let names = cases.names();
     let mut answers = Answers::of(predictor, names.len());
-    for (place, name) in names.iter().enumerate() {
-        progress(place + 1, names.len());
-        let case = read_case(cases, place)?;
-        predictor
-            .predict(&case.channels, Keep::Logits)
-            .and_then(|prediction| answers.add(predictor, &prediction, &case))
-            .map_err(ResultsError::from)
-            .during(|| format!("calibrating by {name}"))?;
-    }
+    predict_each(
+        predictor,
+        cases,
+        Keep::Logits,
+        progress,
+        |_, case, prediction| Ok(answers.add(predictor, prediction, case)?),
+    )?;
     let Some(uncalibrated) = answers.reliability(1.0) else {
         return Ok(None);
     };

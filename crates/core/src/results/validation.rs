@@ -145,7 +145,8 @@ pub fn read_case(cases: &HeldOut, place: usize) -> Result<RawCase, ResultsError>
         .map_err(|problems| ResultsError::Unusable(problems.join("\n")))
 }
 
-fn predict_each(
+/// What a model says of each of `cases`, one after the other.
+pub(super) fn predict_each(
     predictor: &Predictor,
     cases: &HeldOut,
     keep: Keep,

@@ -75,24 +75,15 @@ impl<'a> Probabilities<'a> {
         classes: &'a [u8],
     ) -> Result<Self, GridError> {
         let plane = grid.plane();
-        let mut labelling = Labelling::new(grid, classes.len())?;
-        let mut slice_of = vec![0.0; classes.len() * plane];
         let voxels = grid.oriented[0] * plane;
         let (mut log_sums, mut certainty) =
             (Vec::with_capacity(voxels), Vec::with_capacity(voxels));
-        for portion in logits {
-            labelling.add_with(portion, |_, class, logits| {
-                slice_of[class * plane..][..plane].copy_from_slice(logits);
-                if class + 1 == classes.len() {
-                    for (most, sum) in sums(&slice_of, plane) {
-                        log_sums.push(most + sum.ln());
-                        certainty.push((255.0 / sum).round() as u8);
-                    }
-                }
-                Ok::<_, GridError>(())
-            })?;
-        }
-        labelling.finish()?;
+        grid.each_slice(logits, classes.len(), |_, slice| {
+            for (most, sum) in sums(slice, plane) {
+                log_sums.push(most + sum.ln());
+                certainty.push((255.0 / sum).round() as u8);
+            }
+        })?;
         Ok(Self {
             grid,
             logits,
