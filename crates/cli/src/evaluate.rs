@@ -7,7 +7,7 @@ use crate::segmenting::{files_of_model, load_model};
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::preprocess::Preprocessing;
-use dinomed3d_core::results::calibration::Answers;
+use dinomed3d_core::results::answers::Answers;
 use dinomed3d_core::results::folds::CrossValidation;
 use dinomed3d_core::results::model_cases::ModelCases;
 use dinomed3d_core::results::predictor::Predictor;

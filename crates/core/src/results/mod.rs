@@ -1,5 +1,6 @@
 //! What comes of trainings: scores on held-out cases, reports, model folders.
 
+pub mod answers;
 pub mod calibration;
 pub mod compare;
 #[cfg(feature = "import")]

@@ -1,6 +1,6 @@
 //! Scores of a model on cases of a data set.
 
-use super::calibration::Answers;
+use super::answers::Answers;
 use super::predictor::Predictor;
 use super::{During, ResultsError};
 use crate::infer::{Keep, Postprocessing, Prediction};
