@@ -8,6 +8,8 @@ const READERS = {
   4: { bytes: 2, read: (view, at, little) => view.getInt16(at, little) },
   8: { bytes: 4, read: (view, at, little) => view.getInt32(at, little) },
   16: { bytes: 4, read: (view, at, little) => view.getFloat32(at, little) },
+  // Of a colour its red.
+  128: { bytes: 3, read: (view, at) => view.getUint8(at) },
   256: { bytes: 1, read: (view, at) => view.getInt8(at) },
   512: { bytes: 2, read: (view, at, little) => view.getUint16(at, little) },
 };

@@ -18,6 +18,7 @@ mod export;
 mod fingerprint;
 mod group;
 mod info;
+mod inspect;
 mod many;
 mod memory;
 mod models;
@@ -56,6 +57,8 @@ enum Command {
     Fingerprint(fingerprint::Args),
     /// Segment scans.
     Segment(segment::Args),
+    /// Show what goes on inside the network at a place of a scan, as maps and numbers.
+    Inspect(inspect::Args),
     /// Segment a BIDS data set, as a BIDS-App.
     Bids(bids::Args),
     /// Gather the volumes of many results in one table.
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         Command::Segment(args) => return ended(segment::run(args)),
         Command::Bids(args) => return ended(bids::run(args)),
         Command::Info(args) => info::run(args),
+        Command::Inspect(args) => inspect::run(args),
         Command::Nifti(args) => nifti::run(args),
         Command::Fingerprint(args) => fingerprint::run(args),
         Command::Models(args) => models::run(args),

@@ -157,7 +157,10 @@ impl Input {
     }
 
     /// The channels that a model takes, in its order.
-    fn channels(&self, names: &[String]) -> anyhow::Result<Vec<Volume>> {
+    ///
+    /// # Errors
+    /// Other channels than these, or several volumes where one is expected.
+    pub fn channels(&self, names: &[String]) -> anyhow::Result<Vec<Volume>> {
         if let ([only], [_]) = (&self.images[..], names) {
             let volumes = only.image.num_volumes();
             anyhow::ensure!(

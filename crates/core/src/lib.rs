@@ -6,6 +6,7 @@
 
 pub mod closer;
 pub mod infer;
+pub mod inside;
 pub mod manifest;
 pub mod model;
 pub mod model_folder;

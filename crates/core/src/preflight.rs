@@ -69,7 +69,7 @@ impl Cost {
         4 * (2 * self.weights) + 4 * window * (classes * 3 + ACTIVATIONS)
     }
 
-    /// Memory of the logits of a scan's last look, where they are kept, and of what comes of them: see
+    /// Memory of the logits of a scan's last look and of what was looked at, where they are kept, and of what comes of them: see
     /// [`Keep::Logits`](crate::infer::Keep::Logits).
     ///
     /// # Errors
@@ -83,7 +83,9 @@ impl Cost {
         });
         // At each voxel of the scan a sum and a certainty, then one label's probability and its bytes.
         let of_scan = (4 + 1 + 2 + 2) * product(scan.shape);
-        Ok(4 * voxels * manifest.pipeline().values.len() as u64 + of_scan)
+        let pipeline = manifest.pipeline();
+        let numbers = (pipeline.values.len() + pipeline.channels.len()) as u64;
+        Ok(4 * voxels * numbers + of_scan)
     }
 
     /// Of a scan, with so many windows computed at the same time as `at_a_time` says.

@@ -2,9 +2,10 @@
 
 use crate::infer::check::{CheckErrors, CheckReach, answer, window_answer};
 use crate::infer::{Changes, Computer, InferError, Keep, Labelled};
-use crate::infer::{OneDevice, Pipeline, Progress, Seen};
+use crate::infer::{OneDevice, Pipeline, Progress, Seen, SeenWindow};
+use crate::inside::Inside;
 use crate::manifest::{ExtentRange, ManifestError, ModelManifest};
-use crate::model::DinoMed3d;
+use crate::model::{DinoMed3d, Part};
 use crate::preflight::Cost;
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
@@ -172,6 +173,30 @@ impl Segmenter {
             window: self.manifest.window,
             device: &self.device,
         }
+    }
+
+    /// Passes a window through its network, or through it without a part, everything being kept.
+    ///
+    /// # Errors
+    /// Those of [`Inside::of`].
+    pub async fn look_inside(
+        &self,
+        window: SeenWindow,
+        without: Option<Part>,
+        progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+    ) -> Result<Inside, InferError> {
+        let network = match without {
+            Some(part) => self.model.without(part),
+            None => self.model.clone(),
+        };
+        Inside::of(
+            network,
+            window,
+            &self.pipeline.values,
+            &self.device,
+            progress,
+        )
+        .await
     }
 
     /// As [`Segmenter::segment`], with windows computed by `computer`, which has this model's network; of its logits `keep`

@@ -43,6 +43,20 @@ impl Affine {
             .then_some(Self(rows))
     }
 
+    /// Of a grid whose first voxel lies at `first` of this one's voxels and whose axes x, y, z go on by so many of them as `step`
+    /// says: a part of a grid, or cells of several voxels.
+    #[must_use]
+    pub fn subgrid(&self, first: [f64; 3], step: [f64; 3]) -> Self {
+        let mut rows = self.0;
+        for (row, origin) in rows.iter_mut().zip(self.apply(first)) {
+            for (entry, step) in row.iter_mut().zip(step) {
+                *entry *= step;
+            }
+            row[3] = origin;
+        }
+        Self(rows)
+    }
+
     /// Distance in mm between neighbouring voxel centres along x, y, z.
     pub fn spacing_mm(&self) -> [f64; 3] {
         let m = &self.0;

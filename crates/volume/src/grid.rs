@@ -190,6 +190,35 @@ impl ModelGrid {
         self.spacing_mm
     }
 
+    /// From the model grid's voxels, counted as `(column, row, slice)`, to the world; `scan` is the affine of the scan in which it
+    /// lies, the whole one where it is [`within`](Self::within) a larger one.
+    pub fn affine(&self, scan: &Affine) -> Affine {
+        let [_, rows, columns] = self.file_shape;
+        let first_voxel = [
+            self.start / (rows * columns),
+            self.start / columns % rows,
+            self.start % columns,
+        ];
+        let mut linear = [[0.0; 3]; 3];
+        let mut first = [0.0; 3];
+        for axis in 0..3 {
+            let ratio = self.oriented[axis] as f64 / self.shape[axis] as f64;
+            let towards = self.steps[axis].signum() as f64;
+            let file_axis = self.axes[axis];
+            // The outer edges coincide, not the centres of the first voxels.
+            first[2 - file_axis] = first_voxel[file_axis] as f64 + towards * (ratio - 1.0) / 2.0;
+            for (row, entries) in linear.iter_mut().enumerate() {
+                entries[2 - axis] = towards * ratio * scan.0[row][2 - file_axis];
+            }
+        }
+        let mut rows = [[0.0, 0.0, 0.0, 1.0]; 4];
+        for (row, origin) in scan.apply(first).into_iter().enumerate() {
+            rows[row][..3].copy_from_slice(&linear[row]);
+            rows[row][3] = origin;
+        }
+        Affine(rows)
+    }
+
     /// A label map of the file grid on the model grid: of each model voxel the label at its centre. For training.
     ///
     /// # Shapes
@@ -378,6 +407,53 @@ pub(crate) mod tests {
             matches!(result, Err(GridError::Affine { .. })),
             "{result:?}"
         );
+    }
+
+    /// A voxel of an oblique scan in each of the 48 orders is where the model grid says, of a region too; and the outer corners of
+    /// a coarser grid are the scan's.
+    #[test]
+    fn the_model_grid_lies_in_the_world_where_the_scan_does() {
+        let scan = Affine([
+            [0.1, -1.9, 0.2, 12.0],
+            [0.9, 0.1, 0.3, -7.0],
+            [-0.2, 0.3, 2.8, 30.0],
+            [0.0, 0.0, 0.0, 1.0],
+        ]);
+        let shape = [6, 5, 4];
+        let region = Region {
+            ranges: [1..5, 0..4, 2..4],
+        };
+        let cut = scan.subgrid([2.0, 0.0, 1.0], [1.0; 3]);
+        for orientation in Orientation::all() {
+            let whole = ModelGrid::new(shape, &scan, orientation, None).unwrap();
+            let part = ModelGrid::new(region.shape(), &cut, orientation, None).unwrap();
+            for grid in [whole, part.within(&region, shape)] {
+                let affine = grid.affine(&scan);
+                let [_, _, columns] = grid.shape();
+                for voxel in [[0, 0, 0], [1, 2, 1], [0, 1, columns - 1]] {
+                    let memory = grid.memory_index(voxel) as usize;
+                    let there = [memory % 4, memory / 4 % 5, memory / 20];
+                    let found = affine.apply([voxel[2], voxel[1], voxel[0]].map(|i| i as f64));
+                    let expected = scan.apply(there.map(|i| i as f64));
+                    for (a, b) in found.iter().zip(expected) {
+                        assert!(
+                            (a - b).abs() < 1e-9,
+                            "{orientation:?} {found:?} {expected:?}"
+                        );
+                    }
+                }
+            }
+            let coarse = ModelGrid::new(shape, &scan, orientation, Some([2.5; 3])).unwrap();
+            let fine = ModelGrid::new(shape, &scan, orientation, None).unwrap();
+            let corner = |grid: &ModelGrid| grid.affine(&scan).apply([-0.5; 3]);
+            let far = |grid: &ModelGrid| {
+                let [slices, rows, columns] = grid.shape().map(|edge| edge as f64 - 0.5);
+                grid.affine(&scan).apply([columns, rows, slices])
+            };
+            for (a, b) in [(corner(&coarse), corner(&fine)), (far(&coarse), far(&fine))] {
+                assert!((0..3).all(|i| (a[i] - b[i]).abs() < 1e-9), "{a:?} {b:?}");
+            }
+        }
     }
 
     #[test]

@@ -4,7 +4,9 @@ use dinomed3d_volume::NOTICE;
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::components::{DropTarget, Results, RunPanel, ScanPanel, SettingsPanel, ViewerPanel};
+use crate::components::{
+    DropTarget, InsidePanel, Results, RunPanel, ScanPanel, SettingsPanel, ViewerPanel,
+};
 use crate::session::Session;
 use crate::state::State;
 
@@ -33,6 +35,7 @@ fn App() -> impl IntoView {
             </div>
             <ViewerPanel/>
             <Results/>
+            <InsidePanel/>
         </main>
         <footer>
             <p>{NOTICE}</p>

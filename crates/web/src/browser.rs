@@ -111,6 +111,26 @@ pub fn focus(id: &str) {
     }
 }
 
+/// What the page's own address has from `#` on.
+pub fn fragment() -> String {
+    window().location().hash().unwrap_or_default()
+}
+
+/// Has the page's address end in this from `#` on, without going anywhere.
+pub fn set_fragment(fragment: &str) {
+    let history = window().history();
+    let address = if fragment.is_empty() {
+        let location = window().location();
+        location.pathname().unwrap_or_default() + &location.search().unwrap_or_default()
+    } else {
+        fragment.to_owned()
+    };
+    if let Ok(history) = history {
+        // An address that can't be changed stays.
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&address));
+    }
+}
+
 /// A parameter of the page's own address.
 pub fn query_parameter(name: &str) -> Option<String> {
     let search = window().location().search().ok()?;

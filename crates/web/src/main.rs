@@ -10,9 +10,13 @@ mod comparison;
 #[path = "worker/open.rs"]
 mod open;
 mod overlay;
+#[cfg(test)]
+#[path = "worker/picture.rs"]
+mod picture;
 mod protocol;
 mod results_archive;
 mod scan_files;
+mod station;
 mod structures;
 mod words;
 mod work;

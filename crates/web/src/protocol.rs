@@ -85,6 +85,68 @@ pub enum Probabilities {
     OfLabels,
 }
 
+/// A part of the network that may be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Part {
+    /// A slice's neighbours in the multi-slice embedding.
+    Neighbours,
+    /// The 3-D adapters in the blocks.
+    Adapters,
+    /// The detail recovery stream.
+    Detail,
+    /// The transformer.
+    Transformer,
+}
+
+/// What is asked about the inside of the network at a place. Blocks are counted from 1; after 0 blocks there is the embedding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Question {
+    /// The slice and its neighbours, as the embedding sees them.
+    Slices,
+    /// Tokens as colours.
+    Colours {
+        /// After so many blocks.
+        after: usize,
+    },
+    /// How alike every token is to the one at the place.
+    Similarity {
+        /// After so many blocks.
+        after: usize,
+    },
+    /// Where the token at the place looks.
+    Attention {
+        /// In which block.
+        block: usize,
+        /// By which head, from 1; none for all heads of all blocks so far.
+        head: Option<usize>,
+    },
+    /// How much adapters change tokens.
+    Adapters {
+        /// After so many blocks.
+        after: usize,
+    },
+    /// Which slices hear of the slice at the place.
+    Reach,
+    /// What the detail stream finds.
+    Detail {
+        /// From 1, the finest.
+        level: usize,
+    },
+    /// How far the gate is open for the detail stream.
+    Gate,
+    /// The labels without a part.
+    Without {
+        /// The part.
+        part: Part,
+    },
+}
+
 /// From the page to the worker, and from a worker to others that compute beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(
@@ -143,6 +205,19 @@ pub enum ToWorker {
         of: JobId,
         /// In which form.
         what: Probabilities,
+    },
+    /// Say what goes on inside the network at a place of a result. The answer is [`FromWorker::Inside`].
+    Inside {
+        /// This request.
+        job: JobId,
+        /// The [`ToWorker::Segment`] request whose result is meant; a later one replaces it.
+        of: JobId,
+        /// The place in the world.
+        at_mm: [f64; 3],
+        /// What is asked.
+        question: Question,
+        /// Of the network without this part.
+        without: Option<Part>,
     },
     /// Pass images through a transformer that is not part of a model. Weights (`vit.…`) and images (`input`) travel
     /// beside this message as a safetensors file. The page does not ask this; tests hold the backend against
@@ -279,6 +354,13 @@ pub enum FromWorker {
         /// In which form.
         what: Probabilities,
     },
+    /// What goes on inside the network; a gzipped NIfTI file of its map, if there is one, travels beside this message.
+    Inside {
+        /// The [`ToWorker::Inside`] request.
+        job: JobId,
+        /// What beside the map.
+        view: InsideView,
+    },
     /// The features are ready; a safetensors file of them travels beside this message.
     Transformed {
         /// The [`ToWorker::Transform`] request.
@@ -301,6 +383,83 @@ pub enum FromWorker {
         /// What happened.
         failure: Failure,
     },
+}
+
+/// What is said of the inside of a network at a place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InsideView {
+    /// What the map holds; none without a map.
+    pub map: Option<MapKind>,
+    /// Small pictures, to be seen side by side.
+    pub pictures: Vec<Picture>,
+    /// Numbers over slices, in the order of the window's.
+    pub curves: Vec<Curve>,
+    /// Dice of labels without a part, against those with it.
+    pub dice: Vec<(u8, f64)>,
+    /// What there is to be asked about.
+    pub network: NetworkSize,
+    /// Slice, row and column of the token at the place; none where the network did not look.
+    pub token: Option<[usize; 3]>,
+}
+
+/// What a map holds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum MapKind {
+    /// Colours.
+    Colours,
+    /// Numbers, to be drawn from dark to bright in this range.
+    Numbers {
+        /// Dark.
+        low: f32,
+        /// Bright.
+        high: f32,
+    },
+    /// Labels.
+    Labels,
+}
+
+/// A small picture with its title.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Picture {
+    /// What it shows.
+    pub title: String,
+    /// A `data:` address.
+    pub address: String,
+}
+
+/// A number for each slice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Curve {
+    /// What it shows.
+    pub title: String,
+    /// Of each slice.
+    pub values: Vec<f32>,
+}
+
+/// How much of each there is in a network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkSize {
+    /// Blocks of the transformer.
+    pub blocks: usize,
+    /// Heads of each block.
+    pub heads: usize,
+    /// Levels of the detail stream.
+    pub levels: usize,
+    /// Edge of a patch in voxels of the model grid.
+    pub patch: usize,
+    /// Numbers of a token.
+    pub width: usize,
+    /// Slices, rows and columns of the token grid.
+    pub tokens: [usize; 3],
 }
 
 /// What happened and what can be done about it.

@@ -18,8 +18,11 @@ use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, Probabilities, 
 use crate::results_archive;
 use crate::scan_files;
 use crate::state::{Outcome, State};
+use crate::station::Visit;
 use crate::words;
-use crate::work::{Brought, Closer, Generation, ListId, ModelEntry, Order, PartOf, Sample, Work};
+use crate::work::{
+    Ask, Brought, Closer, Generation, ListId, ModelEntry, Order, PartOf, Sample, Work,
+};
 
 const WORKER: &str = "worker_loader.js";
 
@@ -231,6 +234,19 @@ impl Session {
             self.tell(|work| work.ask_probabilities(Probabilities::Certainty));
         }
         self.state.lay_over(overlay);
+    }
+
+    /// Goes to a station inside the network, or leaves.
+    pub fn visit(self, visit: Option<Visit>) {
+        if visit.is_none() {
+            self.tell(Work::leave_inside);
+        }
+        self.state.visit.set(visit);
+    }
+
+    /// Asks about the inside of the network.
+    pub fn look_inside(self, ask: Ask) {
+        self.tell(|work| work.look_inside(ask));
     }
 
     /// Saves how sure the network was of the result.

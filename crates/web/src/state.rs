@@ -11,7 +11,8 @@ use leptos::prelude::*;
 use crate::certainty;
 use crate::comparison::{Comparison, Maps};
 use crate::overlay::Overlay;
-use crate::protocol::{BackendChoice, Failure};
+use crate::protocol::{BackendChoice, Failure, MapKind};
+use crate::station::Visit;
 use crate::work::{
     self, BackendStatus, Listed, LoadedModel, ModelEntry, Offers, Preflight, Run, WorkerPhase,
 };
@@ -22,6 +23,9 @@ pub type Scan = work::Scan<Uint8Array>;
 pub type Partial = work::Partial<Uint8Array>;
 /// The last result, with its file.
 pub type Outcome = work::Outcome<Uint8Array>;
+
+/// What goes on inside the network, with the file of its map.
+pub type Looked = work::Looked<Uint8Array>;
 
 /// The page's state: handles, so that it can be copied into every component. The first fields are those of
 /// [`work::Shown`].
@@ -61,6 +65,14 @@ pub struct State {
     pub has_logits: RwSignal<bool>,
     /// How probable its class is at each voxel, in 255 steps.
     pub certainty: RwSignal<Option<Rc<Uint8Array>>, LocalStorage>,
+    /// What was asked last about the inside of the network.
+    pub inside: RwSignal<Option<Rc<Looked>>, LocalStorage>,
+    /// How far a question about it is, 0 to 1.
+    pub looking: RwSignal<Option<f32>>,
+    /// Where a visitor of the inside is; none outside.
+    pub visit: RwSignal<Option<Visit>>,
+    /// Where the crosshair is to go.
+    pub go_to: RwSignal<Option<[f64; 3]>>,
     /// The last event, as a sentence.
     pub status: RwSignal<String>,
     /// What went wrong last, until something goes right.
@@ -119,6 +131,10 @@ impl State {
             outcome: RwSignal::new_local(None),
             has_logits: RwSignal::new(false),
             certainty: RwSignal::new_local(None),
+            inside: RwSignal::new_local(None),
+            looking: RwSignal::new(None),
+            visit: RwSignal::new(None),
+            go_to: RwSignal::new(None),
             status: RwSignal::new(String::new()),
             failure: RwSignal::new(None),
             can_segment: RwSignal::new(false),
@@ -152,6 +168,8 @@ impl State {
         put(self.status, shown.status);
         put(self.failure, shown.failure);
         put(self.has_logits, shown.has_logits);
+        put(self.looking, shown.looking);
+        put_rc(self.inside, shown.inside);
         put_rc(self.certainty, shown.certainty);
         put_rc(self.partial, shown.partial);
         if put_rc(self.outcome, shown.outcome) {
@@ -212,6 +230,13 @@ impl State {
         }
         let comparison = self.comparison.get()?;
         comparison.over(overlay)
+    }
+
+    /// The map of the inside of the network that lies over the scan in place of labels.
+    pub fn inside_map(self) -> Option<(Rc<Looked>, MapKind)> {
+        let looked = self.inside.get()?;
+        let kind = looked.view.map?;
+        looked.map.is_some().then_some((looked, kind))
     }
 
     /// Takes labels out of sight, or back.

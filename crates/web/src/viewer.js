@@ -71,7 +71,7 @@ export class Viewer {
     this.queue = Promise.resolve();
     niivue.onLocationChange = ({ mm, values }) => {
       const value = values?.[0]?.value ?? NaN;
-      const label = this.labels ? (values?.[1]?.value ?? 0) : -1;
+      const label = this.labels && !this.labels.isMap ? (values?.[1]?.value ?? 0) : -1;
       onLocation(mm[0], mm[1], mm[2], value, label, ...this.#voxel(mm));
     };
     niivue.onIntensityChange = (volume) => volume === this.scan && this.#sayRange();
@@ -108,12 +108,41 @@ export class Viewer {
       const labels = await this.NVImage.new(bytes.buffer, name);
       if (voxels) labels.img.set(voxels);
       labels.setColormapLabel(key);
-      labels.opacity = this.opacity;
-      this.#remove(this.labels);
-      this.labels = labels;
-      this.niivue.addVolume(labels);
-      this.#settle();
+      this.#lay(labels);
     });
+  }
+
+  /**
+   * Shows `bytes`, a NIfTI file of colours or of numbers drawn from `low` to `high`, over the scan in place of labels; it may have a
+   * grid of its own. Numbers below `low` are not drawn.
+   */
+  showMap(bytes, name, low, high) {
+    const turn = ++this.newest;
+    return this.#inTurn(async () => {
+      if (turn !== this.newest) return;
+      const map = await this.NVImage.new(bytes.buffer, name);
+      if (low < high) {
+        map.colormap = "inferno";
+        Object.assign(map, { cal_min: low, cal_max: high });
+      }
+      map.isMap = true;
+      this.#lay(map);
+    });
+  }
+
+  /** Numbers of the map below `low` are not drawn. */
+  setLowest(low) {
+    if (!this.labels?.isMap) return;
+    this.labels.cal_min = low;
+    this.niivue.updateGLVolume();
+  }
+
+  /** Brings the crosshair to a place in the world. */
+  goTo(x, y, z) {
+    if (!this.scan) return;
+    this.niivue.scene.crosshairPos = this.niivue.mm2frac([x, y, z]);
+    this.niivue.drawScene();
+    this.niivue.createOnLocationChange();
   }
 
   /** Takes the label map away. */
@@ -156,7 +185,7 @@ export class Viewer {
 
   /** Recolours the label map, which is also how one label is hidden. */
   setKey(key) {
-    if (!this.labels) return;
+    if (!this.labels || this.labels.isMap) return;
     this.labels.setColormapLabel(key);
     this.niivue.updateGLVolume();
   }
@@ -176,6 +205,15 @@ export class Viewer {
 
   #remove(volume) {
     if (volume) this.niivue.removeVolume(volume);
+  }
+
+  /** Over the scan, in place of what was there. */
+  #lay(labels) {
+    labels.opacity = this.opacity;
+    this.#remove(this.labels);
+    this.labels = labels;
+    this.niivue.addVolume(labels);
+    this.#settle();
   }
 
   #sayRange() {

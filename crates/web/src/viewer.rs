@@ -34,6 +34,23 @@ extern "C" {
         voxels: Option<Uint8Array>,
     ) -> Result<(), JsValue>;
 
+    #[wasm_bindgen(method, js_name = showMap, catch)]
+    async fn show_map_js(
+        this: &Viewer,
+        bytes: Uint8Array,
+        name: &str,
+        low: f32,
+        high: f32,
+    ) -> Result<(), JsValue>;
+
+    /// Numbers of a map below `low` are not drawn.
+    #[wasm_bindgen(method, js_name = setLowest)]
+    pub fn set_lowest(this: &Viewer, low: f32);
+
+    /// Brings the crosshair to a place in the world.
+    #[wasm_bindgen(method, js_name = goTo)]
+    pub fn go_to(this: &Viewer, x: f64, y: f64, z: f64);
+
     #[wasm_bindgen(method, js_name = clearLabels)]
     fn clear_labels_js(this: &Viewer);
 
@@ -123,6 +140,21 @@ impl Viewer {
         self.show_labels_js(copy, name, &color_key(labels, hidden), voxels)
             .await
             .map_err(|error| thrown::describe(&error))
+    }
+
+    /// Shows a NIfTI map over the scan in place of labels; of numbers those in that range are drawn.
+    ///
+    /// # Errors
+    /// What the viewer says about the file.
+    pub async fn show_map(
+        &self,
+        bytes: &Uint8Array,
+        name: &str,
+        [low, high]: [f32; 2],
+    ) -> Result<(), String> {
+        let copy = bytes.slice(0, bytes.length());
+        let shown = self.show_map_js(copy, name, low, high).await;
+        shown.map_err(|error| thrown::describe(&error))
     }
 
     /// Takes the label map away.

@@ -10,6 +10,7 @@ pub mod pipeline;
 pub mod postprocess;
 pub mod predict;
 mod seen;
+mod seen_window;
 pub mod slab;
 pub(crate) mod together;
 pub mod windows;
@@ -21,6 +22,7 @@ pub use pipeline::{Labelled, Pipeline, Prediction, Progress};
 pub use postprocess::{Changes, Correction, PlaneCut, Postprocessing};
 pub use predict::predict;
 pub use seen::{Keep, Seen};
+pub use seen_window::SeenWindow;
 pub use windows::{Beyond, Blending, Windowing};
 
 use crate::preprocess::PreprocessError;

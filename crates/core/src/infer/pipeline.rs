@@ -182,6 +182,7 @@ impl Pipeline {
         )
         .await?;
         let file_classes = labelling.finish()?;
+        let seen = seen.map(|seen| seen.given(prepared.voxels));
         Ok(self.prediction(
             file_classes,
             model_classes,
@@ -249,7 +250,7 @@ impl Pipeline {
 ///
 /// # Shapes
 /// `logits` is `[class, ..]`
-fn classes(logits: &[f32], num_classes: usize) -> impl Iterator<Item = u8> {
+pub(crate) fn classes(logits: &[f32], num_classes: usize) -> impl Iterator<Item = u8> {
     let voxels = logits.len() / num_classes;
     (0..voxels).map(move |voxel| {
         let logit = |class: usize| logits[class * voxels + voxel];

@@ -100,7 +100,7 @@ pub(crate) async fn read(tensor: Tensor<1>) -> Result<Vec<f32>, InferError> {
 ///
 /// # Shapes
 /// returns: `[slice, row, column]` of the window, flattened
-fn cut_window(
+pub(super) fn cut_window(
     voxels: &[f32],
     beyond: f32,
     shape: [usize; 3],

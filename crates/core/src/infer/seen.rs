@@ -1,7 +1,9 @@
 //! What a network said of what it saw last, kept on the model grid, where it is small.
 
+use super::seen_window::SeenWindow;
+use super::windows::Windowing;
 use dinomed3d_volume::nifti::{Depth, Probabilities, ProbabilityError};
-use dinomed3d_volume::{GridError, MidPlane, ModelGrid, Region, Scan};
+use dinomed3d_volume::{Affine, GridError, MidPlane, ModelGrid, Region, Scan};
 use std::io::Write;
 
 /// What is kept of logits once classes are known.
@@ -29,6 +31,8 @@ pub struct Seen {
     temperature: f32,
     /// Divided, `[class, slice, row, column]` of some slices each.
     logits: Vec<Vec<f32>>,
+    /// What it was given, `[channel, slice, row, column]`.
+    voxels: Vec<f32>,
 }
 
 impl Seen {
@@ -41,7 +45,13 @@ impl Seen {
             sides: None,
             temperature,
             logits: Vec::new(),
+            voxels: Vec::new(),
         }
+    }
+
+    /// The same of a network that was given these voxels, `[channel, slice, row, column]` of the grid.
+    pub(super) fn given(self, voxels: Vec<f32>) -> Self {
+        Self { voxels, ..self }
     }
 
     /// The same of a model with these labels, those of `sides` parted by the plane that parts its label map.
@@ -70,6 +80,25 @@ impl Seen {
             grid: self.grid.within(region, whole),
             ..self
         }
+    }
+
+    /// The window whose middle is nearest to a place in the world, as the network was given it; `scan` is the affine of the whole
+    /// scan, of the last look that saw several windows of one size `windowing` says which. None for an affine without an inverse.
+    pub fn window_at(
+        &self,
+        windowing: Windowing,
+        scan: &Affine,
+        at_mm: [f64; 3],
+    ) -> Option<SeenWindow> {
+        let affine = self.grid.affine(scan);
+        let [x, y, z] = affine.inverse()?.apply(at_mm);
+        Some(SeenWindow::nearest(
+            &self.voxels,
+            self.grid.shape(),
+            windowing,
+            &affine,
+            [z, y, x],
+        ))
     }
 
     /// Hands out the logits of all classes at each voxel where the network looked, see [`ModelGrid::each_voxel`].

@@ -4,6 +4,7 @@ use super::lora::{AdaptedLinear, LoraConfig};
 use super::rope::RotaryEmbedding;
 use burn::config::Config;
 use burn::module::Module;
+use burn::tensor::activation::softmax;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
@@ -53,6 +54,29 @@ impl Attention {
     /// # Shapes
     /// - `tokens` and the result: `[image, token, embed_dim]`
     pub fn forward(&self, tokens: Tensor<3>, rope: &RotaryEmbedding) -> Tensor<3> {
+        let dims = tokens.dims();
+        let [query, key, value] = self.query_key_value(tokens, rope);
+        let mixed = attend(query, key, value, SCORES_AT_ONCE)
+            .swap_dims(1, 2)
+            .reshape(dims);
+        self.proj.forward(mixed)
+    }
+
+    /// How much each token of an image looks at each other: what [`Attention::forward`] weighs values by, for whoever wants to see it.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[image, token, embed_dim]`
+    /// - returns: `[image, head, token that looks, token looked at]`, of each that looks 1 in all
+    pub fn weights(&self, tokens: Tensor<3>, rope: &RotaryEmbedding) -> Tensor<4> {
+        let [query, key, _] = self.query_key_value(tokens, rope);
+        let scale = (query.dims()[3] as f64).sqrt();
+        softmax(query.matmul(key.swap_dims(2, 3)) / scale, 3)
+    }
+
+    /// # Shapes
+    /// - `tokens`: `[image, token, embed_dim]`
+    /// - returns: each `[image, head, token, head_dim]`, queries and keys turned by their places
+    fn query_key_value(&self, tokens: Tensor<3>, rope: &RotaryEmbedding) -> [Tensor<4>; 3] {
         let [images, num_tokens, embed_dim] = tokens.dims();
         let head_dim = embed_dim / self.num_heads;
         let qkv = self
@@ -65,11 +89,7 @@ impl Attention {
                 .narrow(0, index, 1)
                 .reshape([images, self.num_heads, num_tokens, head_dim])
         };
-        let [query, key] = [rope.rotate(part(0)), rope.rotate(part(1))];
-        let mixed = attend(query, key, part(2), SCORES_AT_ONCE)
-            .swap_dims(1, 2)
-            .reshape([images, num_tokens, embed_dim]);
-        self.proj.forward(mixed)
+        [rope.rotate(part(0)), rope.rotate(part(1)), part(2)]
     }
 
     /// The bias of queries and values; the keys' third is held at zero.
@@ -112,7 +132,6 @@ fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scores_at_once: us
 mod tests {
     use super::*;
     use burn::tensor::Distribution;
-    use burn::tensor::activation::softmax;
 
     /// Stretches of three queries of seven, and all at once, against all scores written out.
     #[test]
@@ -127,5 +146,21 @@ mod tests {
             let difference: f32 = (found - expected.clone()).abs().max().into_scalar();
             assert!(difference < 1e-5, "{at_once}: {difference}");
         }
+    }
+
+    /// Values weighed by what is said of who looks at whom are what attention gives.
+    #[test]
+    fn weights_are_what_values_are_weighed_by() {
+        let device = Device::flex();
+        let attention = AttentionConfig::new(16, 2).init(None, &device);
+        let rope = RotaryEmbedding::new(1, 2, 3, 8, &device);
+        let tokens = Tensor::random([2, 7, 16], Distribution::Normal(0.0, 1.0), &device);
+        let [_, _, value] = attention.query_key_value(tokens.clone(), &rope);
+        let mixed = attention.weights(tokens.clone(), &rope).matmul(value);
+        let by_weights = attention
+            .proj
+            .forward(mixed.swap_dims(1, 2).reshape([2, 7, 16]));
+        let difference = (attention.forward(tokens, &rope) - by_weights).abs().max();
+        assert!(difference.into_scalar::<f32>() < 1e-5);
     }
 }

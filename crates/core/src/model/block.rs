@@ -88,13 +88,42 @@ impl Block {
         num_prefix: usize,
         grid: [usize; 4],
     ) -> Tensor<3> {
-        let tokens = match &self.adapter {
-            Some(adapter) => adapter.forward(tokens, num_prefix, grid),
-            None => tokens,
-        };
+        let tokens = self.adapted(tokens, num_prefix, grid);
         let attended = self.attn.forward(self.norm1.forward(tokens.clone()), rope);
         let tokens = tokens + self.ls1.forward(attended);
         let fed = self.mlp.forward(self.norm2.forward(tokens.clone()));
         tokens + self.ls2.forward(fed)
+    }
+
+    /// How much each token looks at each other of its slice, see [`Attention::weights`].
+    ///
+    /// # Shapes
+    /// - `tokens`, `grid`: as [`Block::forward`] takes them
+    /// - returns: `[batch * slice, head, token that looks, token looked at]`
+    pub fn attention(
+        &self,
+        tokens: Tensor<3>,
+        rope: &RotaryEmbedding,
+        num_prefix: usize,
+        grid: [usize; 4],
+    ) -> Tensor<4> {
+        let tokens = self.adapted(tokens, num_prefix, grid);
+        self.attn.weights(self.norm1.forward(tokens), rope)
+    }
+
+    fn adapted(&self, tokens: Tensor<3>, num_prefix: usize, grid: [usize; 4]) -> Tensor<3> {
+        match &self.adapter {
+            Some(adapter) => adapter.forward(tokens, num_prefix, grid),
+            None => tokens,
+        }
+    }
+
+    /// The same without its adapter.
+    #[must_use]
+    pub(super) fn without_adapter(self) -> Self {
+        Self {
+            adapter: None,
+            ..self
+        }
     }
 }

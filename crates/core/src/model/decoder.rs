@@ -74,4 +74,19 @@ impl Decoder {
             Self::UperNet(decoder) => decoder.forward(taps, detail, size),
         }
     }
+
+    /// How far the gate is open for the detail stream, 0 to 1; none without a stream.
+    ///
+    /// # Shapes
+    /// - `taps`: as [`Decoder::forward`] takes them
+    /// - returns: `[batch, channel, slice, ..]` of the size at which both are joined
+    pub fn openness(&self, taps: Vec<Tensor<5>>, detail: &DetailFeatures) -> Option<Tensor<5>> {
+        match self {
+            Self::Light(decoder) => decoder.openness(taps, detail),
+            Self::UperNet(decoder) => {
+                let coarsest = detail.0.last()?;
+                Some(decoder.openness(taps, coarsest.clone()))
+            }
+        }
+    }
 }

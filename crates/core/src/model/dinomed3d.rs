@@ -77,11 +77,11 @@ impl DinoMed3dConfig {
 pub struct DinoMed3d {
     /// The transformer with its adapters.
     pub vit: VisionTransformer,
-    detail: Option<DetailStream>,
+    pub(super) detail: Option<DetailStream>,
     decoder: Decoder,
     taps: Vec<usize>,
     patch_size: usize,
-    num_neighbours: usize,
+    pub(super) num_neighbours: usize,
     #[module(skip)]
     end_slices: EndSlices,
     normed_taps: bool,
@@ -125,6 +125,16 @@ impl DinoMed3d {
     /// Channels of the scans that it takes.
     pub fn image_channels(&self) -> usize {
         self.vit.in_channels() / (2 * self.num_neighbours + 1)
+    }
+
+    /// Edge of a square patch, in pixels.
+    pub fn patch_size(&self) -> usize {
+        self.patch_size
+    }
+
+    /// Neighbouring slices on either side that a slice is seen with.
+    pub fn num_neighbours(&self) -> usize {
+        self.num_neighbours
     }
 
     /// The decoder.
@@ -199,6 +209,11 @@ impl ForwardPass<'_> {
             _ => self.tokens.values.clone().flatten(0, 2),
         };
         newest.narrow(0, 0, 1)
+    }
+
+    /// All tokens as they are after the blocks passed so far, with their places.
+    pub fn state(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// All tokens as they are after the blocks passed so far.

@@ -24,7 +24,14 @@ impl GatedFusion {
     /// # Shapes
     /// - `vit`, `detail` and the result: `[batch, channel, slice, row, column]`
     pub fn forward(&self, vit: Tensor<5>, detail: Tensor<5>) -> Tensor<5> {
-        let both = Tensor::cat(vec![vit.clone(), detail.clone()], 1);
-        vit + sigmoid(self.gate.forward(both)) * detail
+        vit.clone() + self.openness(vit, detail.clone()) * detail
+    }
+
+    /// How far the gate is open for the detail stream, 0 to 1.
+    ///
+    /// # Shapes
+    /// as [`GatedFusion::forward`]
+    pub fn openness(&self, vit: Tensor<5>, detail: Tensor<5>) -> Tensor<5> {
+        sigmoid(self.gate.forward(Tensor::cat(vec![vit, detail], 1)))
     }
 }

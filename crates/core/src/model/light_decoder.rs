@@ -176,16 +176,8 @@ impl LightDecoder {
     /// - `taps`: four of `[batch, slice, row, column, embed_dim]` on the patch grid
     /// - returns: logits `[batch, class, slice, row, column]` at full size
     pub fn forward(&self, taps: Vec<Tensor<5>>, detail: DetailFeatures) -> Tensor<5> {
-        assert_eq!(taps.len(), self.taps.len(), "one map per tap");
         let detail = Levels::of(detail.0);
-        let projected = taps
-            .into_iter()
-            .zip(&self.taps)
-            .map(|(tap, linear)| linear.forward(tap))
-            .collect();
-        let grid = Tensor::cat(projected, 4).permute([0, 4, 1, 2, 3]); // [b, c, d, h, w]
-        let x = self.mix.forward(grid);
-        let x = pixel_shuffle(self.to_quarter.forward(x), self.quarter_factor);
+        let x = self.at_quarter(taps);
         let x = match (&self.fusion, &self.detail_quarter, detail.quarter) {
             (Some(fusion), Some(project), Some(quarter)) => {
                 fusion.forward(x, project.forward(quarter))
@@ -204,6 +196,32 @@ impl LightDecoder {
             (Some(refinement), Some(full)) => logits + refinement.forward(x, full),
             _ => logits,
         }
+    }
+}
+
+impl LightDecoder {
+    /// How far the gate is open for the detail stream, 0 to 1; none without a stream.
+    ///
+    /// # Shapes
+    /// - `taps`: as [`LightDecoder::forward`] takes them
+    /// - returns: `[batch, channel, slice, row / 4, column / 4]`
+    pub fn openness(&self, taps: Vec<Tensor<5>>, detail: &DetailFeatures) -> Option<Tensor<5>> {
+        let quarter = Levels::of(detail.0.clone()).quarter?;
+        let (fusion, project) = (self.fusion.as_ref()?, self.detail_quarter.as_ref()?);
+        Some(fusion.openness(self.at_quarter(taps), project.forward(quarter)))
+    }
+
+    /// What the transformer knows, at quarter size.
+    fn at_quarter(&self, taps: Vec<Tensor<5>>) -> Tensor<5> {
+        assert_eq!(taps.len(), self.taps.len(), "one map per tap");
+        let projected = taps
+            .into_iter()
+            .zip(&self.taps)
+            .map(|(tap, linear)| linear.forward(tap))
+            .collect();
+        let grid = Tensor::cat(projected, 4).permute([0, 4, 1, 2, 3]); // [b, c, d, h, w]
+        let x = self.mix.forward(grid);
+        pixel_shuffle(self.to_quarter.forward(x), self.quarter_factor)
     }
 }
 

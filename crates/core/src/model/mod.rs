@@ -35,7 +35,9 @@ pub mod slices;
 mod step;
 pub mod upernet;
 pub mod vit;
+pub mod without;
 
 pub use check::SettingError;
 pub use dinomed3d::{DinoMed3d, DinoMed3dConfig, ForwardPass};
 pub use proxy::{ProxyHead, SliceSegmenter};
+pub use without::Part;

@@ -113,10 +113,19 @@ impl UperNet {
     /// returns: as [`Lifting::forward`], finest first
     pub fn fused_levels(&self, taps: Vec<Tensor<5>>, detail: Tensor<5>) -> Vec<Tensor<5>> {
         let mut levels = self.lifting.forward(taps);
-        let [_, _, depth, height, width] = levels[0].dims();
-        let detail = trilinear(detail, [depth, height, width]);
+        let detail = like(&levels[0], detail);
         levels[0] = self.fusion.forward(levels[0].clone(), detail);
         levels
+    }
+
+    /// How far the gate is open for the detail stream, 0 to 1.
+    ///
+    /// # Shapes
+    /// returns: as the finest of [`UperNet::fused_levels`]
+    pub fn openness(&self, taps: Vec<Tensor<5>>, detail: Tensor<5>) -> Tensor<5> {
+        let finest = self.lifting.forward(taps).swap_remove(0);
+        let detail = like(&finest, detail);
+        self.fusion.openness(finest, detail)
     }
 
     /// The top-down path over the levels, all of them joined at the finest size.
@@ -141,4 +150,10 @@ impl UperNet {
         let joined = smoothed.into_iter().rev().map(|x| trilinear(x, finest));
         self.join.forward(Tensor::cat(joined.collect(), 1))
     }
+}
+
+/// `map`, as large as `other`.
+fn like(other: &Tensor<5>, map: Tensor<5>) -> Tensor<5> {
+    let [_, _, depth, height, width] = other.dims();
+    trilinear(map, [depth, height, width])
 }

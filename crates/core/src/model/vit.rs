@@ -78,6 +78,21 @@ impl PatchEmbed {
             None => tokens,
         }
     }
+
+    /// The same, hearing of each channel of a scan its own slice in the place of every neighbour; `per_channel` are the slice and
+    /// its neighbours.
+    fn of_own_slice(mut self, per_channel: usize) -> Self {
+        self.proj.weight = self.proj.weight.map(|weight| {
+            let [embed_dim, channels, height, width] = weight.dims();
+            let images = channels / per_channel;
+            let groups = weight.reshape([embed_dim, images, per_channel, height, width]);
+            let zeros = groups.zeros_like().narrow(2, 0, per_channel / 2);
+            let all = groups.sum_dim(2);
+            Tensor::cat(vec![zeros.clone(), all, zeros], 2)
+                .reshape([embed_dim, channels, height, width])
+        });
+        self
+    }
 }
 
 /// A vision transformer, with what adapts it to volumes.
@@ -139,7 +154,8 @@ pub struct Tokens {
     pub values: Tensor<3>,
     /// `[batch, slice, row, column]`
     pub grid: [usize; 4],
-    num_prefix: usize,
+    /// Tokens of no patch, before the others: CLS and registers.
+    pub num_prefix: usize,
     rope: RotaryEmbedding,
 }
 
@@ -158,6 +174,11 @@ impl VisionTransformer {
     /// Channels of the images that it takes.
     pub fn in_channels(&self) -> usize {
         self.patch_embed.proj.weight.dims()[1]
+    }
+
+    /// Heads of each block.
+    pub fn num_heads(&self) -> usize {
+        self.num_heads
     }
 
     /// Embeds the slices of a batch of volumes.
@@ -200,6 +221,34 @@ impl VisionTransformer {
         tokens.values =
             self.blocks[index].forward(tokens.values, &tokens.rope, tokens.num_prefix, tokens.grid);
         tokens
+    }
+
+    /// How much each token looks at each other of its slice in block `index`, which is given `tokens`.
+    ///
+    /// # Shapes
+    /// returns: `[batch * slice, head, token that looks, token looked at]`, tokens of no patch first
+    pub fn attention(&self, index: usize, tokens: &Tokens) -> Tensor<4> {
+        self.blocks[index].attention(
+            tokens.values.clone(),
+            &tokens.rope,
+            tokens.num_prefix,
+            tokens.grid,
+        )
+    }
+
+    /// The same without adapters in its blocks.
+    #[must_use]
+    pub(super) fn without_adapters(mut self) -> Self {
+        let blocks = std::mem::take(&mut self.blocks).into_iter();
+        self.blocks = blocks.map(Block::without_adapter).collect();
+        self
+    }
+
+    /// The same, its embedding hearing no neighbouring slices; `per_channel` are a slice and its neighbours.
+    #[must_use]
+    pub(super) fn of_own_slice(mut self, per_channel: usize) -> Self {
+        self.patch_embed = self.patch_embed.of_own_slice(per_channel);
+        self
     }
 
     /// Patch tokens as they stand, as a grid.

@@ -99,6 +99,10 @@ pub enum Values<'a> {
     Int16(&'a [i16]),
     /// Numbers of single precision.
     Float32(&'a [f32]),
+    /// Labels.
+    Uint8(&'a [u8]),
+    /// Red, green and blue of each voxel.
+    Rgb(&'a [[u8; 3]]),
 }
 
 /// An uncompressed `.nii` file made anew, little-endian, in millimetres, placed by its sform; where the grid is not sheared,
@@ -113,6 +117,8 @@ pub fn encode(shape: &[usize], affine: &Affine, values: Values<'_>, description:
     let (datatype, count) = match values {
         Values::Int16(values) => (Datatype::Int16, values.len()),
         Values::Float32(values) => (Datatype::Float32, values.len()),
+        Values::Uint8(values) => (Datatype::Uint8, values.len()),
+        Values::Rgb(values) => (Datatype::Rgb24, values.len()),
     };
     assert_eq!(
         count,
@@ -128,6 +134,8 @@ pub fn encode(shape: &[usize], affine: &Affine, values: Values<'_>, description:
     match values {
         Values::Int16(values) => file.extend(values.iter().flat_map(|v| v.to_le_bytes())),
         Values::Float32(values) => file.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+        Values::Uint8(values) => file.extend_from_slice(values),
+        Values::Rgb(values) => file.extend_from_slice(values.as_flattened()),
     }
     file
 }

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod drop_target;
+mod inside;
 mod legend;
 mod offers;
 mod results;
@@ -13,6 +14,7 @@ mod viewer_panel;
 
 pub use comparison::Compare;
 pub use drop_target::DropTarget;
+pub use inside::InsidePanel;
 pub use legend::{LabelLegend, Swatch};
 pub use offers::ScanOffers;
 pub use results::Results;

@@ -12,6 +12,7 @@ use crate::overlay::Overlay;
 use crate::protocol::{Backend, Probabilities};
 use crate::session::Session;
 use crate::state::{Outcome, State};
+use crate::station::{Station, Visit};
 use crate::structures::{self, Group, Structure, StructureLabels};
 use crate::words;
 use crate::work::Closer;
@@ -21,8 +22,11 @@ use crate::work::Closer;
 pub fn Results() -> impl IntoView {
     let state = State::expect();
     // While a run goes on, its labels are on screen and not those of the result.
-    let is_hidden =
-        move || state.outcome.with(Option::is_none) || state.partial.with(Option::is_some);
+    let is_hidden = move || {
+        state.outcome.with(Option::is_none)
+            || state.partial.with(Option::is_some)
+            || state.visit.with(Option::is_some)
+    };
     view! {
         <section class="panel results" aria-labelledby="results-heading" hidden=is_hidden>
             <h2 id="results-heading">"Result"</h2>
@@ -32,7 +36,7 @@ pub fn Results() -> impl IntoView {
 }
 
 /// An address of a file, for as long as it is shown.
-fn saved(bytes: &Uint8Array, media_type: &str) -> String {
+pub(super) fn saved(bytes: &Uint8Array, media_type: &str) -> String {
     let url = browser::object_url(bytes, media_type).unwrap_or_default();
     let held = url.clone();
     on_cleanup(move || browser::revoke_object_url(&held));
@@ -74,6 +78,7 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         <p class="hint file-name">{outcome.name.clone()}</p>
         <Certainty/>
         <Compare/>
+        <LookInside/>
         <Statistics labels=outcome.labels.clone() statistics=outcome.statistics.clone()/>
         {outcome.closer.clone().into_iter().map(|closer| view! { <CloserButton closer/> }).collect_view()}
         {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
@@ -123,6 +128,25 @@ fn Certainty() -> impl IntoView {
             {save(Probabilities::CertaintyFile, "Save certainty", "download-certainty")}
             {save(Probabilities::OfLabels, "Save probabilities", "download-probabilities")}
         </div>
+    }
+}
+
+/// Opens the tour inside the network.
+#[component]
+fn LookInside() -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    view! {
+        <button
+            type="button"
+            class="is-small"
+            data-testid="inside"
+            title="What the network sees, step by step"
+            disabled=move || !state.has_logits.get()
+            on:click=move |_| session.visit(Some(Visit::of(Station::Slices)))
+        >
+            "Inside the network"
+        </button>
     }
 }
 

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use dinomed3d_volume::Label;
@@ -7,6 +8,7 @@ use leptos::task::spawn_local;
 
 use crate::browser;
 use crate::components::LabelLegend;
+use crate::protocol::MapKind;
 use crate::state::{Location, Scan, State};
 use crate::viewer::{OnLocation, OnRange, Viewer};
 use crate::words;
@@ -15,6 +17,7 @@ const FIRST_OPACITY: f64 = 0.6;
 
 /// The viewer knows a file's format by its name.
 const PARTIAL_NAME: &str = "partial.nii.gz";
+const MAP_NAME: &str = "inside.nii.gz";
 /// As that of a file which the worker makes of a scan.
 const SCAN_NAME: &str = "scan.nii";
 
@@ -310,6 +313,12 @@ fn attach(
     });
 }
 
+/// The lowest number that is drawn, so many percent of the way from `low` to `high`.
+fn lowest(low: f32, high: f32, percent: u8) -> f32 {
+    // Not all of it: a range has two ends.
+    low + (high - low) * f32::from(percent.min(99)) / 100.0
+}
+
 /// Shows what the state says is on screen.
 fn follow(
     viewer: RwSignal<Option<Viewer>, LocalStorage>,
@@ -339,6 +348,36 @@ fn follow(
             let (bytes, name) = (partial.bytes.clone(), PARTIAL_NAME.to_owned());
             (bytes, name, labels, None)
         });
+        if let Some((looked, kind)) = state.inside_map().filter(|_| of_run.is_none()) {
+            let of_model = state.model.get_untracked();
+            let labels = of_model.map_or_else(Vec::new, |model| model.info.labels);
+            let least = state
+                .visit
+                .get_untracked()
+                .map_or(0, |visit| visit.threshold);
+            spawn_local(async move {
+                let Some(file) = &looked.map else { return };
+                let shown = match kind {
+                    MapKind::Colours => viewer.show_map(file, MAP_NAME, [0.0, 0.0]).await,
+                    MapKind::Numbers { low, high } => {
+                        let low = lowest(low, high, least);
+                        viewer.show_map(file, MAP_NAME, [low, high]).await
+                    }
+                    MapKind::Labels => {
+                        let hidden = BTreeSet::new();
+                        viewer
+                            .show_labels(file, MAP_NAME, &labels, &hidden, None)
+                            .await
+                    }
+                };
+                problem.set(
+                    shown.err().map(|reason| {
+                        format!("The viewer can't show what goes on inside: {reason}.")
+                    }),
+                );
+            });
+            return Some(scan);
+        }
         let over = state.laid_over().filter(|_| of_run.is_none());
         let of_result = state.outcome.get().map(|outcome| {
             let (bytes, name) = (outcome.bytes.clone(), outcome.name.clone());
@@ -363,6 +402,24 @@ fn follow(
             }
         });
         Some(scan)
+    });
+    Effect::new(move |_| {
+        let least = state.visit.get().map_or(0, |visit| visit.threshold);
+        let map = untrack(|| state.inside_map());
+        if let (Some((_, MapKind::Numbers { low, high })), Some(viewer)) =
+            (map, viewer.get_untracked())
+        {
+            viewer.set_lowest(lowest(low, high, least));
+        }
+    });
+    Effect::new(move |_| {
+        if let (Some(viewer), Some([x, y, z]), true) = (
+            viewer.get(),
+            state.go_to.get(),
+            state.scan.with(Option::is_some),
+        ) {
+            viewer.go_to(x, y, z);
+        }
     });
     Effect::new(move |_| {
         let hidden = state.hidden.get();

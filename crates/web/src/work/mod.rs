@@ -1,6 +1,7 @@
 //! The page's side of the work, without a browser: what visitor, site and worker say goes in, what the page shows and what
 //! is to be done comes out. A worker is disposable: the page keeps the scan's file, so that a fresh one can go on.
 
+mod inside;
 mod jobs;
 mod life;
 mod list;
@@ -9,6 +10,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 
+pub use inside::{Ask, Looked};
 pub use life::Generation;
 pub use list::Brought;
 pub use sample::Sample;
@@ -25,6 +27,7 @@ use crate::protocol::{
     ScanOffer, ToWorker,
 };
 use crate::words;
+use inside::Asking;
 use jobs::{File, Jobs, Reading};
 use life::Life;
 use list::List;
@@ -71,6 +74,8 @@ pub struct Work<B> {
     seg: Option<B>,
     /// The request whose result is on screen and whose logits the worker has kept.
     kept: Option<JobId>,
+    /// About the inside of the network.
+    asking: Asking,
     /// Why there is no worker.
     end: Option<Failure>,
     orders: VecDeque<Order<B>>,
@@ -88,6 +93,7 @@ impl<B: Clone> Work<B> {
             looking: None,
             seg: None,
             kept: None,
+            asking: Asking::default(),
             end: None,
             orders: VecDeque::new(),
         };
@@ -357,6 +363,7 @@ impl<B: Clone> Work<B> {
         self.jobs.probabilities = None;
         self.kept = None;
         self.shown.certainty = None;
+        self.forget_inside();
     }
 
     /// Segments all scans of the list that the model has not segmented yet, one after the other.
@@ -429,6 +436,7 @@ impl<B: Clone> Work<B> {
         let job = self.jobs.next();
         // The worker keeps the logits of one result, the newest.
         self.kept = None;
+        self.forget_inside();
         self.shown.failure = None;
         self.shown.status = status;
         self.shown.run = Some(Run {
@@ -586,6 +594,7 @@ impl<B: Clone> Work<B> {
                 window,
                 windows,
             } => {
+                self.inside_goes_on(job, fraction);
                 if let Some(run) = self.shown.run.as_mut().filter(|run| run.job == job) {
                     run.fraction = fraction.clamp(0.0, 1.0);
                     run.window = window;
@@ -663,7 +672,9 @@ impl<B: Clone> Work<B> {
                 self.shown.status = format!("Segmented in {}.", words::elapsed(millis));
                 self.next_in_list();
             }
+            FromWorker::Inside { job, view } => self.inside_came(job, view, bytes),
             FromWorker::Cancelled { job } => {
+                self.inside_failed(job);
                 if self.shown.is_running(job) {
                     self.end_run();
                     self.shown.status = "Stopped. The scan is still here.".to_owned();
@@ -701,6 +712,7 @@ impl<B: Clone> Work<B> {
         self.jobs.leave_worker();
         self.end_run();
         self.kept = None;
+        self.forget_inside();
         self.shown.preflight = None;
         self.shown.model = None;
         self.shown.backend = None;
@@ -912,7 +924,7 @@ impl<B: Clone> Work<B> {
         };
         if Jobs::<B>::answers(&mut self.jobs.model, job) {
             self.model_is_missing(failure);
-        } else if Jobs::<B>::answers(&mut self.jobs.probabilities, job) {
+        } else if Jobs::<B>::answers(&mut self.jobs.probabilities, job) || self.inside_failed(job) {
             self.shown.failure = Some(failure);
         } else if self.shown.is_running(job) {
             self.end_run();

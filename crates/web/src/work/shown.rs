@@ -5,6 +5,7 @@ use std::rc::Rc;
 use dinomed3d_volume::Label;
 use dinomed3d_volume::volumetry::LabelSize;
 
+use super::inside::Looked;
 use crate::protocol::{
     Backend, BackendChoice, CheckErrors, Failure, JobId, ModelInfo, ScanChoice, ScanInfo, ScanOffer,
 };
@@ -46,6 +47,10 @@ pub struct Shown<B> {
     pub has_logits: bool,
     /// How probable its class is at each voxel, in 255 steps.
     pub certainty: Option<Rc<B>>,
+    /// What was asked last about the inside of the network.
+    pub inside: Option<Rc<Looked<B>>>,
+    /// How far a question about it is, 0 to 1.
+    pub looking: Option<f32>,
     /// The last event, as a sentence.
     pub status: String,
     /// What went wrong last, until something goes right.
@@ -73,6 +78,8 @@ impl<B> Shown<B> {
             outcome: None,
             has_logits: false,
             certainty: None,
+            inside: None,
+            looking: None,
             status: String::new(),
             failure: None,
         }

@@ -17,6 +17,7 @@ use super::backend::ChosenBackend;
 use super::crew::{BESIDE_PARAMETER, Crew};
 use super::describe;
 use super::download::download;
+use super::inside::Passes;
 use super::kept::KeptLogits;
 use super::open::{self, Opened};
 use super::protocol::{
@@ -43,6 +44,8 @@ pub(super) struct Engine {
     pub(super) origin: RefCell<Option<Origin>>,
     /// Of the last result.
     pub(super) kept: RefCell<Option<KeptLogits>>,
+    /// What the network did inside, of the last result.
+    pub(super) passes: Passes,
     /// How long this device takes for 10⁹ operations, as far as it is known.
     pub(super) seconds_per_gflop: Cell<Option<f64>>,
     /// Jobs up to this one are to be given up.
@@ -127,6 +130,7 @@ impl Engine {
             scan: RefCell::new(None),
             origin: RefCell::new(None),
             kept: RefCell::new(None),
+            passes: Passes::default(),
             cancelled: Cell::new(0),
         });
         scope::listen(move |message, bytes| {
@@ -183,6 +187,17 @@ impl Engine {
                     trouble.post(job);
                 }
             }
+            ToWorker::Inside {
+                job,
+                of,
+                at_mm,
+                question,
+                without,
+            } => match self.look_inside(job, of, at_mm, question, without).await {
+                Ok(()) => {}
+                Err(None) => scope::post(&FromWorker::Cancelled { job }),
+                Err(Some(trouble)) => trouble.post(job),
+            },
             ToWorker::Window { job, model } => match self.window(job, model, bytes).await {
                 Ok(()) => {}
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),

@@ -11,12 +11,16 @@ mod download;
 #[cfg(target_arch = "wasm32")]
 mod engine;
 #[cfg(target_arch = "wasm32")]
+mod inside;
+#[cfg(target_arch = "wasm32")]
 mod kept;
 #[cfg(target_arch = "wasm32")]
 #[path = "../link.rs"]
 mod link;
 #[cfg(target_arch = "wasm32")]
 mod open;
+#[cfg(target_arch = "wasm32")]
+mod picture;
 #[cfg(target_arch = "wasm32")]
 mod probabilities;
 #[cfg(target_arch = "wasm32")]

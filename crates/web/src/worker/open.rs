@@ -5,12 +5,11 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::dicom::{DicomError, DicomFolder, InMemory, Source, zip_entries};
 use dinomed3d_volume::{Format, Scan, companions};
 
+use crate::picture::address;
 use crate::protocol::{ScanChoice, ScanOffer};
 
 /// Longest edge of a thumbnail in pixels.
@@ -296,15 +295,7 @@ fn picture(pixels: &[u8], [rows, columns]: [usize; 2], aspect: f64) -> Option<St
             small.push(*pixels.get(row * columns + column)?);
         }
     }
-    let mut file = Cursor::new(Vec::new());
-    let mut encoder = png::Encoder::new(&mut file, across as u32, down as u32);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header().ok()?;
-    writer.write_image_data(&small).ok()?;
-    writer.finish().ok()?;
-    let text = BASE64_STANDARD.encode(file.into_inner());
-    Some(format!("data:image/png;base64,{text}"))
+    address(&small, [down, across], png::ColorType::Grayscale)
 }
 
 fn words(error: impl std::fmt::Display) -> String {
@@ -313,6 +304,8 @@ fn words(error: impl std::fmt::Display) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
     use dinomed3d_volume::dicom::segmentation::{self, Provenance, Segment};
     use dinomed3d_volume::{Affine, Label, LabelMap, Volume};
 

@@ -35,6 +35,7 @@ impl Engine {
         let volume = scan.volume().map_err(unusable)?;
         let mut news = self.news(job);
         *self.kept.borrow_mut() = None;
+        self.passes.forget();
         let (keep, _) = kept::keep(segmenter, &scan);
         let segmented = segmenter
             .segment_by(
@@ -55,7 +56,12 @@ impl Engine {
             .map_err(infer_trouble)?;
         self.remember_pace(&crew, &scan, started_ms);
         let labels = describe::labels(segmenter.manifest());
-        *self.kept.borrow_mut() = segmented.seen.map(|seen| KeptLogits { job, scan, seen });
+        *self.kept.borrow_mut() = segmented.seen.map(|seen| KeptLogits {
+            job,
+            scan,
+            crew: Rc::clone(&crew),
+            seen,
+        });
         let map = LabelMap {
             labels: segmented.labels,
             shape: volume.shape,
@@ -194,7 +200,7 @@ impl Engine {
     }
 
     /// Whether nobody has asked to give the job up.
-    fn goes_on(&self, job: JobId) -> ControlFlow<()> {
+    pub(super) fn goes_on(&self, job: JobId) -> ControlFlow<()> {
         if self.cancelled.get() >= job {
             return ControlFlow::Break(());
         }
@@ -311,7 +317,7 @@ fn unusable(error: dinomed3d_volume::ScanError) -> Trouble {
 }
 
 /// What a visitor can do about a segmentation that failed; nothing if it was cancelled.
-fn infer_trouble(error: InferError) -> Option<Trouble> {
+pub(super) fn infer_trouble(error: InferError) -> Option<Trouble> {
     let what = format!("The scan could not be segmented: {error}.");
     match error {
         InferError::Cancelled => None,

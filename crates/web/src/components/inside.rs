@@ -1,0 +1,507 @@
+use std::rc::Rc;
+
+use dinomed3d_volume::NOTICE;
+use leptos::prelude::*;
+
+use crate::browser;
+use crate::comparison::named;
+use crate::components::Swatch;
+use crate::components::results::saved;
+use crate::protocol::{Curve, InsideView, NetworkSize, Part, Picture};
+use crate::session::Session;
+use crate::state::{Looked, State};
+use crate::station::{PARTS, Station, Visit, part_called};
+use crate::words;
+use crate::work::Ask;
+
+/// The tour inside the network, beside the scan.
+#[component]
+pub fn InsidePanel() -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    begin_by_address(state);
+    ask(state, session);
+    keep_address(state);
+    let station = Memo::new(move |_| state.visit.get().map(|visit| visit.station));
+    let close = move |_| session.visit(None);
+    view! {
+        <section
+            class="panel results inside"
+            aria-labelledby="inside-heading"
+            data-testid="inside-panel"
+            hidden=move || station.get().is_none()
+        >
+            <div class="row">
+                <h2 id="inside-heading">"Inside the network"</h2>
+                <button type="button" class="is-small" data-testid="leave-inside" on:click=close>
+                    "Back to the result"
+                </button>
+            </div>
+            {move || station.get().map(|station| view! { <StationView station/> })}
+        </section>
+    }
+}
+
+/// A class opens a station by its address; it shows something as soon as there is a result.
+fn begin_by_address(state: State) {
+    if let Some((visit, at_mm)) = Visit::parse(&browser::fragment()) {
+        state.visit.set(Some(visit));
+        state.go_to.set(at_mm);
+    }
+}
+
+/// Asks whatever the station and the crosshair say, once for each.
+fn ask(state: State, session: Session) {
+    let size = move || {
+        let looked = state.inside.get();
+        looked.map(|looked| looked.view.network.blocks)
+    };
+    let blocks = Memo::new(move |before: Option<&Option<usize>>| size().or(before.copied()?));
+    let wanted = Memo::new(move |_| {
+        let visit = state.visit.get()?;
+        let location = if visit.station.follows_place() {
+            state.location.get()
+        } else {
+            state.location.get_untracked()
+        };
+        state.has_logits.get().then_some(())?;
+        Some(Ask {
+            at_mm: location?.mm,
+            question: visit.question(blocks.get_untracked()),
+            without: visit.switched_off(),
+        })
+    });
+    Effect::new(move |_| {
+        if let Some(ask) = wanted.get() {
+            session.look_inside(ask);
+        }
+    });
+}
+
+/// The page's address is the station's, for a teacher to pass on.
+fn keep_address(state: State) {
+    Effect::new(move |was_inside: Option<bool>| {
+        let visit = state.visit.get();
+        let at_mm = state.location.get().map(|location| location.mm);
+        match visit {
+            Some(visit) => browser::set_fragment(&visit.address(at_mm)),
+            None if was_inside == Some(true) => browser::set_fragment(""),
+            None => {}
+        }
+        visit.is_some()
+    });
+}
+
+/// Where the document of a file in the project's sources is said; the method is a page of the site.
+const METHOD: &str = "docs/method.html";
+
+#[component]
+fn StationView(station: Station) -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let words = station.words();
+    let go = move |to: Station| {
+        let visit = state.visit.get_untracked().unwrap_or(Visit::of(to));
+        session.visit(Some(Visit {
+            station: to,
+            ..visit
+        }));
+    };
+    let tab = move |(number, to): (usize, Station)| {
+        view! {
+            <button
+                type="button"
+                class="is-small"
+                data-testid=format!("station-{}", to.name())
+                aria-pressed=(to == station).to_string()
+                aria-label=format!("{number}. {}", to.words().title)
+                title=to.words().title
+                on:click=move |_| go(to)
+            >
+                {number}
+            </button>
+        }
+    };
+    let beside = move |name: &'static str, to: Option<Station>| {
+        view! {
+            <button
+                type="button"
+                class="is-small"
+                disabled=to.is_none()
+                on:click=move |_| {
+                    if let Some(to) = to {
+                        go(to);
+                    }
+                }
+            >
+                {name}
+            </button>
+        }
+    };
+    let [before, after] = station.beside();
+    view! {
+        <div class="row stations" role="group" aria-label="Stations">
+            {(1..).zip(Station::ALL).map(tab).collect_view()}
+        </div>
+        <h3 data-testid="station">{words.title}</h3>
+        <p>{words.what}</p>
+        <Choices station/>
+        <Answer station/>
+        <p><strong>"Why: "</strong>{words.why}</p>
+        <p class="try"><strong>"Try: "</strong>{words.question}</p>
+        <div class="row">
+            {beside("Before", before)}
+            {beside("Next", after)}
+        </div>
+        <p class="hint">
+            <a href=METHOD target="_blank" rel="noopener">"The method, part by part"</a>
+            " · computed by "
+            <code>{words.file}</code>
+        </p>
+        <p class="disclaimer">{NOTICE}</p>
+    }
+}
+
+/// What there is to choose at a station.
+#[component]
+fn Choices(station: Station) -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let size = Memo::new(move |before: Option<&NetworkSize>| {
+        let looked = state.inside.get();
+        let size = looked.map(|looked| looked.view.network);
+        size.or(before.copied()).unwrap_or_default()
+    });
+    let visit = move || state.visit.get().unwrap_or(Visit::of(station));
+    let change = move |change: &dyn Fn(&mut Visit)| {
+        let mut visit = state.visit.get_untracked().unwrap_or(Visit::of(station));
+        change(&mut visit);
+        session.visit(Some(visit));
+    };
+    let is_attention = station == Station::Attention;
+    let first = usize::from(matches!(station, Station::Attention | Station::Adapters));
+    let block = move || {
+        visit()
+            .block
+            .unwrap_or(size.get().blocks)
+            .min(size.get().blocks)
+    };
+    let block_name = move || match block() {
+        0 => "the embedding".to_owned(),
+        block if is_attention => format!("block {block}"),
+        block => format!("after block {block}"),
+    };
+    let blocks = station.has_blocks().then(|| {
+        view! {
+            <label>
+                "Block"
+                <input
+                    type="range"
+                    data-testid="block"
+                    min=first
+                    max=move || size.get().blocks
+                    step="1"
+                    prop:value=move || block()
+                    aria-valuetext=block_name
+                    on:input:target=move |event| {
+                        let value = event.target().value().parse().ok();
+                        change(&|visit| visit.block = value);
+                    }
+                />
+                <output>{block_name}</output>
+            </label>
+        }
+    });
+    let heads = is_attention.then(|| {
+        let options = move || {
+            let head = visit().head;
+            (1..=size.get().heads).map(|number| view! {
+                <option value=number selected=head == Some(number)>{format!("Head {number}")}</option>
+            }).collect_view()
+        };
+        view! {
+            <label>
+                "Over the scan"
+                <select data-testid="head" on:change:target=move |event| {
+                    let value = event.target().value().parse().ok();
+                    change(&|visit| visit.head = value);
+                }>
+                    <option value="" selected=move || visit().head.is_none()>"All heads, all blocks so far"</option>
+                    {options}
+                </select>
+            </label>
+        }
+    });
+    let threshold = (station == Station::Similarity).then(|| {
+        view! {
+            <label>
+                "Threshold"
+                <input
+                    type="range"
+                    data-testid="threshold"
+                    min="0"
+                    max="95"
+                    step="5"
+                    prop:value=move || visit().threshold
+                    on:input:target=move |event| {
+                        let value = event.target().value().parse().unwrap_or(0);
+                        change(&|visit| visit.threshold = value);
+                    }
+                />
+                <output>{move || format!("{:.2}", f64::from(visit().threshold) / 100.0)}</output>
+            </label>
+        }
+    });
+    let levels = (station == Station::Detail).then(|| {
+        let options = move || {
+            let chosen = visit().level;
+            let levels = size.get().levels;
+            (1..=levels).map(|level| view! {
+                <option value=level selected=chosen == Some(level)>{level_name(level, levels)}</option>
+            }).collect_view()
+        };
+        view! {
+            <label>
+                "Over the scan"
+                <select data-testid="level" on:change:target=move |event| {
+                    let value = event.target().value().parse().ok();
+                    change(&|visit| visit.level = value);
+                }>
+                    {options}
+                    <option value="" selected=move || visit().level.is_none()>"The gate"</option>
+                </select>
+            </label>
+        }
+    });
+    let part = (station == Station::Parts).then(|| {
+        let chosen = move || Some(visit().part);
+        view! {
+            <PartChoice
+                name="Without"
+                test="part"
+                chosen=Signal::derive(chosen)
+                on_choose=move |part: Option<Part>| {
+                    if let Some(part) = part {
+                        change(&|visit| visit.part = part);
+                    }
+                }
+            />
+        }
+    });
+    let switch = station.has_switch().then(|| {
+        view! {
+            <PartChoice
+                name="Switched off"
+                test="without"
+                none="nothing"
+                chosen=Signal::derive(move || visit().without)
+                on_choose=move |part: Option<Part>| change(&|visit| visit.without = part)
+            />
+        }
+    });
+    view! {
+        <div class="inside-choices">{blocks}{heads}{threshold}{levels}{part}{switch}</div>
+    }
+}
+
+#[component]
+fn PartChoice(
+    name: &'static str,
+    test: &'static str,
+    #[prop(optional)] none: Option<&'static str>,
+    chosen: Signal<Option<Part>>,
+    on_choose: impl Fn(Option<Part>) + 'static,
+) -> impl IntoView {
+    let none = none.map(|none| {
+        view! { <option value="" selected=move || chosen.get().is_none()>{none}</option> }
+    });
+    let option = move |(part, value, title): (Part, &'static str, &'static str)| {
+        view! { <option value=value selected=move || chosen.get() == Some(part)>{title}</option> }
+    };
+    view! {
+        <label>
+            {name}
+            <select data-testid=test on:change:target=move |event| on_choose(part_called(&event.target().value()))>
+                {none}
+                {PARTS.into_iter().map(option).collect_view()}
+            </select>
+        </label>
+    }
+}
+
+fn level_name(level: usize, levels: usize) -> String {
+    let size = match levels - level {
+        0 => "quarter size",
+        1 => "half size",
+        _ => "full size",
+    };
+    format!("Level {level}: {size}")
+}
+
+/// What the worker says.
+#[component]
+fn Answer(station: Station) -> impl IntoView {
+    let state = State::expect();
+    let under_way = move || {
+        let looking = state.looking.get()?;
+        Some(format!("Looking inside: {:.0} %", 100.0 * looking))
+    };
+    let missing = move || {
+        if state.scan.with(Option::is_none) {
+            return Some(
+                "Open a scan or take a sample, then press Segment: this station is about what the network does with it.",
+            );
+        }
+        if state.run.with(Option::is_some) {
+            return Some("The network is at work.");
+        }
+        if !state.has_logits.get() {
+            return Some(
+                "Press Segment: this station is about what the network does with the scan.",
+            );
+        }
+        None
+    };
+    let found = move || {
+        let looked = state.inside.get()?;
+        Some(view! { <Found station looked/> })
+    };
+    view! {
+        <div aria-live="polite" data-testid="inside-answer" data-station=station.name() data-busy=move || state.looking.with(Option::is_some).to_string()>
+            {move || missing().map(|missing| view! { <p class="hint">{missing}</p> })}
+            <p class="hint under-way">{under_way}</p>
+            {found}
+        </div>
+    }
+}
+
+#[component]
+fn Found(station: Station, looked: Rc<Looked>) -> impl IntoView {
+    let InsideView {
+        pictures,
+        curves,
+        dice,
+        network,
+        token,
+        ..
+    } = looked.view.clone();
+    let Some([slice, row, column]) = token else {
+        let outside =
+            "The network did not look there. Bring the crosshair to something that it labelled.";
+        return view! { <p class="warning">{outside}</p> }.into_any();
+    };
+    let [slices, rows, columns] = network.tokens;
+    let place = format!(
+        "Slice {} of {slices}, patch {} of {rows} and {} of {columns}; {} numbers a token, {} × {} voxels a patch.",
+        slice + 1,
+        row + 1,
+        column + 1,
+        network.width,
+        network.patch,
+        network.patch,
+    );
+    let picture = |Picture { title, address }: Picture| {
+        view! {
+            <figure>
+                <img src=address alt=title.clone()/>
+                <figcaption>{title}</figcaption>
+            </figure>
+        }
+    };
+    view! {
+        <div class="inside-pictures">{pictures.into_iter().map(picture).collect_view()}</div>
+        {(!curves.is_empty()).then(|| view! { <Curves curves slice/> })}
+        {(!dice.is_empty()).then(|| view! { <DiceTable dice/> })}
+        <p class="hint">{station.follows_place().then_some(place)}</p>
+        {looked.map.as_ref().map(|map| view! {
+            <a
+                class="button is-small"
+                data-testid="download-inside"
+                download=map_name(station)
+                href=saved(map, "application/gzip")
+            >
+                "Save this map"
+            </a>
+        })}
+    }
+    .into_any()
+}
+
+/// File name of a station's map of the scan on screen.
+fn map_name(station: Station) -> String {
+    let outcome = State::expect().outcome.get_untracked();
+    let stem = outcome
+        .as_ref()
+        .map_or("scan", |outcome| words::result_stem(&outcome.name));
+    format!("{stem}_inside-{}.nii.gz", station.name())
+}
+
+/// How much each slice changes.
+#[component]
+fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
+    const SIZE: [f64; 2] = [300.0, 120.0];
+    let count = curves.first().map_or(1, |curve| curve.values.len()).max(2);
+    let most = curves.iter().flat_map(|curve| &curve.values);
+    let most = most.copied().fold(f32::MIN_POSITIVE, f32::max);
+    let place = move |at: usize, value: f32| {
+        let x = SIZE[0] * at as f64 / (count - 1) as f64;
+        let y = SIZE[1] * (1.0 - f64::from(value / most));
+        format!("{x:.1},{y:.1}")
+    };
+    // A change of a thousandth is arithmetic.
+    let hears = |curve: &Curve| curve.values.iter().filter(|value| **value > 1e-3).count();
+    let said = curves.iter().map(|curve| {
+        format!(
+            "{}: {} of {count} slices hear of it",
+            curve.title,
+            hears(curve)
+        )
+    });
+    let said = said.collect::<Vec<_>>().join("; ");
+    let line = move |(index, curve): (usize, Curve)| {
+        let points = curve.values.iter().enumerate();
+        let points: Vec<_> = points.map(|(at, value)| place(at, *value)).collect();
+        view! { <polyline class=format!("curve-{index}") points=points.join(" ")/> }
+    };
+    let key = |(index, title): (usize, String)| {
+        view! { <li class=format!("curve-{index}")>{title}</li> }
+    };
+    let titles: Vec<String> = curves.iter().map(|curve| curve.title.clone()).collect();
+    let x = SIZE[0] * slice as f64 / (count - 1) as f64;
+    view! {
+        <figure class="curves" data-testid="curves">
+            <svg viewBox=format!("0 0 {} {}", SIZE[0], SIZE[1]) role="img" aria-label=said.clone() preserveAspectRatio="none">
+                <line x1=x x2=x y1="0" y2=SIZE[1]/>
+                {curves.into_iter().enumerate().map(line).collect_view()}
+            </svg>
+            <ul>{titles.into_iter().enumerate().map(key).collect_view()}</ul>
+            <figcaption>{said}"."</figcaption>
+        </figure>
+    }
+}
+
+#[component]
+fn DiceTable(dice: Vec<(u8, f64)>) -> impl IntoView {
+    let state = State::expect();
+    let labels = state
+        .model
+        .get_untracked()
+        .map_or_else(Vec::new, |model| model.info.labels);
+    let mean = dice.iter().map(|(_, dice)| dice).sum::<f64>() / dice.len() as f64;
+    let row = move |(value, dice): (u8, f64)| {
+        let label = named(&labels, value);
+        view! {
+            <tr>
+                <th scope="row"><Swatch color=label.color/>{label.name}</th>
+                <td>{format!("{dice:.3}")}</td>
+            </tr>
+        }
+    };
+    view! {
+        <table data-testid="inside-dice">
+            <caption>{format!("Dice against the whole network, {mean:.3} in the mean")}</caption>
+            <thead><tr><th scope="col">"Label"</th><th scope="col">"Dice"</th></tr></thead>
+            <tbody>{dice.into_iter().map(row).collect_view()}</tbody>
+        </table>
+    }
+}

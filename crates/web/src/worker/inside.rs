@@ -1,0 +1,360 @@
+//! What goes on inside the network at a place of the last result, on request.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use dinomed3d_core::infer::{InferError, SeenWindow};
+use dinomed3d_core::inside::{Heads, Inside, Map, reach};
+use dinomed3d_core::model;
+use dinomed3d_volume::gzip;
+
+use super::crew::Crew;
+use super::engine::{Engine, Trouble};
+use super::kept::DESCRIPTION;
+use super::picture::{Plane, heat};
+use super::protocol::{
+    Curve, FromWorker, InsideView, JobId, MapKind, NetworkSize, Part, Picture, Question,
+};
+use super::scope;
+use super::segment::infer_trouble;
+
+/// Passes that are kept: the whole network's and one without a part.
+const MOST_PASSES: usize = 2;
+/// A token is at most as like another as to itself.
+const SIMILAR: MapKind = MapKind::Numbers {
+    low: 0.0,
+    high: 1.0,
+};
+
+/// Forward passes of which everything is kept, the newest last.
+#[derive(Default)]
+pub(super) struct Passes(RefCell<Vec<Pass>>);
+
+struct Pass {
+    /// The result's request.
+    of: JobId,
+    /// Where its window begins.
+    origin_mm: [f64; 3],
+    without: Option<Part>,
+    inside: Rc<Inside>,
+}
+
+impl Passes {
+    /// Keeps none any more.
+    pub(super) fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+}
+
+/// What is looked at: a result's window and the place in it.
+struct Looking<'a> {
+    engine: &'a Engine,
+    job: JobId,
+    of: JobId,
+    crew: Rc<Crew>,
+    window: SeenWindow,
+}
+
+impl Engine {
+    /// Answers a question about the result of the request `of`; no trouble if it was cancelled.
+    pub(super) async fn look_inside(
+        &self,
+        job: JobId,
+        of: JobId,
+        at_mm: [f64; 3],
+        question: Question,
+        without: Option<Part>,
+    ) -> Result<(), Option<Trouble>> {
+        const AGAIN: &str = "Segment the scan again.";
+        let seen = {
+            let kept = self.kept.borrow();
+            let kept = kept.as_ref().filter(|kept| kept.job == of);
+            kept.and_then(|kept| {
+                let windowing = kept.crew.segmenter().manifest().pipeline().windowing;
+                let window = kept.seen.window_at(windowing, &kept.scan.affine(), at_mm)?;
+                Some((Rc::clone(&kept.crew), window))
+            })
+        };
+        let Some((crew, window)) = seen else {
+            let gone = "What the network did for this result is not kept any more.";
+            return Err(Some(Trouble::new(gone, AGAIN)));
+        };
+        let looking = Looking {
+            engine: self,
+            job,
+            of,
+            crew,
+            window,
+        };
+        let (view, map) = looking
+            .answer(at_mm, question, without)
+            .await
+            .map_err(infer_trouble)?;
+        let message = FromWorker::Inside { job, view };
+        match map {
+            Some(map) => scope::post_with(&message, &gzip(&map.encode(DESCRIPTION))),
+            None => scope::post(&message),
+        }
+        Ok(())
+    }
+}
+
+impl Looking<'_> {
+    async fn answer(
+        &self,
+        at_mm: [f64; 3],
+        question: Question,
+        without: Option<Part>,
+    ) -> Result<(InsideView, Option<Map>), InferError> {
+        let inside = self.pass(without).await?;
+        let mut view = InsideView {
+            map: None,
+            pictures: Vec::new(),
+            curves: Vec::new(),
+            dice: Vec::new(),
+            network: size_of(&inside),
+            token: inside.token_at(at_mm),
+        };
+        let Some(token) = view.token else {
+            return Ok((view, None));
+        };
+        let blocks = view.network.blocks;
+        let (map, kind) = match question {
+            Question::Slices => {
+                view.pictures = self.slices(&inside, token);
+                return Ok((view, None));
+            }
+            Question::Colours { after } => {
+                (inside.colours(after.min(blocks)).await?, MapKind::Colours)
+            }
+            Question::Similarity { after } => {
+                (inside.similarity(after.min(blocks), token).await?, SIMILAR)
+            }
+            Question::Attention { block, head } => {
+                let block = block.clamp(1, blocks) - 1;
+                let heads = inside.heads(block, token).await?;
+                view.pictures = self.heads(&inside, &heads, token);
+                let looks = match head.and_then(|head| heads.heads.get(head.checked_sub(1)?)) {
+                    Some(looks) => looks.clone(),
+                    None => inside.rollout(block, token).await?,
+                };
+                ranged(inside.map_of_slice(token[0], &looks), 0.0)
+            }
+            Question::Adapters { after } => {
+                let less = self.pass(Some(Part::Adapters)).await?;
+                let map = inside.difference(&less, after.min(blocks)).await?;
+                ranged(map, 0.0)
+            }
+            Question::Reach => {
+                let blanked = self.window.blanked(token[0]);
+                for (title, part) in [
+                    ("whole network", None),
+                    ("without adapters", Some(Part::Adapters)),
+                ] {
+                    let whole = self.pass(part).await?;
+                    let of_blanked = self.compute(blanked.clone(), part).await?;
+                    view.curves.push(Curve {
+                        title: title.to_owned(),
+                        values: reach(&whole, &of_blanked, blocks).await?,
+                    });
+                }
+                return Ok((view, None));
+            }
+            Question::Detail { level } => {
+                let level = level.clamp(1, view.network.levels.max(1)) - 1;
+                if level >= view.network.levels {
+                    return Ok((view, None));
+                }
+                ranged(inside.detail(level, None).await?, 0.0)
+            }
+            Question::Gate => match inside.gate().await? {
+                Some(gate) => (
+                    gate,
+                    MapKind::Numbers {
+                        low: 0.0,
+                        high: 1.0,
+                    },
+                ),
+                None => return Ok((view, None)),
+            },
+            Question::Without { part } => {
+                let less = self.pass(Some(part)).await?;
+                let dice = inside.agreement(&less).into_iter();
+                view.dice = dice.map(|it| (it.label, it.dice)).collect();
+                (less.labels(), MapKind::Labels)
+            }
+        };
+        view.map = Some(kind);
+        Ok((view, Some(map)))
+    }
+
+    /// The window through the network, or through it without a part; computed once.
+    async fn pass(&self, without: Option<Part>) -> Result<Rc<Inside>, InferError> {
+        let origin_mm = self.window.affine.apply([0.0; 3]);
+        let is_it = |pass: &Pass| {
+            pass.of == self.of && pass.origin_mm == origin_mm && pass.without == without
+        };
+        let passes = &self.engine.passes.0;
+        if let Some(known) = passes.borrow().iter().find(|pass| is_it(pass)) {
+            return Ok(Rc::clone(&known.inside));
+        }
+        let inside = Rc::new(self.compute(self.window.clone(), without).await?);
+        let mut passes = passes.borrow_mut();
+        passes.retain(|pass| pass.of == self.of && pass.origin_mm == origin_mm);
+        if passes.len() >= MOST_PASSES {
+            // That of the whole network is wanted again.
+            let oldest = passes.iter().position(|pass| pass.without.is_some());
+            passes.remove(oldest.unwrap_or(0));
+        }
+        passes.push(Pass {
+            of: self.of,
+            origin_mm,
+            without,
+            inside: Rc::clone(&inside),
+        });
+        Ok(inside)
+    }
+
+    async fn compute(
+        &self,
+        window: SeenWindow,
+        without: Option<Part>,
+    ) -> Result<Inside, InferError> {
+        let without = without.map(|part| match part {
+            Part::Neighbours => model::Part::Neighbours,
+            Part::Adapters => model::Part::Adapters,
+            Part::Detail => model::Part::Detail,
+            Part::Transformer => model::Part::Transformer,
+        });
+        let segmenter = self.crew.segmenter();
+        let goes_on = async |fraction| {
+            scope::post(&FromWorker::Progress {
+                job: self.job,
+                fraction,
+                window: 1,
+                windows: 1,
+            });
+            scope::turn().await;
+            self.engine.goes_on(self.job)
+        };
+        segmenter.look_inside(window, without, goes_on).await
+    }
+
+    /// The slice of the place and its neighbours, grey, and all at once as red, green and blue; the patch of the place in a frame.
+    fn slices(&self, inside: &Inside, token: [usize; 3]) -> Vec<Picture> {
+        let window = &self.window;
+        let [_, rows, columns] = window.shape;
+        let plane = Plane::of([rows, columns], &window.affine);
+        let neighbours = inside.network().num_neighbours() as isize;
+        let grey = Grey::of(window.slice(0, token[0] as isize));
+        let of = |offset: isize| grey.bytes(window.slice(0, token[0] as isize + offset));
+        let frame = || Some(self.patch(inside, token));
+        let titled = |offset: isize| match offset {
+            0 => "this slice".to_owned(),
+            _ => format!(
+                "{offset:+} slice{}",
+                if offset.abs() > 1 { "s" } else { "" }
+            ),
+        };
+        let mut pictures: Vec<Picture> = (-neighbours..=neighbours)
+            .filter_map(|offset| {
+                let colours: Vec<[u8; 3]> = of(offset).into_iter().map(|grey| [grey; 3]).collect();
+                Some(Picture {
+                    title: titled(offset),
+                    address: plane.draw(&colours, frame())?,
+                })
+            })
+            .collect();
+        if neighbours > 0 {
+            let [before, this, after] = [of(-1), of(0), of(1)];
+            let joined = before.iter().zip(&this).zip(&after);
+            let colours: Vec<[u8; 3]> = joined.map(|((r, g), b)| [*r, *g, *b]).collect();
+            pictures.extend(plane.draw(&colours, frame()).map(|address| Picture {
+                title: "together: before red, this green, after blue".to_owned(),
+                address,
+            }));
+        }
+        pictures
+    }
+
+    /// Rows and columns of the window that are the token's patch, those beyond its end left out.
+    fn patch(&self, inside: &Inside, [_, row, column]: [usize; 3]) -> [Range<usize>; 2] {
+        let edge = inside.network().patch_size();
+        let [_, rows, columns] = self.window.shape;
+        let range = |at: usize, end: usize| at * edge..((at + 1) * edge).min(end);
+        [range(row, rows), range(column, columns)]
+    }
+
+    /// Where each head looks, over the slice.
+    fn heads(&self, inside: &Inside, heads: &Heads, token: [usize; 3]) -> Vec<Picture> {
+        let window = &self.window;
+        let [_, rows, columns] = window.shape;
+        let plane = Plane::of([rows, columns], &window.affine);
+        let slice = window.slice(0, token[0] as isize);
+        let grey = Grey::of(slice).bytes(slice);
+        let edge = inside.network().patch_size();
+        let [_, across] = heads.shape;
+        let numbered = heads.heads.iter().zip(&heads.elsewhere).zip(1..);
+        numbered
+            .filter_map(|((looks, elsewhere), number)| {
+                let most = looks.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+                let colours: Vec<[u8; 3]> = (0..rows * columns)
+                    .map(|pixel| {
+                        let (row, column) = (pixel / columns, pixel % columns);
+                        let share = looks[row / edge * across + column / edge] / most;
+                        let hot = heat(share);
+                        std::array::from_fn(|channel| {
+                            let (a, b) = (f32::from(grey[pixel]), f32::from(hot[channel]));
+                            (0.35 * a + 0.65 * b) as u8
+                        })
+                    })
+                    .collect();
+                Some(Picture {
+                    title: format!("head {number}; {:.0} % at no patch", 100.0 * elsewhere),
+                    address: plane.draw(&colours, Some(self.patch(inside, token)))?,
+                })
+            })
+            .collect()
+    }
+}
+
+/// How normalised values become grey.
+struct Grey {
+    dark: f32,
+    scale: f32,
+}
+
+impl Grey {
+    fn of(values: &[f32]) -> Self {
+        let dark = values.iter().copied().fold(f32::INFINITY, f32::min);
+        let bright = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        Self {
+            dark,
+            scale: 255.0 / (bright - dark).max(f32::MIN_POSITIVE),
+        }
+    }
+
+    fn bytes(&self, values: &[f32]) -> Vec<u8> {
+        let byte = |value: &f32| ((value - self.dark) * self.scale).clamp(0.0, 255.0) as u8;
+        values.iter().map(byte).collect()
+    }
+}
+
+fn size_of(inside: &Inside) -> NetworkSize {
+    NetworkSize {
+        blocks: inside.num_blocks(),
+        heads: inside.num_heads(),
+        levels: inside.detail_levels().len(),
+        patch: inside.network().patch_size(),
+        width: inside.token_width(),
+        tokens: inside.token_grid(),
+    }
+}
+
+/// A map of numbers, to be drawn from `low` to its highest.
+fn ranged(map: Map, low: f32) -> (Map, MapKind) {
+    let high = map.range().map_or(1.0, |[_, high]| high);
+    let high = if high > low { high } else { low + 1.0 };
+    (map, MapKind::Numbers { low, high })
+}

@@ -1,0 +1,116 @@
+// Inside the network: the tour on the scan on screen, and its maps against those of the command line.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { readNifti } from "../nifti.mjs";
+import { dinomed3d, model, root, scratch } from "../places.mjs";
+import { onlyModel, open } from "./page.mjs";
+
+const sample = join(root, "public/samples/sample.nii.gz");
+
+/** All numbers of a map; of colours red, green and blue. */
+const values = ({ bytes, view, voxels }) => (view.getInt16(70, true) === 128 ? [...bytes.subarray(352)] : voxels);
+
+/** Waits until nothing is under way and the answer is that of the station. */
+async function answered(visitor, station) {
+  await visitor.page.waitForFunction(
+    (station) => {
+      const answer = document.querySelector('[data-testid="inside-answer"]');
+      const button = document.querySelector(`[data-testid="station-${station}"]`);
+      return answer?.dataset.busy === "false" && answer.dataset.station === station && button?.getAttribute("aria-pressed") === "true";
+    },
+    station,
+    { timeout: 120_000 },
+  );
+}
+
+test("every station of the tour shows what the command line writes", async (t) => {
+  const visitor = await open(t, { query: "?backend=cpu#inside/slices", view: "planes", prepare: (page) => onlyModel(page, "hippocampus") });
+  await visitor.waitForModel();
+  // A class opens a station by its address, and is told what is missing yet.
+  assert.match(await visitor.at("inside-panel").innerText(), /take a sample/);
+  await visitor.takeSample("Sample hippocampus");
+  await visitor.segment();
+  await answered(visitor, "slices");
+  const pictures = () => visitor.at("inside-answer").locator("img").count();
+  assert.equal(await pictures(), 4, "three slices, and all at once");
+  assert.match(await visitor.at("inside-answer").innerText(), /128 numbers a token, 8 × 8 voxels a patch/);
+
+  const place = (await visitor.at("location").innerText()).match(/x (\S+), y (\S+), z (\S+) mm/).slice(1);
+  const out = scratch();
+  const said = dinomed3d("inspect", sample, "--model", model, "--at", place.join(","), "--out", out);
+  assert.equal(said.status, 0, said.stderr);
+  const numbers = JSON.parse(readFileSync(join(out, "inside.json")));
+
+  const same = async (name, tolerance) => {
+    const found = readNifti((await visitor.saved("download-inside")).bytes);
+    const expected = readNifti(join(out, `${name}.nii.gz`));
+    assert.deepEqual(found.shape, expected.shape, name);
+    assert.deepEqual(found.geometry, expected.geometry, name);
+    const [ours, theirs] = [found, expected].map(values);
+    const apart = ours.reduce((most, value, i) => Math.max(most, Math.abs(value - theirs[i])), 0);
+    assert.ok(apart <= tolerance, `${name}: up to ${apart} apart`);
+  };
+  const go = async (station) => {
+    await visitor.at(`station-${station}`).click();
+    await answered(visitor, station);
+  };
+
+  await go("tokens");
+  await same("colours_block-8", 1);
+  assert.ok(await visitor.canvasShowsSomething());
+  await visitor.at("block").fill("0");
+  await answered(visitor, "tokens");
+  await visitor.page.waitForFunction(() => location.hash.includes("block=0"));
+  await same("colours_block-0", 1);
+
+  await go("similarity");
+  await visitor.at("block").fill("8");
+  await answered(visitor, "similarity");
+  await same("similarity_block-8", 1e-3);
+
+  await go("attention");
+  assert.equal(await pictures(), 4, "a picture of each head");
+  await same("rollout_block-8", 1e-4);
+  await visitor.at("head").selectOption("2");
+  await answered(visitor, "attention");
+  await same("attention_block-8_head-2", 1e-4);
+
+  await go("adapters");
+  await same("adapters_block-8", 1e-3);
+
+  await go("reach");
+  const heard = (values) => values.filter((value) => value > 1e-3).length;
+  const { whole, "without-adapters": without } = numbers.changeWhenSliceIsBlanked;
+  assert.ok(heard(whole) > heard(without), "adapters carry further than a slice");
+  assert.equal(heard(without), 3, "a slice is seen by itself and by its neighbours");
+  assert.match(await visitor.at("curves").innerText(), new RegExp(`whole network: ${heard(whole)} of 40 slices.*without adapters: 3 of 40`, "s"));
+
+  await go("detail");
+  await same("detail_level-1", 1e-3);
+  await visitor.at("level").selectOption({ label: "The gate" });
+  await answered(visitor, "detail");
+  await same("gate", 1e-3);
+
+  await go("parts");
+  await same("without-adapters_labels", 0);
+  const shown = (await visitor.at("inside-dice").locator("tbody td").allInnerTexts()).map(Number);
+  assert.deepEqual(shown, Object.values(numbers.diceWithout.adapters).map((dice) => Number(dice.toFixed(3))));
+  await visitor.assertAccessible();
+
+  await visitor.at("leave-inside").click();
+  await visitor.at("statistics").waitFor();
+  assert.equal(await visitor.page.evaluate(() => location.hash), "");
+  assert.deepEqual(visitor.problems, []);
+});
+
+test("the command line says what is wrong with a place", () => {
+  const said = dinomed3d("inspect", sample, "--model", model, "--at", "500,0,0", "--out", scratch());
+  assert.equal(said.status, 2);
+  assert.match(said.stderr, /did not look at \[500\.0, 0\.0, 0\.0\] mm; its window reaches from/);
+  const two = dinomed3d("inspect", sample, "--model", model, "--at", "1,2", "--out", scratch());
+  assert.equal(two.status, 2);
+  assert.match(two.stderr, /--at has 2 numbers, expected are three/);
+});
