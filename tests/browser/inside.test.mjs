@@ -90,7 +90,7 @@ test("every station of the tour shows what the command line writes", async (t) =
 
   await go("detail");
   await same("detail_level-1", 1e-3);
-  await visitor.at("level").selectOption({ label: "The gate" });
+  await visitor.at("detail-level").selectOption({ label: "The gate" });
   await answered(visitor, "detail");
   await same("gate", 1e-3);
 

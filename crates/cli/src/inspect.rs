@@ -10,7 +10,7 @@ use dinomed3d_core::infer::{Keep, SeenWindow};
 use dinomed3d_core::inside::{Inside, Map, reach};
 use dinomed3d_core::model::Part;
 use dinomed3d_core::segmenter::Segmenter;
-use dinomed3d_volume::atomic_file::{check_outputs, check_outputs_in, write_whole};
+use dinomed3d_volume::atomic_file::{check_outputs_in, write_whole};
 use dinomed3d_volume::{Affine, LabelMap, NOTICE, gzip};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -85,8 +85,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     });
     files.numbers["scan"] = json!(input.name());
     files.numbers["notice"] = json!(NOTICE);
-    let names: Vec<PathBuf> = files.maps.keys().map(|name| args.out.join(name)).collect();
-    check_outputs(&names, &inputs)?;
+    let names: Vec<&str> = files.maps.keys().map(String::as_str).collect();
+    check_outputs_in(&args.out, &names, &inputs)?;
     std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
     let write = |name: &str, bytes: &[u8]| {
         let path = args.out.join(name);

@@ -93,6 +93,20 @@ impl Station {
         matches!(self, Self::Tokens | Self::Similarity | Self::Attention)
     }
 
+    /// The one that asks this.
+    pub fn of(question: Question) -> Self {
+        match question {
+            Question::Slices => Self::Slices,
+            Question::Colours { .. } => Self::Tokens,
+            Question::Similarity { .. } => Self::Similarity,
+            Question::Attention { .. } => Self::Attention,
+            Question::Adapters { .. } => Self::Adapters,
+            Question::Reach => Self::Reach,
+            Question::Detail { .. } | Question::Gate => Self::Detail,
+            Question::Without { .. } => Self::Parts,
+        }
+    }
+
     /// What is said of it.
     pub fn words(self) -> Words {
         match self {
@@ -213,11 +227,10 @@ impl Visit {
         }
     }
 
-    /// What is asked of a network of so many blocks.
-    pub fn question(&self, blocks: Option<usize>) -> Question {
+    /// What is asked.
+    pub fn question(&self) -> Question {
         // The worker knows how many there are, and takes the last for one too many.
-        let last = blocks.unwrap_or(usize::MAX / 2);
-        let after = self.block.unwrap_or(last).min(last);
+        let after = self.block.unwrap_or(usize::MAX);
         match self.station {
             Station::Slices => Question::Slices,
             Station::Tokens => Question::Colours { after },
@@ -346,6 +359,7 @@ mod tests {
         assert_eq!(Visit::parse(&gate.address(None)), Some((gate, None)));
         for station in Station::ALL {
             let visit = Visit::of(station);
+            assert_eq!(Station::of(visit.question()), station);
             assert_eq!(Visit::parse(&visit.address(None)), Some((visit, None)));
         }
     }
@@ -369,19 +383,5 @@ mod tests {
             passed += 1;
         }
         assert_eq!(passed, Station::ALL.len());
-    }
-
-    #[test]
-    fn a_question_names_no_block_that_is_not_there() {
-        let mut visit = Visit::of(Station::Tokens);
-        visit.block = Some(40);
-        assert_eq!(visit.question(Some(8)), Question::Colours { after: 8 });
-        visit.station = Station::Attention;
-        visit.block = Some(0);
-        let first = Question::Attention {
-            block: 1,
-            head: None,
-        };
-        assert_eq!(visit.question(Some(8)), first);
     }
 }

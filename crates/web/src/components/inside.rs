@@ -52,11 +52,6 @@ fn begin_by_address(state: State) {
 
 /// Asks whatever the station and the crosshair say, once for each.
 fn ask(state: State, session: Session) {
-    let size = move || {
-        let looked = state.inside.get();
-        looked.map(|looked| looked.view.network.blocks)
-    };
-    let blocks = Memo::new(move |before: Option<&Option<usize>>| size().or(before.copied()?));
     let wanted = Memo::new(move |_| {
         let visit = state.visit.get()?;
         let location = if visit.station.follows_place() {
@@ -67,7 +62,7 @@ fn ask(state: State, session: Session) {
         state.has_logits.get().then_some(())?;
         Some(Ask {
             at_mm: location?.mm,
-            question: visit.question(blocks.get_untracked()),
+            question: visit.question(),
             without: visit.switched_off(),
         })
     });
@@ -144,9 +139,9 @@ fn StationView(station: Station) -> impl IntoView {
             {(1..).zip(Station::ALL).map(tab).collect_view()}
         </div>
         <h3 data-testid="station">{words.title}</h3>
-        <p>{words.what}</p>
         <Choices station/>
         <Answer station/>
+        <p>{words.what}</p>
         <p><strong>"Why: "</strong>{words.why}</p>
         <p class="try"><strong>"Try: "</strong>{words.question}</p>
         <div class="row">
@@ -263,7 +258,7 @@ fn Choices(station: Station) -> impl IntoView {
         view! {
             <label>
                 "Over the scan"
-                <select data-testid="level" on:change:target=move |event| {
+                <select data-testid="detail-level" on:change:target=move |event| {
                     let value = event.target().value().parse().ok();
                     change(&|visit| visit.level = value);
                 }>
@@ -274,30 +269,18 @@ fn Choices(station: Station) -> impl IntoView {
         }
     });
     let part = (station == Station::Parts).then(|| {
-        let chosen = move || Some(visit().part);
-        view! {
-            <PartChoice
-                name="Without"
-                test="part"
-                chosen=Signal::derive(chosen)
-                on_choose=move |part: Option<Part>| {
-                    if let Some(part) = part {
-                        change(&|visit| visit.part = part);
-                    }
-                }
-            />
-        }
+        let chosen = Signal::derive(move || Some(visit().part));
+        let choose = move |part: Option<Part>| {
+            if let Some(part) = part {
+                change(&|visit| visit.part = part);
+            }
+        };
+        view! { <PartChoice name="Without" test="part" chosen on_choose=choose/> }
     });
     let switch = station.has_switch().then(|| {
-        view! {
-            <PartChoice
-                name="Switched off"
-                test="without"
-                none="nothing"
-                chosen=Signal::derive(move || visit().without)
-                on_choose=move |part: Option<Part>| change(&|visit| visit.without = part)
-            />
-        }
+        let chosen = Signal::derive(move || visit().without);
+        let choose = move |part: Option<Part>| change(&|visit| visit.without = part);
+        view! { <PartChoice name="Switched off" test="without" none="nothing" chosen on_choose=choose/> }
     });
     view! {
         <div class="inside-choices">{blocks}{heads}{threshold}{levels}{part}{switch}</div>
@@ -362,12 +345,22 @@ fn Answer(station: Station) -> impl IntoView {
         }
         None
     };
+    let is_busy = move || {
+        let visit = state.visit.get().unwrap_or(Visit::of(station));
+        let is_answer = |looked: &Rc<Looked>| {
+            let ask = &looked.ask;
+            ask.question == visit.question() && ask.without == visit.switched_off()
+        };
+        state.looking.with(Option::is_some) || !state.inside.get().as_ref().is_some_and(is_answer)
+    };
     let found = move || {
-        let looked = state.inside.get()?;
+        // An answer of the station before says nothing here.
+        let looked = state.inside.get();
+        let looked = looked.filter(|looked| Station::of(looked.ask.question) == station)?;
         Some(view! { <Found station looked/> })
     };
     view! {
-        <div aria-live="polite" data-testid="inside-answer" data-station=station.name() data-busy=move || state.looking.with(Option::is_some).to_string()>
+        <div aria-live="polite" data-testid="inside-answer" data-station=station.name() data-busy=move || is_busy().to_string()>
             {move || missing().map(|missing| view! { <p class="hint">{missing}</p> })}
             <p class="hint under-way">{under_way}</p>
             {found}

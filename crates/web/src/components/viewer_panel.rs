@@ -403,8 +403,9 @@ fn follow(
         });
         Some(scan)
     });
+    let least = Memo::new(move |_| state.visit.get().map_or(0, |visit| visit.threshold));
     Effect::new(move |_| {
-        let least = state.visit.get().map_or(0, |visit| visit.threshold);
+        let least = least.get();
         let map = untrack(|| state.inside_map());
         if let (Some((_, MapKind::Numbers { low, high })), Some(viewer)) =
             (map, viewer.get_untracked())

@@ -1,7 +1,7 @@
 //! The scan in whatever a visitor gives: a NIfTI or MGH file, a DICOM file, or a zip of DICOM files, of a pair's two files or of
 //! scans. Where there are several, what they are. What is a choice and what is refused is as the command line has it.
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -308,6 +308,7 @@ mod tests {
     use base64::prelude::BASE64_STANDARD;
     use dinomed3d_volume::dicom::segmentation::{self, Provenance, Segment};
     use dinomed3d_volume::{Affine, Label, LabelMap, Volume};
+    use std::io::Cursor;
 
     use super::*;
     use crate::archive::Archive;
