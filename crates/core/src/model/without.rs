@@ -71,7 +71,7 @@ impl ModuleMapper for Zero {
 
 #[cfg(test)]
 mod tests {
-    use super::super::presets;
+    use super::super::DinoMed3dConfig;
     use super::*;
     use crate::infer::check::check_input;
     use burn::tensor::Device;
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_part_that_is_taken_away_says_nothing() {
         let device = Device::flex();
-        let network = presets::compact(3).init(&device);
+        let network = DinoMed3dConfig::compact(3).init(&device);
         let volume = check_input(1, [3, 16, 16], &device);
 
         let one_slice = volume.clone().narrow(2, 1, 1);
@@ -113,7 +113,8 @@ mod tests {
                 .all(|tap| tap.clone().abs().max().into_scalar::<f32>() == 0.0)
         );
 
-        let mut pass = network.without(Part::Detail).start(volume.clone());
+        let without_detail = network.without(Part::Detail);
+        let mut pass = without_detail.start(volume.clone());
         while pass.remaining() > 1 {
             pass.step();
         }
