@@ -3,8 +3,8 @@
     python tests/onnx/export.py public/models/hippocampus FOLDER
 
 writes `model.onnx` for the model's windows, `shifted.onnx` (the same without convolutions of groups, which onnxruntime-web's WebGPU
-lacks), `window.f32` (a built-in window, `[channel, slice, row, column]`) and `facts.json` (names, shapes, operations); it refuses
-to when an answer is not the known one.
+lacks), `product.onnx` (of two square matrices), `window.f32` (a built-in window, `[channel, slice, row, column]`) and `facts.json`
+(names, shapes, operations); it refuses to when an answer is not the known one.
 """
 import argparse
 import json
@@ -14,8 +14,9 @@ from pathlib import Path
 import onnx
 import onnxruntime
 
-from graph import Graph
+from graph import Graph, square_product
 from model_folder import ModelFolder, relative_error, summary
+from side import EDGE
 
 # Relative to the largest value.
 TOLERANCE = 1e-4
@@ -50,6 +51,7 @@ def main():
         print(f"{model.manifest['name']}: {what}: {error:.1e} from the known answer, {TOLERANCE:.0e} allowed")
     if not all(error <= TOLERANCE for error in errors.values()):
         sys.exit("the exported network does not give the known answer")
+    onnx.save(square_product(EDGE), given.folder / "product.onnx")
     window.tofile(given.folder / "window.f32")
     facts = {
         "name": model.manifest["name"],

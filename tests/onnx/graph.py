@@ -12,6 +12,19 @@ EPSILON = 1e-5
 GROUPS = 8
 
 
+def checked(graph):
+    # The version of the format that onnxruntime-web reads as well.
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
+    onnx.checker.check_model(made, full_check=True)
+    return made
+
+
+def square_product(edge):
+    """`a` · `b`: what a processor can do at best."""
+    a, b, product = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [edge, edge]) for name in ("a", "b", "product"))
+    return checked(helper.make_graph([helper.make_node("MatMul", ["a", "b"], ["product"])], "product", [a, b], [product]))
+
+
 class Graph:
     """Nodes as they are added, with the shapes of what they give."""
 
@@ -33,11 +46,7 @@ class Graph:
 
     def model(self):
         tensors = [numpy_helper.from_array(values, name) for name, values in self.initializers.items()]
-        graph = helper.make_graph(self.nodes, "dinomed3d", self.inputs, self.outputs, tensors)
-        # The version of the format that onnxruntime-web reads as well.
-        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=10)
-        onnx.checker.check_model(made, full_check=True)
-        return made
+        return checked(helper.make_graph(self.nodes, "dinomed3d", self.inputs, self.outputs, tensors))
 
     # One node each.
 
