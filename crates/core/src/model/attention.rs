@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
+use tracing::trace_span;
 
 /// Scores of so many pairs of query and key are made at once, 64 MiB, by a backend that makes them all: those of the page, and
 /// every one in training.
@@ -65,8 +66,10 @@ impl Attention {
                 .narrow(0, index, 1)
                 .reshape([images, self.num_heads, num_tokens, head_dim])
         };
-        let [query, key] = [rope.rotate(part(0)), rope.rotate(part(1))];
-        let mixed = attend(query, key, part(2), SCORES_AT_ONCE)
+        let [query, key] =
+            trace_span!("rope").in_scope(|| [rope.rotate(part(0)), rope.rotate(part(1))]);
+        let mixed = trace_span!("attend")
+            .in_scope(|| attend(query, key, part(2), SCORES_AT_ONCE))
             .swap_dims(1, 2)
             .reshape([images, num_tokens, embed_dim]);
         self.proj.forward(mixed)

@@ -5,6 +5,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, PRelu, PReluConfig, PaddingConfig3d};
 use burn::tensor::{Device, Tensor};
+use tracing::trace_span;
 
 /// A 3-D convolution with kernel 3, in-plane stride and no bias; a norm always follows it.
 pub(super) fn conv3(
@@ -64,6 +65,7 @@ impl Pointwise {
     /// - `x`: `[batch, in_channel, slice, row, column]`
     /// - returns: `[batch, out_channel, slice, row, column]`
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let _span = trace_span!("pointwise").entered();
         let [batch, channels, depth, height, width] = x.dims();
         let weight = self.weight.val();
         let out_channels = weight.dims()[0];

@@ -3,14 +3,16 @@
 #[cfg(feature = "libtorch")]
 pub(super) mod libtorch;
 
-use burn::nn::GroupNorm;
 use burn::nn::conv::Conv3d;
+use burn::nn::{GroupNorm, LayerNorm, Linear};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu as burn_gelu, relu};
 pub(super) use dinomed3d_kernels::Activation;
+use tracing::trace_span;
 
 /// As [`Conv3d::forward`].
 pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
+    let _span = trace_span!("conv3").entered();
     #[cfg(feature = "flex")]
     if processor::takes(&x) && processor::has_kernel(conv) {
         return processor::convolve(conv, x);
@@ -24,6 +26,7 @@ pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
 
 /// As [`GroupNorm::forward`], and what follows it.
 pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tensor<5> {
+    let _span = trace_span!("norm").entered();
     #[cfg(feature = "flex")]
     if processor::takes(&x) {
         return processor::norm_then(norm, x, activation);
@@ -40,8 +43,21 @@ pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) 
     }
 }
 
+/// As [`LayerNorm::forward`].
+pub(super) fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tensor<D> {
+    let _span = trace_span!("layer_norm").entered();
+    norm.forward(x)
+}
+
+/// As [`Linear::forward`].
+pub(super) fn linear<const D: usize>(linear: &Linear, x: Tensor<D>) -> Tensor<D> {
+    let _span = trace_span!("linear").entered();
+    linear.forward(x)
+}
+
 /// x · Φ(x), Φ the normal distribution.
 pub(super) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let _span = trace_span!("gelu").entered();
     #[cfg(feature = "flex")]
     if processor::takes(&x) {
         return processor::gelu(x);
