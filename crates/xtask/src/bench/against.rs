@@ -37,7 +37,7 @@ pub struct How {
         long,
         requires = "against",
         value_delimiter = ',',
-        default_value = "hippocampus,head"
+        default_values = MODELS
     )]
     models: Vec<String>,
     /// Turns of each.
@@ -70,13 +70,32 @@ impl How {
 /// Relative to the largest logit: of programs that disagree by more no times are told.
 const TOLERANCE: f32 = 1e-4;
 
+/// The shipped models, by their folders.
+const MODELS: [&str; 2] = ["hippocampus", "head"];
+
+/// Exports the shipped models; the exporter refuses to when onnxruntime's answer is not the manifest's.
+///
+/// # Errors
+/// When one is refused, or Python's packages can't be installed.
+pub fn export_models(places: &Places) -> Result<()> {
+    let python = python_of(places)?;
+    for name in MODELS {
+        Model::export(places, &python, name)?;
+    }
+    Ok(())
+}
+
+fn python_of(places: &Places) -> Result<PathBuf> {
+    let requirements = places.root.join("tests/onnx/requirements.txt");
+    Ok(python::environment(places, "onnx", &requirements)?.join("python"))
+}
+
 /// Measures all that was asked for, and prints a table.
 ///
 /// # Errors
 /// When something does not build, a program fails, or two of them disagree about the logits.
 pub fn measure(places: &Places, how: &How) -> Result<()> {
-    let requirements = places.root.join("tests/onnx/requirements.txt");
-    let python = python::environment(places, "onnx", &requirements)?.join("python");
+    let python = python_of(places)?;
     if !how.native_only {
         if !how.no_build {
             site::build(places)?;

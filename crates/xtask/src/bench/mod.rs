@@ -4,7 +4,7 @@ mod against;
 mod profile;
 mod side;
 
-pub use against::How;
+pub use against::{How, export_models};
 
 use crate::browser;
 use crate::command::run;
