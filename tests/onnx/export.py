@@ -33,25 +33,27 @@ def main():
     arguments.add_argument("folder", type=Path)
     given = arguments.parse_args()
     model = ModelFolder(given.model)
-    given.folder.mkdir(parents=True, exist_ok=True)
     window_shape = model.manifest["window"]
     window = model.check_input(window_shape)
     check_shape, known = model.known_logits()
-    errors = {}
+    errors, files = {}, {}
     for name, depthwise in [("model", "conv"), ("shifted", "shifted")]:
         found = answer(Graph(model, check_shape, depthwise), model.check_input(check_shape))
         errors[f"{name}, small input"] = relative_error(found.ravel(), known)
         graph = Graph(model, window_shape, depthwise)
         if model.known_summary() is not None:
             errors[f"{name}, window"] = relative_error(summary(answer(graph, window)), model.known_summary())
-        onnx.save(graph.model(), given.folder / f"{name}.onnx")
+        files[f"{name}.onnx"] = graph.model()
         if name == "model":
             flop = graph.flop
     for what, error in errors.items():
         print(f"{model.manifest['name']}: {what}: {error:.1e} from the known answer, {TOLERANCE:.0e} allowed")
     if not all(error <= TOLERANCE for error in errors.values()):
         sys.exit("the exported network does not give the known answer")
-    onnx.save(square_product(EDGE), given.folder / "product.onnx")
+    given.folder.mkdir(parents=True, exist_ok=True)
+    files["product.onnx"] = square_product(EDGE)
+    for name, file in files.items():
+        onnx.save(file, given.folder / name)
     window.tofile(given.folder / "window.f32")
     facts = {
         "name": model.manifest["name"],
