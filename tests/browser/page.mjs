@@ -5,29 +5,9 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { after } from "node:test";
-import { chromium } from "playwright-core";
+import { HEADERS, launch, site } from "./chromium.mjs";
 
-/** Where the built site is served. */
-export const site = process.env.DINOMED3D_URL;
-
-const FLAGS = [
-  "--no-sandbox",
-  // WebGPU and WebGL without a graphics processor.
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--enable-unsafe-swiftshader",
-  // Chromium itself calls nobody either.
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-  "--disable-quic",
-];
-
-/** Starts a browser. */
-export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
-}
+export { HEADERS, launch, site };
 
 let shared;
 /** The browser of all tests of a file; every page has its own storage in it. */
@@ -52,9 +32,6 @@ export function sharedPage(options, prepare) {
 }
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** Answers that are let into a worker of the page. */
-export const HEADERS = { "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "same-origin" };
 
 /** Has the page's workers, or with `once` the first of them, call `action` before their own program. */
 export function beforeWorker(page, action, { once = false } = {}) {

@@ -1,6 +1,6 @@
 //! How fast convolutions of the network's shapes are: `cargo bench -p dinomed3d-kernels`.
 
-use dinomed3d_kernels::{Activation, Conv3, Norm, conv3, group_norm};
+use dinomed3d_kernels::{Activation, Conv3, Norm, conv3, group_norm, pointwise};
 use std::time::Instant;
 
 fn main() {
@@ -34,6 +34,27 @@ fn main() {
             conv.flop() / 1e9,
             best * 1e3,
             conv.flop() / 1e9 / best
+        );
+    }
+    for (what, inputs, outputs, voxels) in [
+        ("1×1×1, half to full size", 24, 32, 80 * 48 * 40),
+        ("1×1×1, half to scores", 24, 76, 80 * 48 * 40),
+        ("1×1×1, patch to quarter size", 64, 768, 80 * 6 * 5),
+        ("1×1×1, scores", 8, 19, 80 * 96 * 80),
+    ] {
+        let input = vec![0.5; inputs * voxels];
+        let weight = vec![0.1; outputs * inputs];
+        let mut best = f64::INFINITY;
+        for _ in 0..5 {
+            let begun = Instant::now();
+            std::hint::black_box(pointwise([inputs, outputs], &input, &weight, None));
+            best = best.min(begun.elapsed().as_secs_f64());
+        }
+        let gflop = 2e-9 * (inputs * outputs * voxels) as f64;
+        println!(
+            "{what:28} {gflop:5.2} GFLOP {:8.1} ms {:7.1} GFLOP/s",
+            best * 1e3,
+            gflop / best
         );
     }
     let voxels = 80 * 96 * 80;

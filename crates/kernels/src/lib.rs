@@ -6,8 +6,10 @@
 mod activation;
 mod conv;
 mod norm;
+mod pointwise;
 mod tasks;
 
 pub use activation::Activation;
 pub use conv::{Conv3, conv3};
 pub use norm::{Norm, group_norm};
+pub use pointwise::pointwise;

@@ -66,8 +66,8 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
-    /// Measures how long one case takes, natively and in the browser.
-    Bench,
+    /// Measures how long one case takes, natively and in the browser, or a window beside other programs.
+    Bench(bench::How),
     /// Makes one archive that trains and segments on a Linux machine with nothing but a graphics card's driver.
     Bundle(bundle::Args),
     /// Judges the model of heads by a folder of real scans.
@@ -115,7 +115,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { steps, .. } => return steps::run(&places, &steps),
         Task::Bundle(args) => bundle::make(&places, &args)?,
         Task::Heads(args) => heads::judge(&places, &args)?,
-        Task::Bench => bench::run_all(&places)?,
+        Task::Bench(how) => bench::measure(&places, &how)?,
         Task::Picture => {
             site::build(&places)?;
             browser::run(&places, "tests/browser/picture.mjs")?;

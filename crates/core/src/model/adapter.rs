@@ -1,7 +1,7 @@
 //! The 3-D adapter inside a transformer block.
 
 use super::depthwise::{Depthwise3d, Depthwise3dConfig};
-use super::step::gelu;
+use super::step::{gelu, layer_norm, linear};
 use burn::config::Config;
 use burn::module::{Initializer, Module};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
@@ -58,12 +58,12 @@ impl Adapter3d {
         let [images, num_tokens, embed_dim] = tokens.dims();
         let prefix = tokens.clone().narrow(1, 0, num_prefix);
         let patches = tokens.narrow(1, num_prefix, num_tokens - num_prefix);
-        let inner = self.down.forward(self.norm.forward(patches.clone()));
+        let inner = linear(&self.down, layer_norm(&self.norm, patches.clone()));
         let inner_dim = inner.dims()[2];
         let inner = inner.reshape([batch, depth, rows, columns, inner_dim]);
         let inner = gelu(self.depthwise.forward(inner));
         let inner = inner.reshape([images, rows * columns, inner_dim]);
-        let patches = patches + self.up.forward(inner);
+        let patches = patches + linear(&self.up, inner);
         debug_assert_eq!(patches.dims()[2], embed_dim);
         Tensor::cat(vec![prefix, patches], 1)
     }

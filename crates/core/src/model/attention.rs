@@ -8,6 +8,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
+use tracing::trace_span;
 
 /// Scores of so many pairs of query and key are made at once, 64 MiB, by a backend that makes them all: those of the page, and
 /// every one in training.
@@ -56,7 +57,8 @@ impl Attention {
     pub fn forward(&self, tokens: Tensor<3>, rope: &RotaryEmbedding) -> Tensor<3> {
         let dims = tokens.dims();
         let [query, key, value] = self.query_key_value(tokens, rope);
-        let mixed = attend(query, key, value, SCORES_AT_ONCE)
+        let mixed = trace_span!("attend")
+            .in_scope(|| attend(query, key, value, SCORES_AT_ONCE))
             .swap_dims(1, 2)
             .reshape(dims);
         self.proj.forward(mixed)
@@ -89,7 +91,9 @@ impl Attention {
                 .narrow(0, index, 1)
                 .reshape([images, self.num_heads, num_tokens, head_dim])
         };
-        [rope.rotate(part(0)), rope.rotate(part(1)), part(2)]
+        let [query, key] =
+            trace_span!("rope").in_scope(|| [rope.rotate(part(0)), rope.rotate(part(1))]);
+        [query, key, part(2)]
     }
 
     /// The bias of queries and values; the keys' third is held at zero.

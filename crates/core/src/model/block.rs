@@ -5,10 +5,12 @@ use super::adapter::Adapter3d;
 use super::attention::{Attention, AttentionConfig};
 use super::feed_forward::{FeedForward, FeedForwardKind};
 use super::rope::RotaryEmbedding;
+use super::step::layer_norm;
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
+use tracing::trace_span;
 
 /// Settings of a [`Block`], those of its transformer.
 #[derive(Config, Debug)]
@@ -89,10 +91,14 @@ impl Block {
         grid: [usize; 4],
     ) -> Tensor<3> {
         let tokens = self.adapted(tokens, num_prefix, grid);
-        let attended = self.attn.forward(self.norm1.forward(tokens.clone()), rope);
-        let tokens = tokens + self.ls1.forward(attended);
-        let fed = self.mlp.forward(self.norm2.forward(tokens.clone()));
-        tokens + self.ls2.forward(fed)
+        let tokens = trace_span!("attention").in_scope(|| {
+            let normed = layer_norm(&self.norm1, tokens.clone());
+            tokens + self.ls1.forward(self.attn.forward(normed, rope))
+        });
+        trace_span!("feed_forward").in_scope(|| {
+            let normed = layer_norm(&self.norm2, tokens.clone());
+            tokens + self.ls2.forward(self.mlp.forward(normed))
+        })
     }
 
     /// How much each token looks at each other of its slice, see [`Attention::weights`].
@@ -108,12 +114,14 @@ impl Block {
         grid: [usize; 4],
     ) -> Tensor<4> {
         let tokens = self.adapted(tokens, num_prefix, grid);
-        self.attn.weights(self.norm1.forward(tokens), rope)
+        self.attn.weights(layer_norm(&self.norm1, tokens), rope)
     }
 
     fn adapted(&self, tokens: Tensor<3>, num_prefix: usize, grid: [usize; 4]) -> Tensor<3> {
         match &self.adapter {
-            Some(adapter) => adapter.forward(tokens, num_prefix, grid),
+            Some(adapter) => {
+                trace_span!("adapter").in_scope(|| adapter.forward(tokens, num_prefix, grid))
+            }
             None => tokens,
         }
     }

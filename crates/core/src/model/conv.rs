@@ -1,6 +1,6 @@
 //! Convolutions of feature maps that never change the number of slices, and what follows them.
 
-use super::step::{Activation, convolve, norm_then};
+use super::step::{Activation, convolve, norm_then, pointwise};
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, PRelu, PReluConfig, PaddingConfig3d};
@@ -64,17 +64,7 @@ impl Pointwise {
     /// - `x`: `[batch, in_channel, slice, row, column]`
     /// - returns: `[batch, out_channel, slice, row, column]`
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let [batch, channels, depth, height, width] = x.dims();
-        let weight = self.weight.val();
-        let out_channels = weight.dims()[0];
-        let y = weight
-            .unsqueeze::<3>()
-            .matmul(x.reshape([batch, channels, depth * height * width]))
-            .reshape([batch, out_channels, depth, height, width]);
-        match &self.bias {
-            Some(bias) => y + bias.val().reshape([1, out_channels, 1, 1, 1]),
-            None => y,
-        }
+        pointwise(self.weight.val(), self.bias.as_ref().map(Param::val), x)
     }
 }
 

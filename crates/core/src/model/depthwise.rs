@@ -5,6 +5,7 @@ use super::step::libtorch;
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor, ops::PadMode};
+use tracing::trace_span;
 
 /// Settings of a [`Depthwise3d`].
 #[derive(Config, Debug)]
@@ -56,6 +57,7 @@ impl Depthwise3d {
     /// # Shapes
     /// - `grid` and the result: `[batch, slice, row, column, channel]`
     pub fn forward(&self, grid: Tensor<5>) -> Tensor<5> {
+        let _span = trace_span!("depthwise").entered();
         #[cfg(feature = "libtorch")]
         if libtorch::takes(&grid) {
             return libtorch::depthwise(self.weight.val(), self.bias.val(), self.kernel, grid);

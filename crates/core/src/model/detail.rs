@@ -9,6 +9,7 @@ use burn::nn::GroupNorm;
 use burn::nn::conv::Conv3d;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use tracing::trace_span;
 
 /// Settings of a [`DetailStream`]; the defaults are the compact preset's.
 #[derive(Config, Debug)]
@@ -207,8 +208,10 @@ impl DetailStream {
     /// # Shapes
     /// - `volume`: `[batch, channel, slice, row, column]`, rows and columns multiples of four
     pub fn forward(&self, volume: Tensor<5>) -> DetailFeatures {
+        let _span = trace_span!("detail").entered();
         let mut features = Vec::with_capacity(self.levels.len() + 1);
         if let Some(full) = &self.full {
+            let _span = trace_span!("full").entered();
             features.push(norm_then(
                 &full.norm,
                 convolve(&full.conv, volume.clone()),

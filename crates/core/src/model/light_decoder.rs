@@ -4,12 +4,13 @@ use super::conv::{Pointwise, conv3, instance_norm};
 use super::detail::{DetailConfig, DetailFeatures};
 use super::fusion::GatedFusion;
 use super::pixel_shuffle::pixel_shuffle;
-use super::step::{Activation, convolve, norm_then};
+use super::step::{Activation, convolve, linear, norm_then};
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::conv::Conv3d;
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
+use tracing::trace_span;
 
 /// Settings of a [`LightDecoder`].
 #[derive(Config, Debug)]
@@ -78,6 +79,7 @@ impl FullRefinement {
     /// - `detail`: `[batch, channel, slice, row, column]`
     /// - returns: what is added to the logits, `[batch, class, slice, row, column]`
     fn forward(&self, half: Tensor<5>, detail: Tensor<5>) -> Tensor<5> {
+        let _span = trace_span!("full").entered();
         let x = pixel_shuffle(self.to_full.forward(half), 2);
         let x = Tensor::cat(vec![x, detail], 1);
         let x = norm_then(&self.norm1, convolve(&self.conv1, x), Activation::Relu);
@@ -176,21 +178,22 @@ impl LightDecoder {
     /// - `taps`: four of `[batch, slice, row, column, embed_dim]` on the patch grid
     /// - returns: logits `[batch, class, slice, row, column]` at full size
     pub fn forward(&self, taps: Vec<Tensor<5>>, detail: DetailFeatures) -> Tensor<5> {
+        let _span = trace_span!("decoder").entered();
         let detail = Levels::of(detail.0);
         let x = self.at_quarter(taps);
         let x = match (&self.fusion, &self.detail_quarter, detail.quarter) {
             (Some(fusion), Some(project), Some(quarter)) => {
-                fusion.forward(x, project.forward(quarter))
+                trace_span!("fusion").in_scope(|| fusion.forward(x, project.forward(quarter)))
             }
             _ => x,
         };
-        let x = self.refine_quarter.forward(x);
+        let x = trace_span!("refine_quarter").in_scope(|| self.refine_quarter.forward(x));
         let x = pixel_shuffle(self.to_half.forward(x), 2);
         let x = match detail.half {
             Some(half) => Tensor::cat(vec![x, half], 1),
             None => x,
         };
-        let x = self.refine_half.forward(x);
+        let x = trace_span!("refine_half").in_scope(|| self.refine_half.forward(x));
         let logits = pixel_shuffle(self.head.forward(x.clone()), 2);
         match (&self.full, detail.full) {
             (Some(refinement), Some(full)) => logits + refinement.forward(x, full),
@@ -217,10 +220,10 @@ impl LightDecoder {
         let projected = taps
             .into_iter()
             .zip(&self.taps)
-            .map(|(tap, linear)| linear.forward(tap))
+            .map(|(tap, of_tap)| linear(of_tap, tap))
             .collect();
         let grid = Tensor::cat(projected, 4).permute([0, 4, 1, 2, 3]); // [b, c, d, h, w]
-        let x = self.mix.forward(grid);
+        let x = trace_span!("mix").in_scope(|| self.mix.forward(grid));
         pixel_shuffle(self.to_quarter.forward(x), self.quarter_factor)
     }
 }

@@ -5,6 +5,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
+use tracing::trace_span;
 
 /// Settings of LoRA; the defaults are the paper's.
 #[derive(Config, Debug, PartialEq)]
@@ -114,6 +115,7 @@ impl AdaptedLinear {
         x: Tensor<D>,
         bias: Option<Tensor<1>>,
     ) -> Tensor<D> {
+        let _span = trace_span!("linear").entered();
         // One product over all rows instead of one for each image.
         let mut shape = x.dims();
         let d_input = shape[D - 1];

@@ -1,6 +1,7 @@
 //! Rearrangement between channels and in-plane resolution; slices stay as they are.
 
 use burn::tensor::Tensor;
+use tracing::trace_span;
 
 /// Spreads `factor²` channels over a finer grid of rows and columns.
 ///
@@ -8,6 +9,7 @@ use burn::tensor::Tensor;
 /// - `x`: `[batch, channel * factor * factor, slice, row, column]`
 /// - returns: `[batch, channel, slice, row * factor, column * factor]`
 pub fn pixel_shuffle(x: Tensor<5>, factor: usize) -> Tensor<5> {
+    let _span = trace_span!("shuffle").entered();
     let [batch, channels, depth, height, width] = x.dims();
     let channels = channels / (factor * factor);
     x.reshape([batch, channels, factor, factor, depth, height, width])
@@ -21,6 +23,7 @@ pub fn pixel_shuffle(x: Tensor<5>, factor: usize) -> Tensor<5> {
 /// - `x`: `[batch, channel, slice, row, column]`, rows and columns multiples of `factor`
 /// - returns: `[batch, channel * factor * factor, slice, row / factor, column / factor]`
 pub fn pixel_unshuffle(x: Tensor<5>, factor: usize) -> Tensor<5> {
+    let _span = trace_span!("shuffle").entered();
     let [batch, channels, depth, height, width] = x.dims();
     let (rows, columns) = (height / factor, width / factor);
     x.reshape([batch, channels, depth, rows, factor, columns, factor])

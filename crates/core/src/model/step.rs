@@ -3,14 +3,16 @@
 #[cfg(feature = "libtorch")]
 pub(super) mod libtorch;
 
-use burn::nn::GroupNorm;
 use burn::nn::conv::Conv3d;
+use burn::nn::{GroupNorm, LayerNorm, Linear};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu as burn_gelu, relu};
 pub(super) use dinomed3d_kernels::Activation;
+use tracing::trace_span;
 
 /// As [`Conv3d::forward`].
 pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
+    let _span = trace_span!("conv3").entered();
     #[cfg(feature = "flex")]
     if processor::takes(&x) && processor::has_kernel(conv) {
         return processor::convolve(conv, x);
@@ -22,8 +24,37 @@ pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
     conv.forward(x)
 }
 
+/// A convolution with kernel 1×1×1, elsewhere computed as the matrix product that it is.
+///
+/// # Shapes
+/// - `weight`: `[out_channel, in_channel]`
+/// - `x`: `[batch, in_channel, slice, row, column]`
+/// - returns: `[batch, out_channel, slice, row, column]`
+pub(super) fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Tensor<5> {
+    let _span = trace_span!("pointwise").entered();
+    #[cfg(feature = "flex")]
+    if processor::takes(&x) {
+        return processor::pointwise(weight, bias, x);
+    }
+    pointwise_product(weight, bias, x)
+}
+
+fn pointwise_product(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Tensor<5> {
+    let [batch, channels, depth, height, width] = x.dims();
+    let [out_channels, _] = weight.dims();
+    let y = weight
+        .unsqueeze::<3>()
+        .matmul(x.reshape([batch, channels, depth * height * width]))
+        .reshape([batch, out_channels, depth, height, width]);
+    match bias {
+        Some(bias) => y + bias.reshape([1, out_channels, 1, 1, 1]),
+        None => y,
+    }
+}
+
 /// As [`GroupNorm::forward`], and what follows it.
 pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tensor<5> {
+    let _span = trace_span!("norm").entered();
     #[cfg(feature = "flex")]
     if processor::takes(&x) {
         return processor::norm_then(norm, x, activation);
@@ -40,8 +71,21 @@ pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) 
     }
 }
 
+/// As [`LayerNorm::forward`].
+pub(super) fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tensor<D> {
+    let _span = trace_span!("layer_norm").entered();
+    norm.forward(x)
+}
+
+/// As [`Linear::forward`].
+pub(super) fn linear<const D: usize>(linear: &Linear, x: Tensor<D>) -> Tensor<D> {
+    let _span = trace_span!("linear").entered();
+    linear.forward(x)
+}
+
 /// x · Φ(x), Φ the normal distribution.
 pub(super) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let _span = trace_span!("gelu").entered();
     #[cfg(feature = "flex")]
     if processor::takes(&x) {
         return processor::gelu(x);
@@ -58,7 +102,9 @@ mod processor {
     use burn::nn::conv::Conv3d;
     use burn::nn::{GroupNorm, PaddingConfig3d};
     use burn::tensor::{DType, Device, Tensor, TensorData};
-    use dinomed3d_kernels::{Activation, Conv3, Norm, conv3, group_norm};
+    use dinomed3d_kernels::{
+        Activation, Conv3, Norm, conv3, group_norm, pointwise as kernel_of_one,
+    };
 
     /// Whether a tensor lies where the kernels compute, and nobody asks for its gradient.
     pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
@@ -108,6 +154,21 @@ mod processor {
         };
         let [depth, rows, columns] = kernel.result_shape();
         tensor(result, [batch, kernel.outputs, depth, rows, columns])
+    }
+
+    pub fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Tensor<5> {
+        let [batch, inputs, depth, rows, columns] = x.dims();
+        let [outputs, _] = weight.dims();
+        let (weight, bias) = (values(weight), bias.map(values));
+        let input = values(x);
+        let of_one =
+            |input: &[f32]| kernel_of_one([inputs, outputs], input, &weight, bias.as_deref());
+        let mut parts = input.chunks(input.len() / batch).map(of_one);
+        let result = match batch {
+            1 => parts.next().unwrap_or_default(),
+            _ => parts.flatten().collect(),
+        };
+        tensor(result, [batch, outputs, depth, rows, columns])
     }
 
     pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tensor<5> {
@@ -167,6 +228,15 @@ mod tests {
                 .init(&device);
             let x = random([2, inputs, 3, 7, 18]);
             agree(convolve(&conv, x.clone()), conv.forward(x));
+        }
+        for bias in [true, false] {
+            let weight = random([1, 1, 1, 5, 3]).reshape([5, 3]);
+            let bias = bias.then(|| random([1, 1, 1, 1, 5]).reshape([5]));
+            let x = random([2, 3, 3, 7, 18]);
+            agree(
+                pointwise(weight.clone(), bias.clone(), x.clone()),
+                pointwise_product(weight, bias, x),
+            );
         }
         for affine in [true, false] {
             let norm = GroupNormConfig::new(2, 6).with_affine(affine).init(&device);

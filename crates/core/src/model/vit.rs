@@ -6,11 +6,13 @@ use super::feed_forward::FeedForwardKind;
 use super::initializer::initializer;
 use super::lora::Lora;
 use super::rope::RotaryEmbedding;
+use super::step::layer_norm;
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig};
 use burn::tensor::{Device, Tensor};
+use tracing::trace_span;
 
 /// Settings of a [`VisionTransformer`].
 #[derive(Config, Debug)]
@@ -58,6 +60,7 @@ impl PatchEmbed {
     /// - `images`: `[image, channel, row, column]`, both edges multiples of the patch edge
     /// - returns: `[image, token, embed_dim]`, tokens row by row
     fn forward(&self, images: Tensor<4>) -> Tensor<3> {
+        let _span = trace_span!("embed").entered();
         let [num_images, channels, height, width] = images.dims();
         let p = self.patch_size;
         let (rows, columns) = (height / p, width / p);
@@ -270,7 +273,7 @@ impl VisionTransformer {
     /// # Shapes
     /// returns: `[batch, slice, row, column, embed_dim]`
     pub fn normed_patch_grid(&self, tokens: &Tokens) -> Tensor<5> {
-        self.norm.forward(self.patch_grid(tokens))
+        layer_norm(&self.norm, self.patch_grid(tokens))
     }
 
     /// All tokens after the final norm.

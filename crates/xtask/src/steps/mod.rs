@@ -5,6 +5,7 @@ mod size;
 mod sources;
 mod workflows;
 
+use crate::bench;
 use crate::browser;
 use crate::bundle;
 use crate::cards;
@@ -111,7 +112,7 @@ const PROGRAMS: [Step; 2] = [
 ];
 
 /// What runs the native program elsewhere than in a checkout, beside the above: much of it is waiting for what goes at its own pace.
-const ELSEWHERE: [Step; 2] = [
+const ELSEWHERE: [Step; 3] = [
     Step {
         name: "workflows",
         about: "Snakemake's and Slurm's jobs run and go on after kills, recipes for containers are right",
@@ -121,6 +122,11 @@ const ELSEWHERE: [Step; 2] = [
         name: "bundle",
         about: "what is brought to a graphics card unpacks and runs, with the program for the processor",
         run: bundle::test,
+    },
+    Step {
+        name: "onnx",
+        about: "the networks exported to ONNX give the manifests' known answers in onnxruntime",
+        run: bench::export_models,
     },
 ];
 

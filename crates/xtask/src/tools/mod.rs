@@ -4,7 +4,7 @@ pub mod chromium;
 pub mod debian;
 pub mod npm;
 mod program;
-mod python;
+pub mod python;
 pub mod toolchain;
 pub mod wasm_library;
 pub mod wheels;

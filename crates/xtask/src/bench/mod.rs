@@ -1,4 +1,10 @@
-//! Measuring: one case through the native program's code and through the browser.
+//! Measuring: one case through the native program's code and through the browser; a window beside other programs.
+
+mod against;
+mod profile;
+mod side;
+
+pub use against::{How, export_models};
 
 use crate::browser;
 use crate::command::run;
@@ -8,11 +14,20 @@ use crate::places::Places;
 use crate::site;
 use anyhow::Result;
 
-/// Builds what is measured, then measures natively and in Chromium.
+/// Builds what is measured, then measures it as was asked for.
 ///
 /// # Errors
 /// When something does not build, or a measurement fails.
-pub fn run_all(places: &Places) -> Result<()> {
+pub fn measure(places: &Places, how: &How) -> Result<()> {
+    if how.is_against() {
+        against::measure(places, how)
+    } else {
+        run_all(places)
+    }
+}
+
+/// Natively and in Chromium.
+fn run_all(places: &Places) -> Result<()> {
     site::build(places)?;
     println!("machine: {}", machine());
     let head = large_head::make(places)?;

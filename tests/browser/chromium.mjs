@@ -1,0 +1,28 @@
+// Headless Chromium and the built site, for tests and for what is no test.
+
+import { chromium } from "playwright-core";
+
+/** Where the built site is served. */
+export const site = process.env.DINOMED3D_URL;
+
+const FLAGS = [
+  "--no-sandbox",
+  // WebGPU and WebGL without a graphics processor.
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  "--enable-unsafe-swiftshader",
+  // Chromium itself calls nobody either.
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+  "--disable-quic",
+];
+
+/** Starts a browser. */
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
+}
+
+/** Answers that are let into a worker of the page. */
+export const HEADERS = { "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "same-origin" };
