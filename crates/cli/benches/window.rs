@@ -1,6 +1,8 @@
 //! `cargo bench -p dinomed3d-cli --bench window`: our side of `cargo xtask bench --against`, as tests/onnx/side.py says: one
 //! window, or one product of matrices, for each line that comes.
 
+#[path = "../src/allocator.rs"]
+mod allocator;
 #[path = "../src/device.rs"]
 #[allow(unused_imports, reason = "its tests run with the program's")]
 mod device;
@@ -43,6 +45,7 @@ struct Args {
 }
 
 fn main() {
+    allocator::keep_memory();
     let args = Args::parse();
     let device = device::device(&args.device).unwrap();
     let segmenter = ModelFolder::open(&args.model).load(&device).unwrap();

@@ -6,6 +6,7 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod allocator;
 mod bids;
 mod calibrate;
 mod cases;
@@ -86,6 +87,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    allocator::keep_memory();
     // A wrong command line ends in clap with exit code 2, as bad input does below.
     let result = match Cli::parse().command {
         Command::Segment(args) => return ended(segment::run(args)),
