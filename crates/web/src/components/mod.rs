@@ -3,6 +3,7 @@
 mod comparison;
 mod drop_target;
 mod legend;
+mod mend_panel;
 mod offers;
 mod results;
 mod run_panel;
@@ -14,6 +15,7 @@ mod viewer_panel;
 pub use comparison::Compare;
 pub use drop_target::DropTarget;
 pub use legend::{LabelLegend, Swatch};
+pub use mend_panel::{MendTools, mends_by_key};
 pub use offers::ScanOffers;
 pub use results::Results;
 pub use run_panel::RunPanel;
