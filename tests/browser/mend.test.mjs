@@ -135,6 +135,7 @@ for (const view of ["axial", "coronal", "sagittal"]) {
     const across = { axial: 2, coronal: 1, sagittal: 0 }[view];
     await visitor.page.mouse.move(x - 30, y);
     await visitor.page.mouse.down();
+    await visitor.page.waitForTimeout(200);
     const begun = await crosshair(visitor);
     await visitor.page.mouse.move(x + 40, y + 30, { steps: 4 });
     await visitor.page.mouse.up();

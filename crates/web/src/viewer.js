@@ -171,8 +171,9 @@ export class Viewer {
       this.isMending = true;
       this.#put([0, 0, 0], this.#edges(), voxels);
       this.niivue.drawOpacity = this.opacity;
+      // Which draws all anew.
       this.niivue.setDrawColormap(key);
-      this.#settle();
+      this.niivue.createOnLocationChange();
     });
   }
 

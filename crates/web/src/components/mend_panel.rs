@@ -100,7 +100,7 @@ pub fn MendTools(
                 </select>
             </label>
             <button type="button" class="is-small" data-testid="mend-pick" title="Take the label at the crosshair" on:click=pick>
-                "At crosshair"
+                "Pick"
             </button>
             <label>
                 "Size, mm"
@@ -114,7 +114,7 @@ pub fn MendTools(
                     on:change:target=move |event| size(event.target().value())
                 />
             </label>
-            {check("Over slices", "mend-solid", "A ball in place of a disc; a fill in the volume in place of the slice", |pen| &mut pen.is_solid)}
+            {check("In 3-D", "mend-solid", "A ball in place of a disc; a fill in the volume in place of the slice", |pen| &mut pen.is_solid)}
             {check("Keep others", "mend-keep", "Only the background and the chosen label change", |pen| &mut pen.keeps_others)}
             <button
                 type="button"

@@ -1394,7 +1394,10 @@ fn a_mended_map_has_no_dicom_segmentation_and_certainty_is_that_of_the_network()
     let mended = mend(&mut desk, "mended");
     assert_eq!(mended.seg, None);
     assert_eq!(mended.mended_from.as_ref().unwrap().seg, Some("seg"));
-    assert!(desk.page.shown().has_logits, "they are still those of the scan");
+    assert!(
+        desk.page.shown().has_logits,
+        "they are still those of the scan"
+    );
     desk.page.ask_probabilities(Probabilities::CertaintyFile);
     let job = desk.posts().into_iter().find_map(|post| match post {
         ToWorker::Probabilities { job, .. } => Some(job),
@@ -1459,7 +1462,10 @@ fn a_list_keeps_what_was_mended_and_does_not_segment_it_again() {
     let shown = desk.page.shown();
     let said: Vec<&ListedState> = shown.scans.iter().map(|scan| &scan.state).collect();
     let is_said = |state: &ListedState| matches!(state, ListedState::Done(said) if said.ends_with("changed by hand"));
-    assert_eq!(said.into_iter().map(is_said).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(
+        said.into_iter().map(is_said).collect::<Vec<_>>(),
+        [false, false, true]
+    );
     let results = desk.page.results();
     assert!(Rc::ptr_eq(&results[2], &mended));
 
@@ -1467,7 +1473,13 @@ fn a_list_keeps_what_was_mended_and_does_not_segment_it_again() {
     let (job, name) = desk.asked_models().pop().expect("it is asked for");
     assert_eq!(name, "models/b/");
     desk.loaded(job, "b");
-    let wanted: Vec<bool> = desk.page.shown().scans.iter().map(|scan| scan.is_wanted).collect();
+    let wanted: Vec<bool> = desk
+        .page
+        .shown()
+        .scans
+        .iter()
+        .map(|scan| scan.is_wanted)
+        .collect();
     assert_eq!(wanted, [true, true, false]);
 }
 
