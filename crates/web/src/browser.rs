@@ -71,6 +71,22 @@ fn window() -> web_sys::Window {
     web_sys::window().expect("a page has a window")
 }
 
+/// Asks the visitor a question that has two answers; no means no.
+pub fn confirm(question: &str) -> bool {
+    window().confirm_with_message(question).unwrap_or(false)
+}
+
+/// Has the browser ask before the page is left, as long as `is_at_stake` says so. Called once.
+pub fn ask_before_leaving(is_at_stake: impl Fn() -> bool + 'static) {
+    let ask = Closure::<dyn Fn(web_sys::Event)>::new(move |event: web_sys::Event| {
+        if is_at_stake() {
+            event.prevent_default();
+        }
+    });
+    window().set_onbeforeunload(Some(ask.as_ref().unchecked_ref()));
+    ask.forget();
+}
+
 /// Milliseconds since the page was opened.
 pub fn now_ms() -> f64 {
     window()

@@ -6,6 +6,7 @@
 mod archive;
 mod certainty;
 mod comparison;
+mod mending;
 #[cfg(test)]
 #[path = "worker/open.rs"]
 mod open;

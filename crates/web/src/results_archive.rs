@@ -113,7 +113,32 @@ mod tests {
             model: model.to_owned(),
             backend: None,
             millis: 1.0,
+            mended_from: None,
         })
+    }
+
+    #[test]
+    fn what_a_person_has_changed_is_named_so_in_every_file_of_it() {
+        let found = outcome("t1_dseg.nii.gz", "a", &[(1, "front", 1.5)]);
+        let statistics = vec![LabelSize {
+            value: 1,
+            voxels: 2,
+            volume_ml: 2.5,
+        }];
+        let mended = Rc::new(found.mended("mended", statistics));
+        let zip = pack(&[mended], |bytes| bytes.as_bytes().to_vec()).expect("there is memory");
+        let entries = zip_entries(zip.into()).expect("a zip");
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
+        let stem = "t1_desc-mended";
+        let files = ["_dseg.nii.gz", "_volumes.csv"].map(|end| format!("{stem}{end}"));
+        assert_eq!(names, [&*files[0], &files[1], "volumes.csv"]);
+        let mut table = String::new();
+        entries[2]
+            .open()
+            .unwrap()
+            .read_to_string(&mut table)
+            .unwrap();
+        assert_eq!(table, "scan,front_ml,model\r\nt1_desc-mended,2.5,a\r\n");
     }
 
     #[test]

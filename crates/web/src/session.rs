@@ -13,11 +13,14 @@ use crate::archive::Archive;
 use crate::browser::{self, VisitorFile};
 use crate::comparison::{Mapping, Maps, Scoring};
 use crate::link::Link;
+use crate::mending::{self, Bounds, Mending, Patch, Pen, Tool};
 use crate::overlay::Overlay;
-use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, Probabilities, ScanChoice};
+use crate::protocol::{
+    BACKEND_PARAMETER, BackendChoice, Failure, FromWorker, Probabilities, ScanChoice,
+};
 use crate::results_archive;
 use crate::scan_files;
-use crate::state::{Outcome, State};
+use crate::state::{Mended, Outcome, State};
 use crate::station::Visit;
 use crate::words;
 use crate::work::{
@@ -25,6 +28,12 @@ use crate::work::{
 };
 
 const WORKER: &str = "worker_loader.js";
+
+const SEGMENTS_MENDED: &str =
+    "A person has changed this result. Segmenting again replaces it, with all changes. Go on?";
+const REMOVES_MENDED: &str =
+    "A person has changed the result of this scan. Removing the scan loses it. Go on?";
+const RESTORES: &str = "This takes back everything that was changed by hand, for good. Go on?";
 
 /// A worker that hasn't stopped by then is ended.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
@@ -43,6 +52,53 @@ struct Inner {
     samples: BTreeMap<&'static str, Uint8Array>,
     /// Number of the last comparison; an earlier one that is under way is given up.
     comparison: u32,
+    /// The result that was mended last, while it is on screen: who comes back to it can still undo.
+    hands: Option<Hands>,
+    /// Whether something was changed by hand and not saved since.
+    is_unsaved: bool,
+}
+
+/// A result under the visitor's hands.
+struct Hands {
+    mending: Mending,
+    /// As it was at first.
+    first: Rc<Outcome>,
+    /// As the work has it: a file takes time, so none is made after each stroke.
+    known: Rc<Outcome>,
+    /// Whether the work has it as it was before the last stroke.
+    is_stale: bool,
+    /// Where the pen is down.
+    place: Option<[f64; 3]>,
+}
+
+impl Hands {
+    /// The result as it is now.
+    fn outcome(&self) -> Result<Rc<Outcome>, String> {
+        if !self.is_stale {
+            return Ok(Rc::clone(&self.known));
+        }
+        if !self.mending.is_changed() {
+            return Ok(Rc::clone(&self.first));
+        }
+        let file = self.mending.encode(&self.first.bytes.to_vec())?;
+        let sizes = self.mending.sizes(&self.first.labels);
+        Ok(Rc::new(
+            self.first.mended(Uint8Array::from(&file[..]), sizes),
+        ))
+    }
+}
+
+/// What a pen does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PenMove {
+    /// It comes down.
+    Begins,
+    /// It goes on.
+    Moves,
+    /// It goes up.
+    Ends,
+    /// It asks which label is there.
+    Picks,
 }
 
 #[derive(Deserialize)]
@@ -63,9 +119,13 @@ impl Session {
                 worker: None,
                 samples: BTreeMap::new(),
                 comparison: 0,
+                hands: None,
+                is_unsaved: false,
             }),
         };
         session.tell(|_| {});
+        let is_unsaved = move || session.inner.try_with_value(|inner| inner.is_unsaved);
+        browser::ask_before_leaving(move || is_unsaved().unwrap_or(false));
         session
     }
 
@@ -122,6 +182,9 @@ impl Session {
 
     /// Takes a scan out of the list.
     pub fn remove_listed(self, id: ListId) {
+        if self.tell(|work| work.is_mended(id)) && !browser::confirm(REMOVES_MENDED) {
+            return;
+        }
         self.tell(|work| work.remove_listed(id));
     }
 
@@ -132,14 +195,17 @@ impl Session {
 
     /// Saves all results of the list as one file.
     pub fn save_all(self) {
-        let results = self.inner.with_value(|inner| inner.work.results());
+        let results = self.tell(|work| work.results());
         let packed = results_archive::pack(&results, Uint8Array::to_vec);
         match packed {
-            Ok(zip) => browser::save_file(
-                results_archive::NAME,
-                &Uint8Array::from(&zip[..]),
-                "application/zip",
-            ),
+            Ok(zip) => {
+                self.inner.update_value(|inner| inner.is_unsaved = false);
+                browser::save_file(
+                    results_archive::NAME,
+                    &Uint8Array::from(&zip[..]),
+                    "application/zip",
+                );
+            }
             Err(problem) => self.tell(|work| {
                 work.say_failure(Failure {
                     what: format!("The results could not be packed: {problem}."),
@@ -173,12 +239,256 @@ impl Session {
 
     /// Segments the scan on screen.
     pub fn segment(self) {
-        self.tell(|work| work.segment(browser::now_ms()));
+        if self.may_replace(SEGMENTS_MENDED) {
+            self.tell(|work| work.segment(browser::now_ms()));
+        }
     }
 
     /// Looks closer at a part of what was found.
     pub fn look_closer(self, closer: Closer) {
+        let question = format!(
+            "A person has changed this result. A closer look replaces what is labelled in the {}, changes by hand too. Go on?",
+            closer.name
+        );
+        if !self.may_replace(&question) {
+            return;
+        }
         self.tell(|work| work.look_closer(closer, browser::now_ms()));
+    }
+
+    /// Whether the result on screen may be replaced: one that a person has changed only if the visitor says so.
+    fn may_replace(self, question: &str) -> bool {
+        self.tell(|_| {});
+        let is_mended = |outcome: &Option<Rc<Outcome>>| {
+            outcome
+                .as_ref()
+                .is_some_and(|outcome| outcome.mended_from.is_some())
+        };
+        !self.state.outcome.with_untracked(is_mended) || browser::confirm(question)
+    }
+
+    /// Begins to mend the result on screen.
+    pub fn mend(self) {
+        let can_mend = untrack(|| self.state.can_change());
+        let Some(outcome) = self.state.outcome.get_untracked().filter(|_| can_mend) else {
+            return;
+        };
+        self.lay_over(Overlay::Result);
+        if self.state.visit.with_untracked(Option::is_some) {
+            self.visit(None);
+        }
+        let is_known = self.inner.with_value(|inner| {
+            let hands = inner.hands.as_ref();
+            hands.is_some_and(|hands| Rc::ptr_eq(&hands.known, &outcome))
+        });
+        if !is_known {
+            let mending = match Mending::open(&outcome.bytes.to_vec()) {
+                Ok(mending) => mending,
+                Err(problem) => return self.not_mended(&problem),
+            };
+            self.inner.update_value(|inner| {
+                inner.hands = Some(Hands {
+                    mending,
+                    first: Rc::clone(&outcome),
+                    known: Rc::clone(&outcome),
+                    is_stale: false,
+                    place: None,
+                });
+            });
+        }
+        let pen = self.state.pen.get_untracked();
+        let is_known = |value: u8| outcome.labels.iter().any(|label| label.value == value);
+        let here = self.state.location.get_untracked();
+        let here = here.and_then(|location| location.label);
+        let first = outcome.labels.first().map(|label| label.value);
+        let label = here.filter(|label| is_known(*label)).or(first);
+        if let Some(label) = label.filter(|_| !is_known(pen.label)) {
+            self.state.pen.set(Pen { label, ..pen });
+        }
+        self.state.pen_note.set(None);
+        self.show_hands();
+    }
+
+    /// Mends no more; what was changed stays.
+    pub fn leave_mending(self) {
+        self.state.show_mending(None);
+        self.tell(|_| {});
+    }
+
+    /// All labels of the result that is mended.
+    pub fn mended_labels(self) -> Option<Vec<u8>> {
+        self.with_hands(|hands| hands.mending.map().labels.clone())
+    }
+
+    /// The pen does something at a place in voxels x, y, z of the file, in a plane across that axis; returns the labels that have
+    /// changed.
+    pub fn pen(self, does: PenMove, place: [f64; 3], across: usize) -> Option<Patch> {
+        if !untrack(|| self.state.is_mending()) {
+            return None;
+        }
+        let pen = self.state.pen.get_untracked();
+        let voxel = place.map(|at| at.round().max(0.0) as usize);
+        let mut note = None;
+        let patch = match (does, pen.tool) {
+            (PenMove::Picks, _) => {
+                self.pick(voxel);
+                return None;
+            }
+            (PenMove::Begins, Tool::Fill) => self.change(|hands| {
+                let filled = hands.mending.fill(&pen, voxel, across);
+                filled.unwrap_or_else(|reason| {
+                    note = Some(words::no_fill(reason, &hands.first.labels));
+                    None
+                })
+            }),
+            (PenMove::Begins | PenMove::Moves, Tool::Brush | Tool::Erase) => self.change(|hands| {
+                let from = match does {
+                    PenMove::Begins => place,
+                    _ => hands.place?,
+                };
+                hands.place = Some(place);
+                hands.mending.paint(&pen, from, place, across)
+            }),
+            _ => None,
+        };
+        if does == PenMove::Begins {
+            self.state.pen_note.set(note);
+        }
+        if does == PenMove::Ends {
+            self.with_hands(|hands| {
+                hands.place = None;
+                hands.mending.end_stroke();
+            });
+        }
+        if does == PenMove::Ends || pen.tool == Tool::Fill {
+            self.show_hands();
+        }
+        patch
+    }
+
+    /// Chooses the label of a voxel x, y, z, if it has one.
+    pub fn pick(self, voxel: [usize; 3]) {
+        let label = self.with_hands(|hands| {
+            let label = hands.mending.label_at(voxel)?;
+            let mut labels = hands.first.labels.iter();
+            labels.any(|known| known.value == label).then_some(label)
+        });
+        match label.flatten() {
+            Some(label) => self.state.pen.update(|pen| pen.label = label),
+            None => self
+                .state
+                .pen_note
+                .set(Some("There is no label.".to_owned())),
+        }
+    }
+
+    /// Takes the last stroke back; returns the labels that have changed.
+    pub fn undo(self) -> Option<Patch> {
+        let patch = self.change(|hands| hands.mending.undo());
+        self.show_hands();
+        patch
+    }
+
+    /// Makes the last undone stroke again; returns the labels that have changed.
+    pub fn redo(self) -> Option<Patch> {
+        let patch = self.change(|hands| hands.mending.redo());
+        self.show_hands();
+        patch
+    }
+
+    /// Puts what the network found in place of what a person made of it.
+    pub fn restore(self) {
+        self.tell(|_| {});
+        let outcome = self.state.outcome.get_untracked();
+        let found = outcome.and_then(|outcome| outcome.mended_from.clone());
+        if let Some(found) = found.filter(|_| browser::confirm(RESTORES)) {
+            self.tell(|work| work.replace_result(found));
+            self.were_saved();
+        }
+    }
+
+    /// Saves the label map while it is mended.
+    pub fn save_labels(self) {
+        match self.with_hands(|hands| hands.outcome()) {
+            Some(Ok(outcome)) => {
+                browser::save_file(&outcome.name, &outcome.bytes, "application/gzip");
+                self.were_saved();
+            }
+            Some(Err(problem)) => self.not_mended(&problem),
+            None => {}
+        }
+    }
+
+    /// The visitor has the label map on screen as a file. That says nothing of others in a list.
+    pub fn were_saved(self) {
+        if self.state.scans.with_untracked(Vec::is_empty) {
+            self.inner.update_value(|inner| inner.is_unsaved = false);
+        }
+    }
+
+    fn with_hands<R>(self, act: impl FnOnce(&mut Hands) -> R) -> Option<R> {
+        let mut answer = None;
+        self.inner
+            .update_value(|inner| answer = inner.hands.as_mut().map(act));
+        answer
+    }
+
+    /// Has labels change; what was changed is cut out of the map.
+    fn change(self, act: impl FnOnce(&mut Hands) -> Option<Bounds>) -> Option<Patch> {
+        let patch = self.with_hands(|hands| {
+            let bounds = act(hands)?;
+            hands.is_stale = true;
+            Some(hands.mending.cut(bounds))
+        });
+        let patch = patch.flatten()?;
+        self.inner.update_value(|inner| inner.is_unsaved = true);
+        Some(patch)
+    }
+
+    fn show_hands(self) {
+        let mended = self.with_hands(|hands| Mended {
+            sizes: hands.mending.sizes(&hands.first.labels),
+            can_undo: hands.mending.can_undo(),
+            can_redo: hands.mending.can_redo(),
+            is_changed: hands.mending.is_changed() || hands.first.mended_from.is_some(),
+        });
+        self.state.show_mending(mended);
+    }
+
+    fn not_mended(self, problem: &str) {
+        let failure = Failure {
+            what: format!("The label map can't be mended: {problem}."),
+            advice: "It can still be saved as the network made it.".to_owned(),
+            is_fatal: false,
+        };
+        self.tell_now(|work| work.say_failure(failure));
+    }
+
+    /// Hands the work the result as the visitor has made it; whatever it is compared with it is compared with anew.
+    fn settle(self) {
+        let outcome = self.with_hands(|hands| hands.is_stale.then(|| hands.outcome()));
+        let outcome = match outcome.flatten() {
+            None => return,
+            Some(Ok(outcome)) => outcome,
+            Some(Err(problem)) => {
+                self.with_hands(|hands| hands.is_stale = false);
+                return self.not_mended(&problem);
+            }
+        };
+        let compared = self.state.comparison.get_untracked();
+        self.with_hands(|hands| {
+            hands.known = Rc::clone(&outcome);
+            hands.is_stale = false;
+        });
+        self.tell_now(|work| work.replace_result(Rc::clone(&outcome)));
+        let map = self.with_hands(|hands| hands.mending.map().clone());
+        if let (Some(compared), Some(map)) = (compared, map) {
+            let maps = Rc::new(compared.maps.with_result(map));
+            let number = self.begin_comparison("Comparing…");
+            self.state.reference.set(Some(Rc::clone(&maps)));
+            let mapping = compared.mapping.clone();
+            spawn_local(self.score(number, outcome, maps, mapping));
+        }
     }
 
     /// Gives the segmentation up.
@@ -193,6 +503,7 @@ impl Session {
 
     /// Compares the result on screen with a reference; the one before stays if this one can't be.
     pub fn compare(self, files: impl Future<Output = Result<Vec<VisitorFile>, String>> + 'static) {
+        self.tell(|_| {});
         let Some(outcome) = self.state.outcome.get_untracked() else {
             return;
         };
@@ -228,18 +539,23 @@ impl Session {
         spawn_local(self.score(number, outcome, Rc::clone(&comparison.maps), mapping));
     }
 
-    /// Lays something else over the scan; where the network is less sure, the worker may have to be asked first.
+    /// Lays something else over the scan, which is not mended then; where the network is less sure, the worker may have to be asked first.
     pub fn lay_over(self, overlay: Overlay) {
+        if overlay != Overlay::Result && untrack(|| self.state.is_mending()) {
+            self.leave_mending();
+        }
         if overlay == Overlay::Certainty && self.state.certainty.with_untracked(Option::is_none) {
             self.tell(|work| work.ask_probabilities(Probabilities::Certainty));
         }
         self.state.lay_over(overlay);
     }
 
-    /// Goes to a station inside the network, or leaves.
+    /// Goes to a station inside the network, where nothing is mended, or leaves.
     pub fn visit(self, visit: Option<Visit>) {
         if visit.is_none() {
             self.tell(Work::leave_inside);
+        } else if untrack(|| self.state.is_mending()) {
+            self.leave_mending();
         }
         self.state.visit.set(visit);
     }
@@ -302,8 +618,14 @@ impl Session {
         self.state.show_comparison(scoring.finish());
     }
 
-    /// Tells the work what happened, does what it orders, and shows what it has come to.
+    /// As [`Session::tell_now`], once the work has what the visitor has mended.
     fn tell<R>(self, event: impl FnOnce(&mut Work<Uint8Array>) -> R) -> R {
+        self.settle();
+        self.tell_now(event)
+    }
+
+    /// Tells the work what happened, does what it orders, and shows what it has come to.
+    fn tell_now<R>(self, event: impl FnOnce(&mut Work<Uint8Array>) -> R) -> R {
         let mut answer = None;
         self.inner
             .update_value(|inner| answer = Some(event(&mut inner.work)));
@@ -315,9 +637,31 @@ impl Session {
         while let Some(order) = next_order() {
             self.carry_out(order);
         }
-        self.state
-            .show(self.inner.with_value(|inner| inner.work.shown()));
+        let shown = self.inner.with_value(|inner| inner.work.shown());
+        let is_mended_on = self.with_hands(|hands| {
+            let outcome = shown.outcome.as_ref();
+            outcome.is_some_and(|outcome| Rc::ptr_eq(outcome, &hands.known))
+        });
+        if is_mended_on == Some(false) {
+            self.inner.update_value(|inner| inner.hands = None);
+        }
+        if is_mended_on != Some(true) || shown.run.is_some() {
+            self.state.show_mending(None);
+        }
+        self.state.show(shown);
         answer.expect("the page lives as long as its session")
+    }
+
+    /// A closer look makes the file of a result anew, and does not know that a person has changed it before.
+    fn mark_mended(self) {
+        let outcome = self.inner.with_value(|inner| inner.work.shown().outcome);
+        let Some(outcome) = outcome else { return };
+        // Unmarked it is still the right one, and its name says what it is.
+        if let Ok(file) = mending::marked(&outcome.bytes.to_vec()) {
+            let marked = outcome.mended(Uint8Array::from(&file[..]), outcome.statistics.clone());
+            self.inner
+                .update_value(|inner| inner.work.replace_result(Rc::new(marked)));
+        }
     }
 
     fn carry_out(self, order: Order<Uint8Array>) {
@@ -338,6 +682,7 @@ impl Session {
                 }
             }),
             Order::Save { name, bytes } => browser::save_file(&name, &bytes, "application/gzip"),
+            Order::MarkMended => self.mark_mended(),
             Order::FindModels(job) => spawn_local(async move {
                 let models = find_models().await;
                 self.tell(|work| work.models_found(job, models));
@@ -363,7 +708,19 @@ impl Session {
             &browser::address(&format!("{WORKER}{query}")),
             move |message, bytes| {
                 let bytes = bytes.map(|bytes| Uint8Array::new(&bytes));
-                self.tell(|work| work.hear(generation, message, bytes, browser::now_ms()));
+                // All else can wait for what is mended, as that takes time.
+                let brings_another = matches!(
+                    message,
+                    FromWorker::ScanLoaded { .. } | FromWorker::Segmented { .. }
+                );
+                let hear = |work: &mut Work<_>| {
+                    work.hear(generation, message, bytes, browser::now_ms());
+                };
+                if brings_another {
+                    self.tell(hear);
+                } else {
+                    self.tell_now(hear);
+                }
             },
             move |problem| {
                 let failure = Failure {

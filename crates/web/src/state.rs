@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use dinomed3d_volume::Label;
+use dinomed3d_volume::volumetry::LabelSize;
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::certainty;
 use crate::comparison::{Comparison, Maps};
+use crate::mending::Pen;
 use crate::overlay::Overlay;
 use crate::protocol::{BackendChoice, Failure, MapKind};
 use crate::station::Visit;
@@ -95,6 +97,25 @@ pub struct State {
     pub refusal: RwSignal<Option<String>>,
     /// What lies over the scan, where there is a comparison.
     pub overlay: RwSignal<Overlay>,
+    /// How the visitor mends.
+    pub pen: RwSignal<Pen>,
+    /// What mending has come to, while the visitor is at it.
+    pub mending: RwSignal<Option<Mended>>,
+    /// Why the pen did nothing, as a sentence.
+    pub pen_note: RwSignal<Option<String>>,
+}
+
+/// What mending has come to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mended {
+    /// Size of every label, after the last stroke.
+    pub sizes: Vec<LabelSize>,
+    /// Whether a stroke can be undone.
+    pub can_undo: bool,
+    /// Whether an undone stroke can be made again.
+    pub can_redo: bool,
+    /// Whether this is not what the network found.
+    pub is_changed: bool,
 }
 
 /// Where the crosshair is.
@@ -146,6 +167,9 @@ impl State {
             comparing: RwSignal::new(None),
             refusal: RwSignal::new(None),
             overlay: RwSignal::new(Overlay::default()),
+            pen: RwSignal::new(Pen::default()),
+            mending: RwSignal::new(None),
+            pen_note: RwSignal::new(None),
         }
     }
 
@@ -185,6 +209,16 @@ impl State {
         if untrack(|| self.labels()) != before {
             self.hidden.update(BTreeSet::clear);
         }
+    }
+
+    /// Whether the visitor is mending.
+    pub fn is_mending(self) -> bool {
+        self.mending.with(Option::is_some)
+    }
+
+    /// Shows what mending has come to; `None` if the visitor is not at it any more.
+    pub fn show_mending(self, mended: Option<Mended>) {
+        put(self.mending, mended);
     }
 
     /// Whether it is known, or can be asked for, where the network is less sure.

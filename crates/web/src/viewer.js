@@ -11,11 +11,17 @@ const RENDER_NEVER = 0;
 const RENDER_ALWAYS = 1;
 const DRAG_CONTRAST = 1;
 
+const SINGLE_PLANES = ["axial", "coronal", "sagittal"];
+const LAST_PLANE = 2;
+
 const BACKGROUND = [0.043, 0.055, 0.075, 1];
 const CROSSHAIR = [0.36, 0.78, 0.95, 0.9];
 
 // Axial slices of a mosaic.
 const MOSAIC = { rows: 3, columns: 4 };
+
+// What a pen does, as viewer.rs has it.
+const PEN = { begins: 0, moves: 1, ends: 2, picks: 3 };
 
 // Steps of the crosshair, in voxels to the right, front and top, for each key.
 const STEPS = {
@@ -30,9 +36,11 @@ const STEPS = {
 export class Viewer {
   /**
    * Starts NiiVue on `canvas`. As the crosshair moves `onLocation(x, y, z, value, label, i, j, k)` is called, with the index of the
-   * voxel in the file; as other values become black and white `onRange(black, white)`.
+   * voxel in the file; as other values become black and white `onRange(black, white)`. While the labels are mended the pen is told by
+   * `onPen(what, x, y, z, across)`, in voxels of the file, with the file's axis that the plane is across; and every key but those
+   * that move the crosshair by `onKey(key, isControl, isShift, i, j, k, across)`, which says whether it was of use.
    */
-  static async attach(canvas, onLocation, onRange) {
+  static async attach(canvas, onLocation, onRange, onPen, onKey) {
     const { Niivue, NVImage } = await import(NIIVUE);
     const niivue = new Niivue({
       backColor: BACKGROUND,
@@ -55,12 +63,11 @@ export class Viewer {
       scrollRequiresFocus: true,
     });
     await niivue.attachToCanvas(canvas, true);
-    return new Viewer(canvas, niivue, NVImage, onLocation, onRange);
+    return new Viewer(canvas, niivue, NVImage, { onLocation, onRange, onPen, onKey });
   }
 
-  constructor(canvas, niivue, NVImage, onLocation, onRange) {
-    this.canvas = canvas;
-    this.onRange = onRange;
+  constructor(canvas, niivue, NVImage, { onLocation, onRange, onPen, onKey }) {
+    Object.assign(this, { canvas, onRange, onPen, onKey });
     this.view = "all";
     this.niivue = niivue;
     this.NVImage = NVImage;
@@ -68,16 +75,40 @@ export class Viewer {
     this.labels = null;
     this.newest = 0;
     this.opacity = 0.6;
+    // Whether the labels are NiiVue's drawing in place of a volume of their own: a box of it can be changed alone.
+    this.isMending = false;
+    // Where the pen is down, and the tile of the plane that it began in.
+    this.pen = null;
+    this.penMm = 0;
+    this.plane = 0;
+    this.isDrawn = true;
     this.queue = Promise.resolve();
     niivue.onLocationChange = ({ mm, values }) => {
       const value = values?.[0]?.value ?? NaN;
-      const label = this.labels && !this.labels.isMap ? (values?.[1]?.value ?? 0) : -1;
+      const isShown = this.labels && !this.labels.isMap;
+      const label = this.isMending ? this.#drawnLabel() : isShown ? (values?.[1]?.value ?? 0) : -1;
       onLocation(mm[0], mm[1], mm[2], value, label, ...this.#voxel(mm));
     };
     niivue.onIntensityChange = (volume) => volume === this.scan && this.#sayRange();
     // NiiVue's own single-letter shortcuts would surprise somebody who only tabs through.
     canvas.addEventListener("keydown", (event) => this.#key(event), { capture: true });
     canvas.addEventListener("keyup", (event) => event.stopImmediatePropagation(), { capture: true });
+    this.ring = canvas.parentElement.appendChild(document.createElement("span"));
+    Object.assign(this.ring, { className: "pen-ring", hidden: true });
+    const whilePenIsDown = (event) => {
+      if (!this.pen) return;
+      event.stopImmediatePropagation();
+      if (event.cancelable) event.preventDefault();
+    };
+    // What NiiVue would take for a click or drag of its own.
+    for (const kind of ["mousedown", "mousemove", "touchstart", "touchmove"]) {
+      canvas.addEventListener(kind, whilePenIsDown, { capture: true, passive: false });
+    }
+    canvas.addEventListener("dblclick", (event) => this.isMending && event.stopImmediatePropagation(), { capture: true });
+    canvas.addEventListener("pointerdown", (event) => this.#penDown(event));
+    canvas.addEventListener("pointermove", (event) => this.#penMoves(event));
+    for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, (event) => this.#penUp(event));
+    canvas.addEventListener("pointerleave", () => (this.ring.hidden = true));
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   }
 
@@ -85,6 +116,7 @@ export class Viewer {
   showScan(bytes, name) {
     return this.#inTurn(async () => {
       const scan = await this.NVImage.new(bytes.buffer, name);
+      this.#leaveMending();
       this.#remove(this.labels);
       this.#remove(this.scan);
       this.labels = null;
@@ -149,11 +181,47 @@ export class Viewer {
   clearLabels() {
     this.newest++;
     return this.#inTurn(async () => {
+      this.#leaveMending();
       if (!this.labels) return;
       this.#remove(this.labels);
       this.labels = null;
       this.#settle();
     });
+  }
+
+  /** Shows these labels, a byte for each voxel of the file, in place of the label map, to be mended until another one is shown. */
+  mend(voxels, key) {
+    this.newest++;
+    return this.#inTurn(async () => {
+      if (!this.scan) return;
+      this.#remove(this.labels);
+      this.labels = null;
+      this.niivue.createEmptyDrawing();
+      this.isMending = true;
+      this.#put([0, 0, 0], this.#edges(), voxels);
+      this.niivue.drawOpacity = this.opacity;
+      // Which draws all anew.
+      this.niivue.setDrawColormap(key);
+      this.niivue.createOnLocationChange();
+    });
+  }
+
+  /** Changes the labels of a box that begins at a voxel x, y, z of the file; `labels` has x fastest. */
+  patch(x, y, z, columns, rows, slices, labels) {
+    const put = () => {
+      if (!this.isMending) return;
+      this.#put([x, y, z], [columns, rows, slices], labels);
+      this.#drawSoon();
+    };
+    // Before the drawing is there it would be lost.
+    if (this.isMending) put();
+    else this.#inTurn(async () => put());
+  }
+
+  /** Width of the ring around the pointer; 0 for none. */
+  setPen(millimetres) {
+    this.penMm = millimetres;
+    this.ring.hidden = true;
   }
 
   /** Shows one of `VIEWS`. */
@@ -185,6 +253,7 @@ export class Viewer {
 
   /** Recolours the label map, which is also how one label is hidden. */
   setKey(key) {
+    if (this.isMending) this.niivue.setDrawColormap(key);
     if (!this.labels || this.labels.isMap) return;
     this.labels.setColormapLabel(key);
     this.niivue.updateGLVolume();
@@ -193,6 +262,7 @@ export class Viewer {
   /** How strongly the label map covers the scan, 0 to 1. */
   setOpacity(opacity) {
     this.opacity = opacity;
+    if (this.isMending) this.niivue.setDrawOpacity(opacity);
     if (this.labels) this.niivue.setOpacity(1, opacity);
   }
 
@@ -210,6 +280,7 @@ export class Viewer {
   /** Over the scan, in place of what was there. */
   #lay(labels) {
     labels.opacity = this.opacity;
+    this.#leaveMending();
     this.#remove(this.labels);
     this.labels = labels;
     this.niivue.addVolume(labels);
@@ -222,14 +293,151 @@ export class Viewer {
 
   /** Index along x, y and z of the file of the voxel at a place in the world. */
   #voxel(mm) {
+    return this.#ofFile(this.scan.mm2vox(mm));
+  }
+
+  /** A place in voxels of the file; NiiVue counts along axes that run to the right, front and top. */
+  #ofFile(there) {
     const { permRAS, dimsRAS } = this.scan;
-    // NiiVue counts along axes that run to the right, front and top.
-    const there = this.scan.mm2vox(mm);
-    const voxel = [0, 0, 0];
+    const place = [0, 0, 0];
     permRAS.forEach((axis, i) => {
-      voxel[Math.abs(axis) - 1] = axis > 0 ? there[i] : dimsRAS[i + 1] - 1 - there[i];
+      place[Math.abs(axis) - 1] = axis > 0 ? there[i] : dimsRAS[i + 1] - 1 - there[i];
     });
-    return voxel;
+    return place;
+  }
+
+  /** Voxels along x, y and z of the file. */
+  #edges() {
+    const { permRAS, dimsRAS } = this.scan;
+    const edges = [0, 0, 0];
+    permRAS.forEach((axis, i) => (edges[Math.abs(axis) - 1] = dimsRAS[i + 1]));
+    return edges;
+  }
+
+  /** The file's axis that a plane is across. */
+  #across(plane) {
+    return Math.abs(this.scan.permRAS[2 - plane]) - 1;
+  }
+
+  /** Writes the labels of a box of the file into the drawing, where axes run as NiiVue's do. */
+  #put(first, shape, labels) {
+    const { niivue } = this;
+    const { permRAS, dimsRAS } = this.scan;
+    const [width, height] = [dimsRAS[1], dimsRAS[2]];
+    // Of each axis of the drawing: how many voxels, from where on, and how far apart they are in `labels`.
+    const steps = [1, shape[0], shape[0] * shape[1]];
+    const [x, y, z] = [...permRAS].map((axis, i) => {
+      const own = Math.abs(axis) - 1;
+      const from = axis > 0 ? first[own] : dimsRAS[i + 1] - first[own] - shape[own];
+      return { count: shape[own], from, step: axis > 0 ? steps[own] : -steps[own], start: axis > 0 ? 0 : (shape[own] - 1) * steps[own] };
+    });
+    const box = new Uint8Array(labels.length);
+    let at = 0;
+    for (let k = 0; k < z.count; k++) {
+      for (let j = 0; j < y.count; j++) {
+        const row = at;
+        let source = x.start + y.start + j * y.step + z.start + k * z.step;
+        for (let i = 0; i < x.count; i++, source += x.step) box[at++] = labels[source];
+        const there = x.from + width * (y.from + j + height * (z.from + k));
+        niivue.drawBitmap.set(box.subarray(row, at), there);
+      }
+    }
+    if (niivue.opts.is2DSliceShader) {
+      niivue.refreshDrawing(false);
+      return;
+    }
+    const { gl } = niivue;
+    gl.activeTexture(gl.TEXTURE7);
+    gl.bindTexture(gl.TEXTURE_3D, niivue.drawTexture);
+    gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
+    gl.texSubImage3D(gl.TEXTURE_3D, 0, x.from, y.from, z.from, x.count, y.count, z.count, gl.RED, gl.UNSIGNED_BYTE, box);
+  }
+
+  /** The drawing's label at the crosshair. */
+  #drawnLabel() {
+    const [, width, height] = this.scan.dimsRAS;
+    const [i, j, k] = this.niivue.frac2vox(this.niivue.scene.crosshairPos);
+    return this.niivue.drawBitmap[i + width * (j + height * k)] ?? 0;
+  }
+
+  #leaveMending() {
+    this.pen = null;
+    this.ring.hidden = true;
+    if (!this.isMending) return;
+    this.isMending = false;
+    this.niivue.closeDrawing();
+  }
+
+  // However many moves a frame has, it is drawn once.
+  #drawSoon() {
+    if (!this.isDrawn) return;
+    this.isDrawn = false;
+    requestAnimationFrame(() => {
+      this.isDrawn = true;
+      this.niivue.drawScene();
+      if (this.scan) this.niivue.createOnLocationChange();
+    });
+  }
+
+  /** Where the pointer is in a plane: its tile, the plane's number and the place as a fraction of the scan; nothing elsewhere. */
+  #place(event) {
+    const { niivue } = this;
+    const [x, y] = [event.offsetX * niivue.uiData.dpr, event.offsetY * niivue.uiData.dpr];
+    const tile = this.pen ? this.pen.tile : niivue.tileIndex(x, y);
+    const slice = niivue.screenSlices[tile];
+    if (!slice || slice.axCorSag > LAST_PLANE) return null;
+    const place = niivue.screenXY2TextureFrac(x, y, tile, true);
+    return place[0] < 0 ? null : { tile, slice, place };
+  }
+
+  #tellPen(what, { slice, place }) {
+    const { dimsRAS } = this.scan;
+    this.plane = slice.axCorSag;
+    const axis = 2 - slice.axCorSag;
+    const there = [0, 1, 2].map((i) => place[i] * dimsRAS[i + 1] - 0.5);
+    // The whole of a slice is shown, not a place in it.
+    there[axis] = Math.min(Math.max(Math.round(there[axis]), 0), dimsRAS[axis + 1] - 1);
+    if (what !== PEN.picks) {
+      this.niivue.scene.crosshairPos = place;
+      this.#drawSoon();
+    }
+    this.onPen(what, ...this.#ofFile(there), this.#across(slice.axCorSag));
+  }
+
+  #penDown(event) {
+    // With Shift the crosshair moves, as it does without a pen.
+    if (!this.isMending || event.button !== 0 || event.shiftKey || !event.isPrimary) return;
+    const there = this.#place(event);
+    if (!there) return;
+    this.canvas.focus();
+    this.pen = { tile: there.tile, id: event.pointerId };
+    this.canvas.setPointerCapture(event.pointerId);
+    this.pen.isPicking = event.altKey;
+    this.#tellPen(event.altKey ? PEN.picks : PEN.begins, there);
+  }
+
+  #penMoves(event) {
+    if (!this.isMending) return;
+    const there = this.#place(event);
+    this.#showRing(event, there);
+    if (!there || this.pen?.id !== event.pointerId || this.pen.isPicking) return;
+    this.#tellPen(PEN.moves, there);
+  }
+
+  #penUp(event) {
+    if (this.pen?.id !== event.pointerId) return;
+    const { isPicking } = this.pen;
+    // The mouse's own event comes after the pointer's.
+    setTimeout(() => (this.pen = null));
+    if (!isPicking && this.isMending) this.onPen(PEN.ends, 0, 0, 0, 0);
+  }
+
+  #showRing({ offsetX, offsetY, pointerType }, there) {
+    this.ring.hidden = !there || this.penMm === 0 || pointerType === "touch";
+    if (this.ring.hidden) return;
+    const { leftTopWidthHeight, fovMM } = there.slice;
+    const width = (this.penMm * Math.abs(leftTopWidthHeight[2] / fovMM[0])) / this.niivue.uiData.dpr;
+    Object.assign(this.ring.style, { width: `${width}px`, height: `${width}px`, left: `${offsetX}px`, top: `${offsetY}px` });
   }
 
   #layOut() {
@@ -258,6 +466,10 @@ export class Viewer {
       this.niivue.moveCrosshairInVox(...step);
       this.niivue.createOnLocationChange();
       event.preventDefault();
+    } else if (this.isMending && event.key !== "Tab") {
+      const across = this.#across(SINGLE_PLANES.includes(this.view) ? VIEWS[this.view] : this.plane);
+      const there = this.#ofFile([...this.niivue.frac2vox(this.niivue.scene.crosshairPos)]);
+      if (this.onKey(event.key, event.ctrlKey || event.metaKey, event.shiftKey, ...there, across)) event.preventDefault();
     }
     if (event.key !== "Tab") event.stopImmediatePropagation();
   }

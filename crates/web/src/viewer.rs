@@ -7,6 +7,7 @@ use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
 
+use crate::mending::Patch;
 use crate::thrown;
 
 #[wasm_bindgen(module = "/src/viewer.js")]
@@ -20,6 +21,8 @@ extern "C" {
         canvas: &HtmlCanvasElement,
         on_location: &JsValue,
         on_range: &JsValue,
+        on_pen: &JsValue,
+        on_key: &JsValue,
     ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, js_name = showScan, catch)]
@@ -57,6 +60,25 @@ extern "C" {
     #[wasm_bindgen(method, js_name = setKey)]
     fn set_key_js(this: &Viewer, key: &JsValue);
 
+    #[wasm_bindgen(method, js_name = mend)]
+    fn mend_js(this: &Viewer, voxels: Uint8Array, key: &JsValue);
+
+    #[wasm_bindgen(method, js_name = patch)]
+    fn patch_js(
+        this: &Viewer,
+        x: usize,
+        y: usize,
+        z: usize,
+        columns: usize,
+        rows: usize,
+        slices: usize,
+        labels: &[u8],
+    );
+
+    /// Width in mm of the ring around the pointer; 0 for none.
+    #[wasm_bindgen(method, js_name = setPen)]
+    pub fn set_pen(this: &Viewer, millimetres: f64);
+
     /// How strongly the label map covers the scan, 0 to 1.
     #[wasm_bindgen(method, js_name = setOpacity)]
     pub fn set_opacity(this: &Viewer, opacity: f64);
@@ -84,17 +106,36 @@ pub type OnLocation = Closure<dyn Fn(f64, f64, f64, f64, f64, u32, u32, u32)>;
 /// Called with the values of the scan that are drawn as black and as white.
 pub type OnRange = Closure<dyn Fn(f64, f64)>;
 
+/// Called with what the pen does (0 begins, 1 moves, 2 ends, 3 asks for the label), where, in voxels x, y, z of the file, and the
+/// file's axis that the plane is across.
+pub type OnPen = Closure<dyn Fn(u32, f64, f64, f64, u32)>;
+
+/// Called with a key, whether Control and Shift are down, the crosshair's voxel along x, y, z of the file and the axis that the plane
+/// is across; says whether the key was of use.
+pub type OnKey = Closure<dyn Fn(String, bool, bool, u32, u32, u32, u32) -> bool>;
+
+/// Whom the viewer tells what.
+pub struct Told {
+    /// Where the crosshair is.
+    pub location: OnLocation,
+    /// What is black and white.
+    pub range: OnRange,
+    /// What the pen does.
+    pub pen: OnPen,
+    /// What is typed while labels are mended.
+    pub key: OnKey,
+}
+
 impl Viewer {
-    /// Starts the viewer. `on_location` is an [`OnLocation`] and `on_range` an [`OnRange`], which live as long as the viewer.
+    /// Starts the viewer; the four are those of a [`Told`], which lives as long as the viewer.
     ///
     /// # Errors
     /// What went wrong, such as that the browser has no WebGL 2.
     pub async fn attach(
         canvas: &HtmlCanvasElement,
-        on_location: &JsValue,
-        on_range: &JsValue,
+        [on_location, on_range, on_pen, on_key]: &[JsValue; 4],
     ) -> Result<Self, String> {
-        Self::attach_js(canvas, on_location, on_range)
+        Self::attach_js(canvas, on_location, on_range, on_pen, on_key)
             .await
             .map(JsCast::unchecked_into)
             .map_err(|error| thrown::describe(&error))
@@ -155,6 +196,24 @@ impl Viewer {
         let copy = bytes.slice(0, bytes.length());
         let shown = self.show_map_js(copy, name, low, high).await;
         shown.map_err(|error| thrown::describe(&error))
+    }
+
+    /// Shows labels, all of the scan's, in place of the label map, to be changed until another one is shown.
+    pub fn mend(&self, labels_of_voxels: &[u8], labels: &[Label], hidden: &BTreeSet<u8>) {
+        self.mend_js(
+            Uint8Array::from(labels_of_voxels),
+            &color_key(labels, hidden),
+        );
+    }
+
+    /// Changes some of the labels that are mended.
+    pub fn patch(&self, patch: &Patch) {
+        let Patch {
+            first: [z, y, x],
+            shape: [slices, rows, columns],
+            labels,
+        } = patch;
+        self.patch_js(*x, *y, *z, *columns, *rows, *slices, labels);
     }
 
     /// Takes the label map away.

@@ -4,6 +4,7 @@ use dinomed3d_volume::Label;
 use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::volumetry::LabelSize;
 
+use crate::mending::NoFill;
 use crate::protocol::ScanOffer;
 
 /// So many labels are named in a line.
@@ -225,6 +226,28 @@ pub fn result_stem(label_map: &str) -> &str {
     label_map.strip_suffix(LABEL_MAP).unwrap_or(label_map)
 }
 
+/// `scan_dseg.nii.gz` as `scan_desc-mended_dseg.nii.gz`, as BIDS would have it: whatever is named after a label map that a person
+/// has changed says so.
+pub fn mended_name(label_map: &str) -> String {
+    format!("{}_desc-mended{LABEL_MAP}", result_stem(label_map))
+}
+
+/// Why a place was not filled.
+pub fn no_fill(reason: NoFill, labels: &[Label]) -> String {
+    let name = |value| labels.iter().find(|label| label.value == value);
+    match reason {
+        NoFill::Same => "Nothing to fill: the place has this label already.".to_owned(),
+        NoFill::Kept(value) => {
+            let name = name(value).map_or_else(|| format!("label {value}"), |l| l.name.clone());
+            format!("Not filled: {name} is there, and other labels are kept.")
+        }
+        NoFill::Open => {
+            "Not filled: the background here reaches the edge of the scan. Close the outline first."
+                .to_owned()
+        }
+    }
+}
+
 /// How the name of a label map ends.
 pub const LABEL_MAP: &str = "_dseg.nii.gz";
 
@@ -288,6 +311,9 @@ mod tests {
         assert_eq!(label_map_name("01/t1: a.mgz"), "01_t1_ a_dseg.nii.gz");
         assert_eq!(result_stem("case_dseg.nii.gz"), "case");
         assert_eq!(seg_name("case_dseg.nii.gz"), "case_seg.dcm");
+        let mended = mended_name("case_dseg.nii.gz");
+        assert_eq!(mended, "case_desc-mended_dseg.nii.gz");
+        assert_eq!(result_stem(&mended), "case_desc-mended");
     }
 
     #[test]

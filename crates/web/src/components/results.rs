@@ -45,6 +45,21 @@ pub(super) fn saved(bytes: &Uint8Array, media_type: &str) -> String {
 
 #[component]
 fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
+    let state = State::expect();
+    let is_mended = outcome.mended_from.is_some();
+    let is_changed = Memo::new(move |_| {
+        let mended = state.mending.get();
+        mended.map_or(is_mended, |mended| mended.is_changed)
+    });
+    let of_outcome = outcome.statistics.clone();
+    let sizes = Signal::derive(move || {
+        let mended = state.mending.get();
+        mended.map_or_else(|| of_outcome.clone(), |mended| mended.sizes)
+    });
+    let was_dicom = match &outcome.mended_from {
+        Some(found) => found.seg.is_some(),
+        None => outcome.seg.is_some(),
+    };
     let made = match outcome.backend {
         Some(backend) => format!(
             "Made in {} on {}{}.",
@@ -56,35 +71,88 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
     };
     view! {
         <div class="row">
-            <a
-                class="button is-primary"
-                data-testid="download-labels"
-                download=outcome.name.clone()
-                href=saved(&outcome.bytes, "application/gzip")
-            >
-                "Save the label map"
-            </a>
-            {outcome.seg.as_ref().map(|seg| view! {
-                <a
-                    class="button"
-                    data-testid="download-seg"
-                    download=words::seg_name(&outcome.name)
-                    href=saved(seg, "application/dicom")
-                >
-                    "Save as DICOM-SEG"
-                </a>
-            })}
+            <SaveLabels outcome=Rc::clone(&outcome)/>
+            <SaveSegmentation outcome=Rc::clone(&outcome) is_changed/>
         </div>
         <p class="hint file-name">{outcome.name.clone()}</p>
+        <div role="status">
+            <Show when=move || is_changed.get()>
+                <p class="warning" data-testid="mended-note">
+                    "Changed by hand: so are the volumes, a comparison and what is saved, and files are named so. Certainty is the network's, of its own result."
+                    {was_dicom.then_some(" There is no DICOM-SEG of it: that names the network as its maker.")}
+                </p>
+            </Show>
+        </div>
         <Certainty/>
         <Compare/>
         <LookInside/>
-        <Statistics labels=outcome.labels.clone() statistics=outcome.statistics.clone()/>
+        <Statistics labels=outcome.labels.clone() sizes/>
         {outcome.closer.clone().into_iter().map(|closer| view! { <CloserButton closer/> }).collect_view()}
         {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
         <p class="hint">{made}</p>
         <p class="disclaimer">{NOTICE}</p>
     }
+}
+
+/// The label map as a file: one that is there, or, while it is mended, one that is made when it is asked for.
+#[component]
+fn SaveLabels(outcome: Rc<Outcome>) -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let is_mending = Memo::new(move |_| state.is_mending());
+    let outcome = StoredValue::new_local(outcome);
+    move || {
+        if is_mending.get() {
+            view! {
+                <button
+                    type="button"
+                    class="is-primary"
+                    data-testid="download-labels"
+                    on:click=move |_| session.save_labels()
+                >
+                    "Save the label map"
+                </button>
+            }
+            .into_any()
+        } else {
+            let (name, url) = outcome.with_value(|outcome| {
+                (
+                    outcome.name.clone(),
+                    saved(&outcome.bytes, "application/gzip"),
+                )
+            });
+            view! {
+                <a
+                    class="button is-primary"
+                    data-testid="download-labels"
+                    download=name
+                    href=url
+                    on:click=move |_| session.were_saved()
+                >
+                    "Save the label map"
+                </a>
+            }
+            .into_any()
+        }
+    }
+}
+
+/// The worker's DICOM segmentation, while it is of what is on screen.
+#[component]
+fn SaveSegmentation(outcome: Rc<Outcome>, is_changed: Memo<bool>) -> impl IntoView {
+    outcome.seg.as_ref().map(|seg| {
+        view! {
+            <a
+                class="button"
+                data-testid="download-seg"
+                hidden=move || is_changed.get()
+                download=words::seg_name(&outcome.name)
+                href=saved(seg, "application/dicom")
+            >
+                "Save as DICOM-SEG"
+            </a>
+        }
+    })
 }
 
 /// How sure the network was: over the scan, and as files.
@@ -170,21 +238,21 @@ fn CloserButton(closer: Closer) -> impl IntoView {
 
 /// How large everything is: voxels and volume of each label, or, of labels with sides, volumes left and right.
 #[component]
-fn Statistics(labels: Vec<Label>, statistics: Vec<LabelSize>) -> impl IntoView {
+fn Statistics(labels: Vec<Label>, sizes: Signal<Vec<LabelSize>>) -> impl IntoView {
     let groups = structures::grouped(&labels);
     let has_pairs = groups
         .iter()
         .flat_map(|group| &group.structures)
         .any(|structure| matches!(structure.labels, StructureLabels::Pair(..)));
     if has_pairs {
-        view! { <SidesTable groups statistics/> }.into_any()
+        view! { <SidesTable groups sizes/> }.into_any()
     } else {
-        view! { <LabelTable labels statistics/> }.into_any()
+        view! { <LabelTable labels sizes/> }.into_any()
     }
 }
 
 #[component]
-fn LabelTable(labels: Vec<Label>, statistics: Vec<LabelSize>) -> impl IntoView {
+fn LabelTable(labels: Vec<Label>, sizes: Signal<Vec<LabelSize>>) -> impl IntoView {
     let row = move |row: LabelSize| {
         let label = named(&labels, row.value);
         view! {
@@ -208,15 +276,15 @@ fn LabelTable(labels: Vec<Label>, statistics: Vec<LabelSize>) -> impl IntoView {
                     <th scope="col">"Volume, mL"</th>
                 </tr>
             </thead>
-            <tbody>{statistics.into_iter().map(row).collect_view()}</tbody>
+            <tbody>{move || sizes.get().into_iter().map(&row).collect_view()}</tbody>
         </table>
     }
 }
 
 #[component]
-fn SidesTable(groups: Vec<Group>, statistics: Vec<LabelSize>) -> impl IntoView {
+fn SidesTable(groups: Vec<Group>, sizes: Signal<Vec<LabelSize>>) -> impl IntoView {
     let row = move |structure: Structure| {
-        let size = StructureSize::of(structure, &statistics);
+        let size = sizes.with(|sizes| StructureSize::of(structure, sizes));
         let structure = size.structure;
         view! {
             <tr>
@@ -242,7 +310,7 @@ fn SidesTable(groups: Vec<Group>, statistics: Vec<LabelSize>) -> impl IntoView {
         view! {
             <tbody>
                 {heading}
-                {group.structures.into_iter().map(row.clone()).collect_view()}
+                {group.structures.into_iter().map(row).collect_view()}
             </tbody>
         }
     };
@@ -262,7 +330,7 @@ fn SidesTable(groups: Vec<Group>, statistics: Vec<LabelSize>) -> impl IntoView {
                         </th>
                     </tr>
                 </thead>
-                {groups.into_iter().map(body).collect_view()}
+                {move || groups.clone().into_iter().map(body).collect_view()}
             </table>
         </div>
     }

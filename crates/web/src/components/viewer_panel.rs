@@ -2,15 +2,18 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use dinomed3d_volume::Label;
+use leptos::ev::KeyboardEvent;
 use leptos::html::Canvas;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::browser;
-use crate::components::LabelLegend;
+use crate::components::{LabelLegend, MendTools, mends_by_key};
+use crate::mending::Tool;
 use crate::protocol::MapKind;
+use crate::session::{PenMove, Session};
 use crate::state::{Location, Scan, State};
-use crate::viewer::{OnLocation, OnRange, Viewer};
+use crate::viewer::{OnKey, OnLocation, OnPen, OnRange, Told, Viewer};
 use crate::words;
 
 const FIRST_OPACITY: f64 = 0.6;
@@ -25,6 +28,7 @@ const SCAN_NAME: &str = "scan.nii";
 #[component]
 pub fn ViewerPanel() -> impl IntoView {
     let state = State::expect();
+    let session = expect_context::<Session>();
     let canvas = NodeRef::<Canvas>::new();
     let viewer = RwSignal::new_local(None::<Viewer>);
     let problem = RwSignal::new(None::<String>);
@@ -32,8 +36,17 @@ pub fn ViewerPanel() -> impl IntoView {
     let planes = RwSignal::new("all".to_owned());
     let range = RwSignal::new(None::<(f64, f64)>);
 
-    attach(canvas, viewer, problem, range, state);
-    follow(viewer, problem, state);
+    attach(canvas, viewer, problem, range, state, session);
+    follow(viewer, problem, state, session);
+    Effect::new(move |_| {
+        let pen = state.pen.get();
+        let ring_mm = if pen.tool == Tool::Fill {
+            0.0
+        } else {
+            pen.size_mm
+        };
+        viewer.with(|viewer| viewer.as_ref().map(|viewer| viewer.set_pen(ring_mm)));
+    });
     Effect::new(move |_| {
         let opacity = opacity.get();
         viewer.with(|viewer| viewer.as_ref().map(|viewer| viewer.set_opacity(opacity)));
@@ -47,9 +60,23 @@ pub fn ViewerPanel() -> impl IntoView {
     let has_scan = move || state.scan.with(Option::is_some);
     let show = move |(values, is_shown): (Vec<u8>, bool)| state.show_labels(&values, is_shown);
 
+    // From the controls; the viewer itself passes on what it is told.
+    let on_key = move |event: KeyboardEvent| {
+        let key = event.key();
+        let keys = (
+            &*key,
+            event.ctrl_key() || event.meta_key(),
+            event.shift_key(),
+        );
+        let is_mending = untrack(|| state.is_mending());
+        if is_mending && mends_by_key(viewer, state, session, keys, None) {
+            event.prevent_default();
+        }
+    };
+
     view! {
         <section id="viewer" class="viewer" tabindex="-1" aria-label="Viewer" data-testid="viewer">
-            <div class="stage">
+            <div class="stage" on:keydown=on_key>
             <div class="canvas" data-ready=move || viewer.with(Option::is_some).to_string()>
                 <canvas
                     node_ref=canvas
@@ -96,17 +123,53 @@ pub fn ViewerPanel() -> impl IntoView {
                     />
                 </label>
                 <Isolate labels/>
+                <Mend/>
                 <Show when=has_scan>
                     <WindowLevel viewer range/>
                     <Picture viewer planes problem/>
                 </Show>
             </div>
+            <Show when=move || state.is_mending()>
+                <MendTools viewer labels/>
+            </Show>
             </div>
             <LabelLegend labels hidden=state.hidden on_show=show/>
             <p class="visually-hidden" id="viewer-keys">
                 "Arrow keys move the crosshair right, left, front and back; page up and page down move it up and down."
             </p>
         </section>
+    }
+}
+
+/// Begins and ends mending.
+#[component]
+fn Mend() -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let can_mend = move || {
+        state.outcome.with(Option::is_some)
+            && state.partial.with(Option::is_none)
+            && state.can_change()
+    };
+    let toggle = move |_| {
+        if untrack(|| state.is_mending()) {
+            session.leave_mending();
+        } else {
+            session.mend();
+        }
+    };
+    view! {
+        <button
+            type="button"
+            class="is-small"
+            data-testid="mend"
+            title="Change the labels by hand"
+            aria-pressed=move || state.is_mending().to_string()
+            disabled=move || !can_mend()
+            on:click=toggle
+        >
+            "Mend"
+        </button>
     }
 }
 
@@ -282,6 +345,7 @@ fn attach(
     problem: RwSignal<Option<String>>,
     range: RwSignal<Option<(f64, f64)>>,
     state: State,
+    session: Session,
 ) {
     let on_location = OnLocation::new(move |x, y, z, value, label, i, j, k| {
         let label = (label >= 0.0).then_some(label as u8);
@@ -293,15 +357,42 @@ fn attach(
         }));
     });
     let on_range = OnRange::new(move |black, white| range.set(Some((black, white))));
-    let told = StoredValue::new_local((on_location, on_range));
+    let on_pen = OnPen::new(move |does, x, y, z, across| {
+        let does = match does {
+            0 => PenMove::Begins,
+            1 => PenMove::Moves,
+            2 => PenMove::Ends,
+            _ => PenMove::Picks,
+        };
+        let patch = session.pen(does, [x, y, z], across as usize);
+        if let Some(patch) = patch {
+            viewer.with_untracked(|viewer| viewer.as_ref().map(|viewer| viewer.patch(&patch)));
+        }
+    });
+    let on_key = OnKey::new(move |key: String, is_control, is_shift, i, j, k, across| {
+        let crosshair = ([i, j, k].map(|index| index as usize), across as usize);
+        let keys = (&*key, is_control, is_shift);
+        mends_by_key(viewer, state, session, keys, Some(crosshair))
+    });
+    let told = StoredValue::new_local(Told {
+        location: on_location,
+        range: on_range,
+        pen: on_pen,
+        key: on_key,
+    });
     Effect::new(move |_| {
         let Some(canvas) = canvas.get() else { return };
         spawn_local(async move {
             let attached = {
-                let (on_location, on_range) = told.with_value(|(on_location, on_range)| {
-                    (on_location.as_ref().clone(), on_range.as_ref().clone())
+                let told = told.with_value(|told| {
+                    [
+                        told.location.as_ref().clone(),
+                        told.range.as_ref().clone(),
+                        told.pen.as_ref().clone(),
+                        told.key.as_ref().clone(),
+                    ]
                 });
-                Viewer::attach(&canvas, &on_location, &on_range).await
+                Viewer::attach(&canvas, &told).await
             };
             match attached {
                 Ok(attached) => viewer.set(Some(attached)),
@@ -324,7 +415,10 @@ fn follow(
     viewer: RwSignal<Option<Viewer>, LocalStorage>,
     problem: RwSignal<Option<String>>,
     state: State,
+    session: Session,
 ) {
+    // What a stroke changes the viewer is told by itself.
+    let is_mending = Memo::new(move |_| state.is_mending());
     // In one effect, so that a label map comes after the scan that it lies over; it is told which scan is there.
     Effect::new(move |there: Option<Option<Rc<Scan>>>| {
         let there = there.flatten();
@@ -342,6 +436,13 @@ fn follow(
                     format!("The viewer can't show this scan: {reason}. Segmenting and saving work without it.")
                 }));
             });
+        }
+        if is_mending.get() {
+            if let Some(voxels) = session.mended_labels() {
+                let labels = untrack(|| state.labels());
+                viewer.mend(&voxels, &labels, &state.hidden.get_untracked());
+            }
+            return Some(scan);
         }
         let of_run = state.partial.get().map(|partial| {
             let labels = partial.labels.clone();

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::jobs::File;
-use super::shown::{ListId, Listed, ListedState, Outcome};
+use super::shown::{ListId, Listed, ListedState, Outcome, Scan};
 use crate::protocol::{Failure, ScanChoice, ScanOffer};
 use crate::words;
 
@@ -42,7 +42,9 @@ struct Entry<B> {
 impl<B> Entry<B> {
     /// Whether it can be segmented and has not been with that model.
     fn wants(&self, model: &str) -> bool {
-        let is_done = |outcome: &Rc<Outcome<B>>| outcome.model == model;
+        // What a person has changed is not replaced in passing.
+        let is_done =
+            |outcome: &Rc<Outcome<B>>| outcome.model == model || outcome.mended_from.is_some();
         self.bytes.is_some() && !self.outcome.as_ref().is_some_and(is_done)
     }
 }
@@ -130,6 +132,33 @@ impl<B: Clone> List<B> {
             outcome: None,
             problem,
         }
+    }
+
+    /// Takes a scan into the list that was by itself, with its result, so that another one can be shown.
+    pub fn take_in(&mut self, scan: &Scan<B>, outcome: Rc<Outcome<B>>) {
+        let mut entry = self.entry(
+            scan.name.clone(),
+            Some(scan.bytes.clone()),
+            scan.choice,
+            None,
+        );
+        entry.outcome = Some(outcome);
+        self.entries.insert(0, entry);
+    }
+
+    /// Takes a scan into the list that has just been read; returns its number.
+    pub fn take_in_read(&mut self, name: String, bytes: B, choice: Option<ScanChoice>) -> ListId {
+        let entry = self.entry(name, Some(bytes), choice, None);
+        let id = entry.id;
+        self.entries.push(entry);
+        id
+    }
+
+    /// Whether a person has changed the result of a scan.
+    pub fn is_mended(&self, id: ListId) -> bool {
+        let entry = self.entries.iter().find(|entry| entry.id == id);
+        let outcome = entry.and_then(|entry| entry.outcome.as_ref());
+        outcome.is_some_and(|outcome| outcome.mended_from.is_some())
     }
 
     /// Takes a scan and its result away; returns the one to show in its place if it was on screen and there is one.
@@ -276,7 +305,11 @@ impl<B: Clone> List<B> {
                 _ if working == Some(entry.id) => ListedState::Working,
                 (Some(problem), _) => ListedState::Failed(problem.clone()),
                 (None, Some(outcome)) => {
-                    ListedState::Done(words::found(&outcome.labels, &outcome.statistics))
+                    let found = words::found(&outcome.labels, &outcome.statistics);
+                    ListedState::Done(match &outcome.mended_from {
+                        Some(_) => format!("{found}, changed by hand"),
+                        None => found,
+                    })
                 }
                 (None, None) => ListedState::Waiting,
             },

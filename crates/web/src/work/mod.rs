@@ -53,6 +53,9 @@ pub enum Order<B> {
         /// What is in it.
         bytes: B,
     },
+    /// Mark the result on screen as one that a person has changed, as a closer look has made its file anew; the answer is
+    /// [`Work::replace_result`].
+    MarkMended,
     /// Ask the site for its models; the answer is [`Work::models_found`].
     FindModels(JobId),
     /// Get what the page will want when there is no network.
@@ -169,6 +172,20 @@ impl<B: Clone> Work<B> {
         self.jobs.reading = Some(Reading::Fetching(job));
         self.shown.status = status;
         Some(job)
+    }
+
+    /// The result on screen as a person has changed it, or as it was before; while a run goes on it stays.
+    pub fn replace_result(&mut self, outcome: Rc<Outcome<B>>) {
+        if self.shown.run.is_some() || self.shown.outcome.is_none() {
+            return;
+        }
+        self.list.keep(&outcome);
+        self.shown.outcome = Some(outcome);
+    }
+
+    /// Whether a person has changed the result of a scan of the list.
+    pub fn is_mended(&self, id: ListId) -> bool {
+        self.list.is_mended(id)
     }
 
     /// Whether a segmentation is under way; says that no scan can be opened then.
@@ -343,7 +360,9 @@ impl<B: Clone> Work<B> {
             return;
         };
         let outcome = self.shown.outcome.as_ref();
-        let stem = outcome.map_or("scan", |outcome| words::result_stem(&outcome.name));
+        // What the network was sure of is its own result.
+        let found = outcome.map(|outcome| outcome.mended_from.as_ref().unwrap_or(outcome));
+        let stem = found.map_or("scan", |outcome| words::result_stem(&outcome.name));
         let end = match what {
             Probabilities::Certainty => {
                 self.shown.certainty = Some(Rc::new(bytes));
@@ -652,10 +671,20 @@ impl<B: Clone> Work<B> {
                 self.life.forgive();
                 let closer = self.closer_after(looked_at.as_ref());
                 let scan = self.shown.scan.as_ref();
+                // A closer look keeps what a person has changed elsewhere.
+                let before = self.shown.outcome.as_ref().filter(|_| looked_at.is_some());
+                let mended_from = before.and_then(|before| before.mended_from.clone());
+                let is_mended = mended_from.is_some();
+                let name = words::label_map_name(scan.map_or("scan", |scan| &scan.name));
                 let outcome = Rc::new(Outcome {
-                    name: words::label_map_name(scan.map_or("scan", |scan| &scan.name)),
+                    name: if is_mended {
+                        words::mended_name(&name)
+                    } else {
+                        name
+                    },
                     bytes,
-                    seg,
+                    seg: seg.filter(|_| !is_mended),
+                    mended_from,
                     labels,
                     statistics,
                     warnings,
@@ -669,6 +698,9 @@ impl<B: Clone> Work<B> {
                 });
                 self.list.keep(&outcome);
                 self.shown.outcome = Some(outcome);
+                if is_mended {
+                    self.orders.push_back(Order::MarkMended);
+                }
                 self.shown.status = format!("Segmented in {}.", words::elapsed(millis));
                 self.next_in_list();
             }
@@ -886,6 +918,7 @@ impl<B: Clone> Work<B> {
         } = file;
         self.jobs.has_scan = true;
         self.forget_probabilities();
+        let entry = self.keep_mended(entry, &name, &bytes, choice);
         self.shown.outcome = self.list.opened(entry, choice);
         self.shown.failure = None;
         self.shown.status = format!("{name} is open.");
@@ -899,6 +932,30 @@ impl<B: Clone> Work<B> {
         self.announce_readiness();
         self.ask_preflight();
         self.go_on();
+    }
+
+    /// A scan by itself whose result a person has changed is kept in a list when another one takes its place, which is in that list
+    /// too; returns the new one's place.
+    fn keep_mended(
+        &mut self,
+        entry: Option<ListId>,
+        name: &str,
+        bytes: &B,
+        choice: Option<ScanChoice>,
+    ) -> Option<ListId> {
+        let is_mended = |outcome: &&Rc<Outcome<B>>| outcome.mended_from.is_some();
+        let is_alone = self.list.current().is_none();
+        let mended = self.shown.outcome.as_ref().filter(is_mended).cloned();
+        let (true, Some(outcome), Some(scan)) = (is_alone, mended, &self.shown.scan) else {
+            return entry;
+        };
+        self.list.take_in(scan, outcome);
+        entry.or_else(|| {
+            let id = self
+                .list
+                .take_in_read(name.to_owned(), bytes.clone(), choice);
+            Some(id)
+        })
     }
 
     /// What has its turn in the list holds several scans: all have their turn, but of volumes of one scan one must be chosen.

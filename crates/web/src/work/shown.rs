@@ -9,6 +9,7 @@ use super::inside::Looked;
 use crate::protocol::{
     Backend, BackendChoice, CheckErrors, Failure, JobId, ModelInfo, ScanChoice, ScanInfo, ScanOffer,
 };
+use crate::words;
 
 /// Everything the page shows of the work; `B` is a file's bytes.
 #[derive(Debug, Clone)]
@@ -314,4 +315,27 @@ pub struct Outcome<B> {
     pub backend: Option<Backend>,
     /// How long it took.
     pub millis: f64,
+    /// What the network found, where a person has changed it since.
+    pub mended_from: Option<Rc<Outcome<B>>>,
+}
+
+impl<B: Clone> Outcome<B> {
+    /// This result, changed by a person: with another label map, and so with another name, other sizes and no DICOM segmentation, as
+    /// that is the worker's.
+    pub fn mended(self: &Rc<Self>, bytes: B, statistics: Vec<LabelSize>) -> Self {
+        let found = self.mended_from.as_ref().unwrap_or(self);
+        Self {
+            name: words::mended_name(&found.name),
+            bytes,
+            seg: None,
+            labels: self.labels.clone(),
+            statistics,
+            warnings: self.warnings.clone(),
+            closer: self.closer.clone(),
+            model: self.model.clone(),
+            backend: self.backend,
+            millis: self.millis,
+            mended_from: Some(Rc::clone(found)),
+        }
+    }
 }

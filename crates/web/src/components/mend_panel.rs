@@ -1,0 +1,205 @@
+use dinomed3d_volume::Label;
+use leptos::prelude::*;
+
+use crate::mending::{Patch, Pen, SIZES_MM, Tool};
+use crate::session::{PenMove, Session};
+use crate::state::{Mended, State};
+use crate::viewer::Viewer;
+
+/// What a press of `[` or `]` makes of the size.
+const SIZE_STEP: f64 = 1.25;
+
+const TOOLS: [(Tool, &str, &str, &str); 3] = [
+    (Tool::Brush, "Brush", "mend-brush", "b"),
+    (Tool::Erase, "Erase", "mend-erase", "e"),
+    (Tool::Fill, "Fill", "mend-fill", "f"),
+];
+
+/// Shows labels that have changed.
+fn draw(viewer: RwSignal<Option<Viewer>, LocalStorage>, patch: Option<Patch>) {
+    if let Some(patch) = patch {
+        viewer.with_untracked(|viewer| viewer.as_ref().map(|viewer| viewer.patch(&patch)));
+    }
+}
+
+/// How the labels are changed by hand.
+#[component]
+pub fn MendTools(
+    viewer: RwSignal<Option<Viewer>, LocalStorage>,
+    labels: Signal<Vec<Label>>,
+) -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let is = move |test: fn(&Mended) -> bool| {
+        state
+            .mending
+            .with(|mended| mended.as_ref().is_some_and(test))
+    };
+    let tool = move |(tool, name, id, key): (Tool, &'static str, &'static str, &'static str)| {
+        view! {
+            <button
+                type="button"
+                class="is-small"
+                data-testid=id
+                title=format!("Key {key} in the viewer")
+                aria-pressed=move || (state.pen.get().tool == tool).to_string()
+                on:click=move |_| state.pen.update(|pen| pen.tool = tool)
+            >
+                {name}
+            </button>
+        }
+    };
+    let option = move |label: Label| {
+        let value = label.value;
+        view! {
+            <option value=value.to_string() selected=move || state.pen.get().label == value>
+                {label.name}
+            </option>
+        }
+    };
+    let choose = move |value: String| {
+        if let Ok(label) = value.parse() {
+            state.pen.update(|pen| pen.label = label);
+        }
+    };
+    let pick = move |_| {
+        if let Some(location) = state.location.get_untracked() {
+            session.pick(location.voxel.map(|index| index as usize));
+        }
+    };
+    let size = move |text: String| match text.parse::<f64>() {
+        Ok(size_mm) if size_mm.is_finite() => state.pen.update(|pen| *pen = pen.sized(size_mm)),
+        _ => state.pen.notify(),
+    };
+    let check = move |name: &'static str,
+                      id: &'static str,
+                      title: &'static str,
+                      of: fn(&mut Pen) -> &mut bool| {
+        view! {
+            <label title=title>
+                <input
+                    type="checkbox"
+                    data-testid=id
+                    prop:checked=move || *of(&mut state.pen.get())
+                    on:change:target=move |event| {
+                        let is_checked = event.target().checked();
+                        state.pen.update(|pen| *of(pen) = is_checked);
+                    }
+                />
+                {name}
+            </label>
+        }
+    };
+    view! {
+        <div class="mend-tools" role="group" aria-label="Mend by hand" aria-describedby="mend-keys" data-testid="mend-tools">
+            <span class="row" role="group" aria-label="Tool">{TOOLS.map(tool).collect_view()}</span>
+            <label>
+                "Label"
+                <select data-testid="mend-label" on:change:target=move |event| choose(event.target().value())>
+                    {move || labels.get().into_iter().map(option).collect_view()}
+                </select>
+            </label>
+            <button type="button" class="is-small" data-testid="mend-pick" title="Take the label at the crosshair" on:click=pick>
+                "Pick"
+            </button>
+            <label>
+                "Size, mm"
+                <input
+                    type="number"
+                    data-testid="mend-size"
+                    min=SIZES_MM[0].to_string()
+                    max=SIZES_MM[1].to_string()
+                    step="0.5"
+                    prop:value=move || (state.pen.get().size_mm * 10.0).round() / 10.0
+                    on:change:target=move |event| size(event.target().value())
+                />
+            </label>
+            {check("In 3-D", "mend-solid", "A ball in place of a disc; a fill in the volume in place of the slice", |pen| &mut pen.is_solid)}
+            {check("Keep others", "mend-keep", "Only the background and the chosen label change", |pen| &mut pen.keeps_others)}
+            <button
+                type="button"
+                class="is-small"
+                data-testid="mend-undo"
+                disabled=move || !is(|mended| mended.can_undo)
+                on:click=move |_| draw(viewer, session.undo())
+            >
+                "Undo"
+            </button>
+            <button
+                type="button"
+                class="is-small"
+                data-testid="mend-redo"
+                disabled=move || !is(|mended| mended.can_redo)
+                on:click=move |_| draw(viewer, session.redo())
+            >
+                "Redo"
+            </button>
+            <button
+                type="button"
+                class="is-small is-quiet"
+                data-testid="mend-restore"
+                title="Back to what the network found"
+                disabled=move || !is(|mended| mended.is_changed)
+                on:click=move |_| session.restore()
+            >
+                "Restore"
+            </button>
+            <p class="hint" role="status" data-testid="mend-note">{move || state.pen_note.get()}</p>
+            <p class="visually-hidden" id="mend-keys">
+                "In the viewer the space bar paints at the crosshair; b, e and f choose brush, erase and fill, p the label at the crosshair, brackets the size. Control and Z undoes, with Shift it makes again. Escape ends mending. With the mouse, Shift moves the crosshair and Alt takes the label under it."
+            </p>
+        </div>
+    }
+}
+
+/// What a key does while labels are mended; says whether it was of use. At the crosshair, in a plane across an axis, only where the
+/// viewer has the keyboard.
+pub fn mends_by_key(
+    viewer: RwSignal<Option<Viewer>, LocalStorage>,
+    state: State,
+    session: Session,
+    (key, is_control, is_shift): (&str, bool, bool),
+    crosshair: Option<([usize; 3], usize)>,
+) -> bool {
+    if is_control {
+        match (key.to_ascii_lowercase().as_str(), is_shift) {
+            ("z", false) => draw(viewer, session.undo()),
+            ("z", true) | ("y", _) => draw(viewer, session.redo()),
+            _ => return false,
+        }
+        return true;
+    }
+    if key == "Escape" {
+        session.leave_mending();
+        return true;
+    }
+    let Some((voxel, across)) = crosshair else {
+        return false;
+    };
+    let tool = TOOLS.into_iter().find(|(.., letter)| *letter == key);
+    match key {
+        _ if tool.is_some() => {
+            if let Some((tool, ..)) = tool {
+                state.pen.update(|pen| pen.tool = tool);
+            }
+        }
+        " " | "Enter" => {
+            let place = voxel.map(|index| index as f64);
+            draw(viewer, session.pen(PenMove::Begins, place, across));
+            session.pen(PenMove::Ends, place, across);
+        }
+        "p" => session.pick(voxel),
+        "[" | "]" => {
+            let factor = if key == "[" {
+                1.0 / SIZE_STEP
+            } else {
+                SIZE_STEP
+            };
+            state
+                .pen
+                .update(|pen| *pen = pen.sized(pen.size_mm * factor));
+        }
+        _ => return false,
+    }
+    true
+}
