@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use dinomed3d_volume::volumetry::{LabelSize, StructureSize};
+use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
 use dinomed3d_volume::{Label, NOTICE};
 use js_sys::Uint8Array;
 use leptos::prelude::*;
@@ -69,6 +69,7 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         ),
         None => format!("Made in {}.", words::elapsed(outcome.millis)),
     };
+    let of_ranges = outcome.labels.clone();
     view! {
         <div class="row">
             <SaveLabels outcome=Rc::clone(&outcome)/>
@@ -87,6 +88,9 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         <Compare/>
         <LookInside/>
         <Statistics labels=outcome.labels.clone() sizes/>
+        <Show when=move || !is_changed.get()>
+            <Ranges labels=of_ranges.clone()/>
+        </Show>
         {outcome.closer.clone().into_iter().map(|closer| view! { <CloserButton closer/> }).collect_view()}
         {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
         <p class="hint">{made}</p>
@@ -249,6 +253,37 @@ fn Statistics(labels: Vec<Label>, sizes: Signal<Vec<LabelSize>>) -> impl IntoVie
     } else {
         view! { <LabelTable labels sizes/> }.into_any()
     }
+}
+
+/// Between which volumes the true ones lie.
+#[component]
+fn Ranges(labels: Vec<Label>) -> impl IntoView {
+    let state = State::expect();
+    let row = move |range: &VolumeRange| {
+        let label = named(&labels, range.value);
+        view! {
+            <tr>
+                <th scope="row"><Swatch color=label.color/>{label.name}</th>
+                <td>{format!("{:.2} to {:.2}", range.low_ml, range.high_ml)}</td>
+            </tr>
+        }
+    };
+    let table = move || {
+        let ranges = state.ranges.get()?;
+        Some(view! {
+            <details class="ranges" data-testid="volume-ranges">
+                <summary>"How sure are the volumes?"</summary>
+                <p class="hint">
+                    "In nine of ten cases like those that this model was calibrated by, the true volume lies between these. A scan of another kind may be less certain than that."
+                </p>
+                <table>
+                    <thead><tr><th scope="col">"Label"</th><th scope="col">"Volume, mL"</th></tr></thead>
+                    <tbody>{ranges.iter().map(&row).collect_view()}</tbody>
+                </table>
+            </details>
+        })
+    };
+    view! { {table} }
 }
 
 #[component]
