@@ -17,6 +17,9 @@ const LAST_PLANE = 2;
 const BACKGROUND = [0.043, 0.055, 0.075, 1];
 const CROSSHAIR = [0.36, 0.78, 0.95, 0.9];
 
+// Pixels of a picture in a report along its longer edge, at the most: 300 for an inch of paper.
+const PICTURE_EDGE = 750;
+
 // Axial slices of a mosaic.
 const MOSAIC = { rows: 3, columns: 4 };
 
@@ -249,6 +252,39 @@ export class Viewer {
     this.niivue.drawScene();
     const blob = await new Promise((done) => this.canvas.toBlob(done, "image/png"));
     return new Uint8Array(await blob.arrayBuffer());
+  }
+
+  /**
+   * Planes of these names through the crosshair, whole and cut to what they show, as `data:` addresses of PNGs; none without a scan.
+   * What is on screen stays as it is.
+   */
+  pictures(planes) {
+    return this.#inTurn(async () => {
+      const { niivue } = this;
+      if (!this.scan) return [];
+      const { view } = this;
+      const [...moved] = niivue.scene.pan2Dxyzmm;
+      // All in one task: nobody sees the screen meanwhile.
+      try {
+        niivue.scene.pan2Dxyzmm = [0, 0, 0, 1];
+        return planes.map((plane) => this.#plane(plane));
+      } finally {
+        niivue.scene.pan2Dxyzmm = moved;
+        this.setView(view);
+      }
+    });
+  }
+
+  #plane(plane) {
+    this.setView(plane);
+    const slice = this.niivue.screenSlices.find(({ axCorSag }) => axCorSag === VIEWS[plane]);
+    const [left, top, width, height] = slice.leftTopWidthHeight;
+    const scale = Math.min(1, PICTURE_EDGE / Math.max(width, height));
+    const picture = document.createElement("canvas");
+    Object.assign(picture, { width: Math.round(width * scale), height: Math.round(height * scale) });
+    const context = picture.getContext("2d");
+    context.drawImage(this.canvas, left, top, width, height, 0, 0, picture.width, picture.height);
+    return picture.toDataURL("image/png");
   }
 
   /** Recolours the label map, which is also how one label is hidden. */

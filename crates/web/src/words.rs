@@ -5,7 +5,7 @@ use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::volumetry::LabelSize;
 
 use crate::mending::NoFill;
-use crate::protocol::ScanOffer;
+use crate::protocol::{Backend, ScanOffer};
 
 /// So many labels are named in a line.
 const FEW_LABELS: usize = 3;
@@ -69,6 +69,16 @@ pub fn elapsed(millis: f64) -> String {
     } else {
         format!("{:.1} min", millis / 60_000.0)
     }
+}
+
+/// How long a result took, and on what.
+pub fn made(millis: f64, backend: Option<Backend>) -> String {
+    let on = match backend {
+        Some(Backend::Cpu) => " on the CPU",
+        Some(Backend::WebGpu) => " on WebGPU",
+        None => "",
+    };
+    format!("Made in {}{on}.", elapsed(millis))
 }
 
 /// A count with a thin gap between groups of three digits.
@@ -256,6 +266,11 @@ pub fn seg_name(label_map: &str) -> String {
     format!("{}_seg.dcm", result_stem(label_map))
 }
 
+/// `scan_dseg.nii.gz` as `scan_report.html`.
+pub fn report_name(label_map: &str) -> String {
+    format!("{}_report.html", result_stem(label_map))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,6 +306,19 @@ mod tests {
         assert_eq!(signed_percent(-0.4), "0");
         assert_eq!(signed(-0.0004, 3), "0.000");
         assert_eq!(signed(1.2345, 3), "+1.234");
+    }
+
+    #[test]
+    fn a_result_says_how_long_it_took_and_on_what() {
+        assert_eq!(
+            made(8_040.0, Some(Backend::WebGpu)),
+            "Made in 8.0 s on WebGPU."
+        );
+        assert_eq!(
+            made(120.0, Some(Backend::Cpu)),
+            "Made in 120 ms on the CPU."
+        );
+        assert_eq!(made(120.0, None), "Made in 120 ms.");
     }
 
     #[test]

@@ -7,9 +7,9 @@ use leptos::prelude::*;
 
 use crate::browser;
 use crate::comparison::named;
-use crate::components::{Compare, Swatch};
+use crate::components::{Compare, SaveReport, Swatch};
 use crate::overlay::Overlay;
-use crate::protocol::{Backend, Probabilities};
+use crate::protocol::Probabilities;
 use crate::session::Session;
 use crate::state::{Outcome, State};
 use crate::station::{Station, Visit};
@@ -60,19 +60,12 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         Some(found) => found.seg.is_some(),
         None => outcome.seg.is_some(),
     };
-    let made = match outcome.backend {
-        Some(backend) => format!(
-            "Made in {} on {}{}.",
-            words::elapsed(outcome.millis),
-            if backend == Backend::Cpu { "the " } else { "" },
-            backend.title()
-        ),
-        None => format!("Made in {}.", words::elapsed(outcome.millis)),
-    };
+    let made = words::made(outcome.millis, outcome.backend);
     view! {
         <div class="row">
             <SaveLabels outcome=Rc::clone(&outcome)/>
             <SaveSegmentation outcome=Rc::clone(&outcome) is_changed/>
+            <SaveReport/>
         </div>
         <p class="hint file-name">{outcome.name.clone()}</p>
         <div role="status">
