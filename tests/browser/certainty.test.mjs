@@ -40,6 +40,18 @@ test("a result shows where it is unsure, and its probabilities are those of the 
     assert.ok(apart <= 1, `${name}: up to ${apart} of 255 apart`);
   }
 
+  // How sure the volumes are, in the page and on the command line.
+  const ranges = visitor.at("volume-ranges");
+  await ranges.locator("summary").click();
+  const shown = (await ranges.locator("td").allInnerTexts()).map((text) => text.split(" to ").map(Number));
+  const lines = said.stdout.split("\n");
+  const first = lines.findIndex((line) => line.startsWith("label  at least")) + 1;
+  const told = lines.slice(first, first + shown.length).map((line) => line.trim().split(/ +/).slice(1).map(Number));
+  assert.equal(shown.length, 2);
+  assert.deepEqual(shown, told.map((range) => range.map((ml) => Number(ml.toFixed(2)))));
+  const volumes = (await visitor.statistics()).map(({ milliliters }) => milliliters);
+  volumes.forEach((ml, label) => assert.ok(told[label][0] < ml && ml < told[label][1], `${ml} within ${told[label]}`));
+
   // With a comparison there are two controls of what lies over the scan, which say the same.
   await visitor.at("reference-input").setInputFiles(paths[2]);
   const overlay = visitor.at("overlay");

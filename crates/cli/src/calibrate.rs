@@ -77,6 +77,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         calibration.uncalibrated_error,
         calibration.cases
     );
+    if let Some(volumes) = &calibration.volumes {
+        say!(
+            "intervals of the volumes of {} labels, to hold the true one in {:.0} % of cases",
+            volumes.labels.len(),
+            100.0 * volumes.coverage
+        );
+    }
     let card = folder.file(CARD_FILE);
     let card = match std::fs::read_to_string(&card) {
         Ok(card) => Some(with_certainty(&card, &calibration)),

@@ -10,7 +10,7 @@ use crate::threads;
 use anyhow::Context;
 use dinomed3d_core::infer::Keep;
 use dinomed3d_volume::atomic_file::check_outputs;
-use dinomed3d_volume::volumetry::LabelSize;
+use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 use dinomed3d_volume::{NOTICE, Outline};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -111,8 +111,32 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         } = size;
         say!("{value:5}  {voxels:6}  {volume_ml:11.3}  {}", label.name);
     }
+    if let Some(seen) = &found.seen {
+        let (shape, affine) = (found.map.shape, found.map.affine);
+        let ranges = models
+            .first()
+            .volume_ranges(seen, &result.sizes(), shape, &affine)?;
+        say_ranges(&ranges);
+    }
     say!("{NOTICE}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says between which volumes the true ones lie.
+fn say_ranges(ranges: &[VolumeRange]) {
+    if !ranges.is_empty() {
+        say!(
+            "label  at least    at most (mL), in nine of ten cases like those that the model was calibrated by"
+        );
+    }
+    for range in ranges {
+        let VolumeRange {
+            value,
+            low_ml,
+            high_ml,
+        } = range;
+        say!("{value:5}  {low_ml:8.3}  {high_ml:9.3}");
+    }
 }
 
 /// Says what segmenting would take; the time is that of a piece of a window, as much longer as there is more arithmetic.

@@ -9,6 +9,7 @@ use crate::model::{DinoMed3dConfig, SettingError};
 use crate::preprocess::{PreprocessError, Preprocessing};
 use crate::weights::file::{Quantization, printable};
 use dinomed3d_volume::metrics::{Reliability, ReliabilityBin};
+use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 use dinomed3d_volume::{Label, UsualVolume};
 use serde::{Deserialize, Serialize};
 
@@ -183,6 +184,53 @@ pub struct Calibration {
     pub uncalibrated_error: f64,
     /// With it, over the same voxels.
     pub reliability: Reliability,
+    /// How far volumes were from the true ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volumes: Option<VolumeCalibration>,
+}
+
+/// What makes intervals of volumes true: a label's volume is within so many times the network's own doubt of it, see
+/// [`Seen::doubt`](crate::infer::Seen::doubt).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeCalibration {
+    /// In which share of cases, 0 to 1.
+    pub coverage: f64,
+    /// Of each label that enough cases had.
+    pub labels: Vec<LabelTimes>,
+}
+
+/// How many times the doubt of a label's volume is its interval to either side.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LabelTimes {
+    /// Value in the label map.
+    pub value: u8,
+    /// Times.
+    pub times: f64,
+    /// By how many cases it was found.
+    pub cases: usize,
+}
+
+impl VolumeCalibration {
+    /// The intervals of volumes that come with these doubts; `sizes` are those of the label map, `doubt` that of each value, in
+    /// voxels.
+    pub fn ranges(
+        &self,
+        sizes: &[LabelSize],
+        doubt: &[f64; 256],
+        voxel_ml: f64,
+    ) -> Vec<VolumeRange> {
+        let of = |label: &LabelTimes| {
+            let size = sizes.iter().find(|size| size.value == label.value)?;
+            let beside = label.times * doubt[usize::from(label.value)] * voxel_ml;
+            Some(VolumeRange {
+                value: label.value,
+                low_ml: (size.volume_ml - beside).max(0.0),
+                high_ml: size.volume_ml + beside,
+            })
+        };
+        self.labels.iter().filter_map(of).collect()
+    }
 }
 
 /// Scores on validation cases.
@@ -297,9 +345,25 @@ impl ModelManifest {
         if let Some(Calibration {
             temperature,
             reliability,
+            volumes,
             ..
         }) = &self.calibration
         {
+            if let Some(VolumeCalibration { coverage, labels }) = volumes {
+                expect(
+                    0.0 < *coverage && *coverage < 1.0,
+                    "calibration.volumes.coverage",
+                    coverage,
+                    "between 0 and 1",
+                )?;
+                let is_right = |label: &LabelTimes| label.times.is_finite() && label.times >= 0.0;
+                expect(
+                    labels.iter().all(is_right),
+                    "calibration.volumes.labels",
+                    format!("{labels:?}"),
+                    "finite numbers of times, 0 or more",
+                )?;
+            }
             expect(
                 (0.01..=100.0).contains(temperature),
                 "calibration.temperature",

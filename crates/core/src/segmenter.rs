@@ -9,7 +9,7 @@ use crate::model::{DinoMed3d, Part};
 use crate::preflight::Cost;
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
-use dinomed3d_volume::volumetry::label_sizes;
+use dinomed3d_volume::volumetry::{LabelSize, VolumeRange, label_sizes};
 use dinomed3d_volume::{Affine, ModelGrid, UsualVolume, Volume};
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
@@ -258,6 +258,29 @@ impl Segmenter {
                 seen.labelled(values, plane, &self.pipeline.sides)
             }),
         })
+    }
+
+    /// Between which volumes the true ones lie, of a label map with these sizes of which `seen` was kept; none of a model that was
+    /// not calibrated for it.
+    ///
+    /// # Shapes
+    /// `shape` is `[z, y, x]` of the scan.
+    ///
+    /// # Errors
+    /// Those of [`Seen::doubt`].
+    pub fn volume_ranges(
+        &self,
+        seen: &Seen,
+        sizes: &[LabelSize],
+        shape: [usize; 3],
+        affine: &Affine,
+    ) -> Result<Vec<VolumeRange>, InferError> {
+        let calibration = self.manifest.calibration.as_ref();
+        let Some(volumes) = calibration.and_then(|calibration| calibration.volumes.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let doubt = seen.doubt(affine, shape)?;
+        Ok(volumes.ranges(sizes, &doubt, affine.voxel_volume_ml()))
     }
 
     /// Whether a scan is far larger than those that the model was trained on, such as a whole where it knows a part.

@@ -290,6 +290,12 @@ fn broken_manifests_are_refused_in_words() {
             json!({"temperature": 1.0, "cases": 1, "uncalibratedError": 0.1, "reliability": [{"answers": 0, "certainty": 0.5, "right": 0.5}]}),
             "calibration.reliability",
         ),
+        (
+            "/calibration",
+            json!({"temperature": 1.0, "cases": 1, "uncalibratedError": 0.1, "reliability": [{"answers": 1, "certainty": 0.5, "right": 0.5}],
+                   "volumes": {"coverage": 0.9, "labels": [{"value": 1, "times": -2.0, "cases": 9}]}}),
+            "calibration.volumes.labels",
+        ),
         ("/weights/file", json!("../../secret"), "weights.file"),
         ("/check/shape", json!([4, 16, 8]), "check.firstBlock"),
         ("/check/shape", json!([u64::MAX, 1, 1]), "check.shape"),

@@ -77,6 +77,11 @@ impl MidPlane {
         dot(self.normal, place) - self.offset_mm
     }
 
+    /// Whether a voxel of a scan lies on the right, counted in memory, `[z, y, x]` of `shape`.
+    pub fn is_right(&self, affine: &Affine, voxel: usize, [_, rows, columns]: [usize; 3]) -> bool {
+        self.to_the_right_mm(place_of(affine, voxel, rows, columns)) > 0.0
+    }
+
     fn mirrored(&self, place: [f64; 3]) -> [f64; 3] {
         let twice = 2.0 * self.to_the_right_mm(place);
         std::array::from_fn(|axis| place[axis] - twice * self.normal[axis])
@@ -89,12 +94,10 @@ impl MidPlane {
             right_of[usize::from(left)] = right;
         }
         let affine = map.affine;
-        let [_, rows, columns] = map.shape;
+        let shape = map.shape;
         for (index, label) in map.labels.iter_mut().enumerate() {
             let right = right_of[usize::from(*label)];
-            if right != *label
-                && self.to_the_right_mm(place_of(&affine, index, rows, columns)) > 0.0
-            {
+            if right != *label && self.is_right(&affine, index, shape) {
                 *label = right;
             }
         }

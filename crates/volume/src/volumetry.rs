@@ -18,6 +18,18 @@ pub struct LabelSize {
     pub volume_ml: f64,
 }
 
+/// Between which volumes a label's true one lies, as often as a model's calibration says.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeRange {
+    /// Value in the label map.
+    pub value: u8,
+    /// At least.
+    pub low_ml: f64,
+    /// At most.
+    pub high_ml: f64,
+}
+
 /// Size of every label of a table, in its order.
 pub fn label_sizes(label_map: &[u8], labels: &[Label], voxel_volume_ml: f64) -> Vec<LabelSize> {
     let mut voxels = [0_u64; 256];

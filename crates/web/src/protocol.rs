@@ -8,7 +8,7 @@
 //! first message.
 
 use dinomed3d_volume::Label;
-use dinomed3d_volume::volumetry::LabelSize;
+use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 use serde::{Deserialize, Serialize};
 
 /// Number of a request; replies carry it back.
@@ -346,6 +346,13 @@ pub enum FromWorker {
         statistics: Vec<LabelSize>,
         /// What a reader of the result should know.
         warnings: Vec<String>,
+    },
+    /// Between which volumes the true ones lie; said after [`FromWorker::Segmented`], of a model that knows.
+    VolumeRanges {
+        /// The [`ToWorker::Segment`] request.
+        job: JobId,
+        /// Of labels of the map.
+        ranges: Vec<VolumeRange>,
     },
     /// How sure the network was; it travels beside this message.
     Probabilities {

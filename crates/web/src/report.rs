@@ -1,7 +1,7 @@
 //! A result as one page to be printed and handed on: a file that needs nothing beside it, runs nothing and asks nobody.
 
 use dinomed3d_volume::metrics::Presence;
-use dinomed3d_volume::volumetry::StructureSize;
+use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
 use dinomed3d_volume::{Label, NOTICE};
 
 use crate::comparison::{Row, named};
@@ -31,6 +31,8 @@ pub struct Report<'a, B> {
     pub key: Vec<Label>,
     /// How many labels the visitor has hidden in them.
     pub num_hidden: usize,
+    /// Between which volumes the true ones lie, if that is known.
+    pub ranges: &'a [VolumeRange],
     /// Share of the labelled voxels in each class of certainty, if it was asked for.
     pub certainty: Option<Vec<(&'static str, f64)>>,
     /// What the result was compared with.
@@ -57,7 +59,7 @@ impl<B> Report<'_, B> {
         let parts = [
             self.notes(),
             self.planes(),
-            section("Volumes", self.volumes()),
+            section("Volumes", self.volumes() + &self.ranges()),
             section("Scan", self.scan()),
             section("Certainty", self.certainty()),
             self.comparison.as_ref().map_or_else(String::new, compared),
@@ -141,7 +143,7 @@ impl<B> Report<'_, B> {
             .flat_map(|group| &group.structures)
             .any(is_pair)
         {
-            let row = |size: &dinomed3d_volume::volumetry::LabelSize| {
+            let row = |size: &LabelSize| {
                 let label = named(labels, size.value);
                 let cells = [words::count(size.voxels), format!("{:.3}", size.volume_ml)];
                 table_row(&(swatch(label.color) + &escaped(&label.name)), &cells)
@@ -184,6 +186,19 @@ impl<B> Report<'_, B> {
         ];
         table("volumes", &heads, &rows)
             + &paragraph("L\u{2212}R: left minus right, in percent of their mean.")
+    }
+
+    fn ranges(&self) -> String {
+        if self.ranges.is_empty() {
+            return String::new();
+        }
+        let row = |range: &VolumeRange| {
+            let label = named(&self.outcome.labels, range.value);
+            let range = format!("{:.2} to {:.2}", range.low_ml, range.high_ml);
+            table_row(&(swatch(label.color) + &escaped(&label.name)), &[range])
+        };
+        let rows: String = self.ranges.iter().map(row).collect();
+        paragraph(words::VOLUME_RANGES) + &table("ranges", &["Label", "True volume, mL"], &rows)
     }
 
     fn scan(&self) -> String {
@@ -367,8 +382,6 @@ fn swatch([red, green, blue]: [u8; 3]) -> String {
 mod tests {
     use std::rc::Rc;
 
-    use dinomed3d_volume::volumetry::LabelSize;
-
     use super::*;
     use crate::protocol::{Backend, ScanInfo};
     use crate::work::Closer;
@@ -431,6 +444,7 @@ mod tests {
             over: "the result",
             key: Vec::new(),
             num_hidden: 0,
+            ranges: &[],
             certainty: None,
             comparison: None,
         }
@@ -529,6 +543,7 @@ mod tests {
             "SHA-256",
             "class=\"notes\"",
             "Series",
+            "nine of ten",
             "Looked closer",
         ] {
             assert!(!html.contains(left_out), "{left_out}");
@@ -558,6 +573,11 @@ mod tests {
         });
         report.place = Some(([1.04, -2.0, 3.0], [4, 5, 6]));
         report.num_hidden = 2;
+        report.ranges = &[VolumeRange {
+            value: 1,
+            low_ml: 1.25,
+            high_ml: 1.75,
+        }];
         report.certainty = Some(vec![("under 50 % sure", 0.125), ("95 % and more", 0.875)]);
         report.comparison = Some(Compared {
             against: "by_hand.nii.gz".to_owned(),
@@ -583,6 +603,8 @@ mod tests {
             "<dd>c0ffee</dd>",
             "<dd>case_desc-mended_dseg.nii.gz</dd>",
             "<dt>Changed by hand</dt><dd>yes</dd>",
+            "nine of ten cases",
+            "</i>Anterior</th><td>1.25 to 1.75</td>",
             "under 50 % sure</th><td>12.5</td>",
             "95 % and more</th><td>87.5</td>",
             "1.2 % from the share of right answers",

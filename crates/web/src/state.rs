@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use dinomed3d_volume::Label;
-use dinomed3d_volume::volumetry::LabelSize;
+use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 
@@ -67,6 +67,8 @@ pub struct State {
     pub has_logits: RwSignal<bool>,
     /// How probable its class is at each voxel, in 255 steps.
     pub certainty: RwSignal<Option<Rc<Uint8Array>>, LocalStorage>,
+    /// Between which volumes the true ones of the result lie, if that is known.
+    pub ranges: RwSignal<Option<Rc<Vec<VolumeRange>>>, LocalStorage>,
     /// What was asked last about the inside of the network.
     pub inside: RwSignal<Option<Rc<Looked>>, LocalStorage>,
     /// How far a question about it is, 0 to 1.
@@ -152,6 +154,7 @@ impl State {
             outcome: RwSignal::new_local(None),
             has_logits: RwSignal::new(false),
             certainty: RwSignal::new_local(None),
+            ranges: RwSignal::new_local(None),
             inside: RwSignal::new_local(None),
             looking: RwSignal::new(None),
             visit: RwSignal::new(None),
@@ -193,6 +196,7 @@ impl State {
         put(self.failure, shown.failure);
         put(self.has_logits, shown.has_logits);
         put(self.looking, shown.looking);
+        put_rc(self.ranges, shown.ranges);
         put_rc(self.inside, shown.inside);
         put_rc(self.certainty, shown.certainty);
         put_rc(self.partial, shown.partial);

@@ -81,6 +81,9 @@ pub fn made(millis: f64, backend: Option<Backend>) -> String {
     format!("Made in {}{on}.", elapsed(millis))
 }
 
+/// What ranges of volumes mean.
+pub const VOLUME_RANGES: &str = "In nine of ten cases like those that this model was calibrated by, the true volume lies between these. A scan of another kind may be less certain than that.";
+
 /// A count with a thin gap between groups of three digits.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();

@@ -68,6 +68,23 @@ impl Seen {
         }
     }
 
+    /// The same at another temperature, of logits that were divided by 1 so far.
+    #[cfg(feature = "train")]
+    pub(crate) fn at_temperature(&self, temperature: f32) -> Self {
+        let mut other = self.clone();
+        let logits = other.logits.iter_mut().flatten();
+        logits.for_each(|logit| *logit /= temperature);
+        other.temperature = temperature;
+        other
+    }
+
+    /// Memory that it takes.
+    #[cfg(feature = "train")]
+    pub(crate) fn bytes(&self) -> usize {
+        let numbers = self.logits.iter().map(Vec::len).sum::<usize>() + self.voxels.len();
+        numbers * size_of::<f32>()
+    }
+
     /// Takes the logits of the next slices, `[class, slice, row, column]`.
     pub(super) fn add(&mut self, logits: &[f32]) {
         let calibrated = logits.iter().map(|logit| logit / self.temperature);
@@ -119,6 +136,47 @@ impl Seen {
     /// Those of [`Probabilities::new`].
     pub fn certainty(&self) -> Result<Vec<u8>, GridError> {
         Ok(Probabilities::new(&self.grid, &self.logits, &self.classes)?.certainty())
+    }
+
+    /// How unsure the network is of the volume of each value: the sum over all voxels of p · (1 − p), p its probability, which
+    /// would be the volume's variance if every voxel were drawn by itself. In voxels.
+    ///
+    /// # Shapes
+    /// `affine` and `shape` (`[z, y, x]`) are the scan's
+    ///
+    /// # Errors
+    /// Those of [`ModelGrid::each_voxel`].
+    pub fn doubt(&self, affine: &Affine, shape: [usize; 3]) -> Result<[f64; 256], GridError> {
+        // A class so far below the one that wins has no share worth an exponential.
+        const FAR: f32 = 12.0;
+        let right_of = |value: u8| {
+            let (plane, sides) = self.sides.as_ref()?;
+            let pair = sides.iter().find(|[left, _]| *left == value)?;
+            let is_own = self.classes.contains(&pair[1]);
+            (!is_own).then_some((plane, pair[1]))
+        };
+        let rights: Vec<_> = self.classes.iter().map(|value| right_of(*value)).collect();
+        let mut doubt = [0.0f64; 256];
+        let mut shares = vec![0.0f32; self.classes.len()];
+        self.each_voxel(|voxel, logits| {
+            let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            if logits.iter().filter(|logit| most - **logit < FAR).count() < 2 {
+                return;
+            }
+            for (share, logit) in shares.iter_mut().zip(logits) {
+                *share = (logit - most).exp();
+            }
+            let sum: f32 = shares.iter().sum();
+            for ((share, value), right) in shares.iter().zip(&self.classes).zip(&rights) {
+                let p = share / sum;
+                let value = match right {
+                    Some((plane, right)) if plane.is_right(affine, voxel, shape) => *right,
+                    _ => *value,
+                };
+                doubt[usize::from(value)] += f64::from(p * (1.0 - p));
+            }
+        })?;
+        Ok(doubt)
     }
 
     /// Writes the probability of each label at each voxel of the scan, see [`Probabilities::write`].

@@ -7,9 +7,13 @@ use super::ResultsError;
 use super::answers::Answers;
 use super::predictor::Predictor;
 use super::validation::predict_each;
+use super::volume_guesses::{CaseGuess, calibrated};
 use crate::infer::Keep;
 use crate::manifest::Calibration;
 use crate::train::dataset::HeldOut;
+
+/// Of logits that are held for the intervals of volumes.
+const MOST_HELD_BYTES: usize = 2 << 30;
 
 /// The temperature at which the reference of `cases` is most probable to a model, and how often its answers are right by how
 /// sure they are then; none of a model that labels nothing in any. Counted are voxels that the model labels and their
@@ -25,17 +29,28 @@ pub fn calibrate(
 ) -> Result<Option<Calibration>, ResultsError> {
     let names = cases.names();
     let mut answers = Answers::of(predictor, names.len());
+    let mut guesses = Vec::new();
+    let mut held_bytes = 0;
     predict_each(
         predictor,
         cases,
         Keep::Logits,
         progress,
-        |_, case, prediction| Ok(answers.add(predictor, prediction, case)?),
+        |_, case, prediction| {
+            // Until the temperature is known all of a case's logits are held: of cases that are too many, the first.
+            if held_bytes < MOST_HELD_BYTES {
+                let guess = CaseGuess::of(predictor, prediction, case);
+                held_bytes += guess.bytes();
+                guesses.push(guess);
+            }
+            Ok(answers.add(predictor, prediction, case)?)
+        },
     )?;
     let Some(uncalibrated) = answers.reliability(1.0) else {
         return Ok(None);
     };
     let temperature = answers.best_temperature();
+    let volumes = calibrated(&guesses, temperature)?;
     Ok(answers
         .reliability(temperature)
         .map(|reliability| Calibration {
@@ -43,5 +58,6 @@ pub fn calibrate(
             cases: names.len(),
             uncalibrated_error: uncalibrated.expected_error(),
             reliability,
+            volumes,
         }))
 }

@@ -14,6 +14,7 @@ pub mod predictor;
 pub mod report;
 pub mod trained_weights;
 pub mod validation;
+pub mod volume_guesses;
 
 use crate::infer::InferError;
 use crate::segmenter::ModelError;

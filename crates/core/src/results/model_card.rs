@@ -215,6 +215,7 @@ pub fn certainty_section(calibration: &Calibration) -> String {
         cases,
         uncalibrated_error,
         reliability,
+        volumes,
     } = calibration;
     let mut section = format!(
         "{CERTAINTY}\n\n\
@@ -232,6 +233,19 @@ pub fn certainty_section(calibration: &Calibration) -> String {
             bin.right,
             bin.answers as f64 / all
         );
+    }
+    if let Some(volumes) = volumes {
+        let cases = volumes.labels.iter().map(|label| label.cases);
+        section += &format!(
+            "\nIntervals of volumes hold the true one in {:.0} % of cases like those, of which there were {}: a label's volume, and to \
+             either side so many times the network's own doubt of it (the sum of p · (1 − p) over all voxels) as its row says.\n\n\
+             | label | times its doubt |\n|---|---|\n",
+            100.0 * volumes.coverage,
+            cases.max().unwrap_or(0),
+        );
+        for label in &volumes.labels {
+            section += &format!("| {} | {:.2} |\n", label.value, label.times);
+        }
     }
     section + "\n"
 }

@@ -113,6 +113,11 @@ impl Predictor {
         self
     }
 
+    /// Values that stand for both sides of the body, and what they become on the right.
+    pub fn sides(&self) -> &[[u8; 2]] {
+        &self.pipeline.sides
+    }
+
     /// How many classes its network tells apart, background among them.
     pub fn num_classes(&self) -> usize {
         self.pipeline.values.len()

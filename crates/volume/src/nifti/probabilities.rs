@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use super::header::field;
-use crate::mid_plane::place_of;
 use crate::{Datatype, GridError, Labelling, MidPlane, ModelGrid, Scan, ScanError};
 
 /// How fine probabilities are.
@@ -142,10 +141,7 @@ impl<'a> Probabilities<'a> {
         header.put_description(description);
         file.write_all(&header.begin_file(0)?)?;
         let affine = scan.affine();
-        let [_, rows, columns] = shape;
-        let is_right = |plane: &MidPlane, voxel: usize| {
-            plane.to_the_right_mm(place_of(&affine, voxel, rows, columns)) > 0.0
-        };
+        let is_right = |plane: &MidPlane, voxel| plane.is_right(&affine, voxel, shape);
         let class_of = |value: u8| self.classes.iter().position(|class| *class == value);
         for &label in labels {
             let pairs = sides.into_iter().flat_map(|(plane, pairs)| {

@@ -185,7 +185,15 @@ fn a_file_made_anew_holds_any_place_and_value() {
         let affine = Affine(rows);
         let shorts: Vec<i16> = (0..count).map(|_| random.next_u64() as i16).collect();
         let singles: Vec<f32> = (0..count).map(|_| random.next_f64() as f32).collect();
-        for values in [Values::Int16(&shorts), Values::Float32(&singles)] {
+        let bytes: Vec<u8> = (0..count).map(|_| random.next_u64() as u8).collect();
+        // Of grey colours the luminance is the grey.
+        let greys: Vec<[u8; 3]> = bytes.iter().map(|grey| [*grey; 3]).collect();
+        for values in [
+            Values::Int16(&shorts),
+            Values::Float32(&singles),
+            Values::Uint8(&bytes),
+            Values::Rgb(&greys),
+        ] {
             let file = encode(&shape, &affine, values, "");
             let scan = Scan::open(&file, None).unwrap();
             assert_eq!((scan.shape(), scan.affine()), (&shape[..], affine));
@@ -195,6 +203,17 @@ fn a_file_made_anew_holds_any_place_and_value() {
                 }
                 Values::Float32(values) => {
                     assert!(scan.values().eq(values.iter().map(|&v| f64::from(v))))
+                }
+                Values::Uint8(values) => {
+                    assert!(scan.values().eq(values.iter().map(|&v| f64::from(v))))
+                }
+                Values::Rgb(colours) => {
+                    let apart = scan.values().zip(colours);
+                    assert!(
+                        apart
+                            .into_iter()
+                            .all(|(v, [grey, ..])| (v - f64::from(*grey)).abs() < 1e-3)
+                    );
                 }
             }
         }

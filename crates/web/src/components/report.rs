@@ -32,6 +32,7 @@ pub fn SaveReport() -> impl IntoView {
     view! {
         <button
             type="button"
+            class="is-small"
             data-testid="report"
             title="One page to print or hand on: pictures, volumes, certainty, and how it was made"
             on:click=move |_| spawn_local(save(state, session, viewer))
@@ -63,6 +64,9 @@ async fn save(state: State, session: Session, viewer: SharedViewer) {
     let num_hidden = labels.iter().filter(|label| hidden.contains(&label.value));
     let place = state.location.get_untracked();
     let comparison = state.comparison.get_untracked();
+    // They are of what the network found.
+    let ranges = state.ranges.get_untracked();
+    let ranges = ranges.filter(|_| outcome.mended_from.is_none());
     let report = Report {
         date: browser::date_and_time(),
         scan: &scan,
@@ -80,6 +84,7 @@ async fn save(state: State, session: Session, viewer: SharedViewer) {
             Overlay::Result => Vec::new(),
             _ => labels,
         },
+        ranges: ranges.as_deref().map_or(&[], Vec::as_slice),
         certainty: state
             .certainty
             .get_untracked()

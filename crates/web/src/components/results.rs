@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use dinomed3d_volume::volumetry::{LabelSize, StructureSize};
+use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
 use dinomed3d_volume::{Label, NOTICE};
 use js_sys::Uint8Array;
 use leptos::prelude::*;
@@ -61,11 +61,11 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         None => outcome.seg.is_some(),
     };
     let made = words::made(outcome.millis, outcome.backend);
+    let of_ranges = outcome.labels.clone();
     view! {
         <div class="row">
             <SaveLabels outcome=Rc::clone(&outcome)/>
             <SaveSegmentation outcome=Rc::clone(&outcome) is_changed/>
-            <SaveReport/>
         </div>
         <p class="hint file-name">{outcome.name.clone()}</p>
         <div role="status">
@@ -76,10 +76,16 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
                 </p>
             </Show>
         </div>
-        <Certainty/>
+        <div class="row">
+            <Certainty/>
+            <SaveReport/>
+        </div>
         <Compare/>
         <LookInside/>
         <Statistics labels=outcome.labels.clone() sizes/>
+        <Show when=move || !is_changed.get()>
+            <Ranges labels=of_ranges.clone()/>
+        </Show>
         {outcome.closer.clone().into_iter().map(|closer| view! { <CloserButton closer/> }).collect_view()}
         {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
         <p class="hint">{made}</p>
@@ -172,8 +178,7 @@ fn Certainty() -> impl IntoView {
         }
     };
     view! {
-        <div class="row">
-            <button
+        <button
                 type="button"
                 class="is-small"
                 data-testid="certainty"
@@ -188,7 +193,6 @@ fn Certainty() -> impl IntoView {
             </button>
             {save(Probabilities::CertaintyFile, "Save certainty", "download-certainty")}
             {save(Probabilities::OfLabels, "Save probabilities", "download-probabilities")}
-        </div>
     }
 }
 
@@ -242,6 +246,35 @@ fn Statistics(labels: Vec<Label>, sizes: Signal<Vec<LabelSize>>) -> impl IntoVie
     } else {
         view! { <LabelTable labels sizes/> }.into_any()
     }
+}
+
+/// Between which volumes the true ones lie.
+#[component]
+fn Ranges(labels: Vec<Label>) -> impl IntoView {
+    let state = State::expect();
+    let row = move |range: &VolumeRange| {
+        let label = named(&labels, range.value);
+        view! {
+            <tr>
+                <th scope="row"><Swatch color=label.color/>{label.name}</th>
+                <td>{format!("{:.2} to {:.2}", range.low_ml, range.high_ml)}</td>
+            </tr>
+        }
+    };
+    let table = move || {
+        let ranges = state.ranges.get()?;
+        Some(view! {
+            <details class="ranges" data-testid="volume-ranges">
+                <summary>"How sure are the volumes?"</summary>
+                <p class="hint">{words::VOLUME_RANGES}</p>
+                <table>
+                    <thead><tr><th scope="col">"Label"</th><th scope="col">"Volume, mL"</th></tr></thead>
+                    <tbody>{ranges.iter().map(&row).collect_view()}</tbody>
+                </table>
+            </details>
+        })
+    };
+    view! { {table} }
 }
 
 #[component]

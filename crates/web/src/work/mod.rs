@@ -382,6 +382,7 @@ impl<B: Clone> Work<B> {
         self.jobs.probabilities = None;
         self.kept = None;
         self.shown.certainty = None;
+        self.shown.ranges = None;
         self.forget_inside();
     }
 
@@ -717,6 +718,11 @@ impl<B: Clone> Work<B> {
                 self.next_in_list();
             }
             FromWorker::Inside { job, view } => self.inside_came(job, view, bytes),
+            FromWorker::VolumeRanges { job, ranges } => {
+                if self.kept == Some(job) {
+                    self.shown.ranges = Some(Rc::new(ranges));
+                }
+            }
             FromWorker::Cancelled { job } => {
                 self.inside_failed(job);
                 if self.shown.is_running(job) {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use dinomed3d_volume::Label;
-use dinomed3d_volume::volumetry::LabelSize;
+use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 
 use super::inside::Looked;
 use crate::protocol::{
@@ -48,6 +48,8 @@ pub struct Shown<B> {
     pub has_logits: bool,
     /// How probable its class is at each voxel, in 255 steps.
     pub certainty: Option<Rc<B>>,
+    /// Between which volumes the true ones of the result lie, if that is known.
+    pub ranges: Option<Rc<Vec<VolumeRange>>>,
     /// What was asked last about the inside of the network.
     pub inside: Option<Rc<Looked<B>>>,
     /// How far a question about it is, 0 to 1.
@@ -79,6 +81,7 @@ impl<B> Shown<B> {
             outcome: None,
             has_logits: false,
             certainty: None,
+            ranges: None,
             inside: None,
             looking: None,
             status: String::new(),

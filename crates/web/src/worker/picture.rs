@@ -110,7 +110,9 @@ impl Plane {
 
 /// The colour of a share of 1.
 pub fn heat(share: f32) -> [u8; 3] {
-    let place = share.clamp(0.0, 1.0) * (HEAT.len() - 1) as f32;
+    // What is no number is nothing.
+    let share = if share > 0.0 { share.min(1.0) } else { 0.0 };
+    let place = share * (HEAT.len() - 1) as f32;
     let below = (place as usize).min(HEAT.len() - 2);
     let between = place - below as f32;
     std::array::from_fn(|channel| {

@@ -68,7 +68,22 @@ impl Engine {
             affine: volume.affine,
         };
         let (manifest, warnings) = (segmenter.manifest(), segmented.warnings);
-        self.say(job, started_ms, &map, labels, warnings, manifest)
+        let sizes = label_sizes(&map.labels, &labels, map.affine.voxel_volume_ml());
+        self.say(job, started_ms, &map, labels, warnings, manifest)?;
+        // The result is on screen before this is known.
+        scope::turn().await;
+        let kept = self.kept.borrow();
+        let kept = kept.as_ref().filter(|kept| kept.job == job);
+        let ranges = kept
+            .map(|kept| segmenter.volume_ranges(&kept.seen, &sizes, map.shape, &map.affine))
+            .transpose();
+        // A result without intervals is a result.
+        if let Ok(Some(ranges)) = ranges
+            && !ranges.is_empty()
+        {
+            scope::post(&FromWorker::VolumeRanges { job, ranges });
+        }
+        Ok(())
     }
 
     /// What segmenting the scan will take; nothing of a model or scan that is not there.
