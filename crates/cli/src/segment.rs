@@ -132,10 +132,12 @@ fn say_ranges(ranges: &[VolumeRange]) {
     for range in ranges {
         let VolumeRange {
             value,
+            right,
             low_ml,
             high_ml,
         } = range;
-        say!("{value:5}  {low_ml:8.3}  {high_ml:9.3}");
+        let label = right.map_or_else(|| value.to_string(), |right| format!("{value}+{right}"));
+        say!("{label:>5}  {low_ml:8.3}  {high_ml:9.3}");
     }
 }
 

@@ -203,7 +203,7 @@ pub struct VolumeCalibration {
 /// How many times the doubt of a label's volume is its interval to either side.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelTimes {
-    /// Value in the label map.
+    /// Value in the label map; of a structure of which the network does not say the side, the left half's.
     pub value: u8,
     /// Times.
     pub times: f64,
@@ -212,21 +212,31 @@ pub struct LabelTimes {
 }
 
 impl VolumeCalibration {
-    /// The intervals of volumes that come with these doubts; `sizes` are those of the label map, `doubt` that of each value, in
-    /// voxels.
+    /// The intervals of volumes that come with these doubts, both halves of a structure together where the network does not tell
+    /// them apart (`sides`); `sizes` are those of the label map, `doubt` that of each value, in voxels.
     pub fn ranges(
         &self,
         sizes: &[LabelSize],
         doubt: &[f64; 256],
+        sides: &[[u8; 2]],
         voxel_ml: f64,
     ) -> Vec<VolumeRange> {
+        let size = |value: u8| {
+            let size = sizes.iter().find(|size| size.value == value);
+            size.map(|size| size.volume_ml)
+        };
         let of = |label: &LabelTimes| {
-            let size = sizes.iter().find(|size| size.value == label.value)?;
-            let beside = label.times * doubt[usize::from(label.value)] * voxel_ml;
+            let value = label.value;
+            let pair = sides.iter().find(|[left, _]| *left == value);
+            let right = pair.map(|[_, right]| *right);
+            let of_right = right.map_or(0.0, |right| doubt[usize::from(right)]);
+            let beside = label.times * (doubt[usize::from(value)] + of_right) * voxel_ml;
+            let volume_ml = size(value)? + right.and_then(size).unwrap_or(0.0);
             Some(VolumeRange {
-                value: label.value,
-                low_ml: (size.volume_ml - beside).max(0.0),
-                high_ml: size.volume_ml + beside,
+                value,
+                right,
+                low_ml: (volume_ml - beside).max(0.0),
+                high_ml: volume_ml + beside,
             })
         };
         self.labels.iter().filter_map(of).collect()

@@ -280,7 +280,8 @@ impl Segmenter {
             return Ok(Vec::new());
         };
         let doubt = seen.doubt(affine, shape)?;
-        Ok(volumes.ranges(sizes, &doubt, affine.voxel_volume_ml()))
+        let sides = &self.manifest.sides;
+        Ok(volumes.ranges(sizes, &doubt, sides, affine.voxel_volume_ml()))
     }
 
     /// Whether a scan is far larger than those that the model was trained on, such as a whole where it knows a part.

@@ -18,12 +18,16 @@ pub struct LabelSize {
     pub volume_ml: f64,
 }
 
-/// Between which volumes a label's true one lies, as often as a model's calibration says.
+/// Between which volumes the true one of a label, or of both halves of a structure together, lies, as often as a model's calibration
+/// says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeRange {
-    /// Value in the label map.
+    /// Value in the label map; of a structure in halves, the left one's.
     pub value: u8,
+    /// That of the right half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<u8>,
     /// At least.
     pub low_ml: f64,
     /// At most.

@@ -24,6 +24,12 @@ pub fn about(seconds: f64) -> Option<String> {
     })
 }
 
+/// What both halves of a structure are called, of the left one's name.
+pub fn both_sides(left: &str) -> String {
+    let name = left.strip_prefix("left ").or(left.strip_prefix("Left "));
+    format!("{}, both sides", name.unwrap_or(left))
+}
+
 /// What certainty is, of a model whose error of it is known or not.
 pub fn certainty(calibration_error: Option<f64>) -> String {
     let truth = calibration_error.map_or_else(

@@ -113,9 +113,9 @@ impl Predictor {
         self
     }
 
-    /// Values that stand for both sides of the body, and what they become on the right.
-    pub fn sides(&self) -> &[[u8; 2]] {
-        &self.pipeline.sides
+    /// Value of each class, background first.
+    pub fn values(&self) -> &[u8] {
+        &self.pipeline.values
     }
 
     /// How many classes its network tells apart, background among them.

@@ -15,7 +15,7 @@ const COVERAGE: f64 = 0.9;
 /// What a model says of a case's volumes, and what they are.
 #[derive(Debug)]
 pub struct CaseGuess {
-    /// Of each label: its value, and the difference from the true volume in voxels.
+    /// Of each class: its value, and the difference from the true volume in voxels.
     apart: Vec<(u8, f64)>,
     seen: Seen,
     affine: Affine,
@@ -28,27 +28,25 @@ impl CaseGuess {
     /// # Panics
     /// If none were kept.
     pub fn of(predictor: &Predictor, prediction: &Prediction, case: &RawCase) -> Self {
-        let labelled = prediction.on_file_grid();
-        let (shape, affine) = (case.reference.shape, case.reference.affine);
+        // Halves that the network does not tell apart are one, as the reference may have them.
         let count = |labels: &[u8]| {
-            let mut counts = [0.0f64; 256];
-            labels
-                .iter()
-                .for_each(|label| counts[usize::from(*label)] += 1.0);
+            let mut counts = vec![0.0f64; predictor.num_classes()];
+            for label in labels {
+                counts[usize::from(predictor.class_of(*label))] += 1.0;
+            }
             counts
         };
-        let (found, truth) = (count(&labelled.labels), count(&case.reference.labels));
-        let values: Vec<u8> = predictor.labels().iter().map(|label| label.value).collect();
-        let apart = values.iter().map(|value| usize::from(*value));
-        let seen = prediction.seen.clone().expect("logits were to be kept");
+        let found = count(&prediction.on_file_grid().labels);
+        let truth = count(&case.reference.labels);
+        let classes = predictor.values().iter().zip(found).zip(truth).skip(1);
         Self {
-            apart: apart
-                .filter(|value| found[*value] + truth[*value] > 0.0)
-                .map(|value| (value as u8, (found[value] - truth[value]).abs()))
+            apart: classes
+                .filter(|((_, found), truth)| found + truth > 0.0)
+                .map(|((value, found), truth)| (*value, (found - truth).abs()))
                 .collect(),
-            seen: seen.labelled(values, labelled.plane, predictor.sides()),
-            affine,
-            shape,
+            seen: prediction.seen.clone().expect("logits were to be kept"),
+            affine: case.reference.affine,
+            shape: case.reference.shape,
         }
     }
 

@@ -254,9 +254,13 @@ fn Ranges(labels: Vec<Label>) -> impl IntoView {
     let state = State::expect();
     let row = move |range: &VolumeRange| {
         let label = named(&labels, range.value);
+        let name = match range.right {
+            Some(_) => words::both_sides(&label.name),
+            None => label.name,
+        };
         view! {
             <tr>
-                <th scope="row"><Swatch color=label.color/>{label.name}</th>
+                <th scope="row"><Swatch color=label.color/>{name}</th>
                 <td>{format!("{:.2} to {:.2}", range.low_ml, range.high_ml)}</td>
             </tr>
         }
