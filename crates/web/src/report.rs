@@ -194,8 +194,12 @@ impl<B> Report<'_, B> {
         }
         let row = |range: &VolumeRange| {
             let label = named(&self.outcome.labels, range.value);
+            let name = match range.right {
+                Some(_) => words::both_sides(&label.name),
+                None => label.name,
+            };
             let range = format!("{:.2} to {:.2}", range.low_ml, range.high_ml);
-            table_row(&(swatch(label.color) + &escaped(&label.name)), &[range])
+            table_row(&(swatch(label.color) + &escaped(&name)), &[range])
         };
         let rows: String = self.ranges.iter().map(row).collect();
         paragraph(words::VOLUME_RANGES) + &table("ranges", &["Label", "True volume, mL"], &rows)
@@ -575,6 +579,7 @@ mod tests {
         report.num_hidden = 2;
         report.ranges = &[VolumeRange {
             value: 1,
+            right: None,
             low_ml: 1.25,
             high_ml: 1.75,
         }];
