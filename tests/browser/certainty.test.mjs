@@ -40,6 +40,17 @@ test("a result shows where it is unsure, and its probabilities are those of the 
     assert.ok(apart <= 1, `${name}: up to ${apart} of 255 apart`);
   }
 
+  // A report has the share of labelled voxels in each class of certainty.
+  const certainty = readNifti((await visitor.saved("download-certainty")).bytes).voxels;
+  const found = readNifti((await visitor.saved("download-labels")).bytes).voxels;
+  const sure = certainty.filter((_, i) => found[i] !== 0).map((steps) => steps / 2.55);
+  const between = (low, high) => (100 * sure.filter((percent) => percent >= low && percent < high).length) / sure.length;
+  const { tables, text } = await visitor.report();
+  const expected = [[0, 50], [50, 70], [70, 85], [85, 95], [95, 101]].map(([low, high]) => between(low, high).toFixed(1));
+  assert.deepEqual(tables.certainty.map(([, share]) => share), expected);
+  assert.ok(Number(expected[4]) > 30 && Number(expected[4]) < 100, `${expected}`);
+  assert.match(text, /validation cases it is \d\.\d % from the share of right answers/);
+
   // How sure the volumes are, in the page and on the command line.
   const ranges = visitor.at("volume-ranges");
   await ranges.locator("summary").click();

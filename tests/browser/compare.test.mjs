@@ -137,6 +137,28 @@ test("other numbers are mapped by hand, and a label that only the result has cou
   assert.deepEqual(await scores(visitor, "other.nii.gz"), straight);
 });
 
+test("a report has the comparison, and what numbers were taken for", async () => {
+  const visitor = await segmented();
+  assert.equal((await visitor.report()).tables.scores, undefined);
+  const other = file("<i>other & more.nii.gz", stored(renumbered([0, 17, 53])));
+  await visitor.at("reference-input").setInputFiles(other);
+  await scores(visitor, "<i>other & more.nii.gz");
+  await visitor.at("means-17").selectOption("1");
+  await visitor.page.waitForFunction(() => document.querySelectorAll('[data-testid="scores"] tbody tr').length === 3);
+  await scores(visitor, "<i>other & more.nii.gz");
+  await visitor.at("overlay").selectOption("Disagreement");
+  const rows = await visitor.at("scores").locator("tbody tr, tfoot tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent.trim())));
+  assert.equal(rows.length, 4);
+  const { name, html, tables, text } = await visitor.report();
+  assert.equal(name, "scan_report.html");
+  assert.deepEqual(tables.scores, rows);
+  for (const said of ["Against <i>other & more.nii.gz", "Its 17 was taken for Anterior.", "where result and reference differ", "only in the result"]) {
+    assert.ok(text.includes(said), said);
+  }
+  assert.ok(html.includes("&lt;i&gt;other &amp; more.nii.gz") && !html.includes("<i>other"));
+  assert.deepEqual(visitor.problems, []);
+});
+
 test("reference and disagreement are laid over the scan in turn", async () => {
   const visitor = await segmented();
   const here = async (label) => {

@@ -1,10 +1,12 @@
 // How the page uses a window, and what can be done with the view. What a worker would compute is canned.
 
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { makeNifti } from "../nifti.mjs";
-import { root } from "../places.mjs";
+import { model, root, scratch } from "../places.mjs";
 import { open, sharedPage } from "./page.mjs";
 import { stubWorker } from "./stub.mjs";
 
@@ -42,7 +44,7 @@ for (const isHead of [false, true]) {
     const visitor = await segmented({ isHead, view: "all" });
     const controls = ["file-input", "folder-input", "sample", "model", "backend", "segment", "cancel", "status"];
     const views = ["planes", "opacity", "isolate", "window", "level", "reset-window", "picture", "location"];
-    const results = ["download-labels", "reference-input"];
+    const results = ["download-labels", "report", "reference-input"];
     assert.deepEqual(await outOfReach(visitor, [...controls, ...views, ...results]), []);
     const size = await visitor.page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);
     assert.deepEqual(size, [1280, 720], "the page itself does not scroll");
@@ -194,4 +196,69 @@ test("what is on screen is saved as a picture", async () => {
     return data.filter((value, i) => i % 4 === 0 && value > 90).length / (data.length / 4);
   }, bytes.toString("base64"));
   assert.ok(share > 0.02, `${share} of the picture is bright`);
+});
+
+test("a report is one page to print that has what the page shows, and nothing in it runs", async (t) => {
+  for (const isHead of [false, true]) {
+    const visitor = await segmented({ isHead });
+    await visitor.waitForShares(({ colored }) => colored > 0.01, "labels over the scan");
+    const canvas = visitor.page.locator("#viewer canvas");
+    const before = await canvas.screenshot();
+    const { name, html, tables, text } = await visitor.report();
+    assert.ok(before.equals(await canvas.screenshot()), "the view stays as it is");
+    assert.equal(name, isHead ? "head_report.html" : "sample_report.html");
+
+    const rows = await visitor.at("statistics").locator("tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent.trim())));
+    assert.ok(rows.length >= 2);
+    assert.deepEqual(tables.volumes, rows);
+    const [place] = (await visitor.at("location").innerText()).match(/^x \S+, y \S+, z \S+ mm/);
+    assert.ok(text.includes(place.replace(" mm", "")), place);
+    const sha256 = isHead ? "5eed".repeat(16) : JSON.parse(readFileSync(join(model, "manifest.json"), "utf8")).weights.sha256;
+    for (const said of ["not a medical device", sha256, "Expect wrong labels", "does not say how it lies", "1.5 s on the CPU", "DINO-Med3D "]) {
+      assert.ok(text.includes(said), said);
+    }
+    assert.ok(!/<script|\son\w+=|https?:/i.test(html), "it runs nothing and asks nobody");
+
+    // As a file of its own.
+    const problems = [];
+    const page = await visitor.context.newPage();
+    page.on("console", (message) => problems.push(message.text()));
+    page.on("pageerror", (error) => problems.push(error.message));
+    page.on("request", (request) => request.url().startsWith("data:image/png") || request.url().startsWith("file:") || problems.push(request.url()));
+    const path = join(scratch(), name);
+    writeFileSync(path, html);
+    await page.goto(pathToFileURL(path).href);
+    const pictures = await page.locator("img").evaluateAll((images) =>
+      images.map((image) => {
+        const canvas = document.createElement("canvas");
+        Object.assign(canvas, { width: image.naturalWidth, height: image.naturalHeight });
+        const context = canvas.getContext("2d");
+        context.drawImage(image, 0, 0);
+        const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+        let [bright, colored] = [0, 0];
+        for (let i = 0; i < data.length; i += 4) {
+          const colors = data.subarray(i, i + 3);
+          bright += colors[0] > 90 ? 1 : 0;
+          colored += Math.max(...colors) - Math.min(...colors) > 50 ? 1 : 0;
+        }
+        const share = (count) => count / (data.length / 4);
+        return { plane: image.alt, shape: canvas.width / canvas.height, isPng: image.src.startsWith("data:image/png;base64,iVBORw0KGgo"), bright: share(bright), colored: share(colored) };
+      }),
+    );
+    assert.deepEqual(pictures.map(({ plane, isPng }) => [plane, isPng]), [["Axial", true], ["Coronal", true], ["Sagittal", true]]);
+    // Cut to the scan: its edges, not the window's. Voxels are 1 mm.
+    const [x, y, z] = isHead ? [42, 48, 40] : [36, 50, 36];
+    [x / y, x / z, y / z].forEach((shape, i) => assert.ok(Math.abs(pictures[i].shape / shape - 1) < 0.03, `${pictures[i].plane}: ${pictures[i].shape}`));
+    for (const { plane, bright, colored } of pictures) assert.ok(bright > 0.1 && colored > 0.02, `${plane}: ${bright} bright, ${colored} coloured`);
+    assert.equal(new Set(await page.locator("img").evaluateAll((images) => images.map(({ src }) => src))).size, 3);
+
+    const pdf = (await page.pdf({ preferCSSPageSize: true })).toString("latin1");
+    const sheets = [...pdf.matchAll(/\/MediaBox \[0 0 (\S+) (\S+)\]/g)].map(([, width, height]) => [Math.round(width), Math.round(height)]);
+    t.diagnostic(`${name}: ${html.length} bytes, ${sheets.length} pages`);
+    assert.ok(sheets.length >= 1 && sheets.length <= 3, `${sheets.length} pages`);
+    assert.ok(sheets.every(([width, height]) => width === 595 && height === 842), `A4: ${sheets}`);
+    assert.deepEqual(problems, []);
+    await page.close();
+    assert.deepEqual(visitor.problems, []);
+  }
 });

@@ -128,6 +128,19 @@ export class Visitor {
     return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) };
   }
 
+  /** Presses "Save a report"; returns the file with its tables by name, each a list of rows of cells, and its text. */
+  async report() {
+    const { name, bytes } = await this.saved("report");
+    const html = bytes.toString();
+    const told = await this.page.evaluate((html) => {
+      const report = new DOMParser().parseFromString(html, "text/html");
+      const cells = (row) => [...row.cells].map((cell) => cell.textContent);
+      const tables = [...report.querySelectorAll("table")].map((table) => [table.className, [...table.tBodies[0].rows].map(cells)]);
+      return { tables: Object.fromEntries(tables), text: report.body.textContent };
+    }, html);
+    return { name, html, ...told };
+  }
+
   /** Drops a file of this machine on the page. */
   async drop(path) {
     const transfer = await this.page.evaluateHandle(

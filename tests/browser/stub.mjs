@@ -35,6 +35,7 @@ const head = {
   name: "head",
   title: "Whole head, 32 structures",
   version: "1",
+  weightsSha256: "5eed".repeat(16),
   modality: "MR of a head: T1, T2, FLAIR or PD",
   labels: [
     ...Object.entries(SIDES).flatMap(([name, values]) =>
@@ -44,8 +45,8 @@ const head = {
   ].sort(byValue),
 };
 
-function describe(name, { title, version, modality, labels }) {
-  return { name, title, version, modality, labels: labels.filter(({ value }) => value !== 0) };
+function describe(name, { title, version, weights, modality, labels }) {
+  return { name, title, version, weightsSha256: weights.sha256, modality, labels: labels.filter(({ value }) => value !== 0) };
 }
 
 const EDGES = [42, 48, 40];

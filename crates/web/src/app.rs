@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::browser;
 use crate::components::{
-    DropTarget, InsidePanel, Results, RunPanel, ScanPanel, SettingsPanel, ViewerPanel,
+    DropTarget, InsidePanel, Results, RunPanel, ScanPanel, SettingsPanel, SharedViewer, ViewerPanel,
 };
 use crate::session::Session;
 use crate::state::State;
@@ -24,6 +24,7 @@ fn App() -> impl IntoView {
     let session = Session::start(state);
     provide_context(state);
     provide_context(session);
+    provide_context(SharedViewer::new_local(None));
     view! {
         <a class="skip" href="#viewer">"Skip to the viewer"</a>
         <Masthead/>

@@ -94,6 +94,24 @@ pub fn now_ms() -> f64 {
         .map_or_else(js_sys::Date::now, |clock| clock.now())
 }
 
+/// Date and time where the visitor is.
+pub fn date_and_time() -> String {
+    let now = js_sys::Date::new_0();
+    // JavaScript counts how far UTC is ahead.
+    let ahead = -now.get_timezone_offset() as i32;
+    format!(
+        "{}-{:02}-{:02} {:02}:{:02} (UTC{}{:02}:{:02})",
+        now.get_full_year(),
+        now.get_month() + 1,
+        now.get_date(),
+        now.get_hours(),
+        now.get_minutes(),
+        if ahead < 0 { '\u{2212}' } else { '+' },
+        ahead.abs() / 60,
+        ahead.abs() % 60
+    )
+}
+
 /// Lets the browser draw and hear before what follows.
 pub async fn next_task() {
     let task = Promise::new(&mut |resolve, _| {

@@ -29,6 +29,28 @@ pub fn classes() -> Vec<Label> {
         .collect()
 }
 
+/// What is sure.
+const SURE: &str = "95 % and more";
+
+/// The share of labelled voxels in each class, and last in that of what is sure; nothing where no voxel is labelled. Both are of the
+/// same voxels.
+pub fn shares(labels: &[u8], certainty: &[u8]) -> Option<Vec<(&'static str, f64)>> {
+    let mut counts = [0_u64; CLASSES.len() + 1];
+    let of_labels = labels
+        .iter()
+        .zip(certainty)
+        .filter(|(label, _)| **label != 0);
+    for (_, steps) in of_labels {
+        counts[usize::from(class(*steps))] += 1;
+    }
+    let total: u64 = counts.iter().sum();
+    let share = |count| count as f64 / total as f64;
+    let [sure, unsure @ ..] = counts;
+    let names = CLASSES.map(|(_, name, _)| name).into_iter().chain([SURE]);
+    let shares = names.zip(unsure.into_iter().chain([sure]).map(share));
+    (total > 0).then(|| shares.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +60,16 @@ mod tests {
         let classes = [0, 127, 128, 178, 179, 216, 217, 242, 243, 255].map(class);
         assert_eq!(classes, [1, 1, 2, 2, 3, 3, 4, 4, 0, 0]);
         assert_eq!(super::classes().len(), 4);
+    }
+
+    #[test]
+    fn shares_are_of_labelled_voxels_alone() {
+        let shares = shares(&[0, 1, 1, 2, 2], &[0, 100, 255, 255, 230]).expect("some are labelled");
+        assert_eq!(shares.len(), 5);
+        assert_eq!(
+            (shares[0].1, shares[3], shares[4]),
+            (0.25, ("85 to 95 %", 0.25), (SURE, 0.5))
+        );
+        assert_eq!(super::shares(&[0, 0], &[1, 2]), None);
     }
 }

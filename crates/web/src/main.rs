@@ -15,6 +15,7 @@ mod overlay;
 #[path = "worker/picture.rs"]
 mod picture;
 mod protocol;
+mod report;
 mod results_archive;
 mod scan_files;
 mod station;

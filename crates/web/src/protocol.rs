@@ -501,6 +501,9 @@ pub struct ModelInfo {
     pub title: String,
     /// Version of the weights.
     pub version: String,
+    /// Checksum of the weights, lower-case hexadecimal; empty where it is not known.
+    #[serde(default)]
+    pub weights_sha256: String,
     /// What kind of scan it knows, such as `MR of a head: T1, T2, FLAIR or PD`.
     pub modality: String,
     /// Labels without the background.

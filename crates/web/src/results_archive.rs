@@ -111,6 +111,8 @@ mod tests {
             warnings: Vec::new(),
             closer: Vec::new(),
             model: model.to_owned(),
+            made_by: None,
+            looked_closer: Vec::new(),
             backend: None,
             millis: 1.0,
             mended_from: None,

@@ -407,6 +407,12 @@ impl Session {
         }
     }
 
+    /// The result on screen, with all that was mended.
+    pub fn settled_outcome(self) -> Option<Rc<Outcome>> {
+        self.tell(|_| {});
+        self.state.outcome.get_untracked()
+    }
+
     /// Saves the label map while it is mended.
     pub fn save_labels(self) {
         match self.with_hands(|hands| hands.outcome()) {

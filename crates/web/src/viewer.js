@@ -17,6 +17,16 @@ const LAST_PLANE = 2;
 const BACKGROUND = [0.043, 0.055, 0.075, 1];
 const CROSSHAIR = [0.36, 0.78, 0.95, 0.9];
 
+// Pixels of a picture in a report along its longer edge, at the most: 300 for an inch of paper.
+const PICTURE_EDGE = 750;
+
+// Of a plane: the axes that run across and up in it, and what lies at its left and at its top.
+const SIDES = {
+  axial: { axes: [0, 1], letters: ["L", "A"] },
+  coronal: { axes: [0, 2], letters: ["L", "S"] },
+  sagittal: { axes: [1, 2], letters: ["P", "S"] },
+};
+
 // Axial slices of a mosaic.
 const MOSAIC = { rows: 3, columns: 4 };
 
@@ -249,6 +259,57 @@ export class Viewer {
     this.niivue.drawScene();
     const blob = await new Promise((done) => this.canvas.toBlob(done, "image/png"));
     return new Uint8Array(await blob.arrayBuffer());
+  }
+
+  /**
+   * Planes of these names through the crosshair, whole and cut to what they show, as `data:` addresses of PNGs; none without a scan.
+   * What is on screen stays as it is.
+   */
+  pictures(planes) {
+    return this.#inTurn(async () => {
+      const { niivue } = this;
+      if (!this.scan) return [];
+      const { view } = this;
+      const [...moved] = niivue.scene.pan2Dxyzmm;
+      const hasLetters = niivue.opts.isOrientationTextVisible;
+      // All in one task: nobody sees the screen meanwhile.
+      try {
+        niivue.scene.pan2Dxyzmm = [0, 0, 0, 1];
+        niivue.opts.isOrientationTextVisible = false;
+        return planes.map((plane) => this.#plane(plane));
+      } finally {
+        niivue.scene.pan2Dxyzmm = moved;
+        niivue.opts.isOrientationTextVisible = hasLetters;
+        this.setView(view);
+      }
+    });
+  }
+
+  #plane(plane) {
+    this.setView(plane);
+    const { leftTopWidthHeight, fovMM } = this.niivue.screenSlices.find(({ axCorSag }) => axCorSag === VIEWS[plane]);
+    const { axes, letters } = SIDES[plane];
+    const { dimsRAS, pixDimsRAS } = this.scan;
+    // The scan lies in the middle of its tile, which has the shape of the window.
+    const shares = axes.map((axis, i) => Math.min(1, (dimsRAS[axis + 1] * pixDimsRAS[axis + 1]) / Math.abs(fovMM[i])));
+    const tile = [leftTopWidthHeight[2], leftTopWidthHeight[3]];
+    const [width, height] = shares.map((share, i) => share * tile[i]);
+    const [left, top] = shares.map((share, i) => leftTopWidthHeight[i] + ((1 - share) * tile[i]) / 2);
+    const scale = Math.min(1, PICTURE_EDGE / Math.max(width, height));
+    const picture = document.createElement("canvas");
+    Object.assign(picture, { width: Math.round(width * scale), height: Math.round(height * scale) });
+    const context = picture.getContext("2d");
+    context.drawImage(this.canvas, left, top, width, height, 0, 0, picture.width, picture.height);
+    const edge = Math.max(picture.width, picture.height) / 18;
+    Object.assign(context, { font: `bold ${edge}px sans-serif`, fillStyle: "white", lineWidth: edge / 5, textAlign: "center", textBaseline: "middle" });
+    [
+      [0.7 * edge, picture.height / 2 - 0.8 * edge],
+      [picture.width / 2 + 0.8 * edge, 0.8 * edge],
+    ].forEach((place, i) => {
+      context.strokeText(letters[i], ...place);
+      context.fillText(letters[i], ...place);
+    });
+    return picture.toDataURL("image/png");
   }
 
   /** Recolours the label map, which is also how one label is hidden. */

@@ -97,6 +97,9 @@ extern "C" {
 
     #[wasm_bindgen(method, js_name = picture, catch)]
     async fn picture_js(this: &Viewer) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, js_name = pictures, catch)]
+    async fn pictures_js(this: &Viewer, planes: Array) -> Result<JsValue, JsValue>;
 }
 
 /// Called with x, y, z in mm, the scan's value, the label there and the voxel's index along x, y, z of the file; a label below 0
@@ -162,6 +165,23 @@ impl Viewer {
         picture
             .map(JsCast::unchecked_into)
             .map_err(|error| thrown::describe(&error))
+    }
+
+    /// These planes through the crosshair as `data:` addresses of PNGs, by their names in `viewer.js`; none without a scan. What is on
+    /// screen stays as it is.
+    ///
+    /// # Errors
+    /// What the browser says.
+    pub async fn pictures(&self, planes: &[&str]) -> Result<Vec<String>, String> {
+        let planes = planes.iter().copied().map(JsValue::from_str).collect();
+        let pictures = self.pictures_js(planes).await;
+        let pictures: Array = pictures
+            .map(JsCast::unchecked_into)
+            .map_err(|error| thrown::describe(&error))?;
+        Ok(pictures
+            .iter()
+            .filter_map(|picture| picture.as_string())
+            .collect())
     }
 
     /// Shows a NIfTI label map over the scan; `voxels`, if there are any, take the place of the file's.

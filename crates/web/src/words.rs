@@ -5,7 +5,7 @@ use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::volumetry::LabelSize;
 
 use crate::mending::NoFill;
-use crate::protocol::ScanOffer;
+use crate::protocol::{Backend, ScanOffer};
 
 /// So many labels are named in a line.
 const FEW_LABELS: usize = 3;
@@ -76,6 +76,19 @@ pub fn elapsed(millis: f64) -> String {
         format!("{:.1} min", millis / 60_000.0)
     }
 }
+
+/// How long a result took, and on what.
+pub fn made(millis: f64, backend: Option<Backend>) -> String {
+    let on = match backend {
+        Some(Backend::Cpu) => " on the CPU",
+        Some(Backend::WebGpu) => " on WebGPU",
+        None => "",
+    };
+    format!("Made in {}{on}.", elapsed(millis))
+}
+
+/// What ranges of volumes mean.
+pub const VOLUME_RANGES: &str = "In nine of ten cases like those that this model was calibrated by, the true volume lies between these. A scan of another kind may be less certain than that.";
 
 /// A count with a thin gap between groups of three digits.
 pub fn count(number: u64) -> String {
@@ -262,6 +275,11 @@ pub fn seg_name(label_map: &str) -> String {
     format!("{}_seg.dcm", result_stem(label_map))
 }
 
+/// `scan_dseg.nii.gz` as `scan_report.html`.
+pub fn report_name(label_map: &str) -> String {
+    format!("{}_report.html", result_stem(label_map))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,6 +315,19 @@ mod tests {
         assert_eq!(signed_percent(-0.4), "0");
         assert_eq!(signed(-0.0004, 3), "0.000");
         assert_eq!(signed(1.2345, 3), "+1.234");
+    }
+
+    #[test]
+    fn a_result_says_how_long_it_took_and_on_what() {
+        assert_eq!(
+            made(8_040.0, Some(Backend::WebGpu)),
+            "Made in 8.0 s on WebGPU."
+        );
+        assert_eq!(
+            made(120.0, Some(Backend::Cpu)),
+            "Made in 120 ms on the CPU."
+        );
+        assert_eq!(made(120.0, None), "Made in 120 ms.");
     }
 
     #[test]

@@ -7,9 +7,9 @@ use leptos::prelude::*;
 
 use crate::browser;
 use crate::comparison::named;
-use crate::components::{Compare, Swatch};
+use crate::components::{Compare, SaveReport, Swatch};
 use crate::overlay::Overlay;
-use crate::protocol::{Backend, Probabilities};
+use crate::protocol::Probabilities;
 use crate::session::Session;
 use crate::state::{Outcome, State};
 use crate::station::{Station, Visit};
@@ -60,15 +60,7 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         Some(found) => found.seg.is_some(),
         None => outcome.seg.is_some(),
     };
-    let made = match outcome.backend {
-        Some(backend) => format!(
-            "Made in {} on {}{}.",
-            words::elapsed(outcome.millis),
-            if backend == Backend::Cpu { "the " } else { "" },
-            backend.title()
-        ),
-        None => format!("Made in {}.", words::elapsed(outcome.millis)),
-    };
+    let made = words::made(outcome.millis, outcome.backend);
     let of_ranges = outcome.labels.clone();
     view! {
         <div class="row">
@@ -84,7 +76,10 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
                 </p>
             </Show>
         </div>
-        <Certainty/>
+        <div class="row">
+            <Certainty/>
+            <SaveReport/>
+        </div>
         <Compare/>
         <LookInside/>
         <Statistics labels=outcome.labels.clone() sizes/>
@@ -183,8 +178,7 @@ fn Certainty() -> impl IntoView {
         }
     };
     view! {
-        <div class="row">
-            <button
+        <button
                 type="button"
                 class="is-small"
                 data-testid="certainty"
@@ -199,7 +193,6 @@ fn Certainty() -> impl IntoView {
             </button>
             {save(Probabilities::CertaintyFile, "Save certainty", "download-certainty")}
             {save(Probabilities::OfLabels, "Save probabilities", "download-probabilities")}
-        </div>
     }
 }
 
@@ -277,9 +270,7 @@ fn Ranges(labels: Vec<Label>) -> impl IntoView {
         Some(view! {
             <details class="ranges" data-testid="volume-ranges">
                 <summary>"How sure are the volumes?"</summary>
-                <p class="hint">
-                    "In nine of ten cases like those that this model was calibrated by, the true volume lies between these. A scan of another kind may be less certain than that."
-                </p>
+                <p class="hint">{words::VOLUME_RANGES}</p>
                 <table>
                     <thead><tr><th scope="col">"Label"</th><th scope="col">"Volume, mL"</th></tr></thead>
                     <tbody>{ranges.iter().map(&row).collect_view()}</tbody>

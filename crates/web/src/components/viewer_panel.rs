@@ -24,13 +24,16 @@ const MAP_NAME: &str = "inside.nii.gz";
 /// As that of a file which the worker makes of a scan.
 const SCAN_NAME: &str = "scan.nii";
 
+/// The viewer, once it has started; in context, as others want pictures of it.
+pub type SharedViewer = RwSignal<Option<Viewer>, LocalStorage>;
+
 /// The scan in three planes and 3-D, with the label map over it.
 #[component]
 pub fn ViewerPanel() -> impl IntoView {
     let state = State::expect();
     let session = expect_context::<Session>();
     let canvas = NodeRef::<Canvas>::new();
-    let viewer = RwSignal::new_local(None::<Viewer>);
+    let viewer = expect_context::<SharedViewer>();
     let problem = RwSignal::new(None::<String>);
     let opacity = RwSignal::new(FIRST_OPACITY);
     let planes = RwSignal::new("all".to_owned());
@@ -189,10 +192,7 @@ fn EmptyCanvas() -> impl IntoView {
 
 /// Which values of the scan are grey: as many as the window is wide, around its level.
 #[component]
-fn WindowLevel(
-    viewer: RwSignal<Option<Viewer>, LocalStorage>,
-    range: RwSignal<Option<(f64, f64)>>,
-) -> impl IntoView {
+fn WindowLevel(viewer: SharedViewer, range: RwSignal<Option<(f64, f64)>>) -> impl IntoView {
     let shown = move || {
         let (black, white) = range.get()?;
         Some([(black + white) / 2.0, white - black])
@@ -279,7 +279,7 @@ fn Isolate(labels: Signal<Vec<Label>>) -> impl IntoView {
 /// Saves what is on screen.
 #[component]
 fn Picture(
-    viewer: RwSignal<Option<Viewer>, LocalStorage>,
+    viewer: SharedViewer,
     planes: RwSignal<String>,
     problem: RwSignal<Option<String>>,
 ) -> impl IntoView {
@@ -341,7 +341,7 @@ fn describe(location: Option<Location>, labels: &[Label]) -> String {
 /// Starts the viewer once its canvas is there.
 fn attach(
     canvas: NodeRef<Canvas>,
-    viewer: RwSignal<Option<Viewer>, LocalStorage>,
+    viewer: SharedViewer,
     problem: RwSignal<Option<String>>,
     range: RwSignal<Option<(f64, f64)>>,
     state: State,
@@ -411,12 +411,7 @@ fn lowest(low: f32, high: f32, percent: u8) -> f32 {
 }
 
 /// Shows what the state says is on screen.
-fn follow(
-    viewer: RwSignal<Option<Viewer>, LocalStorage>,
-    problem: RwSignal<Option<String>>,
-    state: State,
-    session: Session,
-) {
+fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State, session: Session) {
     // What a stroke changes the viewer is told by itself.
     let is_mending = Memo::new(move |_| state.is_mending());
     // In one effect, so that a label map comes after the scan that it lies over; it is told which scan is there.

@@ -677,6 +677,16 @@ impl<B: Clone> Work<B> {
                 let mended_from = before.and_then(|before| before.mended_from.clone());
                 let is_mended = mended_from.is_some();
                 let name = words::label_map_name(scan.map_or("scan", |scan| &scan.name));
+                let made_by = match before {
+                    Some(before) => before.made_by.clone(),
+                    None => {
+                        let model = self.shown.model.as_ref();
+                        model.map(|model| Rc::new(model.info.clone()))
+                    }
+                };
+                let mut looked_closer =
+                    before.map_or_else(Vec::new, |before| before.looked_closer.clone());
+                looked_closer.extend(looked_at.clone());
                 let outcome = Rc::new(Outcome {
                     name: if is_mended {
                         words::mended_name(&name)
@@ -693,6 +703,8 @@ impl<B: Clone> Work<B> {
                         (Some(_), Some(before)) => before.model.clone(),
                         _ => self.shown.model_name.clone(),
                     },
+                    made_by,
+                    looked_closer,
                     closer,
                     backend: self.shown.backend.as_ref().map(|status| status.backend),
                     millis,

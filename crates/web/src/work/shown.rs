@@ -314,6 +314,10 @@ pub struct Outcome<B> {
     pub closer: Vec<Closer>,
     /// Folder name of the model that found it.
     pub model: String,
+    /// That model, as it was then.
+    pub made_by: Option<Rc<ModelInfo>>,
+    /// What other models have looked closer at since.
+    pub looked_closer: Vec<Closer>,
     /// What it was computed on.
     pub backend: Option<Backend>,
     /// How long it took.
@@ -336,6 +340,8 @@ impl<B: Clone> Outcome<B> {
             warnings: self.warnings.clone(),
             closer: self.closer.clone(),
             model: self.model.clone(),
+            made_by: self.made_by.clone(),
+            looked_closer: self.looked_closer.clone(),
             backend: self.backend,
             millis: self.millis,
             mended_from: Some(Rc::clone(found)),

@@ -101,6 +101,7 @@ impl Desk {
                 name: name.to_owned(),
                 title: name.to_uppercase(),
                 version: "1".to_owned(),
+                weights_sha256: format!("sum of {name}"),
                 modality: "MR".to_owned(),
                 labels: vec![Label::unnamed(1)],
                 calibration_error: None,

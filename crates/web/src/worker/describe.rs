@@ -11,6 +11,7 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
         name: manifest.name.clone(),
         title: manifest.title.clone(),
         version: manifest.version.clone(),
+        weights_sha256: manifest.weights.sha256.clone(),
         modality: manifest.modality.clone(),
         labels: labels(manifest),
         calibration_error: manifest

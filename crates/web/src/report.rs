@@ -1,0 +1,624 @@
+//! A result as one page to be printed and handed on: a file that needs nothing beside it, runs nothing and asks nobody.
+
+use dinomed3d_volume::metrics::Presence;
+use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
+use dinomed3d_volume::{Label, NOTICE};
+
+use crate::comparison::{Row, named};
+use crate::protocol::{ModelInfo, Picture};
+use crate::structures::{self, Structure, StructureLabels};
+use crate::words;
+use crate::work::{Outcome, Scan};
+
+const STYLE: &str = include_str!("report.css");
+
+/// What a report tells; `B` is a file's bytes.
+#[derive(Debug)]
+pub struct Report<'a, B> {
+    /// When it is made.
+    pub date: String,
+    /// The scan.
+    pub scan: &'a Scan<B>,
+    /// What was found in it.
+    pub outcome: &'a Outcome<B>,
+    /// The planes through the crosshair; none where nothing could be drawn.
+    pub planes: Vec<Picture>,
+    /// The crosshair in mm and as a voxel of the file.
+    pub place: Option<([f64; 3], [u32; 3])>,
+    /// What lies over the scan in them.
+    pub over: &'static str,
+    /// Its labels, where they are not those of the result.
+    pub key: Vec<Label>,
+    /// How many labels the visitor has hidden in them.
+    pub num_hidden: usize,
+    /// Between which volumes the true ones lie, if that is known.
+    pub ranges: &'a [VolumeRange],
+    /// Share of the labelled voxels in each class of certainty, if it was asked for.
+    pub certainty: Option<Vec<(&'static str, f64)>>,
+    /// What the result was compared with.
+    pub comparison: Option<Compared>,
+}
+
+/// A comparison as a report tells it.
+#[derive(Debug)]
+pub struct Compared {
+    /// File name of the reference.
+    pub against: String,
+    /// Scores of every label.
+    pub rows: Vec<Row>,
+    /// Mean Dice of all rows.
+    pub mean_dice: Option<f64>,
+    /// Numbers of the reference that were taken for another label of the result.
+    pub taken_for: Vec<(u8, String)>,
+}
+
+impl<B> Report<'_, B> {
+    /// The whole file, HTML in UTF-8.
+    pub fn html(&self) -> String {
+        let title = format!("Segmentation of {}", self.scan.name);
+        let parts = [
+            self.notes(),
+            self.planes(),
+            section("Volumes", self.volumes() + &self.ranges()),
+            section("Scan", self.scan()),
+            section("Certainty", self.certainty()),
+            self.comparison.as_ref().map_or_else(String::new, compared),
+            section("How it was made", self.provenance()),
+        ];
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n\
+             <p>{date} · {notice}</p>\n</header>\n<main>\n{parts}</main>\n<footer>\n<p>{notice}</p>\n</footer>\n</body>\n</html>\n",
+            title = escaped(&title),
+            date = escaped(&self.date),
+            notice = escaped(NOTICE),
+            parts = parts.concat(),
+        )
+    }
+
+    /// What a reader should know first.
+    fn notes(&self) -> String {
+        let by_hand = self.outcome.mended_from.is_some().then_some(
+            "Changed by hand: labels, volumes and a comparison are what a person made of the network's result.",
+        );
+        let warnings = self.scan.info.warnings.iter();
+        let warnings = warnings.chain(&self.outcome.warnings);
+        let notes = by_hand.into_iter().chain(warnings.map(String::as_str));
+        let notes: String = notes
+            .map(|note| format!("<li>{}</li>\n", escaped(note)))
+            .collect();
+        if notes.is_empty() {
+            return notes;
+        }
+        format!("<ul class=\"notes\">\n{notes}</ul>\n")
+    }
+
+    fn planes(&self) -> String {
+        if self.planes.is_empty() {
+            return paragraph("Without pictures: the scan could not be drawn.");
+        }
+        let figure = |Picture { title, address }: &Picture| {
+            let (title, address) = (escaped(title), escaped(address));
+            format!(
+                "<figure><img src=\"{address}\" alt=\"{title}\"><figcaption>{title}</figcaption></figure>\n"
+            )
+        };
+        let figures: String = self.planes.iter().map(figure).collect();
+        let mut said = String::new();
+        if let Some(([x, y, z], [i, j, k])) = self.place {
+            said = format!(
+                "Through x {x:.1}, y {y:.1}, z {z:.1} mm (to the right, front and top), voxel {i}, {j}, {k} of the file. "
+            );
+        }
+        said += &format!("Over the scan: {}", self.over);
+        said += &match self.num_hidden {
+            0 => ".".to_owned(),
+            1 => "; one label is hidden.".to_owned(),
+            hidden => format!("; {hidden} labels are hidden."),
+        };
+        let key = self.key.iter().map(|label| {
+            let (swatch, name) = (swatch(label.color), escaped(&label.name));
+            format!("<li>{swatch}{name}</li>")
+        });
+        let key: String = key.collect();
+        let key = match key.is_empty() {
+            true => key,
+            false => format!("<ul class=\"key\">{key}</ul>\n"),
+        };
+        let said = paragraph(&said);
+        format!("<section class=\"planes\">\n<div>\n{figures}</div>\n{said}{key}</section>\n")
+    }
+
+    /// As the page shows them.
+    fn volumes(&self) -> String {
+        let Outcome {
+            labels, statistics, ..
+        } = self.outcome;
+        let groups = structures::grouped(labels);
+        let is_pair = |structure: &Structure| matches!(structure.labels, StructureLabels::Pair(..));
+        if !groups
+            .iter()
+            .flat_map(|group| &group.structures)
+            .any(is_pair)
+        {
+            let row = |size: &LabelSize| {
+                let label = named(labels, size.value);
+                let cells = [words::count(size.voxels), format!("{:.3}", size.volume_ml)];
+                table_row(&(swatch(label.color) + &escaped(&label.name)), &cells)
+            };
+            let rows: String = statistics.iter().map(row).collect();
+            return table("volumes", &["Label", "Voxels", "Volume, mL"], &rows);
+        }
+        let row = |structure: Structure| {
+            let size = StructureSize::of(structure, statistics);
+            let ml = |volume: Option<f64>| volume.map_or_else(String::new, words::milliliters);
+            let asymmetry = size.asymmetry_percent;
+            let cells = [
+                ml(size.left_ml),
+                ml(size.right_ml),
+                ml(Some(size.both_ml)),
+                asymmetry.map_or_else(String::new, words::signed_percent),
+            ];
+            let structure = size.structure;
+            table_row(
+                &(swatch(structure.color()) + &escaped(&structure.name)),
+                &cells,
+            )
+        };
+        let mut rows = String::new();
+        for group in groups {
+            if !group.name.is_empty() {
+                let name = escaped(group.name);
+                rows += &format!(
+                    "<tr class=\"group\"><th scope=\"rowgroup\" colspan=\"5\">{name}</th></tr>\n"
+                );
+            }
+            rows.extend(group.structures.into_iter().map(row));
+        }
+        let heads = [
+            "Structure",
+            "Left, mL",
+            "Right, mL",
+            "Both, mL",
+            "L\u{2212}R, %",
+        ];
+        table("volumes", &heads, &rows)
+            + &paragraph("L\u{2212}R: left minus right, in percent of their mean.")
+    }
+
+    fn ranges(&self) -> String {
+        if self.ranges.is_empty() {
+            return String::new();
+        }
+        let row = |range: &VolumeRange| {
+            let label = named(&self.outcome.labels, range.value);
+            let name = match range.right {
+                Some(_) => words::both_sides(&label.name),
+                None => label.name,
+            };
+            let range = format!("{:.2} to {:.2}", range.low_ml, range.high_ml);
+            table_row(&(swatch(label.color) + &escaped(&name)), &[range])
+        };
+        let rows: String = self.ranges.iter().map(row).collect();
+        paragraph(words::VOLUME_RANGES) + &table("ranges", &["Label", "True volume, mL"], &rows)
+    }
+
+    fn scan(&self) -> String {
+        let info = &self.scan.info;
+        let [columns, rows, slices] = info.shape;
+        let spacing = info.spacing_mm.map(|edge| format!("{edge:.2}"));
+        let mut said = vec![("File", self.scan.name.clone())];
+        if let Some(description) = &info.description {
+            said.push(("Series", description.clone()));
+        }
+        if let Some(choice) = self.scan.choice.filter(|choice| choice.volume > 0) {
+            said.push(("Volume", choice.volume.to_string()));
+        }
+        said.extend([
+            ("Voxels", format!("{columns} × {rows} × {slices}")),
+            ("Spacing", format!("{} mm", spacing.join(" × "))),
+            (
+                "Axes, type",
+                format!("{}, {}", info.orientation, info.datatype),
+            ),
+        ]);
+        facts(&said)
+    }
+
+    fn certainty(&self) -> String {
+        let made_by = self.outcome.made_by.as_ref();
+        let what = words::certainty(made_by.and_then(|model| model.calibration_error));
+        let Some(shares) = &self.certainty else {
+            return paragraph(
+                "Not computed for this report: lay Certainty over the scan before saving one.",
+            );
+        };
+        let row = |(class, share): &(&str, f64)| {
+            table_row(&escaped(class), &[format!("{:.1}", 100.0 * share)])
+        };
+        let rows: String = shares.iter().map(row).collect();
+        table(
+            "certainty",
+            &["The network was", "Labelled voxels, %"],
+            &rows,
+        ) + &paragraph(&format!("{what}."))
+    }
+
+    fn provenance(&self) -> String {
+        let Outcome {
+            name,
+            model,
+            made_by,
+            looked_closer,
+            mended_from,
+            ..
+        } = self.outcome;
+        let mut said = Vec::new();
+        match made_by.as_deref() {
+            None => said.push(("Model", model.clone())),
+            Some(ModelInfo {
+                name,
+                title,
+                version,
+                weights_sha256,
+                ..
+            }) => {
+                said.push(("Model", format!("{title} ({name}), version {version}")));
+                if !weights_sha256.is_empty() {
+                    said.push(("SHA-256 of its weights", weights_sha256.clone()));
+                }
+            }
+        }
+        for closer in looked_closer {
+            let looked = format!("at the {}, model {}", closer.name, closer.model);
+            said.push(("Looked closer", looked));
+        }
+        let made = words::made(self.outcome.millis, self.outcome.backend);
+        let made = made.trim_start_matches("Made ").trim_end_matches('.');
+        said.extend([
+            (
+                "Program",
+                format!("DINO-Med3D {}", env!("CARGO_PKG_VERSION")),
+            ),
+            ("Segmented", made.to_owned()),
+            ("Label map", name.clone()),
+            (
+                "Changed by hand",
+                if mended_from.is_some() { "yes" } else { "no" }.to_owned(),
+            ),
+        ]);
+        facts(&said)
+    }
+}
+
+fn compared(comparison: &Compared) -> String {
+    let cell = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
+    };
+    let row = |row: &Row| {
+        let note = match row.present_in {
+            Presence::Reference => " (missed)",
+            Presence::Prediction => " (not in the reference)",
+            _ => "",
+        };
+        let head = swatch(row.label.color) + &escaped(&row.label.name) + note;
+        let cells = [
+            cell(row.dice, 4),
+            cell(row.hd95_mm, 2),
+            cell(row.assd_mm, 3),
+            words::signed(row.difference_ml, 3),
+        ];
+        table_row(&head, &cells)
+    };
+    let mut rows: String = comparison.rows.iter().map(row).collect();
+    let none = String::new;
+    rows += &table_row(
+        "Mean",
+        &[cell(comparison.mean_dice, 4), none(), none(), none()],
+    );
+    let heads = ["Label", "Dice", "HD95, mm", "ASSD, mm", "ΔV, mL"];
+    let mut said = "ΔV: volume of the result less the reference's.".to_owned();
+    for (value, name) in &comparison.taken_for {
+        said += &format!(" Its {value} was taken for {name}.");
+    }
+    let title = format!("Against {}", comparison.against);
+    section(&title, table("scores", &heads, &rows) + &paragraph(&said))
+}
+
+/// Text as it stands in an element or a quoted attribute.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe += "&amp;",
+            '<' => safe += "&lt;",
+            '>' => safe += "&gt;",
+            '"' => safe += "&quot;",
+            '\'' => safe += "&#39;",
+            _ => safe.push(letter),
+        }
+    }
+    safe
+}
+
+/// Under a heading in plain text; `html` is.
+fn section(title: &str, html: String) -> String {
+    let title = escaped(title);
+    format!("<section>\n<h2>{title}</h2>\n{html}</section>\n")
+}
+
+fn paragraph(text: &str) -> String {
+    format!("<p>{}</p>\n", escaped(text))
+}
+
+fn facts(said: &[(&str, String)]) -> String {
+    let fact = |(what, text): &(&str, String)| {
+        let (what, text) = (escaped(what), escaped(text));
+        format!("<dt>{what}</dt><dd>{text}</dd>\n")
+    };
+    let said: String = said.iter().map(fact).collect();
+    format!("<dl>\n{said}</dl>\n")
+}
+
+/// With plain headings and rows of HTML.
+fn table(class: &str, heads: &[&str], rows: &str) -> String {
+    let head = |head: &&str| format!("<th scope=\"col\">{}</th>", escaped(head));
+    let heads: String = heads.iter().map(head).collect();
+    format!(
+        "<table class=\"{class}\">\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n"
+    )
+}
+
+/// A row whose heading is HTML and whose cells are plain.
+fn table_row(head: &str, cells: &[String]) -> String {
+    let cell = |cell: &String| format!("<td>{}</td>", escaped(cell));
+    let cells: String = cells.iter().map(cell).collect();
+    format!("<tr><th scope=\"row\">{head}</th>{cells}</tr>\n")
+}
+
+fn swatch([red, green, blue]: [u8; 3]) -> String {
+    format!("<i style=\"background:rgb({red},{green},{blue})\"></i>")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::protocol::{Backend, ScanInfo};
+    use crate::work::Closer;
+
+    fn scan(name: &str) -> Scan<()> {
+        Scan {
+            name: name.to_owned(),
+            bytes: (),
+            choice: None,
+            view: None,
+            info: ScanInfo {
+                shape: [36, 50, 35],
+                spacing_mm: [1.0, 1.0, 1.5],
+                orientation: "RAS".to_owned(),
+                datatype: "int16".to_owned(),
+                warnings: Vec::new(),
+                description: None,
+            },
+        }
+    }
+
+    fn outcome(labels: &[(u8, &str)]) -> Outcome<()> {
+        Outcome {
+            name: "case_dseg.nii.gz".to_owned(),
+            bytes: (),
+            seg: None,
+            labels: labels
+                .iter()
+                .map(|(value, name)| Label {
+                    name: (*name).to_owned(),
+                    ..Label::unnamed(*value)
+                })
+                .collect(),
+            statistics: labels
+                .iter()
+                .map(|(value, _)| LabelSize {
+                    value: *value,
+                    voxels: 1_000 * u64::from(*value),
+                    volume_ml: 1.5 * f64::from(*value),
+                })
+                .collect(),
+            warnings: Vec::new(),
+            closer: Vec::new(),
+            model: "small".to_owned(),
+            made_by: None,
+            looked_closer: Vec::new(),
+            backend: Some(Backend::Cpu),
+            millis: 1_500.0,
+            mended_from: None,
+        }
+    }
+
+    fn report<'a>(scan: &'a Scan<()>, outcome: &'a Outcome<()>) -> Report<'a, ()> {
+        Report {
+            date: "2026-11-28 05:00 (UTC+00:00)".to_owned(),
+            scan,
+            outcome,
+            planes: Vec::new(),
+            place: None,
+            over: "the result",
+            key: Vec::new(),
+            num_hidden: 0,
+            ranges: &[],
+            certainty: None,
+            comparison: None,
+        }
+    }
+
+    #[test]
+    fn whatever_a_visitor_names_is_text_and_nothing_else() {
+        let evil = "<script>alert(1)</script>\"'&.nii";
+        let mut scan = scan(evil);
+        scan.info.description = Some(evil.to_owned());
+        scan.info.warnings.push(evil.to_owned());
+        scan.info.datatype = evil.to_owned();
+        let mut outcome = outcome(&[(1, evil), (2, "left <b>"), (3, "right <b>")]);
+        outcome.name = evil.to_owned();
+        outcome.model = evil.to_owned();
+        outcome.warnings.push(evil.to_owned());
+        outcome.looked_closer.push(Closer {
+            model: evil.to_owned(),
+            name: evil.to_owned(),
+        });
+        let mut report = report(&scan, &outcome);
+        report.planes.push(Picture {
+            title: evil.to_owned(),
+            address: "data:,\" onload=\"alert(1)".to_owned(),
+        });
+        report.key.push(outcome.labels[0].clone());
+        report.comparison = Some(Compared {
+            against: evil.to_owned(),
+            rows: vec![Row {
+                label: outcome.labels[0].clone(),
+                present_in: Presence::Both,
+                dice: None,
+                hd95_mm: None,
+                assd_mm: None,
+                difference_ml: 0.0,
+            }],
+            mean_dice: None,
+            taken_for: vec![(9, evil.to_owned())],
+        });
+        let html = report.html();
+        assert!(!html.contains("<script") && !html.contains("<b>") && !html.contains("\" onload"));
+        let safe = "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;.nii";
+        // Title twice, file, series, warnings, type, picture twice, key, label, label map, model, closer twice, and of the comparison
+        // name, row and mapping.
+        assert_eq!(html.matches(safe).count(), 18);
+    }
+
+    #[test]
+    fn labels_without_sides_have_voxels_and_volumes_as_the_page_shows_them() {
+        let (scan, outcome) = (
+            scan("case.nii"),
+            outcome(&[(1, "Anterior"), (2, "Posterior")]),
+        );
+        let html = report(&scan, &outcome).html();
+        let row = |name: &str, cells: &str| format!("</i>{name}</th>{cells}</tr>");
+        assert!(html.contains(&row("Anterior", "<td>1\u{202f}000</td><td>1.500</td>")));
+        assert!(html.contains(&row("Posterior", "<td>2\u{202f}000</td><td>3.000</td>")));
+        assert!(!html.contains("Left, mL"));
+    }
+
+    #[test]
+    fn labels_with_sides_are_grouped_left_beside_right() {
+        let labels = [
+            (10, "left thalamus"),
+            (49, "right thalamus"),
+            (14, "3rd ventricle"),
+        ];
+        let (scan, outcome) = (scan("case.nii"), outcome(&labels));
+        let html = report(&scan, &outcome).html();
+        assert!(html.contains("<td>15.0</td><td>73.5</td><td>88.5</td><td>\u{2212}132</td>"));
+        assert!(html.contains("<td></td><td></td><td>21.0</td><td></td>"));
+        let place = |text: &str| html.find(text).expect(text);
+        assert!(place("Deep grey matter") < place("halamus</th>"));
+        assert!(place("halamus</th>") < place("Ventricles and fluid"));
+        assert!(place("Ventricles and fluid") < place("3rd ventricle</th>"));
+    }
+
+    #[test]
+    fn what_is_not_known_is_said_or_left_out() {
+        let (scan, outcome) = (scan("case.nii"), outcome(&[(1, "Anterior")]));
+        let html = report(&scan, &outcome).html();
+        for said in [
+            "Without pictures",
+            "Not computed for this report",
+            "<dt>Model</dt><dd>small</dd>",
+            "<dt>Changed by hand</dt><dd>no</dd>",
+            "<dt>Segmented</dt><dd>in 1.5 s on the CPU</dd>",
+            "36 × 50 × 35",
+            "1.00 × 1.00 × 1.50 mm",
+            "RAS, int16",
+        ] {
+            assert!(html.contains(said), "{said}");
+        }
+        for left_out in [
+            "Against",
+            "SHA-256",
+            "class=\"notes\"",
+            "Series",
+            "nine of ten",
+            "Looked closer",
+        ] {
+            assert!(!html.contains(left_out), "{left_out}");
+        }
+        assert_eq!(html.matches(NOTICE).count(), 2);
+    }
+
+    #[test]
+    fn what_is_known_is_told() {
+        let scan = scan("case.nii");
+        let found = Rc::new(outcome(&[(1, "Anterior")]));
+        let mut outcome = found.mended((), found.statistics.clone());
+        outcome.warnings.push("It is large.".to_owned());
+        outcome.made_by = Some(Rc::new(ModelInfo {
+            name: "small".to_owned(),
+            title: "Hippocampus".to_owned(),
+            version: "3".to_owned(),
+            weights_sha256: "c0ffee".to_owned(),
+            modality: "MR".to_owned(),
+            labels: found.labels.clone(),
+            calibration_error: Some(0.012),
+        }));
+        let mut report = report(&scan, &outcome);
+        report.planes.push(Picture {
+            title: "Axial".to_owned(),
+            address: "data:image/png;base64,iVBO".to_owned(),
+        });
+        report.place = Some(([1.04, -2.0, 3.0], [4, 5, 6]));
+        report.num_hidden = 2;
+        report.ranges = &[VolumeRange {
+            value: 1,
+            right: None,
+            low_ml: 1.25,
+            high_ml: 1.75,
+        }];
+        report.certainty = Some(vec![("under 50 % sure", 0.125), ("95 % and more", 0.875)]);
+        report.comparison = Some(Compared {
+            against: "by_hand.nii.gz".to_owned(),
+            rows: vec![Row {
+                label: found.labels[0].clone(),
+                present_in: Presence::Reference,
+                dice: Some(0.0),
+                hd95_mm: None,
+                assd_mm: Some(1.23456),
+                difference_ml: -0.5,
+            }],
+            mean_dice: Some(0.75),
+            taken_for: vec![(17, "Anterior".to_owned())],
+        });
+        let html = report.html();
+        for said in [
+            "<img src=\"data:image/png;base64,iVBO\" alt=\"Axial\">",
+            "Through x 1.0, y -2.0, z 3.0 mm",
+            "voxel 4, 5, 6 of the file. Over the scan: the result; 2 labels are hidden.",
+            "<li>It is large.</li>",
+            "<li>Changed by hand:",
+            "<dd>Hippocampus (small), version 3</dd>",
+            "<dd>c0ffee</dd>",
+            "<dd>case_desc-mended_dseg.nii.gz</dd>",
+            "<dt>Changed by hand</dt><dd>yes</dd>",
+            "nine of ten cases",
+            "</i>Anterior</th><td>1.25 to 1.75</td>",
+            "under 50 % sure</th><td>12.5</td>",
+            "95 % and more</th><td>87.5</td>",
+            "1.2 % from the share of right answers",
+            "Against by_hand.nii.gz",
+            "(missed)</th><td>0.0000</td><td>–</td><td>1.235</td><td>\u{2212}0.500</td>",
+            "Mean</th><td>0.7500</td>",
+            "Its 17 was taken for Anterior.",
+        ] {
+            assert!(html.contains(said), "{said}");
+        }
+    }
+}
