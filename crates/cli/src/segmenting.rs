@@ -10,12 +10,12 @@ use anyhow::Context;
 use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::infer::{self, Keep, PartOf, Seen};
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
-use dinomed3d_core::preflight::Preflight;
+use dinomed3d_core::preflight::{Cost, Preflight};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::derivative::Model;
 use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::nifti::Depth;
-use dinomed3d_volume::{Label, LabelMap, NamedImage, Outline, Volume, read_channels};
+use dinomed3d_volume::{GridError, Label, LabelMap, NamedImage, Outline, Volume, read_channels};
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -246,18 +246,28 @@ impl Models {
     /// A scan that has no model grid, or a model of the whole that can't be used; more than one network where logits are kept.
     pub fn preflight(&self, scan: &Outline, keep: Keep) -> anyhow::Result<Preflight> {
         let Outline { shape, affine, .. } = *scan;
-        let of = |model: &Segmenter| {
-            let (cost, manifest) = (model.cost(), model.manifest());
-            cost.preflight(manifest, scan, 1)
-        };
-        let closer = |model: &Segmenter| {
-            let (cost, manifest) = (model.cost(), model.manifest());
-            cost.closer_preflight(manifest, scan, 1)
-        };
         let first = &self.first;
         let part_of = first.manifest().part_of.as_ref();
         let part_of = part_of.filter(|_| first.is_too_large(shape, &affine));
         let whole = part_of.map(|part_of| self.whole(part_of)).transpose()?;
+        // Whoever computes, the weights of all that were loaded are held, also of a whole that a scan turns out to be too small for.
+        let loaded = [Some(first), whole, self.closer.as_ref()];
+        let loaded = loaded.into_iter().flatten();
+        let weights = loaded.map(|model| model.cost().weight_bytes()).sum::<u64>();
+        let beside_others = |cost: Cost, taken: Preflight| Preflight {
+            memory_bytes: taken.memory_bytes + weights - cost.weight_bytes(),
+            ..taken
+        };
+        let of = |model: &Segmenter| {
+            let (cost, manifest) = (model.cost(), model.manifest());
+            let taken = cost.preflight(manifest, scan, 1)?;
+            Ok::<_, GridError>(beside_others(cost, taken))
+        };
+        let closer = |model: &Segmenter| {
+            let (cost, manifest) = (model.cost(), model.manifest());
+            let taken = cost.closer_preflight(manifest, scan, 1)?;
+            Ok::<_, GridError>(beside_others(cost, taken))
+        };
         let whole = whole.filter(|whole| !whole.is_too_small(shape, &affine));
         let taken = match whole {
             Some(whole) => of(whole)?.then(closer(first)?),

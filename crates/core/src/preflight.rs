@@ -22,8 +22,12 @@ pub struct Preflight {
 const PROGRAM_BYTES: u64 = 20 << 20;
 /// Bringing a score back to a voxel takes as long as so many operations of the network: 8 ns beside 31 GFLOP/s, measured on the drawn head.
 const OPERATIONS_PER_SCORE: f64 = 250.0;
-/// Values of a window held beside logits, per voxel: its input, and what the decoder's last convolutions read and write.
+/// Values of a window held beside logits, per voxel, where the decoder ends at half size: its input, and what its last convolutions
+/// read and write.
 const ACTIVATIONS: u64 = 40;
+/// Values per voxel and channel of the convolutions at full size, where the decoder ends in them: what they read and write, of both
+/// streams and joined, and what the allocator leaves between. Measured on windows of 18 to 614 thousand voxels.
+const FULL_ACTIVATIONS: u64 = 6;
 
 /// Arithmetic of a model, from its weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,12 +65,22 @@ impl Cost {
         }
     }
 
+    /// Memory of all weights.
+    pub fn weight_bytes(&self) -> u64 {
+        4 * self.weights
+    }
+
     /// Memory of a network that computes one window.
     pub fn window_bytes(&self, manifest: &ModelManifest) -> u64 {
         let window = product(manifest.window);
         // The network's: labels of two sides are one of its classes.
         let classes = manifest.architecture.num_classes as u64;
-        4 * (2 * self.weights) + 4 * window * (classes * 3 + ACTIVATIONS)
+        // Either the last convolutions beside one set of logits, or logits from both, their sum and what is read of it.
+        let values = match manifest.architecture.detail.full_channels {
+            Some(full) => (FULL_ACTIVATIONS * full as u64 + classes).max(3 * classes),
+            None => 3 * classes + ACTIVATIONS,
+        };
+        self.weight_bytes() + 4 * window * values
     }
 
     /// Memory of the logits of a scan's last look and of what was looked at, where they are kept, and of what comes of them: see
@@ -154,17 +168,16 @@ impl Cost {
             + 4 * window * classes * mirrored as u64
             + self.window_bytes(manifest)
             + beside * (PROGRAM_BYTES + self.window_bytes(manifest));
-        // What the first look found is there when the second begins.
-        let found = if is_located { voxels + whole_grid } else { 0 };
-        // Classes, labels, and a mark of each voxel, or the file.
+        // Classes, labels, and a mark of each voxel, or the file. What the first look found, which is there when the second begins, is
+        // as large as the first of them. The rest is beside what the windows took: of that, pieces as large as a scan aren't left.
         let finish = 3 * voxels + whole_grid;
         // As the file has it, then as numbers too.
         let held = stored_bytes + 4 * channels * voxels;
-        let most = (found + prepare.max(compute)).max(finish);
+        let most = prepare.max(compute) + finish;
         Ok(Preflight {
             windows,
             gflop: rounds as f64 * self.window_gflop + 1e-9 * OPERATIONS_PER_SCORE * scores,
-            memory_bytes: PROGRAM_BYTES + 4 * self.weights + (2 * stored_bytes).max(held + most),
+            memory_bytes: PROGRAM_BYTES + self.weight_bytes() + (2 * stored_bytes).max(held + most),
         })
     }
 
@@ -214,7 +227,7 @@ impl Cost {
             windows,
             gflop: passes.div_ceil(at_a_time) as f64 * self.window_gflop
                 + 1e-9 * OPERATIONS_PER_SCORE * scores,
-            memory_bytes: PROGRAM_BYTES + 4 * self.weights + held + seek.max(look),
+            memory_bytes: PROGRAM_BYTES + self.weight_bytes() + held + seek.max(look),
         })
     }
 }

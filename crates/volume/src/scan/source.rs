@@ -106,7 +106,12 @@ impl<'a> Source<'a> {
         let mut data = reserve(length.min(self.bytes.len().saturating_mul(16)), length)?;
         while data.len() < length {
             let count = (length - data.len()).min(1 << 20);
-            data.try_reserve(count).map_err(|_| out_of_memory(length))?;
+            if data.capacity() - data.len() < count {
+                // Twice as much each time, and never more than is asked for.
+                let more = data.len().max(count).min(length - data.len());
+                let grown = data.try_reserve_exact(more);
+                grown.map_err(|_| out_of_memory(length))?;
+            }
             read(&mut data, count)?;
         }
         // To the end, so that the checksum is verified.
@@ -155,5 +160,21 @@ fn reserve(count: usize, all: usize) -> Result<Vec<u8>, ScanError> {
 fn out_of_memory(bytes: usize) -> ScanError {
     ScanError::OutOfMemory {
         bytes: bytes as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gzip;
+
+    #[test]
+    fn what_is_unpacked_takes_no_more_room_than_it_needs() {
+        let bytes: Vec<u8> = (0..5_000_000u32).map(|at| (at >> 16) as u8).collect();
+        let packed = gzip(&bytes);
+        assert!(packed.len() * 16 < bytes.len(), "else room is made at once");
+        let part = Source::new(&packed).part(1000, 4_900_000).unwrap();
+        assert_eq!(part.capacity(), part.len());
+        assert!(part == bytes[1000..4_901_000]);
     }
 }

@@ -1,8 +1,8 @@
 //! Readers against files that are damaged in every way: seeds made here, changed at random for so many seconds a target
 //! (`DINOMED3D_FUZZ_SECONDS`, 5 by default). No input may make a reader panic, hang, or hold more than its memory.
 //!
-//! For ten minutes each, as many at a time as there are cores (`crates/core/tests/fuzz` too):
-//! `DINOMED3D_FUZZ_SECONDS=600 cargo test --release -p dinomed3d-volume -p dinomed3d-core -p dinomed3d-cli --test fuzz -- --nocapture`.
+//! A step of the tests gives each a minute, all at once (`crates/core/tests/fuzz` too). For ten minutes each:
+//! `DINOMED3D_FUZZ_SECONDS=600 cargo xtask test fuzz`.
 //!
 //! A failure names the round of the input; `DINOMED3D_FUZZ_ROUND` begins at it, or at rounds that were never tried.
 

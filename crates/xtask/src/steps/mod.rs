@@ -1,6 +1,7 @@
 //! The checks: what `cargo xtask test` runs, here and in CI.
 
 mod crates;
+mod fuzz;
 mod size;
 mod sources;
 mod workflows;
@@ -111,8 +112,9 @@ const PROGRAMS: [Step; 2] = [
     },
 ];
 
-/// What runs the native program elsewhere than in a checkout, beside the above: much of it is waiting for what goes at its own pace.
-const ELSEWHERE: [Step; 3] = [
+/// What runs the native program elsewhere than in a checkout, beside the above: much of it is waiting for what goes at its own pace, and
+/// the last takes only what others leave of the processor.
+const ELSEWHERE: [Step; 4] = [
     Step {
         name: "workflows",
         about: "Snakemake's and Slurm's jobs run and go on after kills, recipes for containers are right",
@@ -127,6 +129,11 @@ const ELSEWHERE: [Step; 3] = [
         name: "onnx",
         about: "the networks exported to ONNX give the manifests' known answers in onnxruntime",
         run: bench::export_models,
+    },
+    Step {
+        name: "fuzz",
+        about: "readers end well with damaged files, a minute each",
+        run: fuzz::test,
     },
 ];
 
