@@ -47,7 +47,12 @@ test("a bad scan is told of and no end; results lie as scans do, equal those of 
   assert.match(first.stderr, /passed over: 1 files/);
   assert.match(first.stderr, /3 of 3, c\/bad: .*bad\.nii\.gz[\s\S]*1 failed, 2 are done/);
   const expected = ["a", "b"].flatMap((folder) => OF_EACH.map((end) => `${folder}/head_${end}`));
-  assert.deepEqual(filesIn(out), [...expected, "volumes.tsv"]);
+  assert.deepEqual(filesIn(out), [...expected, "dataset_description.json", "volumes.tsv"]);
+  const description = join(out, "dataset_description.json");
+  const { DatasetType, GeneratedBy, DatasetLinks } = JSON.parse(readFileSync(description, "utf8"));
+  assert.deepEqual([DatasetType, GeneratedBy[0].Name, DatasetLinks], ["derivative", "DINO-Med3D", undefined]);
+  const own = '{"Name":"one that was there","BIDSVersion":"1.9.0"}';
+  writeFileSync(description, own);
   assert.deepEqual(first.lines[0].outputs.sort(), OF_EACH.map((end) => join(out, `a/head_${end}`)));
   const alone = join(scratch(), "alone.nii.gz");
   assert.equal(dinomed3d("segment", sample, "--model", model, "-o", alone).status, 0);
@@ -63,10 +68,18 @@ test("a bad scan is told of and no end; results lie as scans do, equal those of 
   assert.deepEqual(statuses(many(input, "--out", out, "--dry-run")), { "a/head": "planned", "b/head": "finished", "c/bad": "planned" });
   assert.deepEqual(statuses(many(input, "--out", out)), { "a/head": "done", "b/head": "finished", "c/bad": "failed" });
   assert.equal(readFileSync(join(out, "b/head_dseg.json"), "utf8"), madeAt);
+  assert.equal(readFileSync(description, "utf8"), own);
   const later = new Date(Date.now() + 60_000);
   utimesSync(join(input, "b/head.nii.gz"), later, later);
   assert.deepEqual(statuses(many(join(input, "b"), join(input, "a"), "--out", out, "--dry-run")), { "a/head": "finished", "b/head": "planned" });
   assert.equal(many(join(input, "a"), join(input, "b"), "--out", out, "--dry-run", "--overwrite").lines[0].status, "planned");
+});
+
+test("results beside their scans make no data set of them, so that the next run finds the scans again", () => {
+  const input = folderOf("head.nii.gz");
+  assert.deepEqual(statuses(many(input, "--out", input)), { head: "done" });
+  assert.deepEqual(filesIn(input), ["head.nii.gz", ...OF_EACH.map((end) => `head_${end}`), "volumes.tsv"]);
+  assert.deepEqual(statuses(many(input, "--out", input)), { head: "finished" });
 });
 
 test("shards part the work, each result is by one of them, and their table is gathered afterwards", () => {
@@ -99,7 +112,7 @@ test("a run that is killed leaves whole results only, and goes on where it was",
   const { a, ...others } = statuses(again);
   assert.equal(a, "finished");
   assert.ok(Object.values(others).includes("done"));
-  assert.deepEqual(filesIn(out), [...["a", "b", "c", "d"].flatMap((name) => OF_EACH.map((end) => `${name}_${end}`)), "volumes.tsv"]);
+  assert.deepEqual(filesIn(out), [...["a", "b", "c", "d"].flatMap((name) => OF_EACH.map((end) => `${name}_${end}`)), "dataset_description.json", "volumes.tsv"]);
 });
 
 test("a BIDS data set becomes a derivative, of the participants that are asked for, whatever links it is made of", () => {

@@ -116,6 +116,8 @@ pub fn run(
         weights: weights(by)?,
     };
     work.spare_scans(&cases.cases)?;
+    let place = plain(out)?;
+    let is_among_scans = cases.cases.iter().any(|it| it.input.starts_with(&place));
     let shard = many.shard.unwrap_or(Shard {
         number: 1,
         count: 1,
@@ -127,8 +129,9 @@ pub fn run(
         .collect();
     if !many.dry_run {
         std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
-        if let Some(data_set) = &cases.data_set {
-            describe(out, data_set)?;
+        // A folder of scans that is described would be taken for a data set the next time.
+        if cases.data_set.is_some() || !is_among_scans {
+            describe(out, cases.data_set.as_deref())?;
         }
     }
     let mut models = None;
@@ -188,14 +191,14 @@ impl Many {
     }
 }
 
-/// Says of the folder of results what it is, as BIDS asks.
-fn describe(out: &Path, data_set: &Path) -> anyhow::Result<()> {
+/// Says of the folder of results what it is, as BIDS asks, and of which data set, unless something says so already.
+fn describe(out: &Path, data_set: Option<&Path>) -> anyhow::Result<()> {
     let path = out.join("dataset_description.json");
     if path.exists() {
         return Ok(());
     }
-    let raw = data_set.display().to_string();
-    let text = DatasetDescription::new(env!("CARGO_PKG_VERSION"), Some(&raw)).json();
+    let raw = data_set.map(|folder| folder.display().to_string());
+    let text = DatasetDescription::new(env!("CARGO_PKG_VERSION"), raw.as_deref()).json();
     write_whole(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
