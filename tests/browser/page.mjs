@@ -132,12 +132,15 @@ export class Visitor {
   async report() {
     const { name, bytes } = await this.saved("report");
     const html = bytes.toString();
-    const told = await this.page.evaluate((html) => {
+    // A page of its own, as what a page parses is under its policy.
+    const page = await this.context.newPage();
+    const told = await page.evaluate((html) => {
       const report = new DOMParser().parseFromString(html, "text/html");
       const cells = (row) => [...row.cells].map((cell) => cell.textContent);
       const tables = [...report.querySelectorAll("table")].map((table) => [table.className, [...table.tBodies[0].rows].map(cells)]);
       return { tables: Object.fromEntries(tables), text: report.body.textContent };
     }, html);
+    await page.close();
     return { name, html, ...told };
   }
 
