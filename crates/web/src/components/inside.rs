@@ -26,7 +26,7 @@ pub fn InsidePanel() -> impl IntoView {
     let close = move |_| session.visit(None);
     view! {
         <section
-            class="panel results inside"
+            class="panel inside"
             aria-labelledby="inside-heading"
             data-testid="inside-panel"
             hidden=move || station.get().is_none()
