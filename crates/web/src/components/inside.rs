@@ -196,7 +196,7 @@ fn Choices(station: Station) -> impl IntoView {
                     min=first
                     max=move || size.get().blocks
                     step="1"
-                    prop:value=move || block()
+                    prop:value=block
                     aria-valuetext=block_name
                     on:input:target=move |event| {
                         let value = event.target().value().parse().ok();
