@@ -49,7 +49,7 @@ for (const isHead of [false, true]) {
     const size = await visitor.page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.scrollHeight]);
     assert.deepEqual(size, [1280, 720], "the page itself does not scroll");
     const box = (selector) => visitor.page.locator(selector).boundingBox();
-    const [canvas, stage, viewer, results_] = [await box("#viewer canvas"), await box(".stage"), await box("#viewer"), await box(".results")];
+    const [canvas, stage, viewer, results_] = [await box("#viewer canvas"), await box(".stage"), await box("#viewer"), await box(".results:not(.inside)")];
     assert.ok(canvas.height >= 460 && canvas.width >= 560, `the canvas is ${canvas.width} × ${canvas.height}`);
     assert.ok(viewer.y + viewer.height >= 660 && stage.height >= 580, "nothing is left empty below the scan");
     assert.ok(results_.x >= stage.x + stage.width && results_.y < 450, "results stand beside the planes");
