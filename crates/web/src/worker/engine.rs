@@ -17,9 +17,9 @@ use super::backend::ChosenBackend;
 use super::crew::{BESIDE_PARAMETER, Crew};
 use super::describe;
 use super::download::download;
-use super::inside::Passes;
 use super::kept::KeptLogits;
 use super::open::{self, Opened};
+use super::passes::Passes;
 use super::protocol::{
     AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FromWorker, JobId,
     ScanChoice, ToWorker,

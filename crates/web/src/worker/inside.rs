@@ -1,6 +1,5 @@
 //! What goes on inside the network at a place of the last result, on request.
 
-use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -12,6 +11,7 @@ use dinomed3d_volume::gzip;
 use super::crew::Crew;
 use super::engine::{Engine, Trouble};
 use super::kept::DESCRIPTION;
+use super::passes::Of;
 use super::picture::{Plane, heat};
 use super::protocol::{
     Curve, FromWorker, InsideView, JobId, MapKind, NetworkSize, Part, Picture, Question,
@@ -19,33 +19,11 @@ use super::protocol::{
 use super::scope;
 use super::segment::infer_trouble;
 
-/// Passes that are kept: the whole network's and one without a part.
-const MOST_PASSES: usize = 2;
 /// A token is at most as like another as to itself.
 const SIMILAR: MapKind = MapKind::Numbers {
     low: 0.0,
     high: 1.0,
 };
-
-/// Forward passes of which everything is kept, the newest last.
-#[derive(Default)]
-pub(super) struct Passes(RefCell<Vec<Pass>>);
-
-struct Pass {
-    /// The result's request.
-    of: JobId,
-    /// Where its window begins.
-    origin_mm: [f64; 3],
-    without: Option<Part>,
-    inside: Rc<Inside>,
-}
-
-impl Passes {
-    /// Keeps none any more.
-    pub(super) fn forget(&self) {
-        self.0.borrow_mut().clear();
-    }
-}
 
 /// What is looked at: a result's window and the place in it.
 struct Looking<'a> {
@@ -191,28 +169,16 @@ impl Looking<'_> {
 
     /// The window through the network, or through it without a part; computed once.
     async fn pass(&self, without: Option<Part>) -> Result<Rc<Inside>, InferError> {
-        let origin_mm = self.window.affine.apply([0.0; 3]);
-        let is_it = |pass: &Pass| {
-            pass.of == self.of && pass.origin_mm == origin_mm && pass.without == without
+        let of = Of {
+            result: self.of,
+            origin_mm: self.window.affine.apply([0.0; 3]),
+            without,
         };
-        let passes = &self.engine.passes.0;
-        if let Some(known) = passes.borrow().iter().find(|pass| is_it(pass)) {
-            return Ok(Rc::clone(&known.inside));
+        if let Some(known) = self.engine.passes.find(&of) {
+            return Ok(known);
         }
         let inside = Rc::new(self.compute(self.window.clone(), without).await?);
-        let mut passes = passes.borrow_mut();
-        passes.retain(|pass| pass.of == self.of && pass.origin_mm == origin_mm);
-        if passes.len() >= MOST_PASSES {
-            // That of the whole network is wanted again.
-            let oldest = passes.iter().position(|pass| pass.without.is_some());
-            passes.remove(oldest.unwrap_or(0));
-        }
-        passes.push(Pass {
-            of: self.of,
-            origin_mm,
-            without,
-            inside: Rc::clone(&inside),
-        });
+        self.engine.passes.keep(of, Rc::clone(&inside));
         Ok(inside)
     }
 
