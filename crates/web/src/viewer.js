@@ -262,7 +262,7 @@ export class Viewer {
   }
 
   /**
-   * Planes of these names through the crosshair, whole and cut to what they show, as `data:` addresses of PNGs; none without a scan.
+   * Planes of these names through the crosshair, whole and cut to what they show, as `data:` addresses of pictures; none without a scan.
    * What is on screen stays as it is.
    */
   pictures(planes) {

@@ -167,7 +167,7 @@ impl Viewer {
             .map_err(|error| thrown::describe(&error))
     }
 
-    /// These planes through the crosshair as `data:` addresses of PNGs, by their names in `viewer.js`; none without a scan. What is on
+    /// These planes through the crosshair as `data:` addresses of pictures, by their names in `viewer.js`; none without a scan. What is on
     /// screen stays as it is.
     ///
     /// # Errors
