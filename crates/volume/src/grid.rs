@@ -430,7 +430,7 @@ pub(crate) mod tests {
             for grid in [whole, part.within(&region, shape)] {
                 let affine = grid.affine(&scan);
                 let [_, _, columns] = grid.shape();
-                for voxel in [[0, 0, 0], [1, 2, 1], [0, 1, columns - 1]] {
+                for voxel in [[0, 0, 0], [1, 1, 1], [0, 1, columns - 1]] {
                     let memory = grid.memory_index(voxel) as usize;
                     let there = [memory % 4, memory / 4 % 5, memory / 20];
                     let found = affine.apply([voxel[2], voxel[1], voxel[0]].map(|i| i as f64));
