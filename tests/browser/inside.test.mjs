@@ -27,7 +27,7 @@ async function answered(visitor, station) {
 }
 
 test("every station of the tour shows what the command line writes", async (t) => {
-  const visitor = await open(t, { query: "?backend=cpu#inside/slices", view: "planes", prepare: (page) => onlyModel(page, "hippocampus") });
+  const visitor = await open(t, { query: "?backend=cpu#inside/slices?x=-24&y=-16&z=-12", view: "planes", prepare: (page) => onlyModel(page, "hippocampus") });
   await visitor.waitForModel();
   // A class opens a station by its address, and is told what is missing yet.
   assert.match(await visitor.at("inside-panel").innerText(), /take a sample/);
@@ -38,6 +38,8 @@ test("every station of the tour shows what the command line writes", async (t) =
   assert.equal(await pictures(), 4, "three slices, and all at once");
   assert.match(await visitor.at("inside-answer").innerText(), /128 numbers a token, 8 × 8 voxels a patch/);
 
+  const atMm = (await visitor.at("location").innerText()).match(/x (\S+), y (\S+), z (\S+) mm/).slice(1).map(Number);
+  atMm.forEach((mm, axis) => assert.ok(Math.abs(mm - [-24, -16, -12][axis]) <= 1, `the crosshair is where the address says: ${atMm}`));
   const place = (await visitor.at("location").innerText()).match(/x (\S+), y (\S+), z (\S+) mm/).slice(1);
   const out = scratch();
   const said = dinomed3d("inspect", sample, "--model", model, "--at", place.join(","), "--out", out);

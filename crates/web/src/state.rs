@@ -322,6 +322,12 @@ impl State {
             .unwrap_or_default()
     }
 
+    /// Labels of the result, whatever model is chosen by now.
+    pub fn outcome_labels(self) -> Vec<Label> {
+        let outcome = self.outcome.get_untracked();
+        outcome.map_or_else(Vec::new, |outcome| outcome.labels.clone())
+    }
+
     /// Whether scan, model and backend can be changed.
     pub fn can_change(self) -> bool {
         self.run.with(Option::is_none) && self.queue.with(Option::is_none)

@@ -158,7 +158,7 @@ impl Station {
                 title: "Slices that talk",
                 what: "The slice at the crosshair is painted over with one grey, and the curve shows how much the tokens of every slice \
                        change. With adapters far slices hear of it; without, only the two beside it.",
-                why: "Each adapter reaches one slice further. After eight blocks that makes a volume of a pile of slices.",
+                why: "Each adapter reaches one slice further. After all blocks that makes a volume of a pile of slices.",
                 question: "How many slices away is it still heard?",
                 file: "crates/core/src/inside/reach.rs",
             },

@@ -135,6 +135,7 @@ export class Viewer {
       this.niivue.scene.crosshairPos = [0.5, 0.5, 0.5];
       this.#layOut();
       this.#settle();
+      this.#reachGoal();
       this.#sayRange();
     });
   }
@@ -179,12 +180,10 @@ export class Viewer {
     this.niivue.updateGLVolume();
   }
 
-  /** Brings the crosshair to a place in the world. */
+  /** Brings the crosshair to a place in the world, of a scan that is still to come as soon as it is there. */
   goTo(x, y, z) {
-    if (!this.scan) return;
-    this.niivue.scene.crosshairPos = this.niivue.mm2frac([x, y, z]);
-    this.niivue.drawScene();
-    this.niivue.createOnLocationChange();
+    this.goal = [x, y, z];
+    if (this.scan) this.#reachGoal();
   }
 
   /** Takes the label map away. */
@@ -346,6 +345,14 @@ export class Viewer {
     this.labels = labels;
     this.niivue.addVolume(labels);
     this.#settle();
+  }
+
+  #reachGoal() {
+    if (!this.goal) return;
+    this.niivue.scene.crosshairPos = this.niivue.mm2frac(this.goal);
+    this.goal = null;
+    this.niivue.drawScene();
+    this.niivue.createOnLocationChange();
   }
 
   #sayRange() {

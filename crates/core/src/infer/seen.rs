@@ -70,12 +70,11 @@ impl Seen {
 
     /// The same at another temperature, of logits that were divided by 1 so far.
     #[cfg(feature = "train")]
-    pub(crate) fn at_temperature(&self, temperature: f32) -> Self {
-        let mut other = self.clone();
-        let logits = other.logits.iter_mut().flatten();
+    pub(crate) fn at_temperature(mut self, temperature: f32) -> Self {
+        let logits = self.logits.iter_mut().flatten();
         logits.for_each(|logit| *logit /= temperature);
-        other.temperature = temperature;
-        other
+        self.temperature = temperature;
+        self
     }
 
     /// Memory that it takes.

@@ -1,6 +1,6 @@
 //! Tokens as colours: their three main components are red, green and blue.
 
-use super::{Inside, Map, Values};
+use super::{Inside, Map, Values, mean_of};
 use crate::infer::InferError;
 use nalgebra::{DMatrix, SymmetricEigen};
 
@@ -43,14 +43,7 @@ fn colours(tokens: &[f32], width: usize) -> Vec<[u8; 3]> {
 
 /// The directions along which tokens differ most, the first three; of tokens that differ in fewer, fewer.
 fn principal_components(tokens: &[f32], width: usize) -> Vec<Vec<f64>> {
-    let count = (tokens.len() / width) as f64;
-    let mut mean = vec![0.0f64; width];
-    for token in tokens.chunks_exact(width) {
-        mean.iter_mut()
-            .zip(token)
-            .for_each(|(sum, value)| *sum += f64::from(*value));
-    }
-    mean.iter_mut().for_each(|sum| *sum /= count);
+    let mean = mean_of(tokens, width);
     let mut covariance = DMatrix::<f64>::zeros(width, width);
     let mut centred = vec![0.0f64; width];
     for token in tokens.chunks_exact(width) {

@@ -39,6 +39,18 @@ pub struct Inside {
     labels: Vec<u8>,
 }
 
+/// Of tokens of so many numbers each.
+fn mean_of(tokens: &[f32], width: usize) -> Vec<f64> {
+    let count = (tokens.len() / width) as f64;
+    let mut mean = vec![0.0f64; width];
+    for token in tokens.chunks_exact(width) {
+        let pairs = mean.iter_mut().zip(token);
+        pairs.for_each(|(sum, value)| *sum += f64::from(*value));
+    }
+    mean.iter_mut().for_each(|sum| *sum /= count);
+    mean
+}
+
 impl Inside {
     /// Passes a window through a network; `values` is the value of each class in a label map. `progress` is awaited after every
     /// step with the share of them that is done; [`ControlFlow::Break`] gives it up.

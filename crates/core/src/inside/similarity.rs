@@ -1,11 +1,11 @@
 //! How alike the tokens of a window are to one of them.
 
-use super::{Inside, Map, Values};
+use super::{Inside, Map, Values, mean_of};
 use crate::infer::InferError;
 
 impl Inside {
     /// Cosine of the angle between the token at `of` (slice, row, column of the patch grid) and each token, after so many blocks:
-    /// 1 for the same direction, 0 for none in common. The mean of all tokens is taken away first, as all of them share most of it.
+    /// 1 for the same direction, 0 for none in common. The mean of all tokens is taken away first, so that what all share makes none alike.
     ///
     /// # Errors
     /// [`InferError::Device`].
@@ -21,16 +21,10 @@ impl Inside {
 
 /// Of each token of so many numbers to the one at `place`.
 fn cosines(mut tokens: Vec<f32>, width: usize, place: usize) -> Vec<f32> {
-    let count = (tokens.len() / width) as f64;
-    let mut mean = vec![0.0f64; width];
-    for token in tokens.chunks_exact(width) {
-        mean.iter_mut()
-            .zip(token)
-            .for_each(|(sum, value)| *sum += f64::from(*value));
-    }
+    let mean = mean_of(&tokens, width);
     for token in tokens.chunks_exact_mut(width) {
         let of_mean = token.iter_mut().zip(&mean);
-        of_mean.for_each(|(value, sum)| *value -= (sum / count) as f32);
+        of_mean.for_each(|(value, mean)| *value -= *mean as f32);
     }
     let dot = |a: &[f32], b: &[f32]| -> f64 {
         let products = a.iter().zip(b);

@@ -50,7 +50,7 @@ pub fn calibrate(
         return Ok(None);
     };
     let temperature = answers.best_temperature();
-    let volumes = calibrated(&guesses, temperature)?;
+    let volumes = calibrated(guesses, temperature)?;
     Ok(answers
         .reliability(temperature)
         .map(|reliability| Calibration {

@@ -56,7 +56,7 @@ impl CaseGuess {
     }
 
     /// Of each label, how many times its doubt its volume is wrong by, at a temperature.
-    fn times(&self, temperature: f64) -> Result<Vec<(u8, f64)>, InferError> {
+    fn times(self, temperature: f64) -> Result<Vec<(u8, f64)>, InferError> {
         let seen = self.seen.at_temperature(temperature as f32);
         let doubt = seen.doubt(&self.affine, self.shape)?;
         let times = |(value, apart): &(u8, f64)| {
@@ -73,7 +73,7 @@ impl CaseGuess {
 /// # Errors
 /// Logits that do not fill a case's grid.
 pub fn calibrated(
-    guesses: &[CaseGuess],
+    guesses: Vec<CaseGuess>,
     temperature: f64,
 ) -> Result<Option<VolumeCalibration>, InferError> {
     let mut of_label: Vec<Vec<f64>> = vec![Vec::new(); 256];

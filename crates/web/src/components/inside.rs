@@ -476,10 +476,7 @@ fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
 #[component]
 fn DiceTable(dice: Vec<(u8, f64)>) -> impl IntoView {
     let state = State::expect();
-    let labels = state
-        .model
-        .get_untracked()
-        .map_or_else(Vec::new, |model| model.info.labels);
+    let labels = state.outcome_labels();
     let mean = dice.iter().map(|(_, dice)| dice).sum::<f64>() / dice.len() as f64;
     let row = move |(value, dice): (u8, f64)| {
         let label = named(&labels, value);

@@ -1,10 +1,10 @@
 use dinomed3d_volume::Label;
 use leptos::prelude::*;
 
+use crate::components::SharedViewer;
 use crate::mending::{Patch, Pen, SIZES_MM, Tool};
 use crate::session::{PenMove, Session};
 use crate::state::{Mended, State};
-use crate::viewer::Viewer;
 
 /// What a press of `[` or `]` makes of the size.
 const SIZE_STEP: f64 = 1.25;
@@ -16,7 +16,7 @@ const TOOLS: [(Tool, &str, &str, &str); 3] = [
 ];
 
 /// Shows labels that have changed.
-fn draw(viewer: RwSignal<Option<Viewer>, LocalStorage>, patch: Option<Patch>) {
+fn draw(viewer: SharedViewer, patch: Option<Patch>) {
     if let Some(patch) = patch {
         viewer.with_untracked(|viewer| viewer.as_ref().map(|viewer| viewer.patch(&patch)));
     }
@@ -24,10 +24,7 @@ fn draw(viewer: RwSignal<Option<Viewer>, LocalStorage>, patch: Option<Patch>) {
 
 /// How the labels are changed by hand.
 #[component]
-pub fn MendTools(
-    viewer: RwSignal<Option<Viewer>, LocalStorage>,
-    labels: Signal<Vec<Label>>,
-) -> impl IntoView {
+pub fn MendTools(viewer: SharedViewer, labels: Signal<Vec<Label>>) -> impl IntoView {
     let state = State::expect();
     let session = expect_context::<Session>();
     let is = move |test: fn(&Mended) -> bool| {
@@ -155,7 +152,7 @@ pub fn MendTools(
 /// What a key does while labels are mended; says whether it was of use. At the crosshair, in a plane across an axis, only where the
 /// viewer has the keyboard.
 pub fn mends_by_key(
-    viewer: RwSignal<Option<Viewer>, LocalStorage>,
+    viewer: SharedViewer,
     state: State,
     session: Session,
     (key, is_control, is_shift): (&str, bool, bool),

@@ -445,8 +445,7 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
             (bytes, name, labels, None)
         });
         if let Some((looked, kind)) = state.inside_map().filter(|_| of_run.is_none()) {
-            let of_model = state.model.get_untracked();
-            let labels = of_model.map_or_else(Vec::new, |model| model.info.labels);
+            let labels = state.outcome_labels();
             let least = state
                 .visit
                 .get_untracked()
@@ -510,11 +509,7 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
         }
     });
     Effect::new(move |_| {
-        if let (Some(viewer), Some([x, y, z]), true) = (
-            viewer.get(),
-            state.go_to.get(),
-            state.scan.with(Option::is_some),
-        ) {
+        if let (Some(viewer), Some([x, y, z])) = (viewer.get(), state.go_to.get()) {
             viewer.go_to(x, y, z);
         }
     });

@@ -71,6 +71,11 @@ impl Crew {
         &self.segmenter
     }
 
+    /// The same, for who needs it longer than the crew.
+    pub(super) fn shared_segmenter(&self) -> Rc<Segmenter> {
+        Rc::clone(&self.segmenter)
+    }
+
     /// Has one worker get ready where two windows will surely be computed at a time. It is fetched now, with the model, and not
     /// while a scan is looked at.
     pub(super) fn prepare(self: &Rc<Self>) {

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use dinomed3d_core::infer::{InferError, SeenWindow};
 use dinomed3d_core::inside::{Heads, Inside, Map, reach};
 use dinomed3d_core::model;
+use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::gzip;
 
-use super::crew::Crew;
 use super::engine::{Engine, Trouble};
 use super::kept::DESCRIPTION;
 use super::passes::Of;
@@ -30,7 +30,7 @@ struct Looking<'a> {
     engine: &'a Engine,
     job: JobId,
     of: JobId,
-    crew: Rc<Crew>,
+    segmenter: Rc<Segmenter>,
     window: SeenWindow,
 }
 
@@ -49,12 +49,12 @@ impl Engine {
             let kept = self.kept.borrow();
             let kept = kept.as_ref().filter(|kept| kept.job == of);
             kept.and_then(|kept| {
-                let windowing = kept.crew.segmenter().manifest().pipeline().windowing;
+                let windowing = kept.segmenter.manifest().pipeline().windowing;
                 let window = kept.seen.window_at(windowing, &kept.scan.affine(), at_mm)?;
-                Some((Rc::clone(&kept.crew), window))
+                Some((Rc::clone(&kept.segmenter), window))
             })
         };
-        let Some((crew, window)) = seen else {
+        let Some((segmenter, window)) = seen else {
             let gone = "What the network did for this result is not kept any more.";
             return Err(Some(Trouble::new(gone, AGAIN)));
         };
@@ -62,7 +62,7 @@ impl Engine {
             engine: self,
             job,
             of,
-            crew,
+            segmenter,
             window,
         };
         let (view, map) = looking
@@ -193,7 +193,6 @@ impl Looking<'_> {
             Part::Detail => model::Part::Detail,
             Part::Transformer => model::Part::Transformer,
         });
-        let segmenter = self.crew.segmenter();
         let goes_on = async |fraction| {
             scope::post(&FromWorker::Progress {
                 job: self.job,
@@ -204,7 +203,7 @@ impl Looking<'_> {
             scope::turn().await;
             self.engine.goes_on(self.job)
         };
-        segmenter.look_inside(window, without, goes_on).await
+        self.segmenter.look_inside(window, without, goes_on).await
     }
 
     /// The slice of the place and its neighbours, grey, and all at once as red, green and blue; the patch of the place in a frame.

@@ -7,7 +7,6 @@ use dinomed3d_volume::{Scan, gzip, gzip_by};
 use std::io;
 use std::rc::Rc;
 
-use super::crew::Crew;
 use super::protocol::{JobId, Probabilities};
 
 /// In every file that the worker makes.
@@ -21,8 +20,8 @@ pub(super) struct KeptLogits {
     /// The request that it answered.
     pub(super) job: JobId,
     pub(super) scan: Rc<Scan>,
-    /// What found it.
-    pub(super) crew: Rc<Crew>,
+    /// What found it; not who else computes with it, who ends with the model.
+    pub(super) segmenter: Rc<Segmenter>,
     pub(super) seen: Seen,
 }
 

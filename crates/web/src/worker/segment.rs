@@ -59,7 +59,7 @@ impl Engine {
         *self.kept.borrow_mut() = segmented.seen.map(|seen| KeptLogits {
             job,
             scan,
-            crew: Rc::clone(&crew),
+            segmenter: crew.shared_segmenter(),
             seen,
         });
         let map = LabelMap {
