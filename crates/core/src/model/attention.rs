@@ -2,11 +2,10 @@
 
 use super::lora::{AdaptedLinear, LoraConfig};
 use super::rope::RotaryEmbedding;
+use super::step::attention;
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::activation::softmax;
-use burn::tensor::module::attention;
-use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
 use tracing::trace_span;
 
@@ -125,8 +124,7 @@ fn attend(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>, scores_at_once: us
     let stretch = |first: usize| {
         let count = longest.min(num_tokens - first);
         let query = query.clone().narrow(2, first, count);
-        let options = AttentionModuleOptions::default();
-        attention(query, key.clone(), value.clone(), None, None, options)
+        attention(query, key.clone(), value.clone())
     };
     let stretches = (0..num_tokens).step_by(longest).map(stretch);
     Tensor::cat(stretches.collect(), 2)

@@ -1,11 +1,10 @@
 //! Low-rank adaptation (LoRA) of the linear maps of a frozen transformer.
 
+use super::step::linear_map;
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Tensor};
-use tracing::trace_span;
 
 /// Settings of LoRA; the defaults are the paper's.
 #[derive(Config, Debug, PartialEq)]
@@ -69,8 +68,8 @@ impl Lora {
     /// - `x`: `[.., input]`
     /// - returns: `[.., output]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let inner = linear(self.dropout.forward(x), self.down.val(), None);
-        linear(inner, self.up.val(), None).mul_scalar(self.scale)
+        let inner = linear_map(self.dropout.forward(x), self.down.val(), None);
+        linear_map(inner, self.up.val(), None).mul_scalar(self.scale)
     }
 }
 
@@ -115,14 +114,13 @@ impl AdaptedLinear {
         x: Tensor<D>,
         bias: Option<Tensor<1>>,
     ) -> Tensor<D> {
-        let _span = trace_span!("linear").entered();
         // One product over all rows instead of one for each image.
         let mut shape = x.dims();
         let d_input = shape[D - 1];
         let rows = shape[..D - 1].iter().product();
         let x: Tensor<2> = x.reshape([rows, d_input]);
         let update = self.lora.as_ref().map(|lora| lora.forward(x.clone()));
-        let y = linear(x, self.weight.val(), bias);
+        let y = linear_map(x, self.weight.val(), bias);
         let y = match update {
             Some(update) => y + update,
             None => y,

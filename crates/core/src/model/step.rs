@@ -7,8 +7,14 @@ use burn::nn::conv::Conv3d;
 use burn::nn::{GroupNorm, LayerNorm, Linear};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{gelu as burn_gelu, relu};
+use burn::tensor::module::attention as burn_attention;
+use burn::tensor::ops::AttentionModuleOptions;
 pub(super) use dinomed3d_kernels::Activation;
 use tracing::trace_span;
+
+/// Burn's norms keep theirs to themselves; all of the network's have Burn's default, which is DINOv3's, too.
+#[cfg(feature = "libtorch")]
+const LAYER_NORM_EPSILON: f64 = 1e-5;
 
 /// As [`Conv3d::forward`].
 pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
@@ -35,6 +41,10 @@ pub(super) fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>
     #[cfg(feature = "flex")]
     if processor::takes(&x) {
         return processor::pointwise(weight, bias, x);
+    }
+    #[cfg(feature = "libtorch")]
+    if libtorch::takes(&x) {
+        return libtorch::pointwise(weight, bias, x);
     }
     pointwise_product(weight, bias, x)
 }
@@ -74,13 +84,54 @@ pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) 
 /// As [`LayerNorm::forward`].
 pub(super) fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tensor<D> {
     let _span = trace_span!("layer_norm").entered();
+    #[cfg(feature = "libtorch")]
+    if libtorch::takes(&x) {
+        return libtorch::layer_norm(norm, LAYER_NORM_EPSILON, x);
+    }
     norm.forward(x)
 }
 
 /// As [`Linear::forward`].
 pub(super) fn linear<const D: usize>(linear: &Linear, x: Tensor<D>) -> Tensor<D> {
+    let bias = linear.bias.as_ref().map(|bias| bias.val());
+    linear_map(x, linear.weight.val(), bias)
+}
+
+/// `x · weight + bias`.
+///
+/// # Shapes
+/// - `x`: `[.., input]`; `weight`: `[input, output]`; `bias`: `[output]`
+/// - returns: `[.., output]`
+pub(super) fn linear_map<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+) -> Tensor<D> {
     let _span = trace_span!("linear").entered();
-    linear.forward(x)
+    #[cfg(feature = "libtorch")]
+    if libtorch::takes(&x) {
+        return libtorch::linear(x, weight, bias);
+    }
+    burn::tensor::module::linear(x, weight, bias)
+}
+
+/// `softmax(query · keyᵀ / √head_dim) · value`.
+///
+/// # Shapes
+/// all, and the result: `[image, head, token, head_dim]`
+pub(super) fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "libtorch")]
+    if libtorch::takes(&query) {
+        return libtorch::attention(query, key, value);
+    }
+    burn_attention(
+        query,
+        key,
+        value,
+        None,
+        None,
+        AttentionModuleOptions::default(),
+    )
 }
 
 /// x · Φ(x), Φ the normal distribution.

@@ -1,11 +1,11 @@
 //! What the learner trains: a network, and the moving average of its weights.
 
-use super::clip::clip_global_norm;
 use super::dataset::{Dataset, ValidationCase};
 use super::ema::{decay_at, follow};
 use super::freeze::freeze;
 use super::loss::segmentation_loss;
 use super::network::Network;
+use super::optimize::step;
 use super::stop::Stop;
 use super::validate::dice_of_case;
 use crate::infer::Windowing;
@@ -117,10 +117,10 @@ impl<N: Network> TrainStep for EmaNetwork<N> {
         self,
         optimizer: &mut ModuleOptimizer,
         learning_rate: ModuleLearningRate,
-        mut gradients: GradientsParams,
+        gradients: GradientsParams,
     ) -> Self {
-        clip_global_norm(&self.network, &mut gradients, self.task.max_gradient_norm);
-        let network = optimizer.step(learning_rate, self.network, gradients);
+        let max_norm = self.task.max_gradient_norm;
+        let network = step(self.network, gradients, optimizer, &learning_rate, max_norm);
         let decay = decay_at(self.steps, self.task.ema_decay);
         Self {
             average: follow(self.average, &network, decay),

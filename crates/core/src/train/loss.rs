@@ -1,6 +1,6 @@
 //! The loss of both stages: cross-entropy and soft Dice, in the paper 0.2 and 0.8 of them.
 
-use burn::tensor::activation::{log_softmax, softmax};
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// Label that takes no part in the loss.
@@ -76,7 +76,8 @@ pub fn segmentation_loss(
     let valid = target.clone().sum_dim(1);
     let num_valid = valid.clone().sum().clamp_min(1.0);
 
-    let log_likelihood = (log_softmax(logits.clone(), 1) * target.clone()).sum();
+    let log_probability = log_softmax(logits, 1);
+    let log_likelihood = (log_probability.clone() * target.clone()).sum();
     let cross_entropy = log_likelihood.neg() / num_valid;
 
     let foreground = classes - 1;
@@ -86,7 +87,7 @@ pub fn segmentation_loss(
             .sum_dim(0)
             .reshape([foreground])
     };
-    let probability = softmax(logits, 1) * valid;
+    let probability = log_probability.exp() * valid;
     let shared = sum(probability.clone() * target.clone());
     let predicted = sum(probability);
     let present = sum(target);

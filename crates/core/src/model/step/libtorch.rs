@@ -19,7 +19,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, DispatchDevice, LibTorch};
 use burn::module::Param;
 use burn::nn::conv::Conv3d;
-use burn::nn::{GroupNorm, PaddingConfig3d};
+use burn::nn::{GroupNorm, LayerNorm, PaddingConfig3d};
 use burn::tensor::Tensor;
 use std::sync::Arc;
 
@@ -121,6 +121,78 @@ pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tens
     }
 }
 
+/// As [`LayerNorm::forward`], with this epsilon.
+pub fn layer_norm<const D: usize>(norm: &LayerNorm, epsilon: f64, x: Tensor<D>) -> Tensor<D> {
+    let scale = Input::of(norm.gamma.val());
+    let width = [norm.gamma.dims()[0] as i64];
+    match &norm.beta {
+        Some(shift) => {
+            let inputs = [Input::of(x), scale, Input::of(shift.val())];
+            compute(inputs, |[x, scale, shift]| {
+                x.layer_norm(width, Some(scale), Some(shift), epsilon, true)
+            })
+        }
+        None => compute([Input::of(x), scale], |[x, scale]| {
+            x.layer_norm(width, Some(scale), None::<&tch::Tensor>, epsilon, true)
+        }),
+    }
+}
+
+/// `x · weight + bias`.
+///
+/// # Shapes
+/// - `x`: `[.., input]`; `weight`: `[input, output]`; `bias`: `[output]`
+/// - returns: `[.., output]`
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+) -> Tensor<D> {
+    let (x, weight) = (Input::of(x), Input::of(weight));
+    match bias {
+        Some(bias) => compute([x, weight, Input::of(bias)], |[x, weight, bias]| {
+            x.linear(&weight.tr(), Some(bias))
+        }),
+        None => compute([x, weight], |[x, weight]| x.matmul(weight)),
+    }
+}
+
+/// A convolution with kernel 1×1×1.
+///
+/// # Shapes
+/// - `weight`: `[out_channel, in_channel]`
+/// - `x`: `[batch, in_channel, slice, row, column]`
+/// - returns: `[batch, out_channel, slice, row, column]`
+pub fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Tensor<5> {
+    let [batch, channels, depth, height, width] = x.dims().map(|edge| edge as i64);
+    let product = move |x: &tch::Tensor, weight: &tch::Tensor| {
+        weight.matmul(&x.reshape([batch, channels, depth * height * width]))
+    };
+    let shape = move |y: tch::Tensor| y.reshape([batch, -1, depth, height, width]);
+    let (x, weight) = (Input::of(x), Input::of(weight));
+    match bias {
+        Some(bias) => compute([x, weight, Input::of(bias)], |[x, weight, bias]| {
+            shape(product(x, weight) + bias.reshape([1, -1, 1]))
+        }),
+        None => compute([x, weight], |[x, weight]| shape(product(x, weight))),
+    }
+}
+
+/// `softmax(query · keyᵀ / √head_dim) · value`.
+///
+/// # Shapes
+/// all, and the result: `[image, head, token, head_dim]`
+pub fn attention(query: Tensor<4>, key: Tensor<4>, value: Tensor<4>) -> Tensor<4> {
+    let inputs = [Input::of(query), Input::of(key), Input::of(value)];
+    compute(inputs, |[query, key, value]| {
+        let (no_mask, no_scale) = (None::<&tch::Tensor>, None);
+        tch::Tensor::scaled_dot_product_attention(
+            query, key, value, no_mask, 0.0, false, no_scale, false,
+        )
+        .contiguous()
+    })
+}
+
 /// x · Φ(x), Φ the normal distribution.
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     compute([Input::of(x)], |[x]| x.gelu("none"))
@@ -213,7 +285,8 @@ impl<const N: usize> Backward<LibTorch, N> for Step {
             .map(|place| &graph.leaves[*place].tensor)
             .collect();
         // LibTorch's binding differentiates numbers only: this one's gradient in the result is the one that came.
-        let number = (&graph.result.tensor * gradient.tensor).sum(None);
+        let [result, gradient] = [&graph.result.tensor, &gradient.tensor].map(|t| t.reshape([-1]));
+        let number = result.dot(&gradient);
         let found = tch::Tensor::run_backward(&[number], &inputs, false, false);
         for (place, gradient) in wanted.into_iter().zip(found) {
             if let Some(node) = &ops.parents[place] {
@@ -226,12 +299,12 @@ impl<const N: usize> Backward<LibTorch, N> for Step {
 /// Run where LibTorch is: `cargo test --package dinomed3d-core --features libtorch libtorch`.
 #[cfg(test)]
 mod tests {
-    use super::super::{convolve, gelu, norm_then};
+    use super::super::{attention, convolve, gelu, layer_norm, linear, norm_then, pointwise};
     use super::*;
     use crate::model::depthwise::Depthwise3dConfig;
     use burn::module::Module;
-    use burn::nn::GroupNormConfig;
     use burn::nn::conv::Conv3dConfig;
+    use burn::nn::{GroupNormConfig, LayerNormConfig, LinearConfig};
     use burn::optim::GradientsParams;
     use burn::tensor::{Device, Distribution, TensorData, Tolerance};
 
@@ -273,6 +346,52 @@ mod tests {
                 of.get::<1>(layers.1.gamma.as_ref().unwrap().id)
                     .expect("a scale's")
                     .into_data(),
+            ]
+        };
+        for (ours, burns) in computed(&torch).iter().zip(computed(&flex)) {
+            ours.assert_approx_eq::<f32>(&burns, Tolerance::rel_abs(1e-4, 1e-5));
+        }
+    }
+
+    /// The steps of a transformer and a pointwise convolution, likewise.
+    #[test]
+    fn gradients_of_tokens_are_those_of_burn() {
+        let (flex, torch) = (Device::flex().autodiff(), Device::libtorch().autodiff());
+        let norm = LayerNormConfig::new(8).init(&flex);
+        let map = LinearConfig::new(8, 8).init(&flex);
+        let plain = LinearConfig::new(8, 8).with_bias(false).init(&flex);
+        let layers = (norm, map, plain);
+        let draw = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Default, &flex);
+        let values = draw([2, 3, 6, 8]);
+        let computed = |device: &Device| -> Vec<TensorData> {
+            let (norm, map, plain) = layers.clone().fork(device);
+            let x = Tensor::<4>::from_data(values.to_data(), device).require_grad();
+            let normed = layer_norm(&norm, x.clone());
+            let query = linear(&map, normed.clone());
+            let key = linear(&plain, normed.clone());
+            let y = attention(query, key.clone(), normed) + key;
+            let weight = plain.weight.val().narrow(0, 0, 4).narrow(1, 0, 3);
+            let bias = map.bias.as_ref().expect("it has one").val();
+            let y = pointwise(weight.clone(), None, y.unsqueeze_dim::<5>(2))
+                + pointwise(
+                    weight.clone(),
+                    Some(bias.narrow(0, 0, 4)),
+                    x.clone().unsqueeze_dim(2),
+                );
+            let gradients = (y.clone() * y.clone()).mean().backward();
+            let of_x = x.grad(&gradients).expect("it was asked for");
+            let layers = (norm, map, plain);
+            let of = GradientsParams::from_grads(gradients, &layers);
+            let gradient_2 = |of_param| of.get::<2>(of_param).expect("a weight's").into_data();
+            let gradient_1 = |of_param| of.get::<1>(of_param).expect("a bias's").into_data();
+            vec![
+                y.into_data(),
+                of_x.into_data(),
+                gradient_1(layers.0.gamma.id),
+                gradient_1(layers.0.beta.as_ref().expect("it has one").id),
+                gradient_2(layers.1.weight.id),
+                gradient_1(layers.1.bias.as_ref().expect("it has one").id),
+                gradient_2(layers.2.weight.id),
             ]
         };
         for (ours, burns) in computed(&torch).iter().zip(computed(&flex)) {
