@@ -17,7 +17,9 @@ async function keepAll() {
   }
   await caches.open(name + COMPLETE);
   for (const other of await caches.keys()) {
-    if (other !== name && other !== name + COMPLETE) await caches.delete(other);
+    // Others may keep something too: a worker what has come of weights that are still on their way.
+    const isOlder = other.startsWith("dinomed3d-") && other !== name && other !== name + COMPLETE;
+    if (isOlder) await caches.delete(other);
   }
 }
 

@@ -49,7 +49,7 @@ export function beforeWorker(page, action, { once = false } = {}) {
  * calls an error. Without `serviceWorkers` the page is not kept for offline use, so that tests can intercept its requests. A `view`
  * is what the page begins with in place of all of them: 3-D is what takes longest to draw without a graphics processor.
  */
-export async function openPage(browser, { query = "", prepare, view, serviceWorkers = "block", ...options } = {}) {
+export async function openPage(browser, { at = site, query = "", prepare, view, serviceWorkers = "block", ...options } = {}) {
   const context = await browser.newContext({ serviceWorkers, ...options });
   const requests = [];
   const problems = [];
@@ -58,7 +58,7 @@ export async function openPage(browser, { query = "", prepare, view, serviceWork
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   page.on("pageerror", (error) => problems.push(error.message));
   await prepare?.(page);
-  await page.goto(site + query);
+  await page.goto(at + query);
   const visitor = new Visitor(page, context, requests, problems);
   if (view) await visitor.at("planes").selectOption(view);
   return visitor;

@@ -7,10 +7,14 @@ mod archive;
 mod certainty;
 mod comparison;
 mod mending;
+mod model_files;
 #[cfg(test)]
 #[path = "worker/open.rs"]
 mod open;
 mod overlay;
+#[cfg(test)]
+#[path = "worker/own_model.rs"]
+mod own_model;
 #[cfg(test)]
 #[path = "worker/picture.rs"]
 mod picture;

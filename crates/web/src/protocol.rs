@@ -156,11 +156,11 @@ pub enum Question {
 )]
 pub enum ToWorker {
     /// Fetch and check the model below `base`, a path of the site that ends in a slash. A request for another model gives up an
-    /// earlier one that is still under way.
+    /// earlier one that is still under way. A visitor's own model travels beside this message, a zip of its folder.
     LoadModel {
         /// This request.
         job: JobId,
-        /// Folder of `manifest.json`.
+        /// Folder of `manifest.json`; of a visitor's own model what it is called.
         base: String,
     },
     /// Take the scan whose file travels beside this message: a scan by itself, or a zip of DICOM files or scans. The answer is
@@ -172,7 +172,21 @@ pub enum ToWorker {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         choice: Option<ScanChoice>,
     },
-    /// Segment the scan with the model; refused if the worker holds another one.
+    /// Take one more channel of the scan for a segmentation that is asked for next. Its file travels beside this message; what is wrong
+    /// with it is said of the segmentation.
+    Channel {
+        /// The [`ToWorker::Segment`] request to come.
+        job: JobId,
+        /// Which of the model's channels, from 0.
+        place: usize,
+        /// What messages call the file.
+        name: String,
+        /// Which of several scans in it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        choice: Option<ScanChoice>,
+    },
+    /// Segment the scan with the model; refused if the worker holds another one. Of a model of several channels the scan is the one that
+    /// no [`ToWorker::Channel`] has brought.
     Segment {
         /// This request.
         job: JobId,
@@ -506,6 +520,9 @@ pub struct ModelInfo {
     pub weights_sha256: String,
     /// What kind of scan it knows, such as `MR of a head: T1, T2, FLAIR or PD`.
     pub modality: String,
+    /// Names of the scans that it takes at once, in order; none of a model that takes one.
+    #[serde(default)]
+    pub channels: Vec<String>,
     /// Labels without the background.
     pub labels: Vec<Label>,
     /// How far its certainty is from how often it is right, in the mean; none where nobody measured it.

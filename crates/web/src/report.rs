@@ -265,7 +265,15 @@ impl<B> Report<'_, B> {
                 weights_sha256,
                 ..
             }) => {
-                said.push(("Model", format!("{title} ({name}), version {version}")));
+                let whose = if words::is_own(model) {
+                    ", the visitor's own"
+                } else {
+                    ""
+                };
+                said.push((
+                    "Model",
+                    format!("{title} ({name}), version {version}{whose}"),
+                ));
                 if !weights_sha256.is_empty() {
                     said.push(("SHA-256 of its weights", weights_sha256.clone()));
                 }
@@ -567,6 +575,7 @@ mod tests {
             version: "3".to_owned(),
             weights_sha256: "c0ffee".to_owned(),
             modality: "MR".to_owned(),
+            channels: Vec::new(),
             labels: found.labels.clone(),
             calibration_error: Some(0.012),
         }));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use dinomed3d_volume::companions;
 
+use crate::model_files;
 use crate::words;
 
 /// Files that say something of the scans beside them and are none.
@@ -18,6 +19,8 @@ pub struct ScanFiles {
     pub name: String,
     /// Which of all.
     pub files: Vec<usize>,
+    /// Whether they are a model and no scan.
+    pub is_model: bool,
 }
 
 /// What a file is, by its name.
@@ -37,13 +40,38 @@ enum Kind {
 
 /// Sorts files, named by paths with slashes. Files whose names say that they are scans are one each, a pair is one, and what may be
 /// DICOM is one together; something else is tried if it was chosen by itself and not in a folder. Where no name says anything, all
-/// are one.
+/// are one. A model's files are one too, and come last.
 pub fn sorted(paths: &[&str]) -> Vec<ScanFiles> {
-    let all = |files: Vec<usize>| {
+    let all = |files: Vec<usize>, is_model| {
         let names: Vec<&str> = files.iter().map(|&file| paths[file]).collect();
         let name = words::files_name(&names).to_owned();
-        ScanFiles { name, files }
+        ScanFiles {
+            name,
+            files,
+            is_model,
+        }
     };
+    let of_model = model_files::of_model(
+        paths,
+        |path| matches!(kind(path), Kind::Whole | Kind::Half),
+        |path| kind(path) == Kind::Side,
+    );
+    if !of_model.is_empty() {
+        let rest: Vec<usize> = (0..paths.len())
+            .filter(|file| !of_model.contains(file) && !matches!(kind(paths[*file]), Kind::Side))
+            .collect();
+        let of_rest: Vec<&str> = rest.iter().map(|&file| paths[file]).collect();
+        let mut sorted = if rest.is_empty() {
+            Vec::new()
+        } else {
+            self::sorted(&of_rest)
+        };
+        for scan in &mut sorted {
+            scan.files.iter_mut().for_each(|file| *file = rest[*file]);
+        }
+        sorted.push(all(of_model, true));
+        return sorted;
+    }
     let companion = |path: &str| {
         let names = companions(Path::new(path));
         let is_it = |other: &&str| names.iter().any(|name| name == Path::new(other));
@@ -68,7 +96,7 @@ pub fn sorted(paths: &[&str]) -> Vec<ScanFiles> {
         }
     }
     if scans.is_empty() {
-        return vec![all((0..paths.len()).collect())];
+        return vec![all((0..paths.len()).collect(), false)];
     }
     scans.extend(others.into_iter().map(|file| vec![file]));
     scans.sort_unstable();
@@ -81,10 +109,14 @@ pub fn sorted(paths: &[&str]) -> Vec<ScanFiles> {
     let mut sorted: Vec<ScanFiles> = names
         .into_iter()
         .zip(scans)
-        .map(|(name, files)| ScanFiles { name, files })
+        .map(|(name, files)| ScanFiles {
+            name,
+            files,
+            is_model: false,
+        })
         .collect();
     if !slices.is_empty() {
-        sorted.push(all(slices));
+        sorted.push(all(slices, false));
     }
     sorted
 }
@@ -136,7 +168,8 @@ mod tests {
     fn said(paths: &[&str]) -> Vec<String> {
         let said = |scan: &ScanFiles| {
             let files: Vec<&str> = scan.files.iter().map(|&file| paths[file]).collect();
-            format!("{} = {}", scan.name, files.join(" "))
+            let model = if scan.is_model { "model " } else { "" };
+            format!("{model}{} = {}", scan.name, files.join(" "))
         };
         sorted(paths).iter().map(said).collect()
     }
@@ -196,6 +229,22 @@ mod tests {
             ["a.nii = a.nii", "1-001.dcm = 1-001.dcm 1-002.ima"]
         );
         assert_eq!(said(&["only.txt"]), ["only.txt = only.txt"]);
+    }
+
+    #[test]
+    fn a_model_is_no_scan_and_scans_beside_it_are() {
+        assert_eq!(
+            said(&["mine/README.md", "mine/manifest.json", "mine/w.safetensors"]),
+            ["model mine = mine/README.md mine/manifest.json mine/w.safetensors"]
+        );
+        assert_eq!(
+            said(&["a.nii", "b.hdr", "b.img", "manifest.json", "w.safetensors"]),
+            [
+                "a.nii = a.nii",
+                "b.hdr = b.hdr b.img",
+                "model manifest.json = manifest.json w.safetensors"
+            ]
+        );
     }
 
     #[test]

@@ -14,12 +14,13 @@ use crate::browser::{self, VisitorFile};
 use crate::comparison::{Mapping, Maps, Scoring};
 use crate::link::Link;
 use crate::mending::{self, Bounds, Mending, Patch, Pen, Tool};
+use crate::model_files;
 use crate::overlay::Overlay;
 use crate::protocol::{
     BACKEND_PARAMETER, BackendChoice, Failure, FromWorker, Probabilities, ScanChoice,
 };
 use crate::results_archive;
-use crate::scan_files;
+use crate::scan_files::{self, ScanFiles};
 use crate::state::{Mended, Outcome, State};
 use crate::station::Visit;
 use crate::words;
@@ -233,8 +234,18 @@ impl Session {
                 is_fatal: false,
             });
             let name = sample.file.to_owned();
-            self.tell(|work| work.brought(job, vec![Brought { name, bytes }]));
+            let scan = Brought {
+                name,
+                bytes,
+                is_model: false,
+            };
+            self.tell(|work| work.brought(job, vec![scan]));
         });
+    }
+
+    /// Takes a scan of the list for a channel of the model.
+    pub fn assign_channel(self, place: usize, scan: ListId) {
+        self.tell(|work| work.assign_channel(place, scan));
     }
 
     /// Segments the scan on screen.
@@ -788,26 +799,41 @@ async fn bring_all(
     let files = match files {
         Ok(files) => files,
         Err(what) => {
-            let bytes = Err(failure(what));
-            return vec![Brought { name, bytes }];
+            return vec![Brought {
+                name,
+                bytes: Err(failure(what)),
+                is_model: false,
+            }];
         }
     };
     let paths: Vec<_> = files.iter().map(|file| &*file.path).collect();
     let mut scans = Vec::new();
     for scan in scan_files::sorted(&paths) {
         let of_scan: Vec<&VisitorFile> = scan.files.iter().map(|&file| &files[file]).collect();
-        let bytes = bring(&scan.name, &of_scan).await.map_err(failure);
-        let name = scan.name;
-        scans.push(Brought { name, bytes });
+        let ScanFiles { name, is_model, .. } = scan;
+        let bytes = bring(&name, &of_scan, is_model).await.map_err(failure);
+        let is_model = is_model || bytes.as_ref().is_ok_and(is_zip_of_model);
+        scans.push(Brought {
+            name,
+            bytes,
+            is_model,
+        });
     }
     scans
 }
 
-/// The bytes of a file, or of a zip of several.
-async fn bring(name: &str, files: &[&VisitorFile]) -> Result<Uint8Array, String> {
+fn is_zip_of_model(bytes: &Uint8Array) -> bool {
+    let length = bytes.length();
+    let end = model_files::index_start(length as usize) as u32;
+    let part = |from, to| bytes.subarray(from, to).to_vec();
+    model_files::is_zip_of_model(&part(0, 4), &part(end, length))
+}
+
+/// The bytes of a file, or of a zip of several; of a model always of a zip.
+async fn bring(name: &str, files: &[&VisitorFile], is_model: bool) -> Result<Uint8Array, String> {
     let unread = |path: &str, problem| format!("{path} could not be read: {problem}");
     match files {
-        [only] => {
+        [only] if !is_model => {
             let bytes = browser::read_file(&only.file).await;
             bytes.map_err(|problem| unread(name, problem))
         }

@@ -16,7 +16,8 @@ use crate::overlay::Overlay;
 use crate::protocol::{BackendChoice, Failure, MapKind};
 use crate::station::Visit;
 use crate::work::{
-    self, BackendStatus, Listed, LoadedModel, ModelEntry, Offers, Preflight, Run, WorkerPhase,
+    self, BackendStatus, Channel, Listed, LoadedModel, ModelEntry, Offers, Preflight, Run,
+    WorkerPhase,
 };
 
 /// The scan on screen, with its file.
@@ -51,6 +52,8 @@ pub struct State {
     pub offers: RwSignal<Option<Rc<Offers>>, LocalStorage>,
     /// The list of scans; a scan by itself is in none.
     pub scans: RwSignal<Vec<Listed>>,
+    /// The channels of the loaded model; none of a model that takes one scan.
+    pub channels: RwSignal<Vec<Channel>>,
     /// Which of how many scans has its turn, from 1, while the list is segmented.
     pub queue: RwSignal<Option<(usize, usize)>>,
     /// The scan on screen.
@@ -146,6 +149,7 @@ impl State {
             is_reading: RwSignal::new(false),
             offers: RwSignal::new_local(None),
             scans: RwSignal::new(Vec::new()),
+            channels: RwSignal::new(Vec::new()),
             queue: RwSignal::new(None),
             scan: RwSignal::new_local(None),
             preflight: RwSignal::new(None),
@@ -182,6 +186,7 @@ impl State {
         put(self.can_segment, shown.can_segment());
         put(self.can_segment_all, shown.can_segment_all());
         put(self.scans, shown.scans);
+        put(self.channels, shown.channels);
         put(self.queue, shown.queue);
         put(self.choice, shown.choice);
         put(self.backend, shown.backend);

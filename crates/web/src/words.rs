@@ -5,10 +5,12 @@ use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::volumetry::LabelSize;
 
 use crate::mending::NoFill;
-use crate::protocol::{Backend, ScanOffer};
+use crate::protocol::{Backend, ModelInfo, ScanOffer};
 
 /// So many labels are named in a line.
 const FEW_LABELS: usize = 3;
+/// Of what a model of the visitor's own is called.
+const OWN: &str = "(yours)";
 
 /// A duration that is guessed, such as `about 40 s`; nothing of what can't be one.
 pub fn about(seconds: f64) -> Option<String> {
@@ -229,6 +231,22 @@ pub fn files_name<'a>(paths: &[&'a str]) -> &'a str {
     let first = paths.first().copied().unwrap_or_default();
     let common = folder(first).filter(|name| paths.iter().all(|path| folder(path) == Some(*name)));
     common.unwrap_or_else(|| first.rsplit('/').next().unwrap_or(first))
+}
+
+/// What the page, and every file that it saves, calls a model of the visitor's own: by its name and its weights.
+pub fn own_model(info: &ModelInfo) -> String {
+    let hash = info.weights_sha256.get(..8).unwrap_or_default();
+    format!("{} {OWN} {hash}", info.name)
+}
+
+/// The title of a model of the visitor's own.
+pub fn own_title(title: &str) -> String {
+    format!("{title} {OWN}")
+}
+
+/// Whether a model is of the visitor's own, by what the page calls it.
+pub fn is_own(model: &str) -> bool {
+    model.contains(OWN)
 }
 
 /// `scan.nii.gz` as `scan_dseg.nii.gz`, the name BIDS gives a label map; a path's folders stay in it as words.

@@ -40,6 +40,11 @@ pub fn has_extension(path: &Path, extensions: &[&str]) -> bool {
         .is_some_and(|extension| extensions.contains(&extension))
 }
 
+/// Whether a file is a compressed copy of one beside it.
+pub fn is_compressed_copy(path: &Path) -> bool {
+    has_extension(path, &["br", "gz"]) && path.with_extension("").is_file()
+}
+
 /// A path with something after its last part.
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

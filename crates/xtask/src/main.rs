@@ -18,6 +18,7 @@ mod sample;
 mod server;
 mod site;
 mod steps;
+mod take_along;
 mod tools;
 
 use anyhow::Result;
@@ -70,6 +71,8 @@ enum Task {
     Bench(bench::How),
     /// Makes one archive that trains and segments on a Linux machine with nothing but a graphics card's driver.
     Bundle(bundle::Args),
+    /// Makes one archive of the site with its models, which runs from a stick.
+    TakeAlong(take_along::Args),
     /// Judges the model of heads by a folder of real scans.
     Heads(heads::Args),
     /// Makes the README's picture from the page as it is.
@@ -114,6 +117,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test { list: true, .. } => steps::list(),
         Task::Test { steps, .. } => return steps::run(&places, &steps),
         Task::Bundle(args) => bundle::make(&places, &args)?,
+        Task::TakeAlong(args) => take_along::make(&places, &args)?,
         Task::Heads(args) => heads::judge(&places, &args)?,
         Task::Bench(how) => bench::measure(&places, &how)?,
         Task::Picture => {

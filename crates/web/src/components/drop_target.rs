@@ -51,7 +51,7 @@ pub fn DropTarget() -> impl IntoView {
 
     view! {
         <div class="drop-target" class:is-over=move || is_over.get() aria-hidden="true">
-            <p>"Drop the scan anywhere"</p>
+            <p>"Drop the scan or the model anywhere"</p>
         </div>
     }
 }

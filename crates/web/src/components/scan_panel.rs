@@ -82,7 +82,7 @@ pub fn ScanPanel() -> impl IntoView {
                 </label>
                 <For each=samples key=|sample| sample.file children=sample_button/>
             </div>
-            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">"NIfTI, MGH or DICOM (.nii, .nii.gz, .hdr with .img, .mgz; all files of a series, a folder or a zip); or drop it anywhere on this page. Several become a list."</p>
+            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">"NIfTI, MGH or DICOM (.nii, .nii.gz, .hdr with .img, .mgz; all files of a series, a folder or a zip); or drop it anywhere on this page. Several become a list. A model folder is taken as a model."</p>
             {move || state.offers.get().map(|offers| view! { <ScanOffers offers/> })}
             <Show when=has_list>
                 <ScanList/>

@@ -15,6 +15,8 @@ pub struct Brought<B> {
     pub name: String,
     /// Its file.
     pub bytes: Result<B, Failure>,
+    /// Whether it is a model of the visitor's and no scan.
+    pub is_model: bool,
 }
 
 /// The list; `B` is a file's bytes. A scan by itself is in no list.
@@ -77,7 +79,7 @@ impl<B: Clone> List<B> {
     /// Adds scans; returns the first that can be opened.
     pub fn add(&mut self, scans: Vec<Brought<B>>) -> Option<ListId> {
         let mut first = None;
-        for Brought { name, bytes } in scans {
+        for Brought { name, bytes, .. } in scans {
             let (bytes, problem) = match bytes {
                 Ok(bytes) => (Some(bytes), None),
                 Err(failure) => (None, Some(failure.what)),
@@ -134,15 +136,15 @@ impl<B: Clone> List<B> {
         }
     }
 
-    /// Takes a scan into the list that was by itself, with its result, so that another one can be shown.
-    pub fn take_in(&mut self, scan: &Scan<B>, outcome: Rc<Outcome<B>>) {
+    /// Takes a scan into the list that was by itself, with its result if there is one, so that another one can be shown.
+    pub fn take_in(&mut self, scan: &Scan<B>, outcome: Option<Rc<Outcome<B>>>) {
         let mut entry = self.entry(
             scan.name.clone(),
             Some(scan.bytes.clone()),
             scan.choice,
             None,
         );
-        entry.outcome = Some(outcome);
+        entry.outcome = outcome;
         self.entries.insert(0, entry);
     }
 
@@ -234,6 +236,12 @@ impl<B: Clone> List<B> {
             entry.problem.is_none() && entry.outcome.is_none() && entry.bytes.is_some()
         };
         self.entries.iter().find(is_unopened).map(|entry| entry.id)
+    }
+
+    /// The scans that can be opened, by their names.
+    pub fn names(&self) -> Vec<(ListId, String)> {
+        let files = self.entries.iter().filter(|entry| entry.bytes.is_some());
+        files.map(|entry| (entry.id, entry.name.clone())).collect()
     }
 
     /// All results, in the list's order.

@@ -1,10 +1,12 @@
 //! The page's side of the work, without a browser: what visitor, site and worker say goes in, what the page shows and what
 //! is to be done comes out. A worker is disposable: the page keeps the scan's file, so that a fresh one can go on.
 
+mod channels;
 mod inside;
 mod jobs;
 mod life;
 mod list;
+mod own;
 mod sample;
 mod shown;
 #[cfg(test)]
@@ -15,8 +17,8 @@ pub use life::Generation;
 pub use list::Brought;
 pub use sample::Sample;
 pub use shown::{
-    BackendStatus, Closer, ListId, Listed, ListedState, LoadedModel, ModelEntry, Offers, Outcome,
-    PartOf, Partial, Preflight, Run, Scan, Shown, WorkerPhase,
+    BackendStatus, Channel, Closer, ListId, Listed, ListedState, LoadedModel, ModelEntry, Offers,
+    Outcome, PartOf, Partial, Preflight, Run, Scan, Shown, WorkerPhase,
 };
 
 use std::collections::VecDeque;
@@ -31,6 +33,7 @@ use inside::Asking;
 use jobs::{File, Jobs, Reading};
 use life::Life;
 use list::List;
+use own::OwnModels;
 
 /// What is to be done in the world; `B` is a file's bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +72,10 @@ pub struct Work<B> {
     life: Life,
     jobs: Jobs<B>,
     list: List<B>,
+    /// The visitor's models.
+    own: OwnModels<B>,
+    /// Which scans of the list the visitor has said are which channels of the model, by place.
+    said_channels: Vec<Option<ListId>>,
     /// The time when something was last heard, on the page's clock.
     now_ms: f64,
     /// What the run under way looks closer at, if it does not segment the whole scan.
@@ -92,6 +99,8 @@ impl<B: Clone> Work<B> {
             life: Life::default(),
             jobs: Jobs::new(),
             list: List::new(),
+            own: OwnModels::new(),
+            said_channels: Vec::new(),
             now_ms: 0.0,
             looking: None,
             seg: None,
@@ -113,10 +122,16 @@ impl<B: Clone> Work<B> {
         };
         let of_run = self.list.current().filter(|_| self.shown.run.is_some());
         let working = of_run.or(self.jobs.reading_entry());
+        let mut scans = self.list.shown(working, &self.shown.model_name);
+        let channels = self.channels();
+        // One after the other they are no scans of a model that takes several at once.
+        let is_one = channels.is_empty();
+        scans.iter_mut().for_each(|scan| scan.is_wanted &= is_one);
         Shown {
             is_reading: self.jobs.is_reading(),
             offers,
-            scans: self.list.shown(working, &self.shown.model_name),
+            scans,
+            channels,
             queue: self.list.place(),
             has_logits: self.kept.is_some() && self.shown.run.is_none(),
             ..self.shown.clone()
@@ -137,6 +152,7 @@ impl<B: Clone> Work<B> {
 
     /// Uses another model from now on.
     pub fn choose_model(&mut self, name: String) {
+        self.own.give_up();
         self.shown.model_name = name;
         self.shown.failure = None;
         self.load_model();
@@ -312,9 +328,29 @@ impl<B: Clone> Work<B> {
         Some(job)
     }
 
-    /// The browser has brought files, or says why not. Several become a list, and where there is one, each is added to it.
-    pub fn brought(&mut self, job: JobId, mut scans: Vec<Brought<B>>) {
+    /// The browser has brought files, or says why not. Several become a list, and where there is one, each is added to it. A model is
+    /// tried.
+    pub fn brought(&mut self, job: JobId, scans: Vec<Brought<B>>) {
         if !self.jobs.is_fetched(job) {
+            return;
+        }
+        let (mut models, mut scans): (Vec<_>, Vec<_>) =
+            scans.into_iter().partition(|brought| brought.is_model);
+        let num_models = models.len();
+        match models.pop() {
+            Some(Brought { name, bytes, .. }) if num_models == 1 => match bytes {
+                Ok(bytes) => self.try_model(name, bytes),
+                Err(failure) => self.not_opened(failure),
+            },
+            Some(_) => self.not_opened(Failure {
+                what: format!("These are {num_models} models, expected is one at a time."),
+                advice: "Choose one of them, then the next.".to_owned(),
+                is_fatal: false,
+            }),
+            None => {}
+        }
+        if scans.is_empty() {
+            self.go_on();
             return;
         }
         if scans.len() > 1 || !self.list.is_empty() {
@@ -322,7 +358,7 @@ impl<B: Clone> Work<B> {
             self.open_first(first);
             return;
         }
-        match scans.pop().map(|Brought { name, bytes }| (name, bytes)) {
+        match scans.pop().map(|brought| (brought.name, brought.bytes)) {
             Some((name, Ok(bytes))) => self.read(File::new(name, bytes)),
             Some((_, Err(failure))) => self.not_opened(failure),
             None => {}
@@ -338,8 +374,45 @@ impl<B: Clone> Work<B> {
             return;
         }
         self.now_ms = now_ms;
+        let channels = self.channels();
         let job = self.begin_run("Segmenting…".to_owned());
+        for (place, channel) in channels.iter().enumerate() {
+            let others = channel
+                .scan
+                .filter(|scan| self.list.current() != Some(*scan));
+            if let Some(file) = others.and_then(|scan| self.list.file(scan)) {
+                let File {
+                    name,
+                    bytes,
+                    choice,
+                    ..
+                } = file;
+                let message = ToWorker::Channel {
+                    job,
+                    place,
+                    name,
+                    choice,
+                };
+                self.post(message, Some(bytes));
+            }
+        }
         self.post(ToWorker::Segment { job, model }, None);
+    }
+
+    /// The visitor says which scan of the list is a channel of the model.
+    pub fn assign_channel(&mut self, place: usize, scan: ListId) {
+        let channels = self.channels();
+        if place < channels.len() {
+            self.said_channels = channels::changed(&channels, place, scan);
+        }
+    }
+
+    /// The channels of the loaded model, if it takes several scans at once.
+    fn channels(&self) -> Vec<Channel> {
+        let Some(LoadedModel { info, .. }) = &self.shown.model else {
+            return Vec::new();
+        };
+        channels::assigned(&info.channels, &self.said_channels, &self.list.names())
     }
 
     /// Asks how sure the network was of the result on screen.
@@ -512,9 +585,15 @@ impl<B: Clone> Work<B> {
         match models {
             Ok(models) => {
                 let first = models.first().map(|model| model.name.clone());
-                self.shown.model_name = first.unwrap_or_default();
+                // A model of the visitor's may have come first.
+                if self.own.bytes(&self.shown.model_name).is_none() {
+                    self.shown.model_name = first.unwrap_or_default();
+                }
                 self.shown.models = models;
-                self.load_model();
+                self.shown.models.extend(self.own.entries());
+                if self.jobs.loaded.is_none() {
+                    self.load_model();
+                }
             }
             Err(problem) => self.model_is_missing(Failure {
                 what: problem,
@@ -571,7 +650,8 @@ impl<B: Clone> Work<B> {
                 check_errors,
                 millis,
             } => {
-                if Jobs::<B>::answers(&mut self.jobs.model, job) {
+                if self.own_came(job, &model) || Jobs::<B>::answers(&mut self.jobs.model, job) {
+                    self.said_channels.clear();
                     self.jobs.loaded = Some(job);
                     self.life.proves_itself();
                     self.shown.model = Some(LoadedModel {
@@ -760,6 +840,7 @@ impl<B: Clone> Work<B> {
         self.orders
             .retain(|order| !matches!(order, Order::Post(..)));
         self.jobs.leave_worker();
+        self.own.leave_worker();
         self.end_run();
         self.kept = None;
         self.forget_inside();
@@ -779,6 +860,10 @@ impl<B: Clone> Work<B> {
     }
 
     fn load_model(&mut self) {
+        if self.own.is_trying() {
+            self.send_tried();
+            return;
+        }
         if self.shown.model_name.is_empty() || !self.life.is_ready() {
             return;
         }
@@ -793,8 +878,12 @@ impl<B: Clone> Work<B> {
         self.shown.status = "Loading the model…".to_owned();
         let job = self.jobs.next();
         self.jobs.model = Some(job);
-        let base = model_base(&self.shown.model_name);
-        self.post(ToWorker::LoadModel { job, base }, None);
+        let own = self.own.bytes(&self.shown.model_name);
+        let base = match own {
+            Some(_) => self.shown.model_name.clone(),
+            None => model_base(&self.shown.model_name),
+        };
+        self.post(ToWorker::LoadModel { job, base }, own);
     }
 
     /// Gives the worker the file that waits for it.
@@ -952,8 +1041,8 @@ impl<B: Clone> Work<B> {
         self.go_on();
     }
 
-    /// A scan by itself whose result a person has changed is kept in a list when another one takes its place, which is in that list
-    /// too; returns the new one's place.
+    /// A scan by itself whose result a person has changed, or that is a channel of the model, is kept in a list when another one takes its
+    /// place, which is in that list too; returns the new one's place.
     fn keep_mended(
         &mut self,
         entry: Option<ListId>,
@@ -963,11 +1052,16 @@ impl<B: Clone> Work<B> {
     ) -> Option<ListId> {
         let is_mended = |outcome: &&Rc<Outcome<B>>| outcome.mended_from.is_some();
         let is_alone = self.list.current().is_none();
-        let mended = self.shown.outcome.as_ref().filter(is_mended).cloned();
-        let (true, Some(outcome), Some(scan)) = (is_alone, mended, &self.shown.scan) else {
+        let is_kept = self
+            .shown
+            .outcome
+            .as_ref()
+            .is_some_and(|outcome| is_mended(&outcome))
+            || !self.channels().is_empty();
+        let (true, true, Some(scan)) = (is_alone, is_kept, &self.shown.scan) else {
             return entry;
         };
-        self.list.take_in(scan, outcome);
+        self.list.take_in(scan, self.shown.outcome.clone());
         entry.or_else(|| {
             let id = self
                 .list
@@ -997,6 +1091,9 @@ impl<B: Clone> Work<B> {
             self.shown.failure = Some(failure);
             return;
         };
+        if self.own_failed(job, &failure) {
+            return;
+        }
         if Jobs::<B>::answers(&mut self.jobs.model, job) {
             self.model_is_missing(failure);
         } else if Jobs::<B>::answers(&mut self.jobs.probabilities, job) || self.inside_failed(job) {
@@ -1068,6 +1165,7 @@ impl<B: Clone> Work<B> {
             .is_some_and(|status| status.backend == Backend::WebGpu);
         // A file at which a worker dies would kill the next one too.
         let of_run = self.list.current().filter(|_| self.shown.run.is_some());
+        self.own.drop_sent();
         let entry = self.jobs.drop_sent().or(of_run);
         self.list.fail(entry, &failure.what);
         let is_of_list = entry.is_some() && self.list.under_way() == entry;

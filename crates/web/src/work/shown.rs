@@ -20,9 +20,9 @@ pub struct Shown<B> {
     pub backend: Option<BackendStatus>,
     /// Where the worker stands.
     pub worker: WorkerPhase,
-    /// The models of this site.
+    /// The models of this site, and the visitor's own.
     pub models: Vec<ModelEntry>,
-    /// Folder name of the chosen model.
+    /// Folder name of the chosen model, or what the page calls one of the visitor's own.
     pub model_name: String,
     /// The loaded model.
     pub model: Option<LoadedModel>,
@@ -32,6 +32,8 @@ pub struct Shown<B> {
     pub offers: Option<Rc<Offers>>,
     /// The list of scans; a scan by itself is in none.
     pub scans: Vec<Listed>,
+    /// The channels of the loaded model; none of a model that takes one scan.
+    pub channels: Vec<Channel>,
     /// Which of how many scans has its turn, from 1, while the list is segmented.
     pub queue: Option<(usize, usize)>,
     /// The scan on screen.
@@ -73,6 +75,7 @@ impl<B> Shown<B> {
             is_reading: false,
             offers: None,
             scans: Vec::new(),
+            channels: Vec::new(),
             queue: None,
             scan: None,
             preflight: None,
@@ -91,7 +94,16 @@ impl<B> Shown<B> {
 
     /// Whether a segmentation can be asked for.
     pub fn can_segment(&self) -> bool {
-        self.is_idle() && self.scan.is_some()
+        self.is_idle() && self.scan.is_some() && self.has_channels()
+    }
+
+    /// Whether every channel has its scan, and the one on screen is one of them.
+    fn has_channels(&self) -> bool {
+        let mut on_screen = self.scans.iter().filter(|scan| scan.is_on_screen);
+        let on_screen = on_screen.next().map(|scan| scan.id);
+        let are_all = self.channels.iter().all(|channel| channel.scan.is_some());
+        let is_one = |channel: &Channel| channel.scan == on_screen;
+        self.channels.is_empty() || are_all && self.channels.iter().any(is_one)
     }
 
     /// Whether the list can be segmented, and there is something left to do.
@@ -201,6 +213,15 @@ pub struct Listed {
     pub is_wanted: bool,
     /// Whether there is a result of it, be it of another model.
     pub has_result: bool,
+}
+
+/// One of the scans that a model takes at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    /// What the model calls it, such as `T1`.
+    pub name: String,
+    /// Which scan of the list it is.
+    pub scan: Option<ListId>,
 }
 
 /// How a scan of the list stands.

@@ -102,6 +102,10 @@ impl Desk {
                 title: name.to_uppercase(),
                 version: "1".to_owned(),
                 weights_sha256: format!("sum of {name}"),
+                channels: match name {
+                    "two" => vec!["T1".to_owned(), "T2".to_owned()],
+                    _ => Vec::new(),
+                },
                 modality: "MR".to_owned(),
                 labels: vec![Label::unnamed(1)],
                 calibration_error: None,
@@ -368,8 +372,11 @@ fn brought(name: &'static str) -> Brought<&'static str> {
         "gone" => Err(failure("gone", false)),
         _ => Ok(name),
     };
-    let name = name.to_owned();
-    Brought { name, bytes }
+    Brought {
+        name: name.to_owned(),
+        bytes,
+        is_model: name.starts_with("model"),
+    }
 }
 
 fn failure(what: &str, is_fatal: bool) -> Failure {
@@ -1635,4 +1642,161 @@ fn a_closer_look_at_a_mended_map_says_that_a_person_changed_it() {
     assert_eq!(closer.seg, None);
     assert!(Rc::ptr_eq(closer.mended_from.as_ref().unwrap(), &found));
     assert!(desk.orders().contains(&Order::MarkMended));
+}
+
+/// The requests for a model with its bytes, in order.
+fn given_models(desk: &mut Desk) -> Vec<(JobId, String, Option<&'static str>)> {
+    let orders = desk.orders().into_iter();
+    orders
+        .filter_map(|order| match order {
+            Order::Post(ToWorker::LoadModel { job, base }, bytes) => Some((job, base, bytes)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn model_names(desk: &Desk) -> Vec<String> {
+    let models = desk.page.shown().models.into_iter();
+    models.map(|model| model.name).collect()
+}
+
+#[test]
+fn a_model_of_the_visitors_is_chosen_once_it_has_passed_and_a_fresh_worker_gets_it_too() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.segment().expect("it starts");
+    desk.segmented(job);
+    desk.open("model of mine");
+    let given = given_models(&mut desk);
+    let [(job, base, Some("model of mine"))] = &given[..] else {
+        panic!("the worker is given it: {given:?}");
+    };
+    assert_eq!(base, "model of mine");
+    assert_eq!(
+        desk.page.shown().model_name,
+        "a",
+        "until then the one before it stays"
+    );
+    assert!(!desk.page.shown().can_segment());
+    desk.loaded(*job, "mine");
+    let shown = desk.page.shown();
+    assert_eq!(model_names(&desk), ["a", "b", "c", "mine (yours) sum of m"]);
+    assert_eq!(shown.model_name, "mine (yours) sum of m");
+    assert_eq!(shown.models[3].title, "MINE (yours)");
+    assert!(shown.can_segment() && shown.outcome.is_some() && shown.scan.is_some());
+    let (_, model) = desk.segment().expect("it starts");
+    assert_eq!(model, *job);
+    desk.page.restart();
+    desk.orders();
+    desk.ready(Backend::Cpu);
+    let given = given_models(&mut desk);
+    assert_eq!(given[0].2, Some("model of mine"));
+    desk.loaded(given[0].0, "mine");
+    // Of the site's models none has bytes, and one's own can be chosen again.
+    desk.page.choose_model("b".to_owned());
+    desk.page.choose_model("mine (yours) sum of m".to_owned());
+    let bytes: Vec<_> = given_models(&mut desk)
+        .iter()
+        .map(|given| given.2)
+        .collect();
+    assert_eq!(bytes, [None, Some("model of mine")]);
+}
+
+#[test]
+fn a_model_that_does_not_pass_leaves_all_as_it_was() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.segment().expect("it starts");
+    desk.segmented(job);
+    desk.open("model of mine");
+    let given = given_models(&mut desk);
+    desk.fail(Some(given[0].0), "its weights are others");
+    let shown = desk.page.shown();
+    assert_eq!(desk.failure().as_deref(), Some("its weights are others"));
+    assert_eq!(model_names(&desk), ["a", "b", "c"]);
+    assert!(shown.can_segment() && shown.outcome.is_some());
+    // What kills a worker is not given to the next one.
+    desk.open("model of mine");
+    assert_eq!(given_models(&mut desk).len(), 1);
+    desk.fail(None, "it crashed");
+    desk.orders();
+    desk.ready(Backend::Cpu);
+    let given = given_models(&mut desk);
+    assert_eq!((&*given[0].1, given[0].2), ("models/a/", None));
+}
+
+#[test]
+fn a_newer_model_of_the_same_name_takes_the_place_of_the_older_one() {
+    let mut desk = Desk::with_scan();
+    for expected in ["mine (yours) sum of m", "mine (yours) sum of m 6"] {
+        desk.open("model of mine");
+        let given = given_models(&mut desk);
+        desk.loaded(given[0].0, "mine");
+        let names = model_names(&desk);
+        assert_eq!(names.len(), 4);
+        assert!(
+            names[3].starts_with(expected.trim_end_matches(" 6")),
+            "{names:?}"
+        );
+    }
+    assert_ne!(
+        model_names(&desk)[3],
+        "mine (yours) sum of m",
+        "results of both are told apart"
+    );
+}
+
+#[test]
+fn a_model_that_comes_before_the_worker_waits_for_it_and_of_two_none_is_taken() {
+    let mut desk = Desk::new(BackendChoice::Cpu);
+    desk.open("model of mine");
+    assert!(given_models(&mut desk).is_empty());
+    desk.ready(Backend::Cpu);
+    let given = given_models(&mut desk);
+    assert_eq!((given.len(), given[0].2), (1, Some("model of mine")));
+    desk.fail(Some(given[0].0), "it is none");
+    let given = given_models(&mut desk);
+    assert_eq!(&*given[0].1, "models/a/", "there was none before it");
+    assert_eq!(desk.failure().as_deref(), Some("it is none"));
+    desk.loaded(given[0].0, "a");
+    desk.open_all(&["model", "model too"]);
+    assert!(given_models(&mut desk).is_empty());
+    assert!(
+        desk.failure()
+            .unwrap()
+            .contains("2 models, expected is one")
+    );
+}
+
+#[test]
+fn scans_are_channels_of_a_model_that_takes_several() {
+    let mut desk = Desk::with_scan();
+    desk.page.choose_model("b".to_owned());
+    let (job, _) = desk.asked_models().pop().expect("a model is asked for");
+    desk.loaded(job, "two");
+    let scans = |desk: &Desk| -> Vec<Option<ListId>> {
+        let channels = desk.page.shown().channels;
+        channels.iter().map(|channel| channel.scan).collect()
+    };
+    assert_eq!(scans(&desk), [None, None]);
+    assert!(!desk.page.shown().can_segment(), "one scan is not enough");
+    desk.open("other");
+    desk.read();
+    assert_eq!(desk.list(), "scan !other", "the first stays beside it");
+    let (first, second) = (desk.listed("scan"), desk.listed("other"));
+    assert_eq!(scans(&desk), [Some(first), Some(second)]);
+    desk.page.assign_channel(0, second);
+    assert_eq!(scans(&desk), [Some(second), Some(first)]);
+    let shown = desk.page.shown();
+    assert!(shown.can_segment() && !shown.can_segment_all());
+    desk.orders();
+    desk.page.segment(0.0);
+    let sent: Vec<_> = desk
+        .orders()
+        .into_iter()
+        .filter_map(|order| match order {
+            Order::Post(ToWorker::Channel { place, .. }, bytes) => Some((Some(place), bytes)),
+            Order::Post(ToWorker::Segment { .. }, _) => Some((None, None)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sent, [(Some(1), Some("scan")), (None, None)]);
 }

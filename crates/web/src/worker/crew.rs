@@ -29,12 +29,20 @@ const SILENCE_MS: i32 = 120_000;
 /// Every worker beside this one loads a single model.
 const MODEL: JobId = 1;
 
+/// Where a model is from.
+#[derive(Clone)]
+pub(super) struct ModelSource {
+    /// Its folder on the site, with a slash at its end; of a visitor's own what it is called.
+    pub(super) base: String,
+    /// A visitor's own.
+    pub(super) zip: Option<Uint8Array>,
+}
+
 /// A model on this worker and on others that come when there is a window for them.
 pub(super) struct Crew {
     me: Weak<Self>,
     segmenter: Rc<Segmenter>,
-    /// Folder of the model.
-    base: String,
+    model: ModelSource,
     /// Workers beside this one, at most. One that broke is not replaced.
     most: Cell<usize>,
     /// Every one of them holds a part of it.
@@ -45,8 +53,8 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    /// Nobody yet beside this worker, which has the model of the folder `base`; nobody later on, unless `has_others`.
-    pub(super) fn new(segmenter: Rc<Segmenter>, base: &str, has_others: bool) -> Rc<Self> {
+    /// Nobody yet beside this worker, which has that model; nobody later on, unless `has_others`.
+    pub(super) fn new(segmenter: Rc<Segmenter>, model: ModelSource, has_others: bool) -> Rc<Self> {
         let window_bytes = segmenter.cost().window_bytes(segmenter.manifest());
         let by_memory = (MEMORY_BYTES / 2 / window_bytes.max(1)).max(1) as usize;
         let cores = scope::cores().min(MOST);
@@ -58,7 +66,7 @@ impl Crew {
         Rc::new_cyclic(|me| Self {
             me: me.clone(),
             segmenter,
-            base: base.to_owned(),
+            model,
             most: Cell::new(most),
             alive: Rc::default(),
             idle: RefCell::default(),
@@ -103,7 +111,7 @@ impl Crew {
         let idle = self.idle.borrow_mut().pop();
         idle.or_else(|| {
             let alive = Rc::strong_count(&self.alive) - 1;
-            (alive < self.most.get()).then(|| Helper::start(&self.base, &self.alive))?
+            (alive < self.most.get()).then(|| Helper::start(&self.model, &self.alive))?
         })
     }
 }
@@ -192,14 +200,14 @@ struct Helper {
     link: Link,
     /// What it says; nothing when it is broken.
     heard: UnboundedReceiver<Option<(FromWorker, Option<ArrayBuffer>)>>,
-    base: String,
+    model: ModelSource,
     has_model: bool,
     last_job: JobId,
     _alive: Rc<()>,
 }
 
 impl Helper {
-    fn start(base: &str, alive: &Rc<()>) -> Option<Self> {
+    fn start(model: &ModelSource, alive: &Rc<()>) -> Option<Self> {
         let address = scope::address(&format!(
             "{BACKEND_PARAMETER}={}&{BESIDE_PARAMETER}=1",
             BackendChoice::Cpu.as_str()
@@ -215,7 +223,7 @@ impl Helper {
         Some(Self {
             link: link.ok()?,
             heard,
-            base: base.to_owned(),
+            model: model.clone(),
             has_model: false,
             last_job: MODEL,
             _alive: Rc::clone(alive),
@@ -242,9 +250,9 @@ impl Helper {
                 FromWorker::Ready { .. } => self.send(
                     &ToWorker::LoadModel {
                         job: MODEL,
-                        base: self.base.clone(),
+                        base: self.model.base.clone(),
                     },
-                    None,
+                    self.model.zip.as_ref(),
                 )?,
                 FromWorker::Downloading { .. } => {}
                 FromWorker::ModelLoaded { .. } => self.has_model = true,

@@ -13,6 +13,9 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
         version: manifest.version.clone(),
         weights_sha256: manifest.weights.sha256.clone(),
         modality: manifest.modality.clone(),
+        channels: Some(manifest.channel_names())
+            .filter(|names| names.len() > 1)
+            .unwrap_or_default(),
         labels: labels(manifest),
         calibration_error: manifest
             .calibration

@@ -7,24 +7,27 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::check::{self, CheckReach};
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_core::segmenter::Segmenter;
+use dinomed3d_core::segmenter::{ModelError, Segmenter};
+use dinomed3d_core::weights::WeightsError;
 use dinomed3d_volume::Scan;
 use dinomed3d_volume::dicom::segmentation::Origin;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
 use super::backend::ChosenBackend;
-use super::crew::{BESIDE_PARAMETER, Crew};
+use super::crew::{BESIDE_PARAMETER, Crew, ModelSource};
 use super::describe;
-use super::download::download;
+use super::download::{Download, Length};
 use super::kept::KeptLogits;
 use super::open::{self, Opened};
+use super::own_model::OwnModel;
 use super::passes::Passes;
 use super::protocol::{
     AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FromWorker, JobId,
     ScanChoice, ToWorker,
 };
 use super::scope;
+use super::segment::Channel;
 use super::transform;
 
 /// A manifest is some tens of kilobytes.
@@ -40,6 +43,8 @@ pub(super) struct Engine {
     /// A model that looks closer at a part, under its folder.
     pub(super) part: RefCell<Option<(String, Rc<Crew>)>>,
     pub(super) scan: RefCell<Option<Rc<Scan>>>,
+    /// What a segmentation to come takes beside it.
+    pub(super) channels: RefCell<Vec<Channel>>,
     /// What a DICOM segmentation of the scan refers to.
     pub(super) origin: RefCell<Option<Origin>>,
     /// Of the last result.
@@ -75,6 +80,27 @@ impl Trouble {
             scope::post_failure(job, self.what, self.advice);
         }
     }
+}
+
+/// Why a model is not computed with.
+struct Untrusted {
+    what: String,
+    /// Whether its weights are not those that the manifest names.
+    is_damaged: bool,
+}
+
+impl Untrusted {
+    fn new(what: String) -> Self {
+        Self {
+            what,
+            is_damaged: false,
+        }
+    }
+}
+
+/// Whether this worker computes beside another.
+fn is_beside() -> bool {
+    scope::query_parameter(BESIDE_PARAMETER).is_some()
 }
 
 /// Chooses a backend, says so, and listens.
@@ -128,6 +154,7 @@ impl Engine {
             part: RefCell::new(None),
             seconds_per_gflop: Cell::new(None),
             scan: RefCell::new(None),
+            channels: RefCell::default(),
             origin: RefCell::new(None),
             kept: RefCell::new(None),
             passes: Passes::default(),
@@ -143,7 +170,8 @@ impl Engine {
         match message {
             ToWorker::LoadModel { job, base } => {
                 self.newest_model.set(job);
-                let loaded = self.load_model(job, &base).await;
+                let model = ModelSource { base, zip: bytes };
+                let loaded = self.load_model(job, &model).await;
                 // Whatever came of it: another model is wanted by now.
                 if self.newest_model.get() != job {
                     scope::post(&FromWorker::Cancelled { job });
@@ -151,7 +179,7 @@ impl Engine {
                 }
                 match loaded {
                     Ok((segmenter, message)) => {
-                        let crew = self.crew(segmenter, &base);
+                        let crew = self.crew(segmenter, model);
                         crew.prepare();
                         *self.model.borrow_mut() = Some((job, crew));
                         scope::post(&message);
@@ -164,6 +192,12 @@ impl Engine {
                     trouble.post(job);
                 }
             }
+            ToWorker::Channel {
+                job,
+                place,
+                name,
+                choice,
+            } => self.take_channel(job, place, name, bytes, choice),
             ToWorker::Segment { job, model } => match self.segment(job, model).await {
                 Ok(()) => {}
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),
@@ -217,10 +251,14 @@ impl Engine {
     }
 
     /// Fetches and checks a model; returns it with what the page is to hear of it.
-    async fn load_model(&self, job: JobId, base: &str) -> Result<(Segmenter, FromWorker), Trouble> {
+    async fn load_model(
+        &self,
+        job: JobId,
+        model: &ModelSource,
+    ) -> Result<(Segmenter, FromWorker), Trouble> {
         let started_ms = scope::now_ms();
         let (segmenter, check_errors) = self
-            .fetch_model(base, |received| {
+            .fetch_model(model, |received| {
                 if let Some((received, total)) = received {
                     scope::post(&FromWorker::Downloading {
                         job,
@@ -247,50 +285,79 @@ impl Engine {
         Ok((segmenter, loaded))
     }
 
-    /// Fetches and checks a model; `goes_on` hears how many bytes of how many of its weights have come.
+    /// Gets and checks a model; `goes_on` hears how many bytes of how many of its weights have come over the network.
     pub(super) async fn fetch_model(
         &self,
-        base: &str,
+        model: &ModelSource,
         mut goes_on: impl FnMut(Option<(u64, u64)>) -> ControlFlow<()>,
     ) -> Result<(Segmenter, check::CheckErrors), Trouble> {
         const FETCH: &str = "Check the connection to this site, then start again.";
         const DAMAGED: &str =
             "The file on this site is damaged or does not belong to this version; reload the page.";
+        const OWN: &str = "Choose a whole model folder as `dinomed3d export` writes it, manifest.json and weights; its files, the folder or a zip of it.";
+        if let Some(zip) = &model.zip {
+            let unusable = |problem| {
+                Trouble::new(
+                    format!("{} can't be used as a model: {problem}.", model.base),
+                    OWN,
+                )
+            };
+            let own = OwnModel::open(zip.to_vec()).map_err(unusable)?;
+            let manifest = ModelManifest::from_json(&own.manifest().map_err(unusable)?);
+            let manifest = manifest.map_err(|error| unusable(error.to_string()))?;
+            let weights = own.weights(&manifest.weights.file, manifest.weights.bytes);
+            let weights = weights.map_err(unusable)?;
+            drop(own);
+            let trusted = self.trusted(&manifest, &weights).await;
+            return trusted.map_err(|untrusted| Trouble::new(untrusted.what, OWN));
+        }
+        let base = &model.base;
         let address = format!("{base}manifest.json");
-        let manifest = download(&address, LONGEST_MANIFEST, |_| goes_on(None))
-            .await
-            .map_err(|problem| Trouble::new(problem, FETCH))?;
+        let manifest = Download::new(&address, Length::AtMost(LONGEST_MANIFEST));
+        let manifest = manifest.get(|_| goes_on(None)).await;
+        let manifest = manifest.map_err(|problem| Trouble::new(problem, FETCH))?;
         let manifest = ModelManifest::from_json(&manifest)
             .map_err(|error| Trouble::new(format!("The model can't be used: {error}."), DAMAGED))?;
-        let channels = manifest.channel_names();
-        if channels.len() > 1 {
-            return Err(Trouble::new(
-                format!(
-                    "This model takes {} scans at once ({}); the page takes one.",
-                    channels.len(),
-                    channels.join(", ")
-                ),
-                "Use `dinomed3d segment` on the command line, or choose another model.",
-            ));
-        }
         let total = manifest.weights.bytes;
-        let weights = download(
-            &format!("{base}{}", manifest.weights.file),
-            total,
-            |received| goes_on(Some((received, total))),
-        )
-        .await
-        .map_err(|problem| Trouble::new(problem, FETCH))?;
-        self.trusted(&manifest, &weights)
-            .await
-            .map_err(|what| Trouble::new(what, DAMAGED))
+        let address = format!("{base}{}", manifest.weights.file);
+        let mut weights = Download::new(&address, Length::Exactly(total));
+        // One worker is enough to keep what has come.
+        if !is_beside() {
+            weights.keep_as(&manifest.weights.sha256);
+        }
+        let mut is_first = true;
+        loop {
+            let bytes = weights
+                .get(|received| goes_on(Some((received, total))))
+                .await;
+            let bytes = bytes.map_err(|problem| Trouble::new(problem, FETCH))?;
+            match self.trusted(&manifest, &bytes).await {
+                Ok(trusted) => {
+                    weights.forget().await;
+                    return Ok(trusted);
+                }
+                // A bit may have been flipped on the way or where it was kept; once more, and past all that is kept.
+                Err(untrusted) if untrusted.is_damaged && is_first => {
+                    is_first = false;
+                    weights.start_anew().await;
+                }
+                Err(untrusted) => {
+                    weights.forget().await;
+                    let again = if untrusted.is_damaged {
+                        " They were fetched twice."
+                    } else {
+                        ""
+                    };
+                    return Err(Trouble::new(format!("{}{again}", untrusted.what), DAMAGED));
+                }
+            }
+        }
     }
 
     /// Who computes with a model that was loaded: the processor has others beside this worker.
-    pub(super) fn crew(&self, segmenter: Segmenter, base: &str) -> Rc<Crew> {
-        let is_beside = scope::query_parameter(BESIDE_PARAMETER).is_some();
-        let has_others = self.backend.borrow().backend == Backend::Cpu && !is_beside;
-        Crew::new(Rc::new(segmenter), base, has_others)
+    pub(super) fn crew(&self, segmenter: Segmenter, model: ModelSource) -> Rc<Crew> {
+        let has_others = self.backend.borrow().backend == Backend::Cpu && !is_beside();
+        Crew::new(Rc::new(segmenter), model, has_others)
     }
 
     /// Loads the model onto a backend that gives the known output, which need not be the first one.
@@ -298,7 +365,7 @@ impl Engine {
         &self,
         manifest: &ModelManifest,
         weights: &[u8],
-    ) -> Result<(Segmenter, check::CheckErrors), String> {
+    ) -> Result<(Segmenter, check::CheckErrors), Untrusted> {
         loop {
             scope::turn().await;
             let (device, backend, is_forced, reach) = {
@@ -310,8 +377,11 @@ impl Engine {
                     chosen.reach,
                 )
             };
-            let segmenter = Segmenter::load(manifest.clone(), weights, &device)
-                .map_err(|error| format!("The model can't be used: {error}."))?;
+            let loaded = Segmenter::load(manifest.clone(), weights, &device);
+            let segmenter = loaded.map_err(|error| Untrusted {
+                what: format!("The model can't be used: {error}."),
+                is_damaged: matches!(error, ModelError::Weights(WeightsError::Checksum { .. })),
+            })?;
             let started_ms = scope::now_ms();
             let problem = match segmenter.self_check(reach).await {
                 Ok(errors) if errors.are_tolerable() => {
@@ -330,7 +400,9 @@ impl Engine {
                             segmenter.self_check(CheckReach::Parts).await?;
                             Ok(segmenter.cost().check_gflop)
                         };
-                        gflop = again.await.map_err(|error| error.to_string())?;
+                        gflop = again
+                            .await
+                            .map_err(|error| Untrusted::new(error.to_string()))?;
                         seconds = (scope::now_ms() - again_ms) / 1e3;
                     }
                     self.seconds_per_gflop.set(Some(seconds / gflop));
@@ -340,10 +412,10 @@ impl Engine {
                 Err(error) => error.to_string(),
             };
             if backend == Backend::Cpu || is_forced {
-                return Err(format!(
+                return Err(Untrusted::new(format!(
                     "The model's check failed on {}: {problem}. Its results can't be trusted there.",
                     backend.title()
-                ));
+                )));
             }
             let cpu = ChosenBackend::cpu(
                 format!("WebGPU did not pass the model's check: {problem}."),

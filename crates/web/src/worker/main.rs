@@ -20,6 +20,8 @@ mod link;
 #[cfg(target_arch = "wasm32")]
 mod open;
 #[cfg(target_arch = "wasm32")]
+mod own_model;
+#[cfg(target_arch = "wasm32")]
 mod passes;
 #[cfg(target_arch = "wasm32")]
 mod picture;

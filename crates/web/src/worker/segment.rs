@@ -7,14 +7,15 @@ use dinomed3d_core::infer::{Computer, InferError, Progress};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_volume::dicom::segmentation::{self, Origin, Provenance, Segment, SegmentationError};
 use dinomed3d_volume::volumetry::label_sizes;
-use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
+use dinomed3d_volume::{Label, LabelMap, NamedImage, Scan, Volume, gzip, read_channels};
 use js_sys::{Float32Array, Uint8Array};
 
-use super::crew::Crew;
+use super::crew::{Crew, ModelSource};
 use super::describe;
 use super::engine::{Engine, Trouble};
 use super::kept::{self, DESCRIPTION, KeptLogits};
-use super::protocol::{FromWorker, JobId};
+use super::open::{self, Opened};
+use super::protocol::{FromWorker, JobId, ScanChoice};
 use super::scope;
 
 /// Messages about progress are at least this far apart.
@@ -33,27 +34,23 @@ impl Engine {
         let crew = self.crew_of(model)?;
         let segmenter = crew.segmenter();
         let volume = scan.volume().map_err(unusable)?;
+        let channels = self.channels(job, &segmenter.manifest().channel_names(), &scan)?;
         let mut news = self.news(job);
         *self.kept.borrow_mut() = None;
         self.passes.forget();
         let (keep, _) = kept::keep(segmenter, &scan);
         let segmented = segmenter
-            .segment_by(
-                &*crew,
-                std::slice::from_ref(&volume),
-                keep,
-                async |progress| {
-                    let found = progress.found.as_ref();
-                    // A map that can't be written is told of at the end.
-                    if let Some(Ok(file)) = found.map(|f| file_of(&scan, &f.on_file_grid().labels))
-                    {
-                        scope::post_with(&FromWorker::Partial { job }, &file);
-                    }
-                    news.tell(progress).await
-                },
-            )
+            .segment_by(&*crew, &channels, keep, async |progress| {
+                let found = progress.found.as_ref();
+                // A map that can't be written is told of at the end.
+                if let Some(Ok(file)) = found.map(|f| file_of(&scan, &f.on_file_grid().labels)) {
+                    scope::post_with(&FromWorker::Partial { job }, &file);
+                }
+                news.tell(progress).await
+            })
             .await
             .map_err(infer_trouble)?;
+        drop(channels);
         self.remember_pace(&crew, &scan, started_ms);
         let labels = describe::labels(segmenter.manifest());
         *self.kept.borrow_mut() = segmented.seen.map(|seen| KeptLogits {
@@ -84,6 +81,58 @@ impl Engine {
             scope::post(&FromWorker::VolumeRanges { job, ranges });
         }
         Ok(())
+    }
+
+    /// Takes one more channel for a segmentation to come.
+    pub(super) fn take_channel(
+        &self,
+        job: JobId,
+        place: usize,
+        name: String,
+        file: Option<Uint8Array>,
+        choice: Option<ScanChoice>,
+    ) {
+        let bytes = file.map(|file| file.to_vec()).unwrap_or_default();
+        let image = match open::open(bytes, choice) {
+            Ok(Opened::Scan(found)) => Ok(found.scan),
+            Ok(Opened::Several { .. }) => Err(format!("{name} holds several scans")),
+            Err(problem) => Err(format!("{name}: {problem}")),
+        };
+        let image = image.map(|image| NamedImage { name, image });
+        let mut channels = self.channels.borrow_mut();
+        channels.retain(|channel| channel.job == job);
+        channels.push(Channel { job, place, image });
+    }
+
+    /// The channels of the scan in the model's order: those that came for this job, and the scan itself where none did.
+    fn channels(&self, job: JobId, names: &[String], scan: &Scan) -> Result<Vec<Volume>, Trouble> {
+        const ASSIGN: &str =
+            "Open all scans that the model takes, on one grid, and assign one to each channel.";
+        let refused = |problem: String| {
+            Trouble::new(format!("This scan can't be segmented: {problem}."), ASSIGN)
+        };
+        let mut came = self.channels.take();
+        came.retain(|channel| channel.job == job);
+        if came.len() + 1 != names.len() {
+            return Err(refused(format!(
+                "{} of {} scans that this model takes at once is given; they are {}",
+                came.len() + 1,
+                names.len(),
+                names.join(", ")
+            )));
+        }
+        let mut images = Vec::new();
+        for place in 0..names.len() {
+            let image = match came.iter().position(|channel| channel.place == place) {
+                Some(at) => came.swap_remove(at).image.map_err(refused)?,
+                None => NamedImage {
+                    name: "the scan on screen".to_owned(),
+                    image: scan.clone(),
+                },
+            };
+            images.push(image);
+        }
+        read_channels(&images, names).map_err(|problems| refused(problems.join("; ")))
     }
 
     /// What segmenting the scan will take; nothing of a model or scan that is not there.
@@ -161,12 +210,16 @@ impl Engine {
             return Ok(Rc::clone(part));
         }
         let goes_on = |_| self.goes_on(job);
-        let fetched = self.fetch_model(base, goes_on).await;
+        let model = ModelSource {
+            base: base.to_owned(),
+            zip: None,
+        };
+        let fetched = self.fetch_model(&model, goes_on).await;
         if self.goes_on(job).is_break() {
             return Err(None);
         }
         let (part, _) = fetched?;
-        let part = self.crew(part, base);
+        let part = self.crew(part, model);
         *self.part.borrow_mut() = Some((base.to_owned(), Rc::clone(&part)));
         Ok(part)
     }
@@ -263,6 +316,16 @@ impl Engine {
         );
         Ok(())
     }
+}
+
+/// A scan that a segmentation takes beside the one on screen.
+pub(super) struct Channel {
+    /// The segmentation.
+    job: JobId,
+    /// Which of the model's channels.
+    place: usize,
+    /// Or what is wrong with it.
+    image: Result<NamedImage, String>,
 }
 
 /// What the page hears of a job while it goes on.

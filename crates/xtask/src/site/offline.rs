@@ -15,9 +15,7 @@ pub fn list(places: &Places) -> Result<()> {
     let version = content::of_files(&dist, &[""], &[], &[])?;
     let mut names = Vec::new();
     for path in files::below(&dist)? {
-        let is_copy =
-            files::has_extension(&path, &["br", "gz"]) && path.with_extension("").is_file();
-        if !is_copy {
+        if !files::is_compressed_copy(&path) {
             let name = path
                 .strip_prefix(&dist)?
                 .to_string_lossy()

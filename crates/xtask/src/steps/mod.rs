@@ -16,6 +16,7 @@ use crate::node;
 use crate::places::Places;
 use crate::sample;
 use crate::site;
+use crate::take_along;
 use crate::tools;
 use anyhow::{Context, Result, bail};
 use std::env;
@@ -263,5 +264,10 @@ fn test_command_line(places: &Places) -> Result<()> {
 fn test_browser(places: &Places) -> Result<()> {
     let mut node = node::tests(places, "tests/browser")?;
     node.env("DINOMED3D_BIN", native::build(places)?);
-    browser::with_site(places, &mut node, "browser tests")
+    let archive = env::temp_dir().join(format!("dinomed3d-take-along-{}.zip", std::process::id()));
+    take_along::pack(places, &archive)?;
+    node.env("DINOMED3D_TAKE_ALONG", &archive);
+    let result = browser::with_site(places, &mut node, "browser tests");
+    fs::remove_file(archive)?;
+    result
 }
