@@ -1,4 +1,6 @@
-// Zips that hold their files as they are.
+// Zips as systems pack folders.
+
+import { deflateRawSync } from "node:zlib";
 
 /** CRC-32 as zip has it; Node brings its own only from version 22 on. */
 function crc32(bytes) {
@@ -16,11 +18,13 @@ export function makeZip(files) {
   let at = 0;
   for (const { name, bytes } of files) {
     const path = Buffer.from(name);
+    const packed = deflateRawSync(bytes);
     // Of both headers: from the version that is needed to the length of what may follow the name.
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
+    common.writeUInt16LE(8, 4);
     common.writeUInt32LE(crc32(bytes), 10);
-    common.writeUInt32LE(bytes.length, 14);
+    common.writeUInt32LE(packed.length, 14);
     common.writeUInt32LE(bytes.length, 18);
     common.writeUInt16LE(path.length, 22);
     const entry = Buffer.alloc(46);
@@ -28,8 +32,8 @@ export function makeZip(files) {
     common.copy(entry, 6);
     entry.writeUInt32LE(at, 42);
     index.push(entry, path);
-    parts.push(Buffer.from("PK\x03\x04"), common, path, bytes);
-    at += 30 + path.length + bytes.length;
+    parts.push(Buffer.from("PK\x03\x04"), common, path, packed);
+    at += 30 + path.length + packed.length;
   }
   const length = index.reduce((sum, part) => sum + part.length, 0);
   const end = Buffer.alloc(22);

@@ -150,7 +150,7 @@ test("a model of two channels takes two scans, which can change places; the labe
   await visitor.chooseAll(["manifest.json", weights.file, "README.md"].map(file));
   const [, title] = readFileSync(join(exported, "manifest.json"), "utf8").match(/"title": "([^"]+)"/);
   await waitForOwn(visitor, `${title} (yours)`);
-  assert.match(await visitor.at("channels").innerText(), /takes 2 scans at once/);
+  assert.match(await visitor.at("channels").innerText(), /takes 2 scans at once/i);
 
   // One after the other, as somebody does who has not read that.
   await visitor.choose({ name: "second.nii", bytes: readFileSync(scans[1]) });
@@ -165,6 +165,7 @@ test("a model of two channels takes two scans, which can change places; the labe
   await visitor.assertAccessible();
   await visitor.segment();
   assert.deepEqual(readNifti((await visitor.save()).bytes).voxels, labels);
+  assert.match((await visitor.report()).text, /Its channels\s*T1: first\.nii; T2: second\.nii/);
   if (process.env.DINOMED3D_SCREENSHOTS) await visitor.page.screenshot({ path: join(process.env.DINOMED3D_SCREENSHOTS, "channels.png") });
 
   await visitor.choose({ name: "small.nii", bytes: makeNifti([EDGE, EDGE, 8], (x) => x) });

@@ -251,6 +251,7 @@ impl<B> Report<'_, B> {
             name,
             model,
             made_by,
+            given,
             looked_closer,
             mended_from,
             ..
@@ -278,6 +279,9 @@ impl<B> Report<'_, B> {
                     said.push(("SHA-256 of its weights", weights_sha256.clone()));
                 }
             }
+        }
+        if !given.is_empty() {
+            said.push(("Its channels", given.join("; ")));
         }
         for closer in looked_closer {
             let looked = format!("at the {}, model {}", closer.name, closer.model);
@@ -438,6 +442,7 @@ mod tests {
             warnings: Vec::new(),
             closer: Vec::new(),
             model: "small".to_owned(),
+            given: Vec::new(),
             made_by: None,
             looked_closer: Vec::new(),
             backend: Some(Backend::Cpu),

@@ -111,6 +111,7 @@ mod tests {
             warnings: Vec::new(),
             closer: Vec::new(),
             model: model.to_owned(),
+            given: Vec::new(),
             made_by: None,
             looked_closer: Vec::new(),
             backend: None,

@@ -57,7 +57,10 @@ pub fn pack(places: &Places, archive: &Path) -> Result<()> {
     for path in files::below(&site)? {
         if !files::is_compressed_copy(&path) {
             let name = path.strip_prefix(&site)?.to_string_lossy();
-            add(&format!("site/{}", name.replace('\\', "/")), &fs::read(&path)?)?;
+            add(
+                &format!("site/{}", name.replace('\\', "/")),
+                &fs::read(&path)?,
+            )?;
         }
     }
     zip.finish()?.flush()?;

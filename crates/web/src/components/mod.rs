@@ -1,5 +1,6 @@
 //! The parts of the page.
 
+mod channels;
 mod comparison;
 mod drop_target;
 mod inside;
@@ -14,6 +15,7 @@ mod scan_panel;
 mod settings_panel;
 mod viewer_panel;
 
+pub use channels::Channels;
 pub use comparison::Compare;
 pub use drop_target::DropTarget;
 pub use inside::InsidePanel;

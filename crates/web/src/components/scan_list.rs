@@ -27,6 +27,7 @@ pub fn ScanList() -> impl IntoView {
             <button
                 type="button"
                 class="is-primary"
+                hidden=move || state.channels.with(|channels| !channels.is_empty())
                 data-testid="segment-all"
                 aria-describedby="status"
                 disabled=move || !state.can_segment_all.get()

@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use crate::browser;
-use crate::components::{ScanList, ScanOffers};
+use crate::components::{Channels, ScanList, ScanOffers};
 use crate::session::Session;
 use crate::state::{Scan, State};
 use crate::words;
@@ -87,6 +87,7 @@ pub fn ScanPanel() -> impl IntoView {
             <Show when=has_list>
                 <ScanList/>
             </Show>
+            <Channels/>
             {move || state.scan.get().map(|scan| view! { <ScanFacts scan/> })}
         </section>
     }

@@ -1,12 +1,10 @@
-use leptos::ev::{Event, Targeted};
 use leptos::prelude::*;
-use web_sys::HtmlSelectElement;
 
 use crate::protocol::{BackendChoice, ModelInfo};
 use crate::session::Session;
 use crate::state::State;
 use crate::words;
-use crate::work::{Channel, Listed, WorkerPhase};
+use crate::work::WorkerPhase;
 
 /// Which model, and what it runs on.
 #[component]
@@ -49,50 +47,8 @@ fn ModelSelect() -> impl IntoView {
                 {options}
             </select>
             {move || state.model.get().map(|model| view! { <ModelFacts info=model.info/> })}
-            <Channels/>
             <div class="hint" id="model-state" data-testid="model-state">{move || model_state(state)}</div>
         </div>
-    }
-}
-
-/// Which scan of the list is which channel, for a model that takes several at once.
-#[component]
-fn Channels() -> impl IntoView {
-    let state = State::expect();
-    let session = expect_context::<Session>();
-    let channels = move || {
-        let channels = state.channels.get().into_iter().enumerate();
-        let select = move |(place, Channel { name, scan: chosen })| {
-            let scans = state.scans.get();
-            let choose = move |event: Targeted<Event, HtmlSelectElement>| {
-                if let Ok(scan) = event.target().value().parse() {
-                    session.assign_channel(place, scan);
-                }
-            };
-            let option = move |scan: Listed| {
-                view! { <option value=scan.id selected=chosen == Some(scan.id)>{scan.name}</option> }
-            };
-            view! {
-                <label class="channel">
-                    {name}
-                    <select data-testid=format!("channel-{place}") disabled=move || !state.can_change() on:change:target=choose>
-                        {chosen.is_none().then(|| view! { <option>"None yet"</option> })}
-                        {scans.into_iter().map(option).collect_view()}
-                    </select>
-                </label>
-            }
-        };
-        channels.map(select).collect_view()
-    };
-    let num = move || state.channels.with(Vec::len);
-    view! {
-        <Show when=move || num() != 0>
-            <fieldset data-testid="channels">
-                <legend>"Its channels"</legend>
-                <p class="hint">{move || format!("It takes {} scans at once, on one grid; open them all. The labels are of the scan on screen, one of them.", num())}</p>
-                {channels}
-            </fieldset>
-        </Show>
     }
 }
 
@@ -100,32 +56,28 @@ fn Channels() -> impl IntoView {
 #[component]
 fn ModelFacts(info: ModelInfo) -> impl IntoView {
     let state = State::expect();
-    let whose = if state.model_name.with_untracked(|name| words::is_own(name)) {
-        format!(
-            "Your own, on this device alone while the page is open. SHA-256 {}…",
-            info.weights_sha256.get(..16).unwrap_or_default()
-        )
-        .into_any()
-    } else {
-        let has_document = state.models.with(|models| {
-            models
-                .iter()
-                .any(|model| model.name == info.name && model.has_document)
-        });
-        let document = format!("docs/{}.html", info.name);
-        view! {
-            <a href=format!("models/{}/README.md", info.name) target="_blank" rel="noopener">"About it"</a>
-            {has_document.then(|| view! {
-                " · "
-                <a href=document target="_blank" rel="noopener" data-testid="model-document">"how it was judged"</a>
-            })}
-        }
-        .into_any()
-    };
+    let is_own = state.model_name.with_untracked(|name| words::is_own(name));
+    let own = is_own.then(|| {
+        let hash = info.weights_sha256.get(..16).unwrap_or_default();
+        format!("Your own, on this device alone while the page is open. SHA-256 {hash}…")
+    });
+    let has_document = state.models.with(|models| {
+        models
+            .iter()
+            .any(|model| model.name == info.name && model.has_document)
+    });
+    let document = format!("docs/{}.html", info.name);
     view! {
         <p class="hint" data-testid="model-facts">
             <strong>{format!("For {}. ", info.modality)}</strong>
-            {whose}
+            {own}
+            {(!is_own).then(|| view! {
+                <a href=format!("models/{}/README.md", info.name) target="_blank" rel="noopener">"About it"</a>
+            })}
+            {(has_document && !is_own).then(|| view! {
+                " · "
+                <a href=document target="_blank" rel="noopener" data-testid="model-document">"how it was judged"</a>
+            })}
         </p>
     }
 }

@@ -407,6 +407,19 @@ impl<B: Clone> Work<B> {
         }
     }
 
+    /// Which files are the channels of the model, in words.
+    fn given(&self) -> Vec<String> {
+        let channels = self.channels().into_iter();
+        let words = |Channel { name, scan }| {
+            let file = scan.and_then(|scan| self.list.file(scan));
+            format!(
+                "{name}: {}",
+                file.map_or_else(String::new, |file| file.name)
+            )
+        };
+        channels.map(words).collect()
+    }
+
     /// The channels of the loaded model, if it takes several scans at once.
     fn channels(&self) -> Vec<Channel> {
         let Some(LoadedModel { info, .. }) = &self.shown.model else {
@@ -767,6 +780,10 @@ impl<B: Clone> Work<B> {
                 let mut looked_closer =
                     before.map_or_else(Vec::new, |before| before.looked_closer.clone());
                 looked_closer.extend(looked_at.clone());
+                let given = match before {
+                    Some(before) => before.given.clone(),
+                    None => self.given(),
+                };
                 let outcome = Rc::new(Outcome {
                     name: if is_mended {
                         words::mended_name(&name)
@@ -783,6 +800,7 @@ impl<B: Clone> Work<B> {
                         (Some(_), Some(before)) => before.model.clone(),
                         _ => self.shown.model_name.clone(),
                     },
+                    given,
                     made_by,
                     looked_closer,
                     closer,

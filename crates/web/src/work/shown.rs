@@ -335,6 +335,8 @@ pub struct Outcome<B> {
     pub closer: Vec<Closer>,
     /// Folder name of the model that found it.
     pub model: String,
+    /// Of a model that takes several scans which were its channels, such as `T1: first.nii`.
+    pub given: Vec<String>,
     /// That model, as it was then.
     pub made_by: Option<Rc<ModelInfo>>,
     /// What other models have looked closer at since.
@@ -361,6 +363,7 @@ impl<B: Clone> Outcome<B> {
             warnings: self.warnings.clone(),
             closer: self.closer.clone(),
             model: self.model.clone(),
+            given: self.given.clone(),
             made_by: self.made_by.clone(),
             looked_closer: self.looked_closer.clone(),
             backend: self.backend,

@@ -1799,4 +1799,8 @@ fn scans_are_channels_of_a_model_that_takes_several() {
         })
         .collect();
     assert_eq!(sent, [(Some(1), Some("scan")), (None, None)]);
+    let job = desk.page.shown().run.expect("it runs").job;
+    desk.segmented(job);
+    let outcome = desk.page.shown().outcome.expect("there is a result");
+    assert_eq!(outcome.given, ["T1: other", "T2: scan"]);
 }
