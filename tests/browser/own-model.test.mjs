@@ -83,6 +83,15 @@ test("a zip of the folder is the same model and takes its place", async () => {
   await assertSameLabels(visitor);
 });
 
+test("a chosen folder is one too, even one that is called as the site's", async () => {
+  const visitor = await withResult();
+  await visitor.at("folder-input").setInputFiles(model);
+  const title = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8")).title;
+  await waitForOwn(visitor, `${title} (yours)`);
+  assert.match(await visitor.at("model-facts").innerText(), /Your own/);
+  await assertSameLabels(visitor);
+});
+
 test("what is wrong with a model is said, and all else stays", async () => {
   const visitor = await withResult();
   const flipped = Buffer.from(weights);
