@@ -27,7 +27,7 @@ const PULL: f64 = 0.3;
 const STEPS: usize = 200;
 /// Of a step, in standardised features.
 const RATE: f64 = 0.05;
-/// How fast means of the gradient and of its square forget. Source: Kingma and Ba 2015, "Adam".
+/// How fast means of the gradient and of its square forget. Source: Adam, arXiv:1412.6980.
 const MOMENTS: [f64; 2] = [0.9, 0.99];
 
 impl Samples {
