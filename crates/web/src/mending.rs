@@ -806,6 +806,44 @@ mod tests {
         assert!(line.contains(&[0, 0, 0]) && line.contains(&[10, 8, 6]));
     }
 
+    /// What the network has learnt gives several labels at once; what was painted, before or while it learnt, stays.
+    #[test]
+    fn what_was_learnt_is_a_stroke_that_leaves_what_was_painted() {
+        let mut mending = plain();
+        let middle = [5.0, 4.0, 3.0];
+        stroke(&mut mending, &pen(Tool::Brush, 3, 4.0), middle, middle);
+        let painted = mending.map().labels.clone();
+        // One stroke: its label, how many voxels, and which, each four bytes.
+        assert_eq!(mending.pack_strokes().len(), 4 * (2 + 33));
+        assert_eq!(mending.pack_strokes()[..8], [3, 0, 0, 0, 33, 0, 0, 0]);
+        let learnt: Vec<u8> = (0..painted.len()).map(|at| (at % 3) as u8).collect();
+        let bounds = mending.take_learnt(&learnt, 1).expect("of that size");
+        assert!(bounds.is_some_and(|bounds| bounds.last == [6, 8, 10]));
+        let expected = painted.iter().zip(&learnt);
+        let expected = expected.map(|(painted, learnt)| if *painted == 3 { 3 } else { *learnt });
+        let expected: Vec<u8> = expected.collect();
+        assert_eq!(mending.map().labels, expected);
+        assert_counts(&mending);
+        // It is none of the person's.
+        assert_eq!((mending.num_strokes(), mending.learnt_from()), (1, Some(1)));
+
+        stroke(
+            &mut mending,
+            &pen(Tool::Erase, 1, 3.0),
+            [0.0; 3],
+            [2.0, 0.0, 0.0],
+        );
+        let last = mending.map().labels.clone();
+        assert!(mending.undo_learning().is_some());
+        assert_eq!(mending.map().labels, painted);
+        assert_eq!((mending.num_strokes(), mending.learnt_from()), (1, None));
+        assert!(mending.redo().is_some() && mending.map().labels == expected);
+        assert!(mending.redo().is_some() && mending.map().labels == last);
+        assert_counts(&mending);
+        assert!(mending.take_learnt(&learnt[1..], 1).is_err());
+        assert!(learnt_description(10_000).len() < 80);
+    }
+
     #[test]
     fn what_lies_outside_the_scan_is_passed_over() {
         let mut mending = plain();
@@ -1062,7 +1100,7 @@ mod tests {
         assert_eq!(back.label_map().unwrap().labels, mending.map().labels);
         assert_eq!(back.affine(), first.affine());
         assert_eq!(back.form_codes(), first.form_codes());
-        let plain = described(&source, &mending.map().labels).expect("the same grid");
+        let plain = described(&source, &mending.map().labels, DESCRIPTION).expect("the same grid");
         let text = String::from_utf8_lossy(&plain[148..228]);
         assert_eq!(text.trim_end_matches('\0'), DESCRIPTION);
         assert!(written == gzip(&plain));
