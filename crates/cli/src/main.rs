@@ -33,6 +33,7 @@ mod say;
 mod scan;
 mod segment;
 mod segmenting;
+mod strokes;
 mod synthesise;
 mod threads;
 mod train;
@@ -82,6 +83,8 @@ enum Command {
     Export(export::Args),
     /// Make the probabilities of a model true, by the cases that it did not learn from.
     Calibrate(calibrate::Args),
+    /// Say what learning from a person's strokes is worth: Dice of the worst held-out cases before and after strokes.
+    Strokes(strokes::Args),
     /// Say whether a device computes what it should: models' known answers, reference numbers.
     Check(check::Args),
 }
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(args),
         Command::Export(args) => export::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Strokes(args) => strokes::run(args),
         Command::Check(args) => check::run(args),
     };
     ended(result.map(|()| ExitCode::SUCCESS))

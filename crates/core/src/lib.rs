@@ -17,6 +17,7 @@ pub mod reference;
 #[cfg(feature = "train")]
 pub mod results;
 pub mod segmenter;
+pub mod strokes;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod weights;

@@ -7,6 +7,7 @@ use crate::inside::Inside;
 use crate::manifest::{ExtentRange, ManifestError, ModelManifest};
 use crate::model::{DinoMed3d, Part};
 use crate::preflight::Cost;
+use crate::strokes::{Features, Stroke, learn};
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
 use dinomed3d_volume::volumetry::{LabelSize, VolumeRange, label_sizes};
@@ -197,6 +198,42 @@ impl Segmenter {
             progress,
         )
         .await
+    }
+
+    /// What the network's last layers see of a scan of which logits were kept; none where that would take more than `most_bytes`.
+    /// `progress` is awaited after every step of the network; [`ControlFlow::Break`] cancels.
+    ///
+    /// # Errors
+    /// Those of [`Features::of`].
+    pub async fn features(
+        &self,
+        seen: &Seen,
+        most_bytes: usize,
+        progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Option<Features>, InferError> {
+        if Features::bytes(&self.model, seen) > most_bytes {
+            return Ok(None);
+        }
+        let features = Features::of(&self.model, &self.device, &self.pipeline, seen, progress);
+        features.await.map(Some)
+    }
+
+    /// The label map after learning from strokes.
+    ///
+    /// # Shapes
+    /// `shape` is `[z, y, x]` of the scan, as is the result
+    ///
+    /// # Errors
+    /// Those of [`learn`].
+    pub fn learn(
+        &self,
+        features: &Features,
+        seen: &Seen,
+        strokes: &[Stroke],
+        shape: [usize; 3],
+        affine: &Affine,
+    ) -> Result<Vec<u8>, InferError> {
+        learn(features, &self.pipeline, seen, strokes, shape, affine)
     }
 
     /// As [`Segmenter::segment`], with windows computed by `computer`, which has this model's network; of its logits `keep`

@@ -7,6 +7,14 @@ use dinomed3d_volume::{Affine, Label, LabelMap, Scan, gzip};
 /// In every label map that a person has changed; a description has 79 bytes.
 pub const DESCRIPTION: &str = "DINO-Med3D, changed by hand; not a medical device";
 
+/// In every label map that a person's strokes have taught the network.
+fn learnt_description(strokes: usize) -> String {
+    let plural = if strokes == 1 { "" } else { "s" };
+    format!(
+        "DINO-Med3D, changed by hand, learnt from {strokes} stroke{plural}; not a medical device"
+    )
+}
+
 /// The narrowest and the widest ball.
 pub const SIZES_MM: [f64; 2] = [0.5, 50.0];
 
@@ -112,18 +120,21 @@ pub struct Patch {
     pub labels: Vec<u8>,
 }
 
-/// Neighbouring voxels that had one label.
+/// Neighbouring voxels that had one label and were given another.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     start: u32,
     length: u32,
     before: u8,
+    after: u8,
 }
 
 /// What a stroke has changed: no voxel twice, as what has the label it leaves is not changed.
 #[derive(Debug)]
 struct Stroke {
     leaves: u8,
+    /// Where the network has made it of so many strokes, it leaves several labels.
+    learnt_from: Option<usize>,
     runs: Vec<Run>,
     bounds: Option<Bounds>,
 }
@@ -132,6 +143,7 @@ impl Stroke {
     fn new(leaves: u8) -> Self {
         Self {
             leaves,
+            learnt_from: None,
             runs: Vec::new(),
             bounds: None,
         }
@@ -141,7 +153,8 @@ impl Stroke {
     fn tidy(&mut self) {
         self.runs.sort_unstable_by_key(|run| run.start);
         self.runs.dedup_by(|next, run| {
-            let is_next = run.before == next.before && run.start + run.length == next.start;
+            let is_alike = run.before == next.before && run.after == next.after;
+            let is_next = is_alike && run.start + run.length == next.start;
             if is_next {
                 run.length += next.length;
             }
@@ -232,6 +245,102 @@ impl Mending {
     /// Whether an undone stroke can be made again.
     pub fn can_redo(&self) -> bool {
         !self.undone.is_empty()
+    }
+
+    /// How many strokes a person has made that are not undone.
+    pub fn num_strokes(&self) -> usize {
+        self.by_hand().count()
+    }
+
+    /// Of how many strokes the network has learnt, if it has.
+    pub fn learnt_from(&self) -> Option<usize> {
+        self.done.iter().rev().find_map(|stroke| stroke.learnt_from)
+    }
+
+    /// The strokes of a person, as a worker learns from them, see [`ToWorker::Learn`](crate::protocol::ToWorker::Learn).
+    pub fn pack_strokes(&mut self) -> Vec<u8> {
+        self.end_stroke();
+        let mut words: Vec<u32> = Vec::new();
+        for stroke in self.by_hand() {
+            let count = stroke.runs.iter().map(|run| run.length).sum();
+            words.extend([u32::from(stroke.leaves), count]);
+            let voxels = stroke.runs.iter();
+            words.extend(voxels.flat_map(|run| run.start..run.start + run.length));
+        }
+        words.into_iter().flat_map(u32::to_le_bytes).collect()
+    }
+
+    /// Takes over the label map that a network has learnt from so many strokes, as a stroke that can be undone. What a person has
+    /// painted stays. Returns where labels have changed.
+    ///
+    /// # Errors
+    /// Another number of voxels, as a sentence without its full stop.
+    pub fn take_learnt(&mut self, labels: &[u8], strokes: usize) -> Result<Option<Bounds>, String> {
+        self.end_stroke();
+        if labels.len() != self.map.labels.len() {
+            let (found, expected) = (labels.len(), self.map.labels.len());
+            return Err(format!("it has {found} voxels, expected are {expected}"));
+        }
+        let mut is_painted = vec![false; labels.len()];
+        for run in self.by_hand().flat_map(|stroke| &stroke.runs) {
+            is_painted[run.start as usize..(run.start + run.length) as usize].fill(true);
+        }
+        let [_, rows, columns] = self.map.shape;
+        let mut stroke = Stroke::new(0);
+        stroke.learnt_from = Some(strokes);
+        for index in (0..labels.len()).filter(|index| !is_painted[*index]) {
+            let (before, after) = (self.map.labels[index], labels[index]);
+            if before == after {
+                continue;
+            }
+            let run = Run {
+                start: index as u32,
+                length: 1,
+                before,
+                after,
+            };
+            self.put(&run, after, before);
+            stroke.runs.push(run);
+            let at = [
+                index / (rows * columns),
+                index / columns % rows,
+                index % columns,
+            ];
+            let alone = Bounds {
+                first: at,
+                last: at,
+            };
+            stroke.bounds = Some(stroke.bounds.map_or(alone, |bounds| bounds.with(at)));
+        }
+        let bounds = stroke.bounds;
+        stroke.tidy();
+        self.undone.clear();
+        // Even if nothing has changed: it has learnt.
+        self.done.push(stroke);
+        Ok(bounds)
+    }
+
+    /// Takes back the last learning and what was painted after it, all of which can be made again; returns where labels have changed.
+    pub fn undo_learning(&mut self) -> Option<Bounds> {
+        self.end_stroke();
+        let place = self
+            .done
+            .iter()
+            .rposition(|stroke| stroke.learnt_from.is_some())?;
+        let mut changed: Option<Bounds> = None;
+        while self.done.len() > place {
+            if let Some(bounds) = self.undo() {
+                let both = |changed: Bounds| changed.with(bounds.first).with(bounds.last);
+                changed = Some(changed.map_or(bounds, both));
+            }
+        }
+        changed
+    }
+
+    fn by_hand(&self) -> impl Iterator<Item = &Stroke> {
+        self.done
+            .iter()
+            .filter(|stroke| stroke.learnt_from.is_none())
     }
 
     /// Size of every label of a table, in its order.
@@ -443,7 +552,7 @@ impl Mending {
         self.end_stroke();
         let stroke = self.undone.pop()?;
         for run in &stroke.runs {
-            self.put(run, stroke.leaves, run.before);
+            self.put(run, run.after, run.before);
         }
         let bounds = stroke.bounds;
         self.done.push(stroke);
@@ -472,7 +581,10 @@ impl Mending {
     /// # Errors
     /// Why there can be none, as a sentence without its full stop.
     pub fn encode(&self, file: &[u8]) -> Result<Vec<u8>, String> {
-        encoded(file, &self.map.labels)
+        match self.learnt_from() {
+            Some(strokes) => encoded(file, &self.map.labels, &learnt_description(strokes)),
+            None => encoded(file, &self.map.labels, DESCRIPTION),
+        }
     }
 
     fn index(&self, [z, y, x]: [usize; 3]) -> usize {
@@ -511,6 +623,7 @@ impl Mending {
                 start,
                 length: 1,
                 before,
+                after: stroke.leaves,
             }),
         }
         let with = |bounds: Option<Bounds>| {
@@ -526,7 +639,7 @@ impl Mending {
 
     fn take_back(&mut self, stroke: &Stroke) {
         for run in &stroke.runs {
-            self.put(run, run.before, stroke.leaves);
+            self.put(run, run.before, run.after);
         }
     }
 
@@ -545,17 +658,17 @@ impl Mending {
 pub fn marked(file: &[u8]) -> Result<Vec<u8>, String> {
     let scan = Scan::open(file, None).map_err(|error| error.to_string())?;
     let map = scan.label_map().map_err(|error| error.to_string())?;
-    encoded(file, &map.labels)
+    encoded(file, &map.labels, DESCRIPTION)
 }
 
-fn encoded(file: &[u8], labels: &[u8]) -> Result<Vec<u8>, String> {
-    Ok(gzip(&described(file, labels)?))
+fn encoded(file: &[u8], labels: &[u8], description: &str) -> Result<Vec<u8>, String> {
+    Ok(gzip(&described(file, labels, description)?))
 }
 
 /// Not gzipped yet.
-fn described(file: &[u8], labels: &[u8]) -> Result<Vec<u8>, String> {
+fn described(file: &[u8], labels: &[u8], description: &str) -> Result<Vec<u8>, String> {
     let scan = Scan::open(file, None).map_err(|error| error.to_string())?;
-    let file = scan.encode_label_map(labels, DESCRIPTION);
+    let file = scan.encode_label_map(labels, description);
     file.map_err(|error| error.to_string())
 }
 
@@ -691,6 +804,44 @@ mod tests {
             assert!(line.iter().any(|voxel| voxel[0] == x), "{x}: {line:?}");
         }
         assert!(line.contains(&[0, 0, 0]) && line.contains(&[10, 8, 6]));
+    }
+
+    /// What the network has learnt gives several labels at once; what was painted, before or while it learnt, stays.
+    #[test]
+    fn what_was_learnt_is_a_stroke_that_leaves_what_was_painted() {
+        let mut mending = plain();
+        let middle = [5.0, 4.0, 3.0];
+        stroke(&mut mending, &pen(Tool::Brush, 3, 4.0), middle, middle);
+        let painted = mending.map().labels.clone();
+        // One stroke: its label, how many voxels, and which, each four bytes.
+        assert_eq!(mending.pack_strokes().len(), 4 * (2 + 33));
+        assert_eq!(mending.pack_strokes()[..8], [3, 0, 0, 0, 33, 0, 0, 0]);
+        let learnt: Vec<u8> = (0..painted.len()).map(|at| (at % 3) as u8).collect();
+        let bounds = mending.take_learnt(&learnt, 1).expect("of that size");
+        assert!(bounds.is_some_and(|bounds| bounds.last == [6, 8, 10]));
+        let expected = painted.iter().zip(&learnt);
+        let expected = expected.map(|(painted, learnt)| if *painted == 3 { 3 } else { *learnt });
+        let expected: Vec<u8> = expected.collect();
+        assert_eq!(mending.map().labels, expected);
+        assert_counts(&mending);
+        // It is none of the person's.
+        assert_eq!((mending.num_strokes(), mending.learnt_from()), (1, Some(1)));
+
+        stroke(
+            &mut mending,
+            &pen(Tool::Erase, 1, 3.0),
+            [0.0; 3],
+            [2.0, 0.0, 0.0],
+        );
+        let last = mending.map().labels.clone();
+        assert!(mending.undo_learning().is_some());
+        assert_eq!(mending.map().labels, painted);
+        assert_eq!((mending.num_strokes(), mending.learnt_from()), (1, None));
+        assert!(mending.redo().is_some() && mending.map().labels == expected);
+        assert!(mending.redo().is_some() && mending.map().labels == last);
+        assert_counts(&mending);
+        assert!(mending.take_learnt(&learnt[1..], 1).is_err());
+        assert!(learnt_description(10_000).len() < 80);
     }
 
     #[test]
@@ -949,7 +1100,7 @@ mod tests {
         assert_eq!(back.label_map().unwrap().labels, mending.map().labels);
         assert_eq!(back.affine(), first.affine());
         assert_eq!(back.form_codes(), first.form_codes());
-        let plain = described(&source, &mending.map().labels).expect("the same grid");
+        let plain = described(&source, &mending.map().labels, DESCRIPTION).expect("the same grid");
         let text = String::from_utf8_lossy(&plain[148..228]);
         assert_eq!(text.trim_end_matches('\0'), DESCRIPTION);
         assert!(written == gzip(&plain));

@@ -233,6 +233,15 @@ pub enum ToWorker {
         /// Of the network without this part.
         without: Option<Part>,
     },
+    /// Have the network's last layers learn from strokes that the visitor has painted into a result. They travel beside this message
+    /// as `u32`, little-endian: of each stroke its label, 0 for none, the number of its voxels, and their indices in the scan's
+    /// memory. The answer is [`FromWorker::Learnt`].
+    Learn {
+        /// This request.
+        job: JobId,
+        /// The [`ToWorker::Segment`] request whose result is meant; a later one replaces it.
+        of: JobId,
+    },
     /// Pass images through a transformer that is not part of a model. Weights (`vit.…`) and images (`input`) travel
     /// beside this message as a safetensors file. The page does not ask this; tests hold the backend against
     /// reference numbers with it.
@@ -381,6 +390,12 @@ pub enum FromWorker {
         job: JobId,
         /// What beside the map.
         view: InsideView,
+    },
+    /// The last layers have learnt; the gzipped NIfTI file of the label map that they give, with the strokes in it, travels beside this
+    /// message.
+    Learnt {
+        /// The [`ToWorker::Learn`] request.
+        job: JobId,
     },
     /// The features are ready; a safetensors file of them travels beside this message.
     Transformed {

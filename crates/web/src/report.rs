@@ -83,9 +83,14 @@ impl<B> Report<'_, B> {
         let by_hand = self.outcome.mended_from.is_some().then_some(
             "Changed by hand: labels, volumes and a comparison are what a person made of the network's result.",
         );
+        let learnt = self.outcome.learnt_from.map(|strokes| {
+            let learnt = words::learnt(strokes);
+            format!("The network's last layers {learnt}; what came of it a person has taken over.")
+        });
         let warnings = self.scan.info.warnings.iter();
         let warnings = warnings.chain(&self.outcome.warnings);
-        let notes = by_hand.into_iter().chain(warnings.map(String::as_str));
+        let by_hand = by_hand.into_iter().chain(learnt.as_deref());
+        let notes = by_hand.chain(warnings.map(String::as_str));
         let notes: String = notes
             .map(|note| format!("<li>{}</li>\n", escaped(note)))
             .collect();
@@ -254,6 +259,7 @@ impl<B> Report<'_, B> {
             given,
             looked_closer,
             mended_from,
+            learnt_from,
             ..
         } = self.outcome;
         let mut said = Vec::new();
@@ -301,6 +307,9 @@ impl<B> Report<'_, B> {
                 if mended_from.is_some() { "yes" } else { "no" }.to_owned(),
             ),
         ]);
+        if let Some(strokes) = learnt_from {
+            said.push(("Last layers", words::learnt(*strokes)));
+        }
         facts(&said)
     }
 }
@@ -448,6 +457,7 @@ mod tests {
             backend: Some(Backend::Cpu),
             millis: 1_500.0,
             mended_from: None,
+            learnt_from: None,
         }
     }
 

@@ -117,6 +117,7 @@ mod tests {
             backend: None,
             millis: 1.0,
             mended_from: None,
+            learnt_from: None,
         })
     }
 

@@ -83,9 +83,9 @@ impl Hands {
         }
         let file = self.mending.encode(&self.first.bytes.to_vec())?;
         let sizes = self.mending.sizes(&self.first.labels);
-        Ok(Rc::new(
-            self.first.mended(Uint8Array::from(&file[..]), sizes),
-        ))
+        let mut mended = self.first.mended(Uint8Array::from(&file[..]), sizes);
+        mended.learnt_from = self.mending.learnt_from().or(mended.learnt_from);
+        Ok(Rc::new(mended))
     }
 }
 
@@ -407,6 +407,50 @@ impl Session {
         patch
     }
 
+    /// Has the network learn from all strokes.
+    pub fn learn(self) {
+        let strokes =
+            self.with_hands(|hands| (hands.mending.pack_strokes(), hands.mending.num_strokes()));
+        if let Some((packed, strokes)) = strokes.filter(|(_, strokes)| *strokes > 0) {
+            self.tell_now(|work| work.learn(Uint8Array::from(&packed[..]), strokes));
+        }
+    }
+
+    /// Gives learning up.
+    pub fn stop_learning(self) {
+        self.tell_now(Work::stop_learning);
+    }
+
+    /// Takes back what the network has learnt last; returns the labels that have changed.
+    pub fn undo_learning(self) -> Option<Patch> {
+        let patch = self.change(|hands| hands.mending.undo_learning());
+        self.show_hands();
+        patch
+    }
+
+    /// The network has learnt from so many strokes: `file` is the label map that comes of it.
+    fn take_learnt(self, file: &Uint8Array, strokes: usize) {
+        let taken = self.with_hands(|hands| -> Result<_, String> {
+            let learnt = Mending::open(&file.to_vec())?;
+            let bounds = hands.mending.take_learnt(&learnt.map().labels, strokes)?;
+            hands.is_stale = true;
+            Ok(bounds.map(|bounds| hands.mending.cut(bounds)))
+        });
+        match taken {
+            Some(Ok(patch)) => {
+                self.inner.update_value(|inner| inner.is_unsaved = true);
+                if untrack(|| self.state.is_mending()) {
+                    self.show_hands();
+                    self.state.redrawn.set(patch.map(Rc::new));
+                } else {
+                    self.settle();
+                }
+            }
+            Some(Err(problem)) => self.not_mended(&problem),
+            None => {}
+        }
+    }
+
     /// Puts what the network found in place of what a person made of it.
     pub fn restore(self) {
         self.tell(|_| {});
@@ -468,6 +512,13 @@ impl Session {
             can_undo: hands.mending.can_undo(),
             can_redo: hands.mending.can_redo(),
             is_changed: hands.mending.is_changed() || hands.first.mended_from.is_some(),
+            // What was painted before this visit to the result is not known stroke by stroke.
+            strokes: match hands.first.mended_from {
+                Some(_) => 0,
+                None => hands.mending.num_strokes(),
+            },
+            learnt_from: hands.mending.learnt_from().or(hands.first.learnt_from),
+            can_unlearn: hands.mending.learnt_from().is_some(),
         });
         self.state.show_mending(mended);
     }
@@ -699,6 +750,7 @@ impl Session {
                 }
             }),
             Order::Save { name, bytes } => browser::save_file(&name, &bytes, "application/gzip"),
+            Order::TakeLearnt { bytes, strokes } => self.take_learnt(&bytes, strokes),
             Order::MarkMended => self.mark_mended(),
             Order::FindModels(job) => spawn_local(async move {
                 let models = find_models().await;

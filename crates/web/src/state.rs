@@ -11,7 +11,7 @@ use leptos::prelude::*;
 
 use crate::certainty;
 use crate::comparison::{Comparison, Maps};
-use crate::mending::Pen;
+use crate::mending::{Patch, Pen};
 use crate::overlay::Overlay;
 use crate::protocol::{BackendChoice, Failure, MapKind};
 use crate::station::Visit;
@@ -104,6 +104,12 @@ pub struct State {
     pub overlay: RwSignal<Overlay>,
     /// How the visitor mends.
     pub pen: RwSignal<Pen>,
+    /// How far learning from the strokes is, 0 to 1.
+    pub learning: RwSignal<Option<f32>>,
+    /// Whether the network can learn from strokes.
+    pub can_learn: RwSignal<bool>,
+    /// What has changed in the labels without the pen, to be drawn.
+    pub redrawn: RwSignal<Option<Rc<Patch>>, LocalStorage>,
     /// What mending has come to, while the visitor is at it.
     pub mending: RwSignal<Option<Mended>>,
     /// Why the pen did nothing, as a sentence.
@@ -121,6 +127,12 @@ pub struct Mended {
     pub can_redo: bool,
     /// Whether this is not what the network found.
     pub is_changed: bool,
+    /// Strokes that are not undone.
+    pub strokes: usize,
+    /// Of how many of them the network has learnt, if it has.
+    pub learnt_from: Option<usize>,
+    /// Whether that can be taken back.
+    pub can_unlearn: bool,
 }
 
 /// Where the crosshair is.
@@ -175,6 +187,9 @@ impl State {
             refusal: RwSignal::new(None),
             overlay: RwSignal::new(Overlay::default()),
             pen: RwSignal::new(Pen::default()),
+            learning: RwSignal::new(None),
+            can_learn: RwSignal::new(false),
+            redrawn: RwSignal::new_local(None),
             mending: RwSignal::new(None),
             pen_note: RwSignal::new(None),
         }
@@ -185,6 +200,8 @@ impl State {
         let labels_before = untrack(|| self.labels());
         put(self.can_segment, shown.can_segment());
         put(self.can_segment_all, shown.can_segment_all());
+        put(self.can_learn, shown.can_learn());
+        put(self.learning, shown.learning);
         put(self.scans, shown.scans);
         put(self.channels, shown.channels);
         put(self.queue, shown.queue);

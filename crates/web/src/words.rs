@@ -263,6 +263,12 @@ pub fn result_stem(label_map: &str) -> &str {
     label_map.strip_suffix(LABEL_MAP).unwrap_or(label_map)
 }
 
+/// What the network's last layers did with so many of a person's strokes.
+pub fn learnt(strokes: usize) -> String {
+    let plural = if strokes == 1 { "" } else { "s" };
+    format!("learnt from {strokes} stroke{plural} on this scan")
+}
+
 /// `scan_dseg.nii.gz` as `scan_desc-mended_dseg.nii.gz`, as BIDS would have it: whatever is named after a label map that a person
 /// has changed says so.
 pub fn mended_name(label_map: &str) -> String {

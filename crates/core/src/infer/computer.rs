@@ -59,6 +59,26 @@ pub(crate) fn input(values: Vec<f32>, window: [usize; 3], device: &Device) -> Te
     Tensor::from_data(TensorData::new(values, [1, num_channels, d, h, w]), device)
 }
 
+/// What the decoder's last layers make a window's logits of, flattened `[feature, slice, row, column]`; `progress` as in
+/// [`window_logits`].
+pub(crate) async fn window_features(
+    network: &DinoMed3d,
+    input: Tensor<5>,
+    mut progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+) -> Result<Vec<f32>, InferError> {
+    let mut pass = network.start(input);
+    let steps = pass.num_steps();
+    while pass.remaining() > 1 {
+        pass.step();
+        read(pass.witness()).await?;
+        let done = (steps - pass.remaining()) as f32 / steps as f32;
+        if progress(done).await.is_break() {
+            return Err(InferError::Cancelled);
+        }
+    }
+    read(pass.features().flatten::<1>(0, 4)).await
+}
+
 /// Logits of one window, flattened; `progress` is awaited after every step, with how much of the window is done.
 pub(super) async fn window_logits(
     network: &DinoMed3d,

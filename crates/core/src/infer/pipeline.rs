@@ -10,7 +10,7 @@ use super::together::Together;
 use super::windows::Windowing;
 use crate::preprocess::Preprocessing;
 use dinomed3d_volume::region::mirror;
-use dinomed3d_volume::{LabelMap, Labelling, MidPlane, ModelGrid};
+use dinomed3d_volume::{Affine, LabelMap, Labelling, MidPlane, ModelGrid};
 use dinomed3d_volume::{Orientation, Region, Volume};
 use futures_util::try_join;
 use std::ops::ControlFlow;
@@ -182,7 +182,7 @@ impl Pipeline {
         )
         .await?;
         let file_classes = labelling.finish()?;
-        let seen = seen.map(|seen| seen.given(prepared.voxels));
+        let seen = seen.map(|seen| seen.given(prepared.voxels, mirrored));
         Ok(self.prediction(
             file_classes,
             model_classes,
@@ -191,6 +191,45 @@ impl Pipeline {
             seen,
             &channels[0],
         ))
+    }
+
+    /// The label map of a scan from the logits of a look at it: `[z, y, x]` of the scan's own grid, background where nobody looked.
+    ///
+    /// # Shapes
+    /// `logits` are `[class, slice, row, column]` of some slices each, and fill `grid`; `shape` is `[z, y, x]` of the scan.
+    ///
+    /// # Errors
+    /// Logits that are no numbers or do not fill the grid.
+    pub(crate) fn labels_of(
+        &self,
+        grid: &ModelGrid,
+        logits: &[Vec<f32>],
+        shape: [usize; 3],
+        affine: &Affine,
+    ) -> Result<Labelled, InferError> {
+        let mut labelling = Labelling::new(grid, self.values.len())?;
+        for portion in logits {
+            labelling.add(portion)?;
+        }
+        let classes = LabelMap {
+            labels: labelling.finish()?,
+            shape,
+            affine: *affine,
+        };
+        Ok(labelled_on_file_grid(
+            &classes,
+            &self.values,
+            &self.postprocessing,
+            &self.sides,
+        ))
+    }
+
+    /// The class of a label's value, either side's; none of a value that the network does not know.
+    pub fn class_of(&self, value: u8) -> Option<u8> {
+        let pair = self.sides.iter().find(|[_, right]| *right == value);
+        let value = pair.map_or(value, |[left, _]| *left);
+        let class = self.values.iter().position(|known| *known == value);
+        class.map(|class| class as u8)
     }
 
     fn prediction(
@@ -268,23 +307,12 @@ pub(crate) fn classes(logits: &[f32], num_classes: usize) -> impl Iterator<Item 
 impl Prediction {
     /// The label map on the scan's own grid, `[z, y, x]`.
     pub fn on_file_grid(&self) -> Labelled {
-        let LabelMap { shape, affine, .. } = self.file_classes;
-        let orientation = affine.orientation().reversed();
-        let classes = &self.file_classes.labels;
-        let Labelled {
-            labels, changes, ..
-        } = self.labelled(classes, shape, orientation);
-        let mut map = LabelMap {
-            labels,
-            shape,
-            affine,
-        };
-        let plane = part_sides(&mut map, &self.sides);
-        Labelled {
-            labels: map.labels,
-            changes,
-            plane,
-        }
+        labelled_on_file_grid(
+            &self.file_classes,
+            &self.values,
+            &self.postprocessing,
+            &self.sides,
+        )
     }
 
     /// What has a class, on the scan's own grid, before any postprocessing: classes, not values.
@@ -294,18 +322,54 @@ impl Prediction {
 
     /// The label map on the model grid, `[slice, row, column]`.
     pub fn on_model_grid(&self) -> Labelled {
-        self.labelled(&self.model_classes, self.grid.shape(), self.orientation)
+        labelled(
+            &self.model_classes,
+            &self.values,
+            &self.postprocessing,
+            self.grid.shape(),
+            self.orientation,
+        )
     }
+}
 
-    fn labelled(&self, classes: &[u8], shape: [usize; 3], orientation: Orientation) -> Labelled {
-        let value = |class: &u8| self.values[usize::from(*class)];
-        let mut labels = classes.iter().map(value).collect::<Vec<u8>>();
-        let changes = self.postprocessing.apply(&mut labels, shape, orientation);
-        Labelled {
-            labels,
-            changes,
-            plane: None,
-        }
+/// Classes with their values, postprocessed; the axes run as `orientation` says.
+fn labelled(
+    classes: &[u8],
+    values: &[u8],
+    postprocessing: &Postprocessing,
+    shape: [usize; 3],
+    orientation: Orientation,
+) -> Labelled {
+    let value = |class: &u8| values[usize::from(*class)];
+    let mut labels = classes.iter().map(value).collect::<Vec<u8>>();
+    let changes = postprocessing.apply(&mut labels, shape, orientation);
+    Labelled {
+        labels,
+        changes,
+        plane: None,
+    }
+}
+
+/// The same of a scan's own grid, with the sides parted.
+fn labelled_on_file_grid(
+    classes: &LabelMap,
+    values: &[u8],
+    postprocessing: &Postprocessing,
+    sides: &[[u8; 2]],
+) -> Labelled {
+    let LabelMap { shape, affine, .. } = *classes;
+    let orientation = affine.orientation().reversed();
+    let found = labelled(&classes.labels, values, postprocessing, shape, orientation);
+    let mut map = LabelMap {
+        labels: found.labels,
+        shape,
+        affine,
+    };
+    let plane = part_sides(&mut map, sides);
+    Labelled {
+        labels: map.labels,
+        changes: found.changes,
+        plane,
     }
 }
 
@@ -321,7 +385,6 @@ fn part_sides(map: &mut LabelMap, sides: &[[u8; 2]]) -> Option<MidPlane> {
 mod tests {
     use super::super::postprocess::{Correction, PlaneCut};
     use super::*;
-    use dinomed3d_volume::Affine;
 
     /// Logits of three voxels along x, of classes of values 0, 4 and 7.
     fn predicted(

@@ -33,6 +33,8 @@ pub struct Seen {
     logits: Vec<Vec<f32>>,
     /// What it was given, `[channel, slice, row, column]`.
     voxels: Vec<f32>,
+    /// Whether the mean with the mirror image's logits was taken.
+    mirrored: bool,
 }
 
 impl Seen {
@@ -46,12 +48,37 @@ impl Seen {
             temperature,
             logits: Vec::new(),
             voxels: Vec::new(),
+            mirrored: false,
         }
     }
 
-    /// The same of a network that was given these voxels, `[channel, slice, row, column]` of the grid.
-    pub(super) fn given(self, voxels: Vec<f32>) -> Self {
-        Self { voxels, ..self }
+    /// The same of a network that was given these voxels, `[channel, slice, row, column]` of the grid, and their mirror image or not.
+    pub(super) fn given(self, voxels: Vec<f32>, mirrored: bool) -> Self {
+        Self {
+            voxels,
+            mirrored,
+            ..self
+        }
+    }
+
+    /// Of what was looked at.
+    pub(crate) fn grid(&self) -> &ModelGrid {
+        &self.grid
+    }
+
+    /// Divided by the temperature, `[class, slice, row, column]` of some slices each.
+    pub(crate) fn logits(&self) -> &[Vec<f32>] {
+        &self.logits
+    }
+
+    /// What the network was given, `[channel, slice, row, column]` of the grid.
+    pub(crate) fn voxels(&self) -> &[f32] {
+        &self.voxels
+    }
+
+    /// Whether the mean with the mirror image's logits was taken.
+    pub(crate) fn is_mirrored(&self) -> bool {
+        self.mirrored
     }
 
     /// The same of a model with these labels, those of `sides` parted by the plane that parts its label map.

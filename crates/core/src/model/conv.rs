@@ -60,6 +60,11 @@ impl Pointwise {
         self
     }
 
+    /// Channels that it takes.
+    pub fn in_channels(&self) -> usize {
+        self.weight.val().dims()[1]
+    }
+
     /// # Shapes
     /// - `x`: `[batch, in_channel, slice, row, column]`
     /// - returns: `[batch, out_channel, slice, row, column]`

@@ -75,6 +75,31 @@ impl Decoder {
         }
     }
 
+    /// What its last layers, which are linear, make logits of.
+    ///
+    /// # Shapes
+    /// - as [`Decoder::forward`]
+    /// - returns: `[batch, feature, slice, row, column]` of that size
+    pub fn features(
+        &self,
+        taps: Vec<Tensor<5>>,
+        detail: DetailFeatures,
+        size: [usize; 3],
+    ) -> Tensor<5> {
+        match self {
+            Self::Light(decoder) => decoder.features(taps, detail),
+            Self::UperNet(decoder) => decoder.features(taps, detail, size),
+        }
+    }
+
+    /// Number of [`Decoder::features`].
+    pub fn num_features(&self) -> usize {
+        match self {
+            Self::Light(decoder) => decoder.num_features(),
+            Self::UperNet(decoder) => decoder.num_features(),
+        }
+    }
+
     /// How far the gate is open for the detail stream, 0 to 1; none without a stream.
     ///
     /// # Shapes

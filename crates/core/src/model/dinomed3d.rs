@@ -201,6 +201,25 @@ impl ForwardPass<'_> {
         }
     }
 
+    /// What the decoder's last layers make logits of, in place of its step.
+    ///
+    /// # Shapes
+    /// returns: `[batch, feature, slice, row, column]`
+    ///
+    /// # Panics
+    /// If more or less than the decoder's step remains.
+    pub fn features(self) -> Tensor<5> {
+        let remaining = self.remaining();
+        let detail = self.detail.filter(|_| remaining == 1);
+        let detail = detail
+            .unwrap_or_else(|| panic!("{remaining} steps of the pass remain, not the last one"));
+        let [_, _, depth, rows, columns] = self.volume.dims();
+        let decoder = &self.model.decoder;
+        let features = decoder.features(self.taps, detail, [depth, rows, columns]);
+        let [height, width] = self.size;
+        crop_in_plane(features, height, width)
+    }
+
     /// One value of what the last step computed; reading it waits for the device to be there.
     pub fn witness(&self) -> Tensor<1> {
         let newest = match (&self.logits, &self.detail) {

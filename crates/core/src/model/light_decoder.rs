@@ -74,17 +74,18 @@ impl FullRefinement {
         }
     }
 
+    /// What its head makes the correction of.
+    ///
     /// # Shapes
     /// - `half`: `[batch, channel, slice, row / 2, column / 2]`
     /// - `detail`: `[batch, channel, slice, row, column]`
-    /// - returns: what is added to the logits, `[batch, class, slice, row, column]`
-    fn forward(&self, half: Tensor<5>, detail: Tensor<5>) -> Tensor<5> {
+    /// - returns: of the detail's shape
+    fn features(&self, half: Tensor<5>, detail: Tensor<5>) -> Tensor<5> {
         let _span = trace_span!("full").entered();
         let x = pixel_shuffle(self.to_full.forward(half), 2);
         let x = Tensor::cat(vec![x, detail], 1);
         let x = norm_then(&self.norm1, convolve(&self.conv1, x), Activation::Relu);
-        let x = norm_then(&self.norm2, convolve(&self.conv2, x), Activation::Relu);
-        self.head.forward(x)
+        norm_then(&self.norm2, convolve(&self.conv2, x), Activation::Relu)
     }
 }
 
@@ -179,6 +180,43 @@ impl LightDecoder {
     /// - returns: logits `[batch, class, slice, row, column]` at full size
     pub fn forward(&self, taps: Vec<Tensor<5>>, detail: DetailFeatures) -> Tensor<5> {
         let _span = trace_span!("decoder").entered();
+        let (half, full) = self.before_heads(taps, detail);
+        let logits = pixel_shuffle(self.head.forward(half), 2);
+        match (&self.full, full) {
+            (Some(refinement), Some(full)) => logits + refinement.head.forward(full),
+            _ => logits,
+        }
+    }
+
+    /// What the last layers, which are linear, make logits of: at half size, each cell for its four voxels, then at full size.
+    ///
+    /// # Shapes
+    /// - `taps`: as [`LightDecoder::forward`] takes them
+    /// - returns: `[batch, feature, slice, row, column]` at full size
+    pub fn features(&self, taps: Vec<Tensor<5>>, detail: DetailFeatures) -> Tensor<5> {
+        let (half, full) = self.before_heads(taps, detail);
+        let [batch, channels, depth, rows, columns] = half.dims();
+        let half = half
+            .reshape([batch, channels, depth * rows, columns, 1])
+            .repeat_dim(4, 2)
+            .reshape([batch, channels, depth * rows, 1, 2 * columns])
+            .repeat_dim(3, 2)
+            .reshape([batch, channels, depth, 2 * rows, 2 * columns]);
+        Tensor::cat([Some(half), full].into_iter().flatten().collect(), 1)
+    }
+
+    /// Number of [`LightDecoder::features`].
+    pub fn num_features(&self) -> usize {
+        let full = self.full.as_ref();
+        self.head.in_channels() + full.map_or(0, |full| full.head.in_channels())
+    }
+
+    /// Features of half size, and of full size if there are any.
+    fn before_heads(
+        &self,
+        taps: Vec<Tensor<5>>,
+        detail: DetailFeatures,
+    ) -> (Tensor<5>, Option<Tensor<5>>) {
         let detail = Levels::of(detail.0);
         let x = self.at_quarter(taps);
         let x = match (&self.fusion, &self.detail_quarter, detail.quarter) {
@@ -194,11 +232,9 @@ impl LightDecoder {
             None => x,
         };
         let x = trace_span!("refine_half").in_scope(|| self.refine_half.forward(x));
-        let logits = pixel_shuffle(self.head.forward(x.clone()), 2);
-        match (&self.full, detail.full) {
-            (Some(refinement), Some(full)) => logits + refinement.forward(x, full),
-            _ => logits,
-        }
+        let full = self.full.as_ref().zip(detail.full);
+        let full = full.map(|(refinement, detail)| refinement.features(x.clone(), detail));
+        (x, full)
     }
 }
 

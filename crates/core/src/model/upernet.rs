@@ -97,14 +97,37 @@ impl UperNet {
         detail: DetailFeatures,
         size: [usize; 3],
     ) -> Tensor<5> {
+        let x = self.before_head(taps, detail);
+        trilinear(self.head.forward(x), size)
+    }
+
+    /// What the last layer, which is linear, makes logits of.
+    ///
+    /// # Shapes
+    /// - as [`UperNet::forward`]
+    /// - returns: `[batch, feature, slice, row, column]`
+    pub fn features(
+        &self,
+        taps: Vec<Tensor<5>>,
+        detail: DetailFeatures,
+        size: [usize; 3],
+    ) -> Tensor<5> {
+        trilinear(self.before_head(taps, detail), size)
+    }
+
+    /// Number of [`UperNet::features`].
+    pub fn num_features(&self) -> usize {
+        self.head.in_channels()
+    }
+
+    fn before_head(&self, taps: Vec<Tensor<5>>, detail: DetailFeatures) -> Tensor<5> {
         let Ok([full, half, quarter]) = <[Tensor<5>; 3]>::try_from(detail.0) else {
             panic!("UPerNet takes detail of full, half and quarter size");
         };
         let levels = self.fused_levels(taps, quarter);
         let x = self.dropout.forward(self.joined(levels));
         let x = self.refine_half.forward(x, half);
-        let x = self.refine_full.forward(x, full);
-        trilinear(self.head.forward(x), size)
+        self.refine_full.forward(x, full)
     }
 
     /// The pyramid of lifted taps, the finest with the detail stream in it.

@@ -12,6 +12,7 @@ pub mod model_cases;
 pub mod predictor;
 #[cfg(feature = "report")]
 pub mod report;
+pub mod strokes;
 pub mod trained_weights;
 pub mod validation;
 pub mod volume_guesses;

@@ -1,10 +1,11 @@
 //! A network with everything that brings a scan to its grid and back, from a model folder or a run.
 
 use super::{During, ResultsError};
-use crate::infer::{InferError, Keep, OneDevice, Pipeline, Postprocessing, Prediction};
+use crate::infer::{InferError, Keep, OneDevice, Pipeline, Postprocessing, Prediction, Seen};
 use crate::manifest::ModelManifest;
 use crate::model::DinoMed3d;
 use crate::segmenter::Segmenter;
+use crate::strokes::Features;
 use crate::train::Recipe;
 use crate::train::dataset::HeldOut;
 use crate::train::recipe_file::read_recipe;
@@ -106,6 +107,21 @@ impl Predictor {
         pollster::block_on(prediction)
     }
 
+    /// What the network's last layers see of a scan, of which logits were kept.
+    ///
+    /// # Errors
+    /// Those of [`Features::of`].
+    pub fn features(&self, seen: &Seen) -> Result<Features, InferError> {
+        let go_on = async |_| ControlFlow::Continue(());
+        let features = Features::of(&self.network, &self.device, &self.pipeline, seen, go_on);
+        pollster::block_on(features)
+    }
+
+    /// How a scan comes to its network and back.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
     /// The same with the network's own logits, whatever it was calibrated by.
     #[must_use]
     pub fn uncalibrated(mut self) -> Self {
@@ -125,18 +141,7 @@ impl Predictor {
 
     /// The class of a label's value, either side's; background of a value that it does not know.
     pub fn class_of(&self, value: u8) -> u8 {
-        let pair = self
-            .pipeline
-            .sides
-            .iter()
-            .find(|[_, right]| *right == value);
-        let value = pair.map_or(value, |[left, _]| *left);
-        let class = self
-            .pipeline
-            .values
-            .iter()
-            .position(|known| *known == value);
-        class.unwrap_or(0) as u8
+        self.pipeline.class_of(value).unwrap_or(0)
     }
 }
 

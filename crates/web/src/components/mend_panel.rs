@@ -87,6 +87,11 @@ pub fn MendTools(viewer: SharedViewer, labels: Signal<Vec<Label>>) -> impl IntoV
             </label>
         }
     };
+    Effect::new(move |_| {
+        if let Some(patch) = state.redrawn.get() {
+            draw(viewer, Some((*patch).clone()));
+        }
+    });
     view! {
         <div class="mend-tools" role="group" aria-label="Mend by hand" aria-describedby="mend-keys" data-testid="mend-tools">
             <span class="row" role="group" aria-label="Tool">{TOOLS.map(tool).collect_view()}</span>
@@ -141,11 +146,58 @@ pub fn MendTools(viewer: SharedViewer, labels: Signal<Vec<Label>>) -> impl IntoV
             >
                 "Restore"
             </button>
+            <LearnFromStrokes viewer/>
             <p class="hint" role="status" data-testid="mend-note">{move || state.pen_note.get()}</p>
             <p class="visually-hidden" id="mend-keys">
                 "In the viewer the space bar paints at the crosshair; b, e and f choose brush, erase and fill, p the label at the crosshair, brackets the size. Control and Z undoes, with Shift it makes again. Escape ends mending. With the mouse, Shift moves the crosshair and Alt takes the label under it."
             </p>
         </div>
+    }
+}
+
+/// Has the network's last layers follow what was painted, and takes that back.
+#[component]
+fn LearnFromStrokes(viewer: SharedViewer) -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let mended = move |test: fn(&Mended) -> bool| {
+        state
+            .mending
+            .with(|mended| mended.as_ref().is_some_and(test))
+    };
+    let has_learnt = Memo::new(move |_| mended(|mended| mended.can_unlearn));
+    let is_learning = Memo::new(move |_| state.learning.with(Option::is_some));
+    let percent = move || (100.0 * state.learning.get().unwrap_or(0.0)).round();
+    view! {
+        <span class="row" role="group" aria-label="Learn from strokes">
+            <button
+                type="button"
+                class="is-small"
+                data-testid="mend-learn"
+                title="The network's last layers learn on this scan from what you painted, on this device, so that the rest follows. What you painted stays."
+                disabled=move || !mended(|mended| mended.strokes > 0) || !state.can_learn.get()
+                on:click=move |_| session.learn()
+            >
+                "Learn from my strokes"
+            </button>
+            <Show when=move || is_learning.get()>
+                <span role="status" data-testid="mend-learning">{move || format!("Learning… {} %", percent())}</span>
+                <button type="button" class="is-small" data-testid="mend-learn-stop" on:click=move |_| session.stop_learning()>
+                    "Stop"
+                </button>
+            </Show>
+            <Show when=move || has_learnt.get()>
+                <button
+                    type="button"
+                    class="is-small is-quiet"
+                    data-testid="mend-unlearn"
+                    title="Labels as they were before the network learnt; what was painted since goes with it, and Redo brings all back"
+                    on:click=move |_| draw(viewer, session.undo_learning())
+                >
+                    "Back to before learning"
+                </button>
+            </Show>
+        </span>
     }
 }
 

@@ -51,6 +51,11 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         let mended = state.mending.get();
         mended.map_or(is_mended, |mended| mended.is_changed)
     });
+    let of_file = outcome.learnt_from;
+    let learnt_from = Memo::new(move |_| {
+        let mended = state.mending.get();
+        mended.map_or(of_file, |mended| mended.learnt_from)
+    });
     let of_outcome = outcome.statistics.clone();
     let sizes = Signal::derive(move || {
         let mended = state.mending.get();
@@ -72,6 +77,7 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
             <Show when=move || is_changed.get()>
                 <p class="warning" data-testid="mended-note">
                     "Changed by hand: so are the volumes, a comparison and what is saved, and files are named so. Certainty is the network's, of its own result."
+                    {move || learnt_from.get().map(|strokes| format!(" The network's last layers {}.", words::learnt(strokes)))}
                     {was_dicom.then_some(" There is no DICOM-SEG of it: that names the network as its maker.")}
                 </p>
             </Show>

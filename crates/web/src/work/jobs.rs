@@ -22,6 +22,8 @@ pub struct Jobs<B> {
     pub restoring: Option<JobId>,
     /// The worker was asked how sure the network was.
     pub probabilities: Option<JobId>,
+    /// The worker was asked to learn from so many strokes.
+    pub learning: Option<(JobId, usize)>,
     /// Whether the worker holds the scan on screen.
     pub has_scan: bool,
     /// A scan on its way to the screen.
@@ -80,6 +82,7 @@ impl<B> Jobs<B> {
             preflight: None,
             restoring: None,
             probabilities: None,
+            learning: None,
             has_scan: false,
             reading: None,
         }
@@ -121,6 +124,7 @@ impl<B> Jobs<B> {
         self.preflight = None;
         self.restoring = None;
         self.probabilities = None;
+        self.learning = None;
         self.has_scan = false;
         self.reading = match self.reading.take() {
             Some(Reading::Sent(_, file)) => Some(Reading::Waiting(file)),

@@ -4,6 +4,7 @@
 mod channels;
 mod inside;
 mod jobs;
+mod learning;
 mod life;
 mod list;
 mod own;
@@ -59,6 +60,13 @@ pub enum Order<B> {
     /// Mark the result on screen as one that a person has changed, as a closer look has made its file anew; the answer is
     /// [`Work::replace_result`].
     MarkMended,
+    /// Take over what the network has learnt from so many strokes: the file of a label map.
+    TakeLearnt {
+        /// The file.
+        bytes: B,
+        /// How many.
+        strokes: usize,
+    },
     /// Ask the site for its models; the answer is [`Work::models_found`].
     FindModels(JobId),
     /// Get what the page will want when there is no network.
@@ -466,6 +474,7 @@ impl<B: Clone> Work<B> {
     /// Nothing is known any more of how sure the network was.
     fn forget_probabilities(&mut self) {
         self.jobs.probabilities = None;
+        self.forget_learning();
         self.kept = None;
         self.shown.certainty = None;
         self.shown.ranges = None;
@@ -708,6 +717,9 @@ impl<B: Clone> Work<B> {
                 windows,
             } => {
                 self.inside_goes_on(job, fraction);
+                if self.is_learning(job) {
+                    self.shown.learning = Some(fraction.clamp(0.0, 1.0));
+                }
                 if let Some(run) = self.shown.run.as_mut().filter(|run| run.job == job) {
                     run.fraction = fraction.clamp(0.0, 1.0);
                     run.window = window;
@@ -793,6 +805,7 @@ impl<B: Clone> Work<B> {
                     bytes,
                     seg: seg.filter(|_| !is_mended),
                     mended_from,
+                    learnt_from: before.and_then(|before| before.learnt_from),
                     labels,
                     statistics,
                     warnings,
@@ -823,12 +836,16 @@ impl<B: Clone> Work<B> {
             }
             FromWorker::Cancelled { job } => {
                 self.inside_failed(job);
+                if self.learning_ends(job).is_some() {
+                    self.shown.status = "Nothing was learnt.".to_owned();
+                }
                 if self.shown.is_running(job) {
                     self.end_run();
                     self.shown.status = "Stopped. The scan is still here.".to_owned();
                 }
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
+            FromWorker::Learnt { job } => self.has_learnt(job, bytes),
             FromWorker::Probabilities { job, what } => self.probabilities_came(job, what, bytes),
             // What no page asks for.
             FromWorker::Transformed { .. } | FromWorker::Window { .. } => {}
@@ -860,6 +877,7 @@ impl<B: Clone> Work<B> {
         self.jobs.leave_worker();
         self.own.leave_worker();
         self.end_run();
+        self.forget_learning();
         self.kept = None;
         self.forget_inside();
         self.shown.preflight = None;
@@ -1114,7 +1132,10 @@ impl<B: Clone> Work<B> {
         }
         if Jobs::<B>::answers(&mut self.jobs.model, job) {
             self.model_is_missing(failure);
-        } else if Jobs::<B>::answers(&mut self.jobs.probabilities, job) || self.inside_failed(job) {
+        } else if Jobs::<B>::answers(&mut self.jobs.probabilities, job)
+            || self.inside_failed(job)
+            || self.learning_ends(job).is_some()
+        {
             self.shown.failure = Some(failure);
         } else if self.shown.is_running(job) {
             self.end_run();

@@ -50,6 +50,8 @@ pub struct Shown<B> {
     pub has_logits: bool,
     /// How probable its class is at each voxel, in 255 steps.
     pub certainty: Option<Rc<B>>,
+    /// How far learning from the visitor's strokes is, 0 to 1.
+    pub learning: Option<f32>,
     /// Between which volumes the true ones of the result lie, if that is known.
     pub ranges: Option<Rc<Vec<VolumeRange>>>,
     /// What was asked last about the inside of the network.
@@ -84,6 +86,7 @@ impl<B> Shown<B> {
             outcome: None,
             has_logits: false,
             certainty: None,
+            learning: None,
             ranges: None,
             inside: None,
             looking: None,
@@ -109,6 +112,15 @@ impl<B> Shown<B> {
     /// Whether the list can be segmented, and there is something left to do.
     pub fn can_segment_all(&self) -> bool {
         self.is_idle() && self.scans.iter().any(|scan| scan.is_wanted)
+    }
+
+    /// Whether its network can learn from strokes painted into the result on screen: where only one has made it, and is still there.
+    pub fn can_learn(&self) -> bool {
+        let is_of_one = |outcome: &Rc<Outcome<B>>| outcome.looked_closer.is_empty();
+        self.has_logits
+            && self.run.is_none()
+            && self.learning.is_none()
+            && self.outcome.as_ref().is_some_and(is_of_one)
     }
 
     fn is_idle(&self) -> bool {
@@ -347,6 +359,8 @@ pub struct Outcome<B> {
     pub millis: f64,
     /// What the network found, where a person has changed it since.
     pub mended_from: Option<Rc<Outcome<B>>>,
+    /// Of how many of that person's strokes its network has learnt on this scan, if it has.
+    pub learnt_from: Option<usize>,
 }
 
 impl<B: Clone> Outcome<B> {
@@ -369,6 +383,7 @@ impl<B: Clone> Outcome<B> {
             backend: self.backend,
             millis: self.millis,
             mended_from: Some(Rc::clone(found)),
+            learnt_from: self.learnt_from,
         }
     }
 }

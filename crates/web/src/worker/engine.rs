@@ -48,7 +48,7 @@ pub(super) struct Engine {
     /// What a DICOM segmentation of the scan refers to.
     pub(super) origin: RefCell<Option<Origin>>,
     /// Of the last result.
-    pub(super) kept: RefCell<Option<KeptLogits>>,
+    pub(super) kept: RefCell<Option<Rc<KeptLogits>>>,
     /// What the network did inside, of the last result.
     pub(super) passes: Passes,
     /// How long this device takes for 10⁹ operations, as far as it is known.
@@ -228,6 +228,11 @@ impl Engine {
                 question,
                 without,
             } => match self.look_inside(job, of, at_mm, question, without).await {
+                Ok(()) => {}
+                Err(None) => scope::post(&FromWorker::Cancelled { job }),
+                Err(Some(trouble)) => trouble.post(job),
+            },
+            ToWorker::Learn { job, of } => match self.learn(job, of, bytes).await {
                 Ok(()) => {}
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),
                 Err(Some(trouble)) => trouble.post(job),

@@ -2,8 +2,10 @@
 
 use dinomed3d_core::infer::{Keep, Seen};
 use dinomed3d_core::segmenter::Segmenter;
+use dinomed3d_core::strokes::Features;
 use dinomed3d_volume::nifti::Depth;
 use dinomed3d_volume::{Scan, gzip, gzip_by};
+use std::cell::OnceCell;
 use std::io;
 use std::rc::Rc;
 
@@ -23,6 +25,8 @@ pub(super) struct KeptLogits {
     /// What found it; not who else computes with it, who ends with the model.
     pub(super) segmenter: Rc<Segmenter>,
     pub(super) seen: Seen,
+    /// What the last layers saw, once somebody wanted to learn from strokes.
+    pub(super) features: OnceCell<Rc<Features>>,
 }
 
 /// Whether logits of a scan are kept, and how much memory that takes.

@@ -15,6 +15,8 @@ mod inside;
 #[cfg(target_arch = "wasm32")]
 mod kept;
 #[cfg(target_arch = "wasm32")]
+mod learn;
+#[cfg(target_arch = "wasm32")]
 #[path = "../link.rs"]
 mod link;
 #[cfg(target_arch = "wasm32")]

@@ -1,5 +1,6 @@
 //! Segmenting the scan, and looking closer at a part of what was found.
 
+use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -53,11 +54,14 @@ impl Engine {
         drop(channels);
         self.remember_pace(&crew, &scan, started_ms);
         let labels = describe::labels(segmenter.manifest());
-        *self.kept.borrow_mut() = segmented.seen.map(|seen| KeptLogits {
-            job,
-            scan,
-            segmenter: crew.shared_segmenter(),
-            seen,
+        *self.kept.borrow_mut() = segmented.seen.map(|seen| {
+            Rc::new(KeptLogits {
+                job,
+                scan,
+                segmenter: crew.shared_segmenter(),
+                seen,
+                features: OnceCell::new(),
+            })
         });
         let map = LabelMap {
             labels: segmented.labels,
@@ -275,7 +279,7 @@ impl Engine {
         ControlFlow::Continue(())
     }
 
-    fn news(&self, job: JobId) -> News<'_> {
+    pub(super) fn news(&self, job: JobId) -> News<'_> {
         News {
             engine: self,
             job,
@@ -329,14 +333,14 @@ pub(super) struct Channel {
 }
 
 /// What the page hears of a job while it goes on.
-struct News<'a> {
+pub(super) struct News<'a> {
     engine: &'a Engine,
     job: JobId,
     last_ms: f64,
 }
 
 impl News<'_> {
-    async fn tell(&mut self, progress: Progress) -> ControlFlow<()> {
+    pub(super) async fn tell(&mut self, progress: Progress) -> ControlFlow<()> {
         let now = scope::now_ms();
         if now - self.last_ms >= PROGRESS_EVERY_MS {
             self.last_ms = now;
@@ -352,7 +356,7 @@ impl News<'_> {
     }
 }
 
-fn file_of(scan: &Scan, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::ScanError> {
+pub(super) fn file_of(scan: &Scan, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::ScanError> {
     Ok(gzip(&scan.encode_label_map(labels, DESCRIPTION)?))
 }
 

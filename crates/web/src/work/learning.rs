@@ -1,0 +1,56 @@
+//! Learning from what the visitor has painted: once at a time.
+
+use crate::protocol::{JobId, ToWorker};
+
+use super::{Order, Work};
+
+impl<B: Clone> Work<B> {
+    /// Has the network of the result on screen learn from so many strokes, which `packed` holds.
+    pub fn learn(&mut self, packed: B, strokes: usize) {
+        let Some(of) = self.kept.filter(|_| self.shown().can_learn()) else {
+            return;
+        };
+        let job = self.jobs.next();
+        self.jobs.learning = Some((job, strokes));
+        self.shown.learning = Some(0.0);
+        self.shown.failure = None;
+        self.shown.status = "Learning from the strokes…".to_owned();
+        self.post(ToWorker::Learn { job, of }, Some(packed));
+    }
+
+    /// The visitor does not want it any more.
+    pub fn stop_learning(&mut self) {
+        if let Some((job, _)) = self.jobs.learning {
+            self.post(ToWorker::Cancel { job }, None);
+        }
+    }
+
+    /// Whether that request is the one under way.
+    pub(super) fn is_learning(&self, job: JobId) -> bool {
+        self.jobs.learning.is_some_and(|(open, _)| open == job)
+    }
+
+    /// It has come to an end, if it was that request; of how many strokes it was.
+    pub(super) fn learning_ends(&mut self, job: JobId) -> Option<usize> {
+        let (_, strokes) = self.jobs.learning.take_if(|(open, _)| *open == job)?;
+        self.shown.learning = None;
+        Some(strokes)
+    }
+
+    /// Nobody waits for it any more.
+    pub(super) fn forget_learning(&mut self) {
+        self.jobs.learning = None;
+        self.shown.learning = None;
+    }
+
+    /// The network has learnt.
+    pub(super) fn has_learnt(&mut self, job: JobId, bytes: Option<B>) {
+        let Some(strokes) = self.learning_ends(job) else {
+            return;
+        };
+        if let Some(bytes) = bytes {
+            self.shown.status = "The labels follow the strokes.".to_owned();
+            self.orders.push_back(Order::TakeLearnt { bytes, strokes });
+        }
+    }
+}
