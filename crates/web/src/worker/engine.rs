@@ -15,6 +15,7 @@ use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
 use super::backend::ChosenBackend;
+use super::channels::Channels;
 use super::crew::{BESIDE_PARAMETER, Crew, ModelSource};
 use super::describe;
 use super::download::{Download, Length};
@@ -27,7 +28,6 @@ use super::protocol::{
     ScanChoice, ToWorker,
 };
 use super::scope;
-use super::segment::Channel;
 use super::transform;
 
 /// A manifest is some tens of kilobytes.
@@ -44,7 +44,7 @@ pub(super) struct Engine {
     pub(super) part: RefCell<Option<(String, Rc<Crew>)>>,
     pub(super) scan: RefCell<Option<Rc<Scan>>>,
     /// What a segmentation to come takes beside it.
-    pub(super) channels: RefCell<Vec<Channel>>,
+    pub(super) channels: Channels,
     /// What a DICOM segmentation of the scan refers to.
     pub(super) origin: RefCell<Option<Origin>>,
     /// Of the last result.
@@ -154,7 +154,7 @@ impl Engine {
             part: RefCell::new(None),
             seconds_per_gflop: Cell::new(None),
             scan: RefCell::new(None),
-            channels: RefCell::default(),
+            channels: Channels::default(),
             origin: RefCell::new(None),
             kept: RefCell::new(None),
             passes: Passes::default(),
@@ -197,7 +197,10 @@ impl Engine {
                 place,
                 name,
                 choice,
-            } => self.take_channel(job, place, name, bytes, choice),
+            } => {
+                let bytes = bytes.map(|bytes| bytes.to_vec()).unwrap_or_default();
+                self.channels.take(job, place, name, bytes, choice);
+            }
             ToWorker::Segment { job, model } => match self.segment(job, model).await {
                 Ok(()) => {}
                 Err(None) => scope::post(&FromWorker::Cancelled { job }),

@@ -3,6 +3,8 @@
 #[cfg(target_arch = "wasm32")]
 mod backend;
 #[cfg(target_arch = "wasm32")]
+mod channels;
+#[cfg(target_arch = "wasm32")]
 mod crew;
 #[cfg(target_arch = "wasm32")]
 mod describe;

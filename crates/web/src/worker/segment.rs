@@ -8,15 +8,14 @@ use dinomed3d_core::infer::{Computer, InferError, Progress};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_volume::dicom::segmentation::{self, Origin, Provenance, Segment, SegmentationError};
 use dinomed3d_volume::volumetry::label_sizes;
-use dinomed3d_volume::{Label, LabelMap, NamedImage, Scan, Volume, gzip, read_channels};
+use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
 use js_sys::{Float32Array, Uint8Array};
 
 use super::crew::{Crew, ModelSource};
 use super::describe;
 use super::engine::{Engine, Trouble};
 use super::kept::{self, DESCRIPTION, KeptLogits};
-use super::open::{self, Opened};
-use super::protocol::{FromWorker, JobId, ScanChoice};
+use super::protocol::{FromWorker, JobId};
 use super::scope;
 
 /// Messages about progress are at least this far apart.
@@ -35,7 +34,8 @@ impl Engine {
         let crew = self.crew_of(model)?;
         let segmenter = crew.segmenter();
         let volume = scan.volume().map_err(unusable)?;
-        let channels = self.channels(job, &segmenter.manifest().channel_names(), &scan)?;
+        let names = segmenter.manifest().channel_names();
+        let channels = self.channels.of(job, &names, &scan).map_err(unassigned)?;
         let mut news = self.news(job);
         *self.kept.borrow_mut() = None;
         self.passes.forget();
@@ -85,58 +85,6 @@ impl Engine {
             scope::post(&FromWorker::VolumeRanges { job, ranges });
         }
         Ok(())
-    }
-
-    /// Takes one more channel for a segmentation to come.
-    pub(super) fn take_channel(
-        &self,
-        job: JobId,
-        place: usize,
-        name: String,
-        file: Option<Uint8Array>,
-        choice: Option<ScanChoice>,
-    ) {
-        let bytes = file.map(|file| file.to_vec()).unwrap_or_default();
-        let image = match open::open(bytes, choice) {
-            Ok(Opened::Scan(found)) => Ok(found.scan),
-            Ok(Opened::Several { .. }) => Err(format!("{name} holds several scans")),
-            Err(problem) => Err(format!("{name}: {problem}")),
-        };
-        let image = image.map(|image| NamedImage { name, image });
-        let mut channels = self.channels.borrow_mut();
-        channels.retain(|channel| channel.job == job);
-        channels.push(Channel { job, place, image });
-    }
-
-    /// The channels of the scan in the model's order: those that came for this job, and the scan itself where none did.
-    fn channels(&self, job: JobId, names: &[String], scan: &Scan) -> Result<Vec<Volume>, Trouble> {
-        const ASSIGN: &str =
-            "Open all scans that the model takes, on one grid, and assign one to each channel.";
-        let refused = |problem: String| {
-            Trouble::new(format!("This scan can't be segmented: {problem}."), ASSIGN)
-        };
-        let mut came = self.channels.take();
-        came.retain(|channel| channel.job == job);
-        if came.len() + 1 != names.len() {
-            return Err(refused(format!(
-                "{} of {} scans that this model takes at once is given; they are {}",
-                came.len() + 1,
-                names.len(),
-                names.join(", ")
-            )));
-        }
-        let mut images = Vec::new();
-        for place in 0..names.len() {
-            let image = match came.iter().position(|channel| channel.place == place) {
-                Some(at) => came.swap_remove(at).image.map_err(refused)?,
-                None => NamedImage {
-                    name: "the scan on screen".to_owned(),
-                    image: scan.clone(),
-                },
-            };
-            images.push(image);
-        }
-        read_channels(&images, names).map_err(|problems| refused(problems.join("; ")))
     }
 
     /// What segmenting the scan will take; nothing of a model or scan that is not there.
@@ -322,16 +270,6 @@ impl Engine {
     }
 }
 
-/// A scan that a segmentation takes beside the one on screen.
-pub(super) struct Channel {
-    /// The segmentation.
-    job: JobId,
-    /// Which of the model's channels.
-    place: usize,
-    /// Or what is wrong with it.
-    image: Result<NamedImage, String>,
-}
-
 /// What the page hears of a job while it goes on.
 pub(super) struct News<'a> {
     engine: &'a Engine,
@@ -392,6 +330,13 @@ fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
         )));
     }
     Ok(map)
+}
+
+fn unassigned(problem: String) -> Trouble {
+    Trouble::new(
+        format!("This scan can't be segmented: {problem}."),
+        "Open all scans that the model takes, on one grid, and assign one to each channel.",
+    )
 }
 
 fn unusable(error: dinomed3d_volume::ScanError) -> Trouble {
