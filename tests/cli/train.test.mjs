@@ -54,6 +54,19 @@ test("a killed run is resumed, exported and segments", async (t) => {
   assert.equal(said.status, 0, said.stderr);
   assert.deepEqual(JSON.parse(readFileSync(join(folder, "models/index.json"), "utf8")), ["box"]);
   const manifest = JSON.parse(readFileSync(join(exported, "manifest.json"), "utf8"));
+
+  const stroked = dinomed3d("strokes", "--model", exported, "--data", data, "--strokes", "2", "--worst", "1");
+  assert.equal(stroked.status, 0, stroked.stderr);
+  const lines = stroked.stdout.split("\n");
+  assert.match(lines[0], /case +before +painted +learnt +voxels/);
+  const [unmended, painted, learnt] = lines[1].trim().split(/\s+/).slice(1).map(Number);
+  t.diagnostic(`two strokes in the worst case: ${unmended}, painted ${painted}, learnt ${learnt}`);
+  assert.ok(painted > unmended, "what is painted is right");
+  assert.ok(learnt > unmended, "what is learnt helps");
+  const none = dinomed3d("strokes", "--model", exported, "--data", data, "--strokes", "0");
+  assert.equal(none.status, 2);
+  assert.match(none.stderr, /--strokes is 0 and --worst 10, expected is 1 at least of both/);
+
   t.diagnostic(`Dice of the tiny network on boxes: ${manifest.scores.meanDice.toFixed(3)}`);
   assert.ok(manifest.scores.meanDice > 0.5, "it has learnt something");
   assert.match(readFileSync(join(exported, "README.md"), "utf8"), /not a medical device/);
