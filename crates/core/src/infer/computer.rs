@@ -2,7 +2,7 @@
 
 use super::InferError;
 use super::predict::read;
-use crate::model::DinoMed3d;
+use crate::model::{DinoMed3d, ForwardPass};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::ControlFlow;
 
@@ -64,18 +64,9 @@ pub(crate) fn input(values: Vec<f32>, window: [usize; 3], device: &Device) -> Te
 pub(crate) async fn window_features(
     network: &DinoMed3d,
     input: Tensor<5>,
-    mut progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+    progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, InferError> {
-    let mut pass = network.start(input);
-    let steps = pass.num_steps();
-    while pass.remaining() > 1 {
-        pass.step();
-        read(pass.witness()).await?;
-        let done = (steps - pass.remaining()) as f32 / steps as f32;
-        if progress(done).await.is_break() {
-            return Err(InferError::Cancelled);
-        }
-    }
+    let pass = all_but(1, network.start(input), progress).await?;
     read(pass.features().flatten::<1>(0, 4)).await
 }
 
@@ -83,11 +74,20 @@ pub(crate) async fn window_features(
 pub(super) async fn window_logits(
     network: &DinoMed3d,
     input: Tensor<5>,
-    mut progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+    progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
 ) -> Result<Vec<f32>, InferError> {
-    let mut pass = network.start(input);
+    let pass = all_but(0, network.start(input), progress).await?;
+    read(pass.logits().flatten::<1>(0, 4)).await
+}
+
+/// A pass after all its steps but the last so many.
+async fn all_but(
+    left: usize,
+    mut pass: ForwardPass<'_>,
+    mut progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+) -> Result<ForwardPass<'_>, InferError> {
     let steps = pass.num_steps();
-    while pass.remaining() > 0 {
+    while pass.remaining() > left {
         pass.step();
         // A device runs behind what it was told; waiting for one value keeps progress true
         // and lets a cancelled run end soon.
@@ -97,5 +97,5 @@ pub(super) async fn window_logits(
             return Err(InferError::Cancelled);
         }
     }
-    read(pass.logits().flatten::<1>(0, 4)).await
+    Ok(pass)
 }

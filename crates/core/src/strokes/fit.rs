@@ -1,5 +1,7 @@
 //! A correction of linear layers, fitted to what some voxels are.
 
+use dinomed3d_volume::statistics::mean_and_std;
+
 /// Voxels to fit to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Samples {
@@ -124,26 +126,12 @@ impl Samples {
     /// Mean and standard deviation of every feature; of one that is the same everywhere 1.
     fn spread(&self) -> (Vec<f64>, Vec<f64>) {
         let features = self.num_features();
-        let mut sums = vec![[0.0f64; 2]; features];
-        for x in self.features.chunks_exact(features) {
-            for (sum, x) in sums.iter_mut().zip(x) {
-                let x = f64::from(*x);
-                sum[0] += x;
-                sum[1] += x * x;
-            }
-        }
-        let count = self.len() as f64;
-        let spread = |[sum, squares]: [f64; 2]| {
-            let mean = sum / count;
-            let variance = squares / count - mean * mean;
-            let scale = if variance > 1e-12 {
-                variance.sqrt()
-            } else {
-                1.0
-            };
-            (mean, scale)
+        let spread = |feature: usize| {
+            let values = self.features.iter().skip(feature).step_by(features);
+            let (mean, deviation) = mean_and_std(values.map(|value| f64::from(*value)));
+            (mean, if deviation > 1e-6 { deviation } else { 1.0 })
         };
-        sums.into_iter().map(spread).unzip()
+        (0..features).map(spread).unzip()
     }
 }
 
