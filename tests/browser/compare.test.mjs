@@ -137,6 +137,25 @@ test("other numbers are mapped by hand, and a label that only the result has cou
   assert.deepEqual(await scores(visitor, "other.nii.gz"), straight);
 });
 
+test("large numbers are compared, and a table beside a reference says what its numbers are", async () => {
+  const visitor = await segmented();
+  await visitor.at("reference-input").setInputFiles(reference);
+  const straight = await scores(visitor, "case_dseg.nii.gz");
+  const other = file("large.nii.gz", stored(renumbered([0, 1017, 70])));
+  await visitor.at("reference-input").setInputFiles(other);
+  const unnamed = await scores(visitor, "large.nii.gz");
+  assert.deepEqual(unnamed.slice(0, 2).map(([name]) => name), ["label 70 (missed)", "label 1017 (missed)"]);
+  const table = file("large_dseg.tsv", "index\tname\n1017\tanterior\n70\tPOSTERIOR\n");
+  await visitor.at("reference-input").setInputFiles([table, other]);
+  await visitor.page.waitForFunction(() => document.querySelectorAll('[data-testid="scores"] tbody tr').length === 2);
+  assert.deepEqual(await scores(visitor, "large.nii.gz"), straight);
+  assert.equal(await visitor.at("means-1017").inputValue(), "1");
+  const { text } = await visitor.report();
+  assert.ok(text.includes("Its 1017 was taken for Anterior.") && text.includes("Its 70 was taken for Posterior."), text);
+  await visitor.at("reference-input").setInputFiles([table, file("notes.txt", "1017 anterior"), other]);
+  await visitor.at("comparison-problem").filter({ hasText: "these are 1 and 2" }).waitFor();
+});
+
 test("a report has the comparison, and what numbers were taken for", async () => {
   const visitor = await segmented();
   assert.equal((await visitor.report()).tables.scores, undefined);

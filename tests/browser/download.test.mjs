@@ -66,6 +66,27 @@ function send(response, from, { bytes = WEIGHTS, to, stalls } = {}) {
   response.write(bytes.subarray(from, to), () => !stalls && setTimeout(() => response.destroy(), 300));
 }
 
+test("what a model is, how large and under which licence is said before any of its weights has come", async (t) => {
+  const { visitor } = await serve(t, () => {});
+  const manifest = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
+  await visitor.at("catalogue").locator("summary").click();
+  const said = await visitor.at("catalogue").locator("li").innerText();
+  const { description, version, weights, scores, training, labels } = manifest;
+  for (const fact of [
+    description,
+    `version ${version}`,
+    `${(weights.bytes / 1e6).toFixed(1)} MB to load`,
+    `${labels.length - 1} labels`,
+    `mean Dice ${scores.meanDice.toFixed(2)} on ${scores.numCases} validation cases`,
+    `licence ${training.licence}, by ${training.attribution}`,
+  ]) {
+    assert.ok(said.includes(fact), `${fact}: ${said}`);
+  }
+  const card = await visitor.at("catalogue").getByRole("link", { name: "Its card" }).getAttribute("href");
+  assert.equal(card, "models/hippocampus/README.md");
+  assert.ok(await visitor.at("catalogue").getByRole("button").isDisabled(), "it is in use");
+});
+
 test("a download that breaks goes on where it stopped, as often as it takes", async (t) => {
   const { visitor, asked } = await serve(t, (response, from) => {
     const to = from + 500_000;

@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use dinomed3d_core::infer::{InferError, Keep, Seen};
+use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_core::strokes::{Features, Stroke};
-use dinomed3d_volume::{Affine, Volume};
+use dinomed3d_volume::{Affine, Label, LabelMap, MidPlane, Volume};
 use small::model;
 
 /// Windows overlap along every axis, voxels are not cubes.
@@ -25,7 +26,11 @@ fn scan() -> Volume {
 
 fn segmented() -> (Segmenter, Volume, Vec<u8>, Seen) {
     let (manifest, weights) = model(|_| {});
-    let segmenter = Segmenter::load(manifest, &weights, &Device::flex()).unwrap();
+    segmented_by(manifest, &weights)
+}
+
+fn segmented_by(manifest: ModelManifest, weights: &[u8]) -> (Segmenter, Volume, Vec<u8>, Seen) {
+    let segmenter = Segmenter::load(manifest, weights, &Device::flex()).unwrap();
     let scan = scan();
     let found = pollster::block_on(segmenter.segment_by(
         &segmenter.computer(),
@@ -111,4 +116,56 @@ fn it_can_be_given_up_and_is_not_begun_where_there_is_no_room() {
     let go_on = async |_| ControlFlow::Continue(());
     let refused = pollster::block_on(segmenter.features(&seen, 100, go_on));
     assert!(refused.unwrap().is_none());
+}
+
+#[test]
+fn strokes_do_not_move_the_plane_between_left_and_right() {
+    const SIDES: [u8; 2] = [3, 201];
+    let (mut manifest, weights) = model(|_| {});
+    let right = manifest.labels.iter().find(|label| label.value == SIDES[0]);
+    let right = Label {
+        value: SIDES[1],
+        name: "label 201".to_owned(),
+        ..right.expect("a label of the small model").clone()
+    };
+    manifest.labels.push(right);
+    manifest.sides = vec![SIDES];
+    let (segmenter, scan, found, seen) = segmented_by(manifest, &weights);
+    let features = features(&segmenter, &seen);
+
+    let fitted = |labels: &[u8]| {
+        let mut map = LabelMap {
+            labels: labels.to_vec(),
+            shape: scan.shape,
+            affine: scan.affine,
+        };
+        let on_the_right = map.labels.iter_mut().filter(|value| **value == SIDES[1]);
+        on_the_right.for_each(|value| *value = SIDES[0]);
+        MidPlane::fit(&map, &SIDES[..1]).expect("structures of two sides")
+    };
+    let plane = fitted(&found);
+    // Everything of the scan's upper half on the plane's left becomes another label, so that what is left is no mirror image of itself.
+    let is_right = |voxel: usize| plane.is_right(&scan.affine, voxel, scan.shape);
+    let half = found.len() / 2;
+    let strokes = [Stroke {
+        value: 200,
+        voxels: (half..found.len())
+            .filter(|voxel| !is_right(*voxel))
+            .map(|voxel| voxel as u32)
+            .collect(),
+    }];
+    let learnt = segmenter.learn(&features, &seen, &strokes, scan.shape, &scan.affine);
+    let learnt = learnt.unwrap();
+
+    assert!(
+        fitted(&learnt) != plane,
+        "a plane fitted anew would be the same: this tests nothing"
+    );
+    let sided = (0..learnt.len()).filter(|voxel| SIDES.contains(&learnt[*voxel]));
+    let mut sided = sided.peekable();
+    assert!(sided.peek().is_some());
+    for voxel in sided {
+        let side = SIDES[usize::from(is_right(voxel))];
+        assert_eq!(learnt[voxel], side, "{voxel}");
+    }
 }

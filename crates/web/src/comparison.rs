@@ -6,13 +6,50 @@ use std::rc::Rc;
 
 use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::evaluation::{CaseScores, Convention, Evaluation, GhostLabel};
+use dinomed3d_volume::label_table::{meant, names, whole_of_part};
 use dinomed3d_volume::metrics::{LabelScore, Presence, evaluate_case};
-use dinomed3d_volume::{Label, LabelMap, Scan, grid_problem};
+use dinomed3d_volume::{Label, LabelMap, NumberedMap, Scan, grid_problem};
 
 use crate::overlay::Overlay;
 
-/// Which label of the result a number of the reference means, where it is not that number; 0 counts it as background.
+/// Which label of the result a code of the reference means, where it is not that code; 0 counts it as background.
 pub type Mapping = BTreeMap<u8, u8>;
+
+/// A label of the reference as its own files have it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Foreign {
+    /// What stands for it here: its number, where that is small enough.
+    pub code: u8,
+    /// In the reference's file.
+    pub number: u32,
+    /// In a table beside it.
+    pub name: Option<String>,
+}
+
+impl Foreign {
+    /// Which of these labels it means, by its name if it has one, else by its number: that label's own, or that of a part of it.
+    fn means(&self, labels: &[Label]) -> Option<u8> {
+        let of_value = |value: u8| labels.iter().find(|label| label.value == value);
+        let named = self.name.as_deref().and_then(|name| meant(name, labels));
+        let own = || u8::try_from(self.number).ok().and_then(of_value);
+        let part = || {
+            // Only a model with FreeSurfer's numbers means by them what FreeSurfer does.
+            let whole = of_value(whole_of_part(self.number)?)?;
+            let name = whole.name.to_lowercase();
+            (name.contains("cortex") || name.contains("white matter")).then_some(whole)
+        };
+        named.or_else(own).or_else(part).map(|label| label.value)
+    }
+
+    /// As a label of its own.
+    fn label(&self) -> Label {
+        let name = self.name.clone();
+        Label {
+            name: name.unwrap_or_else(|| format!("label {}", self.number)),
+            ..Label::unnamed(self.code)
+        }
+    }
+}
 
 /// A result and a reference on the result's grid.
 #[derive(Debug)]
@@ -21,8 +58,8 @@ pub struct Maps {
     pub name: String,
     /// Labels of the result.
     pub labels: Vec<Label>,
-    /// The numbers that the reference's file holds, without the background.
-    pub values: Vec<u8>,
+    /// What the reference's file holds, by number, without the background.
+    pub foreign: Vec<Foreign>,
     result: LabelMap,
     reference: LabelMap,
 }
@@ -33,44 +70,87 @@ impl Maps {
         Self {
             name: self.name.clone(),
             labels: self.labels.clone(),
-            values: self.values.clone(),
+            foreign: self.foreign.clone(),
             result,
             reference: self.reference.clone(),
         }
     }
 
-    /// Opens both files.
+    /// Opens both files, and a table of what the reference's numbers are called where one lies beside it.
     ///
     /// # Errors
     /// Why they can't be compared, as a sentence.
     pub fn read(
         name: String,
         reference: &[u8],
+        table: Option<&str>,
         result: &[u8],
         labels: Vec<Label>,
     ) -> Result<Self, String> {
-        let maps = || {
-            let open = |bytes| Scan::open(bytes, None).and_then(|scan| scan.label_map());
-            let result = open(result).map_err(|error| error.to_string())?;
-            let reference = open(reference).map_err(|error| error.to_string())?;
-            let values = reference.present();
-            if values.is_empty() {
+        let mut taken: Vec<u8> = labels.iter().map(|label| label.value).collect();
+        let mut maps = || {
+            let open = |bytes| Scan::open(bytes, None);
+            let result = open(result).and_then(|scan| scan.label_map());
+            let result = result.map_err(|error| error.to_string())?;
+            taken.extend(result.present());
+            let reference = open(reference).and_then(|scan| NumberedMap::of(&scan, &taken));
+            let reference = reference.map_err(|error| error.to_string())?;
+            if reference.numbers.is_empty() {
                 return Err("it holds no label, only background".to_owned());
             }
-            let reference = onto_grid(reference, &result)?;
-            Ok((result, reference, values))
+            let names: BTreeMap<u32, String> = match table.map(names) {
+                Some(rows) if rows.is_empty() => return Err(NO_TABLE.to_owned()),
+                rows => rows.unwrap_or_default().into_iter().collect(),
+            };
+            let foreign = reference.numbers.iter().map(|(code, number)| Foreign {
+                code: *code,
+                number: *number,
+                name: names.get(number).cloned(),
+            });
+            let mut foreign: Vec<Foreign> = foreign.collect();
+            foreign.sort_by_key(|foreign| foreign.number);
+            let codes = onto_grid(reference.codes, &result)?;
+            Ok((result, foreign, codes))
         };
-        let (result, reference, values) =
+        let (result, foreign, reference) =
             maps().map_err(|problem| format!("{name} can't be compared: {problem}."))?;
         Ok(Self {
             name,
             labels,
-            values,
+            foreign,
             result,
             reference,
         })
     }
+
+    /// What the labels of the reference mean as far as their names and numbers say.
+    pub fn mapping(&self) -> Mapping {
+        let meant = |foreign: &Foreign| Some((foreign.code, foreign.means(&self.labels)?));
+        self.foreign.iter().filter_map(meant).collect()
+    }
+
+    /// Whether a label of the reference is none of the result's as far as anybody can tell, or one that its name does not say.
+    pub fn is_doubtful(&self) -> bool {
+        let is_doubtful = |foreign: &Foreign| match (&foreign.name, foreign.means(&self.labels)) {
+            (Some(name), Some(_)) => {
+                whole_of_part(foreign.number).is_none() && meant(name, &self.labels).is_none()
+            }
+            (_, meant) => meant.is_none(),
+        };
+        self.foreign.iter().any(is_doubtful)
+    }
+
+    /// What a label of either is called.
+    pub fn named(&self, value: u8) -> Label {
+        let is_known = self.labels.iter().any(|label| label.value == value);
+        let mut foreign = self.foreign.iter().filter(|_| !is_known);
+        let foreign = foreign.find(|foreign| foreign.code == value);
+        foreign.map_or_else(|| named(&self.labels, value), Foreign::label)
+    }
 }
+
+/// Of a table that is none.
+const NO_TABLE: &str = "the table beside it is none that is known here (FreeSurfer's colours, ITK-SNAP's label descriptions, 3D Slicer's colours, or BIDS's with index and name)";
 
 /// A label map whose axes are those of `grid`, turned where they run otherwise. Its voxels are never resampled, as the scores would
 /// then say how well that went, too.
@@ -119,7 +199,7 @@ impl Scoring {
             *label = means[usize::from(*label)];
         }
         let labels = reference.present().into_iter();
-        let labels = labels.map(|value| named(&maps.labels, value)).collect();
+        let labels = labels.map(|value| maps.named(value)).collect();
         Self {
             maps,
             mapping,
@@ -200,6 +280,30 @@ pub struct Row {
 }
 
 impl Comparison {
+    /// Which numbers of the reference were taken for what they are not, in groups of what they were taken for.
+    pub fn taken_for(&self) -> Vec<(Vec<u32>, String)> {
+        let mut groups: Vec<(u8, Vec<u32>)> = Vec::new();
+        for foreign in &self.maps.foreign {
+            let taken_for = self
+                .mapping
+                .get(&foreign.code)
+                .copied()
+                .unwrap_or(foreign.code);
+            if u32::from(taken_for) == foreign.number || taken_for == foreign.code {
+                continue;
+            }
+            match groups.iter_mut().find(|(value, _)| *value == taken_for) {
+                Some((_, numbers)) => numbers.push(foreign.number),
+                None => groups.push((taken_for, vec![foreign.number])),
+            }
+        }
+        let named = |(value, numbers)| match value {
+            0 => (numbers, "background".to_owned()),
+            value => (numbers, self.maps.named(value).name),
+        };
+        groups.into_iter().map(named).collect()
+    }
+
     /// Of each label of the reference, and then of those that only the result holds.
     pub fn rows(&self) -> Vec<Row> {
         let scored = self.labels.iter().zip(&self.scores.labels);
@@ -212,7 +316,7 @@ impl Comparison {
             difference_ml: score.prediction_ml - score.reference_ml,
         });
         let ghosts = self.scores.ghosts.iter().map(|ghost| Row {
-            label: named(&self.maps.labels, ghost.label),
+            label: self.maps.named(ghost.label),
             present_in: Presence::Prediction,
             dice: Some(0.0),
             hd95_mm: None,
@@ -324,7 +428,7 @@ mod tests {
 
     fn read(reference: &LabelMap) -> Result<Rc<Maps>, String> {
         let name = "case_dseg.nii.gz".to_owned();
-        Maps::read(name, &file(reference), &file(&found()), labels()).map(Rc::new)
+        Maps::read(name, &file(reference), None, &file(&found()), labels()).map(Rc::new)
     }
 
     fn compared(reference: &LabelMap, mapping: &[(u8, u8)]) -> Comparison {
@@ -447,7 +551,7 @@ mod tests {
             "{said}"
         );
         assert!(refused(&map(|_| 0)).contains("it holds no label"));
-        let text = Maps::read("a".to_owned(), b"notes", &file(&found()), labels());
+        let text = Maps::read("a".to_owned(), b"notes", None, &file(&found()), labels());
         assert!(
             text.expect_err("text")
                 .starts_with("a can't be compared: no scan")
@@ -455,7 +559,7 @@ mod tests {
         let values: Vec<f32> = (0..60).map(|i| i as f32 / 7.0).collect();
         let [z, y, x] = SHAPE;
         let scan = encode(&[x, y, z], &wanted().affine, Values::Float32(&values), "");
-        let scan = Maps::read("a".to_owned(), &scan, &file(&found()), labels());
+        let scan = Maps::read("a".to_owned(), &scan, None, &file(&found()), labels());
         assert!(scan.expect_err("no labels").contains("0.14"));
     }
 
@@ -467,6 +571,61 @@ mod tests {
         let nothing = compared(&other, &[(17, 0), (18, 0), (53, 0)]);
         assert_eq!(nothing.rows().len(), 1, "what was found is a ghost");
         assert_eq!(nothing.csv(), None);
+    }
+
+    #[test]
+    fn large_numbers_and_names_of_a_table_say_what_is_meant() {
+        let numbers = [2035, 2000, 17, 0, 0, 0, 9001, 0];
+        let values: Vec<i32> = (0..60).map(|i| numbers[i % 8]).collect();
+        let [z, y, x] = SHAPE;
+        let file_of = encode(&[x, y, z], &wanted().affine, Values::Int32(&values), "");
+        let label = |value, name: &str| Label {
+            name: name.to_owned(),
+            ..Label::unnamed(value)
+        };
+        let labels = vec![
+            label(1, "left hippocampus"),
+            label(42, "right cerebral cortex"),
+        ];
+        let read = |table: Option<&str>| {
+            let name = "aparc+aseg.mgz".to_owned();
+            Maps::read(name, &file_of, table, &file(&found()), labels.clone())
+        };
+        let maps = read(None).expect("a reference");
+        let numbers: Vec<u32> = maps.foreign.iter().map(|foreign| foreign.number).collect();
+        assert_eq!(numbers, [17, 2000, 2035, 9001]);
+        let code = |number: u32| {
+            let mut foreign = maps.foreign.iter();
+            foreign
+                .find(|foreign| foreign.number == number)
+                .expect("known")
+                .code
+        };
+        assert_eq!(maps.mapping(), [(code(2000), 42), (code(2035), 42)].into());
+        assert!(maps.is_doubtful());
+        assert_eq!(maps.named(code(9001)).name, "label 9001");
+
+        let table = "#No. Label\n17 Left-Hippocampus 1 2 3 0\n9001 tract 1 1 1 0\n";
+        let maps = read(Some(table)).expect("a reference");
+        let expected = [(17, 1), (code(2000), 42), (code(2035), 42)];
+        assert_eq!(maps.mapping(), expected.into());
+        let mut scoring = Scoring::new(Rc::new(maps), expected.into());
+        while scoring.step() {}
+        let comparison = scoring.finish();
+        let expected = [
+            (vec![17], "left hippocampus".to_owned()),
+            (vec![2000, 2035], "right cerebral cortex".to_owned()),
+        ];
+        assert_eq!(comparison.taken_for(), expected);
+        let rows = comparison.rows();
+        let names: Vec<&str> = rows.iter().map(|row| row.label.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["left hippocampus", "right cerebral cortex", "tract"]
+        );
+
+        let refused = read(Some("notes")).expect_err("no table");
+        assert!(refused.contains("the table beside it is none"), "{refused}");
     }
 
     #[test]

@@ -48,8 +48,8 @@ pub struct Compared {
     pub rows: Vec<Row>,
     /// Mean Dice of all rows.
     pub mean_dice: Option<f64>,
-    /// Numbers of the reference that were taken for another label of the result.
-    pub taken_for: Vec<(u8, String)>,
+    /// Numbers of the reference that were taken for a label of the result which has another.
+    pub taken_for: Vec<(Vec<u32>, String)>,
 }
 
 impl<B> Report<'_, B> {
@@ -341,8 +341,10 @@ fn compared(comparison: &Compared) -> String {
     );
     let heads = ["Label", "Dice", "HD95, mm", "ASSD, mm", "ΔV, mL"];
     let mut said = "ΔV: volume of the result less the reference's.".to_owned();
-    for (value, name) in &comparison.taken_for {
-        said += &format!(" Its {value} was taken for {name}.");
+    for (numbers, name) in &comparison.taken_for {
+        let were = if numbers.len() == 1 { "was" } else { "were" };
+        let numbers = numbers.iter().map(u32::to_string).collect::<Vec<_>>();
+        said += &format!(" Its {} {were} taken for {name}.", numbers.join(", "));
     }
     let title = format!("Against {}", comparison.against);
     section(&title, table("scores", &heads, &rows) + &paragraph(&said))
@@ -509,7 +511,7 @@ mod tests {
                 difference_ml: 0.0,
             }],
             mean_dice: None,
-            taken_for: vec![(9, evil.to_owned())],
+            taken_for: vec![(vec![9], evil.to_owned())],
         });
         let html = report.html();
         assert!(!html.contains("<script") && !html.contains("<b>") && !html.contains("\" onload"));
@@ -619,7 +621,7 @@ mod tests {
                 difference_ml: -0.5,
             }],
             mean_dice: Some(0.75),
-            taken_for: vec![(17, "Anterior".to_owned())],
+            taken_for: vec![(vec![17], "Anterior".to_owned())],
         });
         let html = report.html();
         for said in [

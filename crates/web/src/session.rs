@@ -8,6 +8,7 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::archive::Archive;
 use crate::browser::{self, VisitorFile};
@@ -25,7 +26,8 @@ use crate::state::{Mended, Outcome, State};
 use crate::station::Visit;
 use crate::words;
 use crate::work::{
-    Ask, Brought, Closer, Generation, ListId, ModelEntry, Order, PartOf, Sample, Work,
+    Ask, Brought, Closer, Generation, ListId, ModelEntry, ModelOffer, OfferedScores,
+    OfferedTraining, OfferedWeights, Order, PartOf, Sample, Work,
 };
 
 const WORKER: &str = "worker_loader.js";
@@ -102,11 +104,23 @@ pub enum PenMove {
     Picks,
 }
 
+/// What the page reads of a manifest; the worker, which loads the model, reads and checks all of it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ManifestHead {
     title: String,
     part_of: Option<PartOf>,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    modality: String,
+    #[serde(default)]
+    version: String,
+    #[serde(default)]
+    labels: Vec<IgnoredAny>,
+    weights: Option<OfferedWeights>,
+    training: Option<OfferedTraining>,
+    scores: Option<OfferedScores>,
 }
 
 impl Session {
@@ -583,8 +597,8 @@ impl Session {
             }
             match maps {
                 Ok(maps) => {
-                    self.score(number, outcome, Rc::new(maps), Mapping::new())
-                        .await
+                    let mapping = maps.mapping();
+                    self.score(number, outcome, Rc::new(maps), mapping).await
                 }
                 Err(problem) => {
                     self.state.comparing.set(None);
@@ -912,17 +926,34 @@ async fn read_reference(
     outcome: &Outcome,
 ) -> Result<Maps, String> {
     let files = files.await?;
-    let [VisitorFile { path, file }] = &files[..] else {
-        let count = files.len();
-        return Err(format!("A reference is one file, and these are {count}."));
+    let (tables, maps): (Vec<_>, Vec<_>) = files.iter().partition(|file| is_table(&file.path));
+    let ([VisitorFile { path, file }], [] | [_]) = (&maps[..], &tables[..]) else {
+        let (maps, tables) = (maps.len(), tables.len());
+        return Err(format!(
+            "A reference is one label map, with one table of its labels at most; these are {maps} and {tables}."
+        ));
     };
+    let unread = |path: &str, problem| format!("{path} could not be read: {problem}.");
     let bytes = browser::read_file(file).await;
-    let bytes = bytes.map_err(|problem| format!("{path} could not be read: {problem}."))?;
+    let bytes = bytes.map_err(|problem| unread(path, problem))?;
+    let mut table = None;
+    if let [VisitorFile { path, file }] = &tables[..] {
+        let bytes = browser::read_file(file).await;
+        let bytes = bytes.map_err(|problem| unread(path, problem))?.to_vec();
+        table = Some(String::from_utf8_lossy(&bytes).into_owned());
+    }
     // What is under way is on screen before what takes long.
     browser::next_task().await;
     let (reference, result) = (bytes.to_vec(), outcome.bytes.to_vec());
     let name = path.rsplit('/').next().unwrap_or(path).to_owned();
-    Maps::read(name, &reference, &result, outcome.labels.clone())
+    let labels = outcome.labels.clone();
+    Maps::read(name, &reference, table.as_deref(), &result, labels)
+}
+
+/// Whether a file is by its name a table of labels.
+fn is_table(path: &str) -> bool {
+    let ending = path.rsplit('.').next().unwrap_or_default();
+    ["tsv", "txt", "label", "ctbl", "lut", "ctab"].contains(&ending.to_lowercase().as_str())
 }
 
 /// The models that the site lists.
@@ -935,13 +966,27 @@ async fn find_models() -> Result<Vec<ModelEntry>, String> {
         // A model without a readable manifest is offered by its folder's name; loading it says what is wrong.
         let manifest = format!("models/{name}/manifest.json");
         let head = browser::fetch_json::<ManifestHead>(&manifest).await;
-        let (title, part_of) =
-            head.map_or_else(|_| (name.clone(), None), |head| (head.title, head.part_of));
+        let (title, part_of, offer) = match head {
+            Ok(head) => {
+                let offer = ModelOffer {
+                    description: head.description,
+                    modality: head.modality,
+                    version: head.version,
+                    labels: head.labels.len().saturating_sub(1),
+                    weights: head.weights,
+                    training: head.training,
+                    scores: head.scores,
+                };
+                (head.title, head.part_of, Some(offer))
+            }
+            Err(_) => (name.clone(), None, None),
+        };
         models.push(ModelEntry {
             has_document: documented.contains(&name),
             name,
             title,
             part_of,
+            offer,
         });
     }
     Ok(models)

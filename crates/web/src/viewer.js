@@ -43,6 +43,13 @@ const STEPS = {
   PageDown: [0, 0, -1],
 };
 
+/** Comes back once the page has been painted, or after a while where it is not, as in the background. */
+const painted = () =>
+  new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 200);
+  });
+
 export class Viewer {
   /**
    * Starts NiiVue on `canvas`. As the crosshair moves `onLocation(x, y, z, value, label, i, j, k)` is called, with the index of the
@@ -125,6 +132,8 @@ export class Viewer {
   /** Shows `bytes`, a NIfTI file, in place of whatever was there. */
   showScan(bytes, name) {
     return this.#inTurn(async () => {
+      // Drawing a large scan takes a while where there is no graphics card: what the page says of the scan comes first.
+      await painted();
       const scan = await this.NVImage.new(bytes.buffer, name);
       this.#leaveMending();
       this.#remove(this.labels);

@@ -206,6 +206,7 @@ impl Pipeline {
         logits: &[Vec<f32>],
         shape: [usize; 3],
         affine: &Affine,
+        plane: Option<&MidPlane>,
     ) -> Result<Labelled, InferError> {
         let mut labelling = Labelling::new(grid, self.values.len())?;
         for portion in logits {
@@ -221,6 +222,7 @@ impl Pipeline {
             &self.values,
             &self.postprocessing,
             &self.sides,
+            plane,
         ))
     }
 
@@ -312,6 +314,7 @@ impl Prediction {
             &self.values,
             &self.postprocessing,
             &self.sides,
+            None,
         )
     }
 
@@ -350,12 +353,13 @@ fn labelled(
     }
 }
 
-/// The same of a scan's own grid, with the sides parted.
+/// The same of a scan's own grid, with the sides parted by a plane, or by the one that fits the map where none is known.
 fn labelled_on_file_grid(
     classes: &LabelMap,
     values: &[u8],
     postprocessing: &Postprocessing,
     sides: &[[u8; 2]],
+    plane: Option<&MidPlane>,
 ) -> Labelled {
     let LabelMap { shape, affine, .. } = *classes;
     let orientation = affine.orientation().reversed();
@@ -365,7 +369,10 @@ fn labelled_on_file_grid(
         shape,
         affine,
     };
-    let plane = part_sides(&mut map, sides);
+    let plane = plane.copied().or_else(|| mid_plane(&map, sides));
+    if let Some(plane) = &plane {
+        plane.part(&mut map, sides);
+    }
     Labelled {
         labels: map.labels,
         changes: found.changes,
@@ -373,12 +380,10 @@ fn labelled_on_file_grid(
     }
 }
 
-/// Parts left from right where a model answers without a side; a map without a structure of two sides stays as it is.
-fn part_sides(map: &mut LabelMap, sides: &[[u8; 2]]) -> Option<MidPlane> {
+/// Between left and right where a model answers without a side; none in a map without a structure of two sides.
+fn mid_plane(map: &LabelMap, sides: &[[u8; 2]]) -> Option<MidPlane> {
     let both: Vec<u8> = sides.iter().map(|[left, _]| *left).collect();
-    let plane = MidPlane::fit(map, &both)?;
-    plane.part(map, sides);
-    Some(plane)
+    MidPlane::fit(map, &both)
 }
 
 #[cfg(test)]

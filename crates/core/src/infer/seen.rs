@@ -76,6 +76,11 @@ impl Seen {
         &self.voxels
     }
 
+    /// Between left and right of the label map that came of it, where sides were parted.
+    pub(crate) fn plane(&self) -> Option<&MidPlane> {
+        self.sides.as_ref().map(|(plane, _)| plane)
+    }
+
     /// Whether the mean with the mirror image's logits was taken.
     pub(crate) fn is_mirrored(&self) -> bool {
         self.mirrored

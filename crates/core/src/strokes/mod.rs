@@ -25,7 +25,7 @@ pub struct Stroke {
 }
 
 /// The label map of a scan after learning from strokes, which it holds as they were painted; that of the network alone where there
-/// are none. Nothing else is drawn by chance than by a fixed seed: the same strokes give the same map.
+/// are none. Left and right stay parted where they were: strokes move no plane. Nothing else is drawn by chance than by a fixed seed: the same strokes give the same map.
 ///
 /// # Shapes
 /// `shape` is `[z, y, x]` of the scan, as is the result
@@ -50,7 +50,7 @@ pub fn learn(
             correction.add(features, logits);
         }
     }
-    let labelled = pipeline.labels_of(seen.grid(), &logits, shape, affine)?;
+    let labelled = pipeline.labels_of(seen.grid(), &logits, shape, affine, seen.plane())?;
     let mut labels = labelled.labels;
     for stroke in strokes {
         for voxel in &stroke.voxels {

@@ -170,3 +170,97 @@ fn names_are_kept_but_for_what_a_format_cannot_hold() {
     };
     assert!(color_table(&[ticks]).ends_with("\n1 unnamed 86 180 233 255\n"));
 }
+
+#[test]
+fn names_are_read_from_every_table_that_is_written() {
+    let tables = [
+        color_lut(&labels()),
+        label_descriptions(&labels()),
+        color_table(&labels()),
+        dseg_tsv(&labels()),
+    ];
+    for table in tables {
+        let found = names(&table);
+        let numbers: Vec<u32> = found.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [0, 3, 4, 8, 14, 24, 53, 60, 200, 255], "{table}");
+        for ((_, name), label) in found[1..7].iter().zip(labels()) {
+            assert_eq!(meant(name, &labels()), Some(&label), "{name}");
+        }
+    }
+    for text in [
+        "",
+        "# nothing",
+        "a\nb c",
+        "1 2 3\n",
+        "1,2,3",
+        "case\tdice\n1\t2",
+    ] {
+        assert_eq!(names(text), [], "{text}");
+    }
+}
+
+/// FreeSurfer's own names, by our names of the model of heads.
+#[test]
+fn names_of_freesurfer_mean_what_the_model_of_heads_calls_them() {
+    let both = [
+        ("cerebral white matter", "Cerebral-White-Matter"),
+        ("cerebral cortex", "Cerebral-Cortex"),
+        ("lateral ventricle", "Lateral-Ventricle"),
+        ("inferior lateral ventricle", "Inf-Lat-Vent"),
+        ("cerebellum white matter", "Cerebellum-White-Matter"),
+        ("cerebellum cortex", "Cerebellum-Cortex"),
+        ("thalamus", "Thalamus-Proper"),
+        ("caudate", "Caudate"),
+        ("putamen", "Putamen"),
+        ("pallidum", "Pallidum"),
+        ("hippocampus", "Hippocampus"),
+        ("amygdala", "Amygdala"),
+        ("accumbens area", "Accumbens-area"),
+        ("ventral DC", "VentralDC"),
+    ];
+    let middle = [
+        ("3rd ventricle", "3rd-Ventricle"),
+        ("4th ventricle", "4th-Ventricle"),
+        ("brain-stem", "Brain-Stem"),
+        ("CSF around the brain", "CSF"),
+    ];
+    let sided = |side: &'static str, other: &'static str| {
+        let named = move |(ours, theirs)| (format!("{side} {ours}"), format!("{other}-{theirs}"));
+        both.into_iter().map(named)
+    };
+    let middle = middle.map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned()));
+    let pairs = sided("left", "Left").chain(sided("right", "Right"));
+    let pairs: Vec<(String, String)> = pairs.chain(middle).collect();
+    let named = |(value, (name, _)): (u8, &(String, String))| Label {
+        name: name.clone(),
+        ..Label::unnamed(value)
+    };
+    let labels: Vec<Label> = (1..).zip(&pairs).map(named).collect();
+    for (label, (_, theirs)) in labels.iter().zip(&pairs) {
+        assert_eq!(meant(theirs, &labels), Some(label), "{theirs}");
+    }
+    let other = [
+        ("L_Hippocampus", Some("left hippocampus")),
+        ("hippocampus_rh", Some("right hippocampus")),
+        ("Hippocampus", None),
+        ("Left", None),
+        ("Left-Cerebral", None),
+        ("Left-Vessel", None),
+        ("Optic-Chiasm", None),
+        ("", None),
+    ];
+    for (name, expected) in other {
+        let found = meant(name, &labels).map(|label| label.name.as_str());
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_number_of_a_parcellation_is_a_part_of_a_whole() {
+    let parts = [
+        1035, 2000, 3001, 4035, 5001, 5002, 11175, 12101, 13100, 14175,
+    ];
+    let wholes = parts.map(|number| whole_of_part(number).unwrap());
+    assert_eq!(wholes, [3, 42, 2, 41, 2, 41, 3, 42, 2, 41]);
+    assert_eq!([17, 251, 999, 5003, 9000].map(whole_of_part), [None; 5]);
+}

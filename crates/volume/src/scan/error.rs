@@ -172,13 +172,18 @@ pub enum ScanError {
         shape: Vec<usize>,
     },
     /// A value that is no label.
-    #[error("voxel {voxel:?} (x, y, z) holds {value}: labels are whole numbers from 0 to 255")]
+    #[error("voxel {voxel:?} (x, y, z) holds {value}: labels are whole numbers from 0 to {most}")]
     NotALabel {
         /// Index of the voxel.
         voxel: [usize; 3],
         /// What it holds.
         value: f64,
+        /// The largest number that a label may have here.
+        most: u32,
     },
+    /// Too many different values for a label map.
+    #[error("it holds more than 255 different numbers, which are too many for labels")]
+    ManyLabels,
     /// Labels of another scan.
     #[error("{got} labels for a scan of {expected} voxels")]
     LabelCount {

@@ -228,11 +228,21 @@ impl Scan {
     /// # Errors
     /// As [`Scan::volume`], and [`ScanError::NotALabel`] for a value that is no whole number of 0 to 255, see [`whole`].
     pub fn label_map(&self) -> Result<LabelMap, ScanError> {
+        self.labels_by(u8::MAX.into(), |number| u8::try_from(number).ok())
+    }
+
+    /// The same with each whole number of the file as the label that `label` gives it, [`ScanError::NotALabel`] where it gives none;
+    /// `most` is the largest that it knows.
+    pub(crate) fn labels_by(
+        &self,
+        most: u32,
+        label: impl Fn(i64) -> Option<u8>,
+    ) -> Result<LabelMap, ScanError> {
         self.check_one_volume()?;
         let (shape, affine) = (self.grid_shape(), self.usable_affine()?);
         let mut labels = reserve::<u8>(self.voxels.count())?;
         for value in self.values() {
-            let Some(label) = whole(value).and_then(|number| u8::try_from(number).ok()) else {
+            let Some(label) = whole(value).and_then(&label) else {
                 let (index, [_, rows, columns]) = (labels.len(), shape);
                 return Err(ScanError::NotALabel {
                     voxel: [
@@ -241,6 +251,7 @@ impl Scan {
                         index / (columns * rows),
                     ],
                     value,
+                    most,
                 });
             };
             labels.push(label);
@@ -250,6 +261,15 @@ impl Scan {
             shape,
             affine,
         })
+    }
+
+    /// Whether [`Scan::volume`] would give one, without making it.
+    ///
+    /// # Errors
+    /// Those of [`Scan::volume`] but for want of memory.
+    pub fn check_volume(&self) -> Result<(), ScanError> {
+        self.check_one_volume()?;
+        self.usable_affine().map(drop)
     }
 
     fn check_one_volume(&self) -> Result<(), ScanError> {

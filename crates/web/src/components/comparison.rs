@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use crate::browser;
-use crate::comparison::{Comparison, Maps, Row, named};
+use crate::comparison::{Comparison, Foreign, Maps, Row};
 use crate::components::Swatch;
 use crate::overlay::Overlay;
 use crate::session::Session;
@@ -35,11 +35,11 @@ pub fn Compare() -> impl IntoView {
     view! {
         <section class="compare" aria-label="Comparison">
             <label class="button is-small">
-                <input type="file" data-testid="reference-input" aria-describedby="reference-hint" on:change=take/>
+                <input type="file" multiple data-testid="reference-input" aria-describedby="reference-hint" on:change=take/>
                 "Compare with a reference…"
             </label>
             <p class="hint" class:visually-hidden=move || state.reference.with(Option::is_some) id="reference-hint">
-                "A label map on this grid, in any axis order (.nii, .nii.gz, .mgz); choose it or drop it here."
+                "A label map on this grid, in any axis order (.nii, .nii.gz, .mgz), with a table of its labels if there is one; choose it or drop it here."
             </p>
             <p class="hint" role="status" data-testid="comparing">{move || state.comparing.get()}</p>
             <div role="alert">
@@ -157,30 +157,44 @@ fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
     }
 }
 
-/// What each number of the reference means, to be changed by hand; open where the result does not have one of them.
+/// What each number of the reference means, to be changed by hand; open where that is not sure.
 #[component]
 fn Mapping(maps: Rc<Maps>) -> impl IntoView {
+    let state = State::expect();
     let session = expect_context::<Session>();
-    let is_known = |value: &u8| maps.labels.iter().any(|label| label.value == *value);
-    let is_open = !maps.values.iter().all(is_known);
-    let select = |value: u8| {
-        let itself = named(&maps.labels, value);
-        let others = maps.labels.iter().filter(|label| label.value != value);
+    let is_open = maps.is_doubtful();
+    let guess = maps.mapping();
+    let select = |foreign: &Foreign| {
+        let Foreign { code, number, name } = foreign.clone();
+        let guess = guess.get(&code).copied();
+        let taken_for = move || {
+            let by_hand = state.comparison.with(|comparison| {
+                let mapping = comparison.as_ref().map(|comparison| &comparison.mapping);
+                mapping.and_then(|mapping| mapping.get(&code).copied())
+            });
+            by_hand.or(guess).unwrap_or(code)
+        };
+        let itself = maps.named(code).name;
+        let others = maps.labels.iter().filter(|label| label.value != code);
         let others = others.map(|label| (label.value, label.name.clone()));
-        let options = [(value, itself.name), (0, "background".to_owned())];
-        let options = options.into_iter().chain(others);
-        let options =
-            options.map(|(value, name)| view! { <option value=value.to_string()>{name}</option> });
+        let options = [(code, itself), (0, "background".to_owned())];
+        let option = |(value, name): (u8, String)| {
+            view! {
+                <option value=value.to_string() selected=move || taken_for() == value>{name}</option>
+            }
+        };
+        let options = options.into_iter().chain(others).map(option).collect_view();
+        let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
         view! {
             <label class="inline">
-                {format!("{value} is")}
+                {format!("{number}{name} is")}
                 <select
-                    data-testid=format!("means-{value}")
+                    data-testid=format!("means-{number}")
                     on:change:target=move |event| {
-                        session.map_reference(value, event.target().value().parse().unwrap_or(value));
+                        session.map_reference(code, event.target().value().parse().unwrap_or(code));
                     }
                 >
-                    {options.collect_view()}
+                    {options}
                 </select>
             </label>
         }
@@ -188,7 +202,7 @@ fn Mapping(maps: Rc<Maps>) -> impl IntoView {
     view! {
         <details open=is_open>
             <summary>"Numbers of the reference"</summary>
-            <div class="mapping">{maps.values.iter().copied().map(select).collect_view()}</div>
+            <div class="mapping">{maps.foreign.iter().map(select).collect_view()}</div>
         </details>
     }
 }

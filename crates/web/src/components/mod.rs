@@ -1,5 +1,6 @@
 //! The parts of the page.
 
+mod catalogue;
 mod channels;
 mod comparison;
 mod drop_target;
@@ -15,6 +16,7 @@ mod scan_panel;
 mod settings_panel;
 mod viewer_panel;
 
+pub use catalogue::Catalogue;
 pub use channels::Channels;
 pub use comparison::Compare;
 pub use drop_target::DropTarget;

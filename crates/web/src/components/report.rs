@@ -7,7 +7,7 @@ use leptos::task::spawn_local;
 
 use crate::browser;
 use crate::certainty;
-use crate::comparison::{Comparison, named};
+use crate::comparison::Comparison;
 use crate::components::SharedViewer;
 use crate::overlay::Overlay;
 use crate::protocol::Picture;
@@ -119,16 +119,10 @@ fn shares(outcome: &Outcome, certainty: &Uint8Array) -> Option<Vec<(&'static str
 }
 
 fn compared(comparison: &Comparison) -> Compared {
-    let name = |label| match label {
-        0 => "background".to_owned(),
-        label => named(&comparison.maps.labels, label).name,
-    };
-    let taken = comparison.mapping.iter();
-    let taken = taken.filter(|(value, label)| value != label);
     Compared {
         against: comparison.maps.name.clone(),
         rows: comparison.rows(),
         mean_dice: comparison.mean_dice(),
-        taken_for: taken.map(|(value, label)| (*value, name(*label))).collect(),
+        taken_for: comparison.taken_for(),
     }
 }

@@ -1,5 +1,6 @@
 use leptos::prelude::*;
 
+use crate::components::Catalogue;
 use crate::protocol::{BackendChoice, ModelInfo};
 use crate::session::Session;
 use crate::state::State;
@@ -13,6 +14,7 @@ pub fn SettingsPanel() -> impl IntoView {
         <section class="panel" aria-labelledby="settings-heading">
             <h2 id="settings-heading">"Model"</h2>
             <ModelSelect/>
+            <Catalogue/>
             <BackendSelect/>
         </section>
     }

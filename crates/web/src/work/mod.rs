@@ -18,8 +18,9 @@ pub use life::Generation;
 pub use list::Brought;
 pub use sample::Sample;
 pub use shown::{
-    BackendStatus, Channel, Closer, ListId, Listed, ListedState, LoadedModel, ModelEntry, Offers,
-    Outcome, PartOf, Partial, Preflight, Run, Scan, Shown, WorkerPhase,
+    BackendStatus, Channel, Closer, ListId, Listed, ListedState, LoadedModel, ModelEntry,
+    ModelOffer, OfferedScores, OfferedTraining, OfferedWeights, Offers, Outcome, PartOf, Partial,
+    Preflight, Run, Scan, Shown, WorkerPhase,
 };
 
 use std::collections::VecDeque;

@@ -139,6 +139,7 @@ impl<B: Clone> Work<B> {
                 title: words::own_title(&info.title),
                 part_of: None,
                 has_document: false,
+                offer: None,
             },
             own_name: info.name.clone(),
             bytes,

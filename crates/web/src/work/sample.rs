@@ -51,6 +51,7 @@ mod tests {
                 title: String::new(),
                 part_of: None,
                 has_document: false,
+                offer: None,
             };
             let models: Vec<ModelEntry> = names.iter().map(entry).collect();
             Sample::offered(&models)

@@ -176,6 +176,53 @@ pub struct ModelEntry {
     pub part_of: Option<PartOf>,
     /// Whether the site has a document of its name, which says how it was judged.
     pub has_document: bool,
+    /// What its manifest says before anything else of it is fetched; none of one that can't be read or is the visitor's own.
+    pub offer: Option<ModelOffer>,
+}
+
+/// What is known of a model before its weights are fetched, as far as its manifest says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelOffer {
+    /// What it does.
+    pub description: String,
+    /// Which scans it is for.
+    pub modality: String,
+    /// Of its weights.
+    pub version: String,
+    /// Number of labels, without background.
+    pub labels: usize,
+    /// The file to be fetched.
+    pub weights: Option<OfferedWeights>,
+    /// How it was made.
+    pub training: Option<OfferedTraining>,
+    /// How good it is; none of one that was never scored.
+    pub scores: Option<OfferedScores>,
+}
+
+/// Weights to be fetched.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+pub struct OfferedWeights {
+    /// Size of the file.
+    pub bytes: u64,
+}
+
+/// How an offered model was made.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+pub struct OfferedTraining {
+    /// Of the weights.
+    pub licence: String,
+    /// Whom to name.
+    pub attribution: String,
+}
+
+/// How good an offered model is.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OfferedScores {
+    /// Mean Dice over labels and cases.
+    pub mean_dice: f64,
+    /// Cases that it was not trained on.
+    pub num_cases: usize,
 }
 
 /// Of what another model finds a model knows a part.

@@ -33,6 +33,7 @@ impl Desk {
             title: name.to_uppercase(),
             part_of: None,
             has_document: false,
+            offer: None,
         });
         desk.page.models_found(lookup, Ok(models.to_vec()));
         desk
@@ -626,6 +627,7 @@ fn the_answer_to_an_earlier_search_for_models_is_dropped() {
         title: name.to_owned(),
         part_of: None,
         has_document: false,
+        offer: None,
     };
     page.models_found(second, Ok(vec![entry("new")]));
     page.models_found(first, Ok(vec![entry("old")]));

@@ -61,6 +61,11 @@ impl Channels {
                 names.join(", ")
             ));
         }
+        if let [_] = names {
+            // Without a copy of it: it may be large.
+            let volume = scan.volume().map_err(|error| error.to_string())?;
+            return Ok(vec![volume]);
+        }
         let mut images = Vec::new();
         for place in 0..names.len() {
             let image = match came.iter().position(|channel| channel.place == place) {

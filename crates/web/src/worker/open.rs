@@ -95,7 +95,7 @@ fn series(folder: &DicomFolder, choice: Option<ScanChoice>) -> Result<Opened, St
     let found = folder.scan(choice.index, choice.volume).map_err(words)?;
     let scan = Scan::of_volume(Format::Dicom, &found.volume, found.warnings);
     // Now rather than at the first segmentation.
-    scan.volume().map_err(words)?;
+    scan.check_volume().map_err(words)?;
     let description = folder.series()[choice.index].description.clone();
     Ok(Opened::Scan(Box::new(Found {
         scan,
@@ -205,7 +205,7 @@ fn one(scan: Scan, choice: Option<ScanChoice>, is_single_file: bool) -> Result<O
         None => scan,
     };
     // Now rather than at the first segmentation.
-    scan.volume().map_err(words)?;
+    scan.check_volume().map_err(words)?;
     Ok(Opened::Scan(Box::new(Found {
         scan,
         description: None,

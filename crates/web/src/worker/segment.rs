@@ -33,9 +33,9 @@ impl Engine {
         let scan = self.scan()?;
         let crew = self.crew_of(model)?;
         let segmenter = crew.segmenter();
-        let volume = scan.volume().map_err(unusable)?;
         let names = segmenter.manifest().channel_names();
         let channels = self.channels.of(job, &names, &scan).map_err(unassigned)?;
+        let (shape, affine) = (scan.grid_shape(), scan.affine());
         let mut news = self.news(job);
         *self.kept.borrow_mut() = None;
         self.passes.forget();
@@ -65,8 +65,8 @@ impl Engine {
         });
         let map = LabelMap {
             labels: segmented.labels,
-            shape: volume.shape,
-            affine: volume.affine,
+            shape,
+            affine,
         };
         let (manifest, warnings) = (segmenter.manifest(), segmented.warnings);
         let sizes = label_sizes(&map.labels, &labels, map.affine.voxel_volume_ml());
