@@ -143,6 +143,23 @@ test("what is passed over is named and counted, whatever its name", () => {
   assert.match(missing.stderr, /for 1 of 5 references: More/);
 });
 
+test("a label map may be a pair", () => {
+  const folder = scratch();
+  const single = join(folder, "single.nii");
+  const bytes = makeNifti([4, 4, 4], (x) => Number(x > 1));
+  writeFileSync(single, bytes);
+  const header = Buffer.from(bytes.subarray(0, 348));
+  header.write("ni1\0", 344, "latin1");
+  header.writeFloatLE(0, 108);
+  writeFileSync(join(folder, "pair.hdr"), header);
+  writeFileSync(join(folder, "pair.img"), bytes.subarray(352));
+  for (const file of ["pair.hdr", "pair.img"]) {
+    const found = dinomed3d("evaluate", "--predictions", join(folder, file), "--references", single, "--json");
+    assert.equal(found.status, 0, found.stderr);
+    assert.equal(JSON.parse(found.stdout).cases[0].meanDice, 1);
+  }
+});
+
 test("no result goes over what is read, and two results are two files", () => {
   const { folder, words } = makePairs();
   const reference = join(folder, "references/two.nii");

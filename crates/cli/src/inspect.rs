@@ -11,7 +11,7 @@ use dinomed3d_core::inside::{Inside, Map, reach};
 use dinomed3d_core::model::Part;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::atomic_file::{check_outputs_in, write_whole};
-use dinomed3d_volume::{Affine, LabelMap, NOTICE, gzip};
+use dinomed3d_volume::{Affine, Image, LabelMap, NOTICE, gzip};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -123,7 +123,7 @@ async fn seen(
         .await
         .with_context(|| format!("segmenting {}", input.name()))?;
     line.end();
-    let affine = channels[0].affine;
+    let affine = channels[0].affine();
     let map = LabelMap {
         labels: found.labels,
         shape: found.shape,

@@ -15,7 +15,9 @@ use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::derivative::Model;
 use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::nifti::Depth;
-use dinomed3d_volume::{GridError, Label, LabelMap, NamedImage, Outline, Volume, read_channels};
+use dinomed3d_volume::{
+    GridError, Image, Label, LabelMap, NamedImage, Outline, ScanImage, read_channels,
+};
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -160,7 +162,7 @@ impl Input {
     ///
     /// # Errors
     /// Other channels than these, or several volumes where one is expected.
-    pub fn channels(&self, names: &[String]) -> anyhow::Result<Vec<Volume>> {
+    pub fn channels(&self, names: &[String]) -> anyhow::Result<Vec<ScanImage<'_>>> {
         if let ([only], [_]) = (&self.images[..], names) {
             let volumes = only.image.num_volumes();
             anyhow::ensure!(
@@ -341,7 +343,7 @@ impl Models {
 /// A scan and what it is segmented with.
 struct Work<'a> {
     models: &'a Models,
-    channels: &'a [Volume],
+    channels: &'a [ScanImage<'a>],
     keep: Keep,
     before: &'a str,
 }
@@ -351,7 +353,7 @@ impl Work<'_> {
         let first = &self.models.first;
         let scan = &self.channels[0];
         let part_of = first.manifest().part_of.as_ref();
-        let part_of = part_of.filter(|_| first.is_too_large(scan.shape, &scan.affine));
+        let part_of = part_of.filter(|_| first.is_too_large(scan.shape(), &scan.affine()));
         let mut found = match part_of {
             Some(part_of) => self.part(first, part_of)?,
             None => self.whole(first)?,
@@ -366,7 +368,7 @@ impl Work<'_> {
     fn part(&self, segmenter: &Segmenter, part_of: &PartOf) -> anyhow::Result<Found> {
         let whole = self.models.whole(part_of)?;
         let scan = &self.channels[0];
-        if whole.is_too_small(scan.shape, &scan.affine) {
+        if whole.is_too_small(scan.shape(), &scan.affine()) {
             return self.whole(segmenter);
         }
         let mut found = self.whole(whole)?;
@@ -382,7 +384,7 @@ impl Work<'_> {
     }
 
     fn whole(&self, segmenter: &Segmenter) -> anyhow::Result<Found> {
-        let Volume { shape, affine, .. } = self.channels[0];
+        let (shape, affine) = (self.channels[0].shape(), self.channels[0].affine());
         let mut line = Line::of(segmenter, self.before);
         let computer = segmenter.computer();
         let show = async |step: infer::Progress| line.show(&step);

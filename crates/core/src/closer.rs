@@ -3,7 +3,7 @@
 use crate::infer::together::Together;
 use crate::infer::{Computer, InferError, Keep, Progress};
 use crate::segmenter::{Segmentation, Segmenter};
-use dinomed3d_volume::{Label, LabelMap, Volume};
+use dinomed3d_volume::{Image, Label, LabelMap};
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
 use std::ops::ControlFlow;
 
@@ -29,7 +29,7 @@ impl Segmenter {
     pub async fn look_closer(
         &self,
         computer: &impl Computer,
-        scan: &Volume,
+        scan: &impl Image,
         map: &mut LabelMap,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Closer, InferError> {

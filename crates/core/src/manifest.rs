@@ -286,10 +286,17 @@ pub enum ManifestError {
     },
     /// A setting that can't be, or does not fit another.
     #[error("in the manifest, {0}")]
-    Setting(#[from] SettingError),
+    Setting(SettingError),
     /// Of the preprocessing.
     #[error(transparent)]
     Preprocessing(#[from] PreprocessError),
+}
+
+// No `#[from]`: the setting would be its source too, and be said twice.
+impl From<SettingError> for ManifestError {
+    fn from(error: SettingError) -> Self {
+        Self::Setting(error)
+    }
 }
 
 impl ModelManifest {

@@ -171,8 +171,9 @@ impl Cost {
         // Classes, labels, and a mark of each voxel, or the file. What the first look found, which is there when the second begins, is
         // as large as the first of them. The rest is beside what the windows took: of that, pieces as large as a scan aren't left.
         let finish = 3 * voxels + whole_grid;
-        // As the file has it, then as numbers too.
-        let held = stored_bytes + 4 * channels * voxels;
+        // As the file has it, and as numbers too where all of it is looked at.
+        let numbers = if is_located { 0 } else { 4 * channels * voxels };
+        let held = stored_bytes + numbers;
         let most = prepare.max(compute) + finish;
         Ok(Preflight {
             windows,
@@ -222,7 +223,7 @@ impl Cost {
         // The map, and while a place is sought its label's voxels and a mark of each.
         let seek = 3 * voxels;
         let look = voxels + 20 * crop_voxels + self.window_bytes(manifest);
-        let held = stored_bytes + 4 * pipeline.channels.len() as u64 * voxels;
+        let held = stored_bytes;
         Ok(Preflight {
             windows,
             gflop: passes.div_ceil(at_a_time) as f64 * self.window_gflop

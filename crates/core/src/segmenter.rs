@@ -11,7 +11,7 @@ use crate::strokes::{Features, Stroke, learn};
 use crate::weights::{WeightsError, decode, hex, load_into};
 use burn::tensor::Device;
 use dinomed3d_volume::volumetry::{LabelSize, VolumeRange, label_sizes};
-use dinomed3d_volume::{Affine, ModelGrid, UsualVolume, Volume};
+use dinomed3d_volume::{Affine, Image, ModelGrid, UsualVolume};
 use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -159,7 +159,7 @@ impl Segmenter {
     /// Those of [`Pipeline::predict`].
     pub async fn segment(
         &self,
-        channels: &[Volume],
+        channels: &[impl Image],
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Segmentation, InferError> {
         let keep = Keep::default();
@@ -244,7 +244,7 @@ impl Segmenter {
     pub async fn segment_by(
         &self,
         computer: &impl Computer,
-        channels: &[Volume],
+        channels: &[impl Image],
         keep: Keep,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Segmentation, InferError> {
@@ -263,7 +263,7 @@ impl Segmenter {
                 self.manifest.modality
             ));
         } else {
-            let voxel_ml = channels[0].affine.voxel_volume_ml();
+            let voxel_ml = channels[0].affine().voxel_volume_ml();
             warnings.extend(volume_warning(&self.manifest, &labels, voxel_ml));
         }
         let is_noteworthy = |voxels: usize| voxels as f64 > NOTEWORTHY_CHANGE * kept as f64;
@@ -286,7 +286,7 @@ impl Segmenter {
         }
         Ok(Segmentation {
             labels,
-            shape: channels[0].shape,
+            shape: channels[0].shape(),
             warnings,
             windows: prediction.windows,
             seen: prediction.seen.map(|seen| {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dinomed3d_core::preprocess::{Intensity, Preprocessing};
-use dinomed3d_volume::{Affine, Orientation, Scan, Volume};
+use dinomed3d_volume::{Affine, Labelling, Orientation, Scan, Volume};
 
 const RAS: Orientation = Orientation::RAS;
 
@@ -109,7 +109,7 @@ fn all_48_orders_give_one_model_grid_and_one_label_map_in_the_world() {
                 let settings = preprocessing(model, spacing_mm);
                 let expected = settings.apply(std::slice::from_ref(&source)).unwrap();
                 let logits = logits(expected.shape, 4);
-                let labels = expected.grid.logits_to_labels(&logits, 4).unwrap();
+                let labels = Labelling::whole(&expected.grid, &logits, 4).unwrap();
                 let on_model = expected.grid.labels_to_model(&labels);
                 for order in Orientation::all() {
                     let (stored, places) = stored_as(&source, order);
@@ -135,7 +135,7 @@ fn all_48_orders_give_one_model_grid_and_one_label_map_in_the_world() {
                         "{order}"
                     );
                     assert_eq!(found.voxels, expected.voxels, "{order}");
-                    let back = found.grid.logits_to_labels(&logits, 4).unwrap();
+                    let back = Labelling::whole(&found.grid, &logits, 4).unwrap();
                     let wanted: Vec<u8> = places.iter().map(|&i| labels[i]).collect();
                     assert_eq!(back, wanted, "{order}");
                     assert_eq!(found.grid.labels_to_model(&back), on_model, "{order}");
@@ -152,7 +152,7 @@ fn label_maps_of_all_48_orders_keep_their_place() {
     let settings = preprocessing("RAS", Some([2.0; 3]));
     let grid = settings.apply(std::slice::from_ref(&source)).unwrap().grid;
     let logits = logits(grid.shape(), 3);
-    let expected = grid.logits_to_labels(&logits, 3).unwrap();
+    let expected = Labelling::whole(&grid, &logits, 3).unwrap();
     for order in Orientation::all() {
         let (stored, places) = stored_as(&source, order);
         for big_endian in [false, true] {
@@ -161,7 +161,7 @@ fn label_maps_of_all_48_orders_keep_their_place() {
             let volume = image.volume().unwrap();
             assert_eq!(volume.voxels, stored.voxels);
             let grid = settings.apply(std::slice::from_ref(&volume)).unwrap().grid;
-            let labels = grid.logits_to_labels(&logits, 3).unwrap();
+            let labels = Labelling::whole(&grid, &logits, 3).unwrap();
             let bytes = image.encode_label_map(&labels, "labels").unwrap();
             for (from, to) in [(40, 56), (76, 108), (123, 124), (252, 328)] {
                 assert_eq!(bytes[from..to], file[from..to], "{order} {from}");
@@ -251,7 +251,7 @@ fn one_real_head_in_many_orders_is_one_head() {
     let expected = settings.apply(std::slice::from_ref(&head)).unwrap();
     let expected_coarse = coarse.apply(std::slice::from_ref(&head)).unwrap();
     let logits = logits(expected_coarse.shape, 3);
-    let labels = expected_coarse.grid.logits_to_labels(&logits, 3).unwrap();
+    let labels = Labelling::whole(&expected_coarse.grid, &logits, 3).unwrap();
     let to_head = head.affine.inverse().unwrap();
     let [_, head_rows, head_columns] = head.shape;
 
@@ -271,7 +271,7 @@ fn one_real_head_in_many_orders_is_one_head() {
         assert_eq!(found.voxels, expected.voxels, "{order}");
         let found = coarse.apply(std::slice::from_ref(&volume)).unwrap();
         assert_eq!(found.voxels, expected_coarse.voxels, "{order}");
-        let back = found.grid.logits_to_labels(&logits, 3).unwrap();
+        let back = Labelling::whole(&found.grid, &logits, 3).unwrap();
         let bytes = image.encode_label_map(&back, "").unwrap();
         let map = Scan::open(&bytes, None).unwrap().label_map().unwrap();
 

@@ -1,14 +1,15 @@
 //! The channels of one scan, such as the sequences of one MR examination: a file for each, or one file of four dimensions.
 
-use crate::{Affine, Scan, Volume};
+use crate::{Affine, Image, Scan, ScanImage};
+use std::borrow::Borrow;
 
 /// An image with the name that an error should give it.
 #[derive(Debug)]
-pub struct NamedImage {
+pub struct NamedImage<S = Scan> {
     /// For people: its path.
     pub name: String,
     /// What the file holds.
-    pub image: Scan,
+    pub image: S,
 }
 
 /// The channels `names` of a scan in this order, all on one grid.
@@ -16,15 +17,19 @@ pub struct NamedImage {
 /// # Errors
 /// A sentence for each problem, beginning with the name of the image: another number of images or volumes, no
 /// usable affine, another shape or place in the world than the first channel's.
-pub fn read_channels(images: &[NamedImage], names: &[String]) -> Result<Vec<Volume>, Vec<String>> {
+pub fn read_channels<'a, S: Borrow<Scan>>(
+    images: &'a [NamedImage<S>],
+    names: &[String],
+) -> Result<Vec<ScanImage<'a>>, Vec<String>> {
     let mut problems = Vec::new();
-    let mut channels: Vec<Volume> = Vec::with_capacity(names.len());
+    let mut channels: Vec<ScanImage> = Vec::with_capacity(names.len());
     for NamedImage { name, image } in images {
         // Of a file for each channel, none may hold several.
+        let image = image.borrow();
         let volumes = if images.len() == 1 {
-            image.volumes()
+            image.images()
         } else {
-            image.volume().map(|volume| vec![volume])
+            image.image().map(|volume| vec![volume])
         };
         match volumes {
             Ok(volumes) => channels.extend(volumes),
@@ -49,8 +54,8 @@ pub fn read_channels(images: &[NamedImage], names: &[String]) -> Result<Vec<Volu
     let first = &channels[0];
     for (channel, NamedImage { name, .. }) in channels.iter().zip(images).skip(1) {
         let problem = grid_problem(
-            (channel.shape, &channel.affine),
-            (first.shape, &first.affine),
+            (channel.shape(), &channel.affine()),
+            (first.shape(), &first.affine()),
         );
         let of = format!("the first channel, {}", images[0].name);
         problems.extend(problem.map(|problem| format!("{name}: {problem} {of}")));

@@ -1,6 +1,6 @@
 //! The model grid of one scan: permuted, turned, resampled, and the way back.
 
-use crate::{Affine, AxisWeights, Labelling, Orientation, Region};
+use crate::{Affine, AxisWeights, Orientation, Region};
 
 /// Most voxels of a model grid (1 GiB of f32).
 const MAX_VOXELS: usize = 1 << 28;
@@ -250,24 +250,6 @@ impl ModelGrid {
             }
         }
         result
-    }
-
-    /// The label of each voxel of the scan, from the logits of all classes at once; see [`Labelling`].
-    ///
-    /// # Shapes
-    /// `logits` is `[class, slice, row, column]` on the model grid, the result `[z, y, x]` on the file grid.
-    ///
-    /// # Errors
-    /// [`GridError::Logit`] if a logit is NaN or infinite, [`GridError::Count`] for another number of
-    /// logits, [`GridError::Classes`] for no class or more than 256.
-    pub fn logits_to_labels(
-        &self,
-        logits: &[f32],
-        num_classes: usize,
-    ) -> Result<Vec<u8>, GridError> {
-        let mut labelling = Labelling::new(self, num_classes)?;
-        labelling.add(logits)?;
-        labelling.finish()
     }
 
     /// Values of the file grid in the model's axis order.

@@ -145,6 +145,20 @@ impl<'a> Labelling<'a> {
         Ok(())
     }
 
+    /// The label of each voxel from the logits of all classes and slices at once, `[class, slice, row, column]` on the model grid.
+    ///
+    /// # Errors
+    /// Those of [`Labelling::new`], [`Labelling::add`] and [`Labelling::finish`].
+    pub fn whole(
+        grid: &'a ModelGrid,
+        logits: &[f32],
+        num_classes: usize,
+    ) -> Result<Vec<u8>, GridError> {
+        let mut labelling = Self::new(grid, num_classes)?;
+        labelling.add(logits)?;
+        labelling.finish()
+    }
+
     /// The label of each voxel, `[z, y, x]` on the file grid.
     ///
     /// # Errors
@@ -232,9 +246,7 @@ mod tests {
     #[test]
     fn equal_logits_go_to_the_lower_class() {
         let model = grid([1, 1, 2], [1.0; 3], None);
-        let labels = model
-            .logits_to_labels(&[1.0, 0.0, 1.0, 2.0, 0.5, 2.0], 3)
-            .unwrap();
+        let labels = Labelling::whole(&model, &[1.0, 0.0, 1.0, 2.0, 0.5, 2.0], 3).unwrap();
         assert_eq!(labels, [0, 1]);
     }
 
@@ -247,7 +259,7 @@ mod tests {
             let grid = ModelGrid::new(shape, &affine, orientation, Some([1.7; 3])).unwrap();
             let count = grid.shape().iter().product::<usize>();
             let logits: Vec<f32> = (0..3 * count).map(|i| (i * 7919 % 1009) as f32).collect();
-            let labels = grid.logits_to_labels(&logits, 3).unwrap();
+            let labels = Labelling::whole(&grid, &logits, 3).unwrap();
             let mut found = vec![9u8; labels.len()];
             grid.each_voxel(&[logits], 3, |voxel, logits| {
                 let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -263,19 +275,19 @@ mod tests {
         let model = grid([2, 3, 4], [1.0; 3], None);
         let mut logits = vec![0.0; 2 * 24];
         logits[24 + 6 + 2 + 1] = f32::NAN;
-        let error = model.logits_to_labels(&logits, 2).unwrap_err();
+        let error = Labelling::whole(&model, &logits, 2).unwrap_err();
         assert!(
             matches!(error, GridError::Logit { class: 1, voxel: [1, 1, 1], value } if value.is_nan()),
             "{error}"
         );
         assert!(matches!(
-            model.logits_to_labels(&logits[1..], 2),
+            Labelling::whole(&model, &logits[1..], 2),
             Err(GridError::Count {
                 expected: 48,
                 got: 47
             })
         ));
-        assert!(model.logits_to_labels(&[], 0).is_err());
+        assert!(Labelling::whole(&model, &[], 0).is_err());
     }
 
     /// The way back slice by slice equals trilinear interpolation of each class as a whole.
@@ -287,7 +299,7 @@ mod tests {
         let logits: Vec<f32> = (0..3 * voxels)
             .map(|i| ((i * 7919) % 1013) as f32 / 1013.0)
             .collect();
-        let labels = model.logits_to_labels(&logits, 3).unwrap();
+        let labels = Labelling::whole(&model, &logits, 3).unwrap();
         let at = |class: usize, file: [usize; 3]| {
             // file is x, y, z = model's axis order here.
             let mut sum = 0.0f64;
@@ -326,7 +338,7 @@ mod tests {
             let logits: Vec<f32> = (0..3 * slices * plane)
                 .map(|i| ((i * 7919) % 1013) as f32 / 1013.0)
                 .collect();
-            let whole = model.logits_to_labels(&logits, 3).unwrap();
+            let whole = Labelling::whole(&model, &logits, 3).unwrap();
             for portion in [1, 3] {
                 let mut labelling = Labelling::new(&model, 3).unwrap();
                 for first in (0..slices).step_by(portion) {

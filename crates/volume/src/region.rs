@@ -1,7 +1,7 @@
 //! A box of voxels: found around a label, cut out of a scan, laid back.
 
 use crate::component::keep_largest_component;
-use crate::{Affine, LabelMap, Volume};
+use crate::{Affine, Image, LabelMap, Volume};
 use std::ops::Range;
 
 /// A box of voxels of a grid.
@@ -51,15 +51,15 @@ impl Region {
         [0, 1, 2].map(|axis| self.ranges[axis].len())
     }
 
-    /// The scan's voxels in this box, each where it was in the world.
-    pub fn cut(&self, scan: &Volume) -> Volume {
+    /// The image's voxels in this box, each where it was in the world.
+    pub fn cut(&self, image: &impl Image) -> Volume {
         let mut voxels = Vec::with_capacity(self.shape().iter().product());
-        for row in self.rows(scan.shape) {
-            voxels.extend_from_slice(&scan.voxels[row]);
+        for row in self.rows(image.shape()) {
+            voxels.extend(image.values(row));
         }
         let [z, y, x] = [0, 1, 2].map(|axis| self.ranges[axis].start as f64);
-        let mut affine = scan.affine;
-        for (row, first) in affine.0.iter_mut().zip(scan.affine.apply([x, y, z])) {
+        let mut affine = image.affine();
+        for (row, first) in affine.0.iter_mut().zip(image.affine().apply([x, y, z])) {
             row[3] = first;
         }
         Volume {

@@ -2,7 +2,7 @@
 //! labels in the world; the way to the model's grid and back changes nothing where nothing is resampled.
 
 use dinomed3d_volume::random::SplitMix64;
-use dinomed3d_volume::{Affine, ModelGrid, Orientation};
+use dinomed3d_volume::{Affine, Labelling, ModelGrid, Orientation};
 
 /// A scan of its own values, and where they lie.
 #[derive(Clone)]
@@ -122,9 +122,7 @@ fn scores(values: &[f32], [slices, rows, columns]: [usize; 3]) -> Vec<f32> {
 fn segmented(scan: &Scan, order: Orientation, target: Option<[f64; 3]>) -> (Vec<f32>, Scan) {
     let grid = ModelGrid::new(scan.shape, &scan.affine, order, target).unwrap();
     let values = grid.resample(grid.orient(&scan.voxels));
-    let labels = grid
-        .logits_to_labels(&scores(&values, grid.shape()), 3)
-        .unwrap();
+    let labels = Labelling::whole(&grid, &scores(&values, grid.shape()), 3).unwrap();
     let labels = Scan {
         voxels: labels.into_iter().map(f32::from).collect(),
         ..scan.clone()
@@ -205,7 +203,7 @@ fn to_the_model_s_order_and_back_is_the_same_in_all_48() {
             let one_hot: Vec<f32> = (0..5)
                 .flat_map(|class| on_grid.iter().map(move |&l| f32::from(l == class)))
                 .collect();
-            let back = grid.logits_to_labels(&one_hot, 5).unwrap();
+            let back = Labelling::whole(&grid, &one_hot, 5).unwrap();
             assert_eq!(back, labels, "{order} {stored_as}");
             // A label goes where its voxel's value goes.
             let values: Vec<f32> = labels.iter().copied().map(f32::from).collect();

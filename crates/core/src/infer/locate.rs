@@ -4,7 +4,7 @@
 //! halves, and answers get worse: on one person's T1 of 256³, the thalamus had Dice 0.57 and 0.64, and 0.82 and 0.79 in a window
 //! around the brain.
 
-use dinomed3d_volume::{Affine, LabelMap, Orientation, Region, Volume};
+use dinomed3d_volume::{Affine, Image, LabelMap, Orientation, Region};
 use serde::{Deserialize, Serialize};
 
 /// What a scan shows, by which the first window is laid.
@@ -40,10 +40,10 @@ impl Locate {
     ///
     /// # Shapes
     /// `extent_mm` is that of a window towards right, anterior and superior.
-    pub fn first(self, scan: &Volume, extent_mm: [f64; 3]) -> Region {
+    pub fn first(self, scan: &impl Image, extent_mm: [f64; 3]) -> Region {
         let Self::Head = self;
         let tissue = Tissue::of(scan);
-        let window = Window::of(scan.shape, &scan.affine, extent_mm);
+        let window = Window::of(scan.shape(), &scan.affine(), extent_mm);
         let (vertical, _) = window.orientation.to(Orientation::RAS)[2];
         let heights = window.upwards(vertical, tissue.counts(vertical, |_| true));
         let fullest = heights.iter().copied().max().unwrap_or(0) as f64;
@@ -194,12 +194,13 @@ impl Tissue {
     /// What is brighter than the background, by Otsu's threshold of all voxels.
     ///
     /// Source: Otsu 1979, "A threshold selection method from gray-level histograms".
-    fn of(scan: &Volume) -> Self {
+    fn of(scan: &impl Image) -> Self {
         const BINS: usize = 256;
-        let finite = || scan.voxels.iter().filter(|value| value.is_finite());
+        let values = || scan.values(0..scan.count());
+        let finite = || values().filter(|value| value.is_finite());
         let (mut low, mut high) = finite()
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-                (low.min(f64::from(*value)), high.max(f64::from(*value)))
+                (low.min(f64::from(value)), high.max(f64::from(value)))
             });
         let bin = |value: f32, low: f64, high: f64| {
             let share = (f64::from(value) - low) / (high - low).max(f64::MIN_POSITIVE);
@@ -210,7 +211,7 @@ impl Tissue {
         let counts = loop {
             let mut counts = [0.0f64; BINS];
             for value in finite() {
-                counts[bin(*value, low, high)] += 1.0;
+                counts[bin(value, low, high)] += 1.0;
             }
             let few = OUTLIERS * counts.iter().sum::<f64>();
             let is_many = |sum: &mut f64, count: &f64| {
@@ -252,12 +253,10 @@ impl Tissue {
             }
         }
         Self {
-            is: scan
-                .voxels
-                .iter()
-                .map(|value| value.is_finite() && bin(*value) > threshold)
+            is: values()
+                .map(|value| value.is_finite() && bin(value) > threshold)
                 .collect(),
-            shape: scan.shape,
+            shape: scan.shape(),
         }
     }
 
@@ -295,6 +294,7 @@ fn quantile(counts: &[usize], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dinomed3d_volume::Volume;
 
     /// A head of radius 40 mm with its top at height 90 mm and a neck below it, in any order of axes: 4 mm, dark around it.
     fn head(orientation: Orientation) -> Volume {

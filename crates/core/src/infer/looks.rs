@@ -3,9 +3,11 @@
 use super::InferError;
 use super::computer::Computer;
 use super::locate::{Around, Locate, are_near, window_around};
-use super::pipeline::{Pipeline, Prediction, Progress};
+use super::pipeline::Pipeline;
+use super::prediction::Prediction;
+use super::progress::Progress;
 use super::seen::Keep;
-use dinomed3d_volume::{Affine, LabelMap, Orientation, Region, Volume};
+use dinomed3d_volume::{Affine, Image, LabelMap, Orientation, Region, Volume};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -13,24 +15,65 @@ use std::rc::Rc;
 const MOST_FINER: f64 = 1.25;
 
 impl Pipeline {
+    /// What `computer`'s network says of a scan, given its channels in order and on one grid; of its logits `keep` stays.
+    /// `progress` is awaited after every step of the network; [`ControlFlow::Break`] cancels.
+    ///
+    /// # Errors
+    /// [`InferError::Channels`] for another number of channels, [`InferError::Preprocess`] for a scan that cannot be
+    /// prepared (empty, constant), [`InferError::Cancelled`], [`InferError::NotFinite`], [`InferError::Device`].
+    pub async fn predict(
+        &self,
+        computer: &impl Computer,
+        channels: &[impl Image],
+        keep: Keep,
+        progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Prediction, InferError> {
+        if channels.len() != self.channels.len() {
+            return Err(InferError::Channels {
+                found: channels.len(),
+                expected: self.channels.clone(),
+            });
+        }
+        match self.locate {
+            None => {
+                let whole = channels.iter().map(Image::whole);
+                let whole = whole.collect::<Result<Vec<_>, _>>()?;
+                let preprocessing = &self.preprocessing;
+                self.predict_everywhere(
+                    preprocessing,
+                    computer,
+                    &whole,
+                    self.mirrored,
+                    keep,
+                    progress,
+                )
+                .await
+            }
+            Some(locate) => {
+                self.predict_located(locate, computer, channels, keep, progress)
+                    .await
+            }
+        }
+    }
+
     /// Looks where the scan's outline says, then once more around what was found, as fine as that allows. Where too little was, as
     /// in a scan that lies otherwise than its header says, windows over the whole scan find where to look last.
     ///
     /// # Errors
     /// Those of [`Pipeline::predict`].
-    pub(super) async fn predict_located(
+    async fn predict_located(
         &self,
         locate: Locate,
         computer: &impl Computer,
-        channels: &[Volume],
+        channels: &[impl Image],
         keep: Keep,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
         let scan = &channels[0];
-        let grid = self.preprocessing.grid(scan.shape, &scan.affine)?;
+        let grid = self.preprocessing.grid(scan.shape(), &scan.affine())?;
         let extent_mm = self.window_extent_mm(grid.spacing_mm());
         let everywhere = Region {
-            ranges: scan.shape.map(|edge| 0..edge),
+            ranges: scan.shape().map(|edge| 0..edge),
         };
         let mut look = Look {
             pipeline: self,
@@ -57,7 +100,7 @@ impl Pipeline {
             found = Some(look.at(&region, 1.0, false).await?);
         }
         let found = found.expect("a look that found nothing is followed by one everywhere");
-        let finest = self.finest(&scan.affine);
+        let finest = self.finest(&scan.affine());
         let Some(Around {
             region: around,
             finer,
@@ -67,7 +110,7 @@ impl Pipeline {
         };
         let is_same = finer == 1.0
             && around.shape() == region.shape()
-            && are_near(&around, &region, &scan.affine);
+            && are_near(&around, &region, &scan.affine());
         if is_same && !self.mirrored {
             return Ok(found);
         }
@@ -98,10 +141,10 @@ fn labelled_ml(map: &LabelMap) -> f64 {
 }
 
 /// What all looks have in common, and how far they are.
-struct Look<'a, C, P> {
+struct Look<'a, C, I, P> {
     pipeline: &'a Pipeline,
     computer: &'a C,
-    channels: &'a [Volume],
+    channels: &'a [I],
     keep: Keep,
     progress: P,
     /// Windows of the looks before.
@@ -114,7 +157,7 @@ struct Look<'a, C, P> {
     found: Option<Rc<Prediction>>,
 }
 
-impl<C: Computer, P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, C, P> {
+impl<C: Computer, I: Image, P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_, C, I, P> {
     /// What there is in a region, on a grid `finer` times finer than the model's, as a prediction of the whole scan.
     async fn at(
         &mut self,

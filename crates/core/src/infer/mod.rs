@@ -9,6 +9,8 @@ pub mod part;
 pub mod pipeline;
 pub mod postprocess;
 pub mod predict;
+mod prediction;
+mod progress;
 mod seen;
 mod seen_window;
 pub mod slab;
@@ -18,15 +20,18 @@ pub mod windows;
 pub use computer::{Computer, OneDevice};
 pub use locate::Locate;
 pub use part::{Crop, PartOf, Place};
-pub use pipeline::{Labelled, Pipeline, Prediction, Progress};
+pub use pipeline::Pipeline;
 pub use postprocess::{Changes, Correction, PlaneCut, Postprocessing};
 pub use predict::predict;
+pub(crate) use prediction::classes;
+pub use prediction::{Labelled, Prediction};
+pub use progress::Progress;
 pub use seen::{Keep, Seen};
 pub use seen_window::SeenWindow;
 pub use windows::{Beyond, Blending, Windowing};
 
 use crate::preprocess::PreprocessError;
-use dinomed3d_volume::GridError;
+use dinomed3d_volume::{GridError, ScanError};
 
 /// Why a volume could not be segmented.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +65,9 @@ pub enum InferError {
     /// The scan could not be prepared, or its label map not brought back.
     #[error(transparent)]
     Preprocess(#[from] PreprocessError),
+    /// The scan's voxels could not be read.
+    #[error(transparent)]
+    Scan(#[from] ScanError),
     /// Reading a result from the device failed.
     #[error("the device did not return a result: {0}")]
     Device(String),

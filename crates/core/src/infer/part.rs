@@ -4,7 +4,7 @@
 use crate::model::SettingError;
 use crate::model::check::expect;
 use dinomed3d_volume::region::mirror;
-use dinomed3d_volume::{Label, LabelMap, Orientation, Region, Volume};
+use dinomed3d_volume::{Image, Label, LabelMap, Orientation, Region, Volume};
 use serde::{Deserialize, Serialize};
 
 /// What a manifest says of a model that sees crops of something that another model finds.
@@ -99,7 +99,7 @@ impl Crop<'_> {
     }
 
     /// What the model is to see of a scan on the label map's grid.
-    pub fn of(&self, scan: &Volume) -> Volume {
+    pub fn of(&self, scan: &impl Image) -> Volume {
         let mut crop = self.region.cut(scan);
         if let Some(axis) = self.mirrored_axis {
             mirror(&mut crop.voxels, crop.shape, axis);

@@ -93,7 +93,7 @@ impl Inside {
                 windows: 1,
             });
         }
-        let labels = crate::infer::pipeline::classes(&logits, values.len());
+        let labels = crate::infer::classes(&logits, values.len());
         let labels = labels.map(|class| values[usize::from(class)]).collect();
         Ok(Self {
             network,

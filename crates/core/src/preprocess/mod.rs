@@ -1,7 +1,7 @@
 //! From a scan's own grid to the network's, and back.
 //!
 //! The steps of [`Preprocessing::apply`], in order: axes permuted and turned to the model's orientation, values
-//! normalised, grid resampled to the model's spacing. The way back, [`ModelGrid::logits_to_labels`], interpolates the
+//! normalised, grid resampled to the model's spacing. The way back, [`Labelling`](dinomed3d_volume::Labelling), interpolates the
 //! network's logits, not labels.
 
 mod normalize;
@@ -11,6 +11,7 @@ pub use spacing::Spacing;
 
 use dinomed3d_volume::{Affine, GridError, ModelGrid, Orientation, Volume};
 use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
 
 /// How a scan becomes the network's input; part of a model's manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,10 +155,11 @@ impl Preprocessing {
     ///
     /// # Errors
     /// A channel that is empty, constant or nowhere finite; channels of different shapes; an unusable affine or setting.
-    pub fn apply(&self, channels: &[Volume]) -> Result<Prepared, PreprocessError> {
-        let shapes = || channels.iter().map(|channel| channel.shape);
-        let Some(first) = channels
-            .first()
+    pub fn apply(&self, channels: &[impl Borrow<Volume>]) -> Result<Prepared, PreprocessError> {
+        let channels = || channels.iter().map(Borrow::borrow);
+        let shapes = || channels().map(|channel: &Volume| channel.shape);
+        let Some(first) = channels()
+            .next()
             .filter(|first| shapes().all(|shape| shape == first.shape))
         else {
             return Err(PreprocessError::Channels {
@@ -167,15 +169,15 @@ impl Preprocessing {
         let grid = self.grid(first.shape, &first.affine)?;
         let mut prepared = Prepared {
             voxels: Vec::new(),
-            num_channels: channels.len(),
+            num_channels: channels().count(),
             shape: grid.shape(),
             grid,
         };
-        if let [channel] = channels {
-            prepared.voxels = self.apply_to_one(channel, &prepared.grid)?;
+        if prepared.num_channels == 1 {
+            prepared.voxels = self.apply_to_one(first, &prepared.grid)?;
             return Ok(prepared);
         }
-        for (place, channel) in channels.iter().enumerate() {
+        for (place, channel) in channels().enumerate() {
             let voxels = self.apply_to_one(channel, &prepared.grid);
             prepared
                 .voxels

@@ -64,18 +64,16 @@ impl Exported {
         let folder = ModelFolder::create(path)?;
         // Weights have a name of their own, so that whatever manifest is there, its weights are too, also after a kill.
         let weights = &self.manifest.weights.file;
+        let before = ModelFolder::open(path).manifest();
+        let before = before.map(|manifest| manifest.weights.file);
         folder.write(weights, &self.weights)?;
         folder.write(MANIFEST_FILE, &readable_json(&self.manifest))?;
         folder.write(CARD_FILE, self.card.as_bytes())?;
         folder.list()?;
-        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let is_weights = name.starts_with("weights") && name.ends_with(".safetensors");
-            if is_weights && name != **weights {
-                // Weights that stay behind cost room and nothing else.
-                let _ = std::fs::remove_file(entry.path());
-            }
+        // Only those of the model that was replaced: what else lies there is somebody's own.
+        if let Some(before) = before.ok().filter(|before| before != weights) {
+            // Weights that stay behind cost room and nothing else.
+            let _ = std::fs::remove_file(path.join(before));
         }
         Ok(())
     }
@@ -175,7 +173,7 @@ pub fn export(
             attribution: recipe.data.attribution.clone(),
             initialization: recipe.initialization.clone(),
             num_training: dataset.training.len(),
-            num_validation: dataset.validation.len(),
+            num_validation: split.val.len(),
             run: facts,
             averaged_with,
             ancestors: RunFolder(run.to_owned()).ancestors()?,
@@ -336,6 +334,8 @@ mod tests {
         };
         exported("one").write(&folder).unwrap();
         assert!(is_whole("one"));
+        let of_somebody = folder.join("weights-of-somebody.safetensors");
+        std::fs::write(&of_somebody, "theirs").unwrap();
         let in_the_way = folder.join(format!("{MANIFEST_FILE}.{}.part", std::process::id()));
         std::fs::create_dir(&in_the_way).unwrap();
         assert!(exported("two").write(&folder).is_err());
@@ -344,6 +344,7 @@ mod tests {
         exported("two").write(&folder).unwrap();
         assert!(is_whole("two"));
         assert!(!folder.join("weights-one.safetensors").exists());
+        assert!(of_somebody.exists(), "what is not the model's own stays");
         std::fs::remove_dir_all(folder.parent().unwrap()).unwrap();
     }
 

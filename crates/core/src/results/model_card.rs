@@ -291,15 +291,19 @@ fn steps(run: &RunFacts, averaged_with: &[RunFacts]) -> String {
 
 /// The trainings that the weights went through before, the oldest first.
 fn descent(training: &TrainingFacts) -> String {
-    let of = |ancestor: &Ancestor| {
-        format!(
-            "{}: {}, on {}",
-            ancestor.recipe,
-            steps(&ancestor.run, &ancestor.averaged_with),
-            ancestor.data
-        )
+    // Those that follow each other on the same data are said together.
+    let alike = training
+        .ancestors
+        .chunk_by(|a, b| (&a.recipe, &a.data) == (&b.recipe, &b.data));
+    let of = |ancestors: &[Ancestor]| {
+        let runs = ancestors.iter();
+        let runs: Vec<String> = runs
+            .map(|run| steps(&run.run, &run.averaged_with))
+            .collect();
+        let Ancestor { recipe, data, .. } = &ancestors[0];
+        format!("{recipe}: {}, on {data}", runs.join("; then "))
     };
-    let all: Vec<String> = training.ancestors.iter().map(of).collect();
+    let all: Vec<String> = alike.map(of).collect();
     if all.is_empty() {
         "none that is known of".to_owned()
     } else {
@@ -315,25 +319,36 @@ mod tests {
 
     /// Of what the manifest knows; which postprocessings were tried beside the chosen one, it does not.
     #[test]
-    fn the_shipped_card_says_what_its_manifest_says() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public/models/hippocampus");
-        let manifest = ModelFolder::open(&folder).manifest().unwrap();
-        let card = ModelCard {
-            manifest: &manifest,
-            scores: manifest.scores.as_ref().unwrap(),
-            unquantized_dice: 0.0,
-            postprocessings: &[],
-            num_parameters: 2_120_031,
-            limits: &[],
-        };
-        let written = std::fs::read_to_string(folder.join("README.md")).unwrap();
-        for (what, text) in card.facts() {
-            if what != "postprocessing" {
-                let row = format!("| {what} | {text} |");
-                assert!(written.contains(&row), "{row}");
+    fn the_shipped_cards_say_what_their_manifests_say() {
+        for (name, num_parameters, ancestors) in
+            [("hippocampus", 2_120_031, 6), ("head", 4_390_431, 8)]
+        {
+            let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public/models");
+            let folder = models.join(name);
+            let manifest = ModelFolder::open(&folder).manifest().unwrap();
+            let card = ModelCard {
+                manifest: &manifest,
+                scores: manifest.scores.as_ref().unwrap(),
+                unquantized_dice: 0.0,
+                postprocessings: &[],
+                num_parameters,
+                limits: &[],
+            };
+            let written = std::fs::read_to_string(folder.join("README.md")).unwrap();
+            for (what, text) in card.facts() {
+                if what != "postprocessing" {
+                    let row = format!("| {what} | {text} |");
+                    assert!(written.contains(&row), "{row}");
+                }
             }
+            let training = manifest.training;
+            assert_eq!(training.ancestors.len(), ancestors);
+            let learnt = |ancestor: &Ancestor| ancestor.run.steps != [0, 0];
+            assert!(
+                training.ancestors.iter().all(learnt),
+                "a training without a step"
+            );
         }
-        assert_eq!(manifest.training.ancestors.len(), 6);
     }
 
     #[test]

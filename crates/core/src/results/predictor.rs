@@ -12,8 +12,8 @@ use crate::train::recipe_file::read_recipe;
 use crate::weights::merge::merge_lora;
 use crate::weights::{decode, load_into};
 use burn::tensor::Device;
+use dinomed3d_volume::Image;
 use dinomed3d_volume::Label;
-use dinomed3d_volume::Volume;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -96,7 +96,7 @@ impl Predictor {
     ///
     /// # Errors
     /// Those of [`Pipeline::predict`].
-    pub fn predict(&self, channels: &[Volume], keep: Keep) -> Result<Prediction, InferError> {
+    pub fn predict(&self, channels: &[impl Image], keep: Keep) -> Result<Prediction, InferError> {
         let go_on = async |_| ControlFlow::Continue(());
         let computer = OneDevice {
             network: &self.network,

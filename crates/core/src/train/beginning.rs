@@ -459,19 +459,16 @@ impl Parent {
         let run = RunFolder(folder.to_owned());
         let state = run.state()?.unwrap_or_default();
         let of_stage2 = match weights.file_name().and_then(|name| name.to_str()) {
-            Some("stage1.safetensors") => None,
-            Some("last.safetensors") => state.rows(2).next_back(),
-            _ => state.best(2),
+            Some("stage1.safetensors") => 0,
+            Some("last.safetensors") => state.steps_of_last(2),
+            _ => state.best(2).map_or(0, |row| row.steps),
         };
         let mut ancestors = run.ancestors()?;
         ancestors.push(Ancestor {
             recipe: recipe.name,
             data: recipe.data.source,
             run: RunFacts {
-                steps: [
-                    state.steps_of_stage1(),
-                    of_stage2.map_or(0, |row| row.steps),
-                ],
+                steps: [state.steps_of_stage1(), of_stage2],
                 seed: recipe.seed,
             },
             averaged_with: Vec::new(),
@@ -596,6 +593,24 @@ mod tests {
         assert_eq!(parent.initialization, recipe.initialization);
         assert_eq!(parent.ancestors.len(), 1);
         assert_eq!(parent.ancestors[0].run.seed, 77);
+        // Cut short within its second epoch.
+        let part = |epoch: usize, steps: usize| {
+            serde_json::json!({
+                "stage": 2, "epoch": epoch, "steps": steps, "batches": 9, "loss": 0.5, "learning_rate": 0.1, "seconds": 1.0,
+                "waited": 0.0
+            })
+        };
+        let row = serde_json::json!({
+            "stage": 2, "epoch": 1, "steps": 200, "loss": 0.5, "learning_rate": 0.1, "dice": [0.7], "seconds": 1.0, "data_wait": 0.0
+        });
+        let state = serde_json::json!({"log": [row], "parts": [part(1, 150), part(2, 3700)]});
+        std::fs::write(folder.join("state.json"), state.to_string()).unwrap();
+        let steps = |file: &str| {
+            let parent = Parent::of(&folder.join(file)).unwrap().unwrap();
+            parent.ancestors[0].run.steps
+        };
+        assert_eq!(steps("last.safetensors"), [0, 3700]);
+        assert_eq!(steps("best.safetensors"), [0, 200]);
         std::fs::write(folder.join(MANIFEST_FILE), r#"{"format": 1}"#).unwrap();
         let error = Parent::of(&weights).err().unwrap().to_string();
         std::fs::remove_dir_all(folder).unwrap();

@@ -41,6 +41,7 @@ pub use recipe::Recipe;
 pub use stage::Parallelism;
 pub use trainer::{Start, Trainer};
 
+use crate::model::SettingError;
 use std::path::PathBuf;
 
 /// Why a training run cannot go on.
@@ -66,7 +67,7 @@ pub enum TrainError {
     Recipe(String),
     /// A setting of the network or its windows that can't be.
     #[error("the recipe's {0}")]
-    Setting(#[from] crate::model::SettingError),
+    Setting(SettingError),
     /// A checkpoint that does not fit or is damaged.
     #[error("checkpoint {path}: {reason}")]
     Checkpoint {
@@ -94,4 +95,11 @@ pub enum TrainError {
     /// Weights failed to load or save.
     #[error(transparent)]
     Weights(#[from] crate::weights::WeightsError),
+}
+
+// No `#[from]`: the setting would be its source too, and be said twice.
+impl From<SettingError> for TrainError {
+    fn from(error: SettingError) -> Self {
+        Self::Setting(error)
+    }
 }

@@ -13,9 +13,12 @@ impl Recipe {
     pub fn check(&self) -> Result<(), TrainError> {
         self.split().check()?;
         self.check_preprocessing()?;
-        let overlap = self.overlap;
-        let is_right = (0.0..=0.9).contains(&overlap);
-        expect(is_right, "overlap", overlap, "0 to 0.9")?;
+        if let Some(part_of) = &self.part_of {
+            // Without colours it is the data set that says how many labels there are.
+            let of_first = || part_of.places.first().map_or(0, |place| place.labels.len());
+            let labels = Some(self.colors.len()).filter(|count| *count > 0);
+            part_of.check(labels.unwrap_or_else(of_first))?;
+        }
         let decay = self.ema_decay;
         let is_right = (0.0..1.0).contains(&decay);
         expect(is_right, "ema-decay", decay, "0 to below 1")?;
@@ -39,9 +42,8 @@ impl Recipe {
     }
 
     fn check_window(&self, patch: usize) -> Result<(), TrainError> {
+        self.windowing().check()?;
         let found = format!("{:?}", self.window);
-        let is_right = !self.window.contains(&0);
-        expect(is_right, "window", &found, "three positive edges")?;
         let fits = self.window[1..].iter().all(|edge| edge % patch == 0);
         let expected = format!("rows and columns in whole patches of {patch}");
         expect(fits, "window", &found, &expected)

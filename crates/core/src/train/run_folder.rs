@@ -119,6 +119,13 @@ impl RunState {
         self.stage1_steps.or_else(last).unwrap_or(0)
     }
 
+    /// Steps of a stage behind its last checkpoint, which may lie amid an epoch.
+    pub fn steps_of_last(&self, stage: usize) -> usize {
+        let parts = self.parts.iter().filter(|part| part.stage == stage);
+        let steps = self.rows(stage).map(|row| row.steps);
+        steps.chain(parts.map(|part| part.steps)).max().unwrap_or(0)
+    }
+
     /// Forgets what came after so many steps of `stage`.
     pub fn rewind(&mut self, stage: usize, steps: usize) {
         let is_kept = |of: usize, after: usize| of < stage || (of == stage && after <= steps);

@@ -1,6 +1,7 @@
 //! Single settings of a recipe: what several parts of it are made of, and how one that can't work is named.
 
 use super::TrainError;
+use crate::model::check;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 
@@ -21,12 +22,7 @@ pub(super) fn expect(
     found: impl Display,
     expected: &str,
 ) -> Result<(), TrainError> {
-    if holds {
-        return Ok(());
-    }
-    Err(TrainError::Recipe(format!(
-        "the recipe's {name} is {found}, expected is {expected}"
-    )))
+    Ok(check::expect(holds, name, found, expected)?)
 }
 
 /// A share or a chance.

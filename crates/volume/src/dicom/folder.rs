@@ -4,18 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::dataset;
 use super::error::{DicomError, some};
-use super::header::{self, Header, Kind, Place, Slice, dot};
+use super::header::{self, Header, Kind, Slice};
 use super::pixels::{FrameReader, supported};
 use super::segmentation::Origin;
 use super::source::Source;
-use super::stack::Stack;
+use super::stack::{Stack, is_alike, same_directions};
 use super::tilt::{StraightGrid, straightened};
 use crate::{Affine, Outline, Volume};
-
-/// Directions and distances that differ by less are those of one series.
-const SAME_DIRECTION: f64 = 1e-4;
-const SAME_SPACING_MM: f64 = 1e-4;
-const SAME_THICKNESS_MM: f64 = 1e-2;
 
 /// A set of files, such as a folder's or a zip's, of which only the headers have been read.
 pub struct DicomFolder {
@@ -501,32 +496,6 @@ fn grid(series: &Series, stack: &Stack, chosen: &[usize]) -> ([usize; 3], Affine
         let straight = StraightGrid::new(shape, &stack.affine, tilt);
         (straight.shape, straight.affine)
     })
-}
-
-/// Whether two slices can be of one stack.
-pub(super) fn is_alike(a: &Slice, b: &Slice) -> bool {
-    let near = |a: Option<f64>, b: Option<f64>, tolerance: f64| match (a, b) {
-        (Some(a), Some(b)) => (a - b).abs() < tolerance,
-        (a, b) => a.is_none() && b.is_none(),
-    };
-    let edge = |slice: &Slice, i: usize| slice.pixel_spacing_mm.map(|edges| edges[i]);
-    a.shape == b.shape
-        && a.samples == b.samples
-        && (0..2).all(|i| near(edge(a, i), edge(b, i), SAME_SPACING_MM))
-        && near(a.thickness_mm, b.thickness_mm, SAME_THICKNESS_MM)
-        && same_directions(a.place, b.place)
-}
-
-fn same_directions(a: Option<Place>, b: Option<Place>) -> bool {
-    let (Some(a), Some(b)) = (a, b) else {
-        return a.is_none() && b.is_none();
-    };
-    let apart = |a: [f64; 3], b: [f64; 3]| {
-        let difference = [0, 1, 2].map(|i| a[i] - b[i]);
-        dot(difference, difference).sqrt()
-    };
-    apart(a.along_row, b.along_row) < SAME_DIRECTION
-        && apart(a.down_column, b.down_column) < SAME_DIRECTION
 }
 
 fn counted(kinds: &BTreeMap<&'static str, usize>) -> String {

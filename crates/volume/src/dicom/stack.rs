@@ -13,6 +13,11 @@ const SAME_GAP: f64 = 0.01;
 /// Files round positions to so much, which is more than that share of thin slices.
 const ROUNDED_MM: f64 = 0.01;
 
+/// Directions and distances that differ by less are those of one series.
+const SAME_DIRECTION: f64 = 1e-4;
+const SAME_SPACING_MM: f64 = 1e-4;
+const SAME_THICKNESS_MM: f64 = 1e-2;
+
 /// Slices of one orientation and spacing as a grid.
 #[derive(Debug, Clone)]
 pub(super) struct Stack {
@@ -230,4 +235,31 @@ fn off_line(
 /// To a micrometre, as messages say it.
 fn rounded(mm: f64) -> f64 {
     (mm * 1e3).round() / 1e3
+}
+
+/// Whether two slices can be of one stack.
+pub(super) fn is_alike(a: &Slice, b: &Slice) -> bool {
+    let near = |a: Option<f64>, b: Option<f64>, tolerance: f64| match (a, b) {
+        (Some(a), Some(b)) => (a - b).abs() < tolerance,
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    let edge = |slice: &Slice, i: usize| slice.pixel_spacing_mm.map(|edges| edges[i]);
+    a.shape == b.shape
+        && a.samples == b.samples
+        && (0..2).all(|i| near(edge(a, i), edge(b, i), SAME_SPACING_MM))
+        && near(a.thickness_mm, b.thickness_mm, SAME_THICKNESS_MM)
+        && same_directions(a.place, b.place)
+}
+
+/// Whether both lie along the same rows and columns.
+pub(super) fn same_directions(a: Option<Place>, b: Option<Place>) -> bool {
+    let (Some(a), Some(b)) = (a, b) else {
+        return a.is_none() && b.is_none();
+    };
+    let apart = |a: [f64; 3], b: [f64; 3]| {
+        let difference = [0, 1, 2].map(|i| a[i] - b[i]);
+        dot(difference, difference).sqrt()
+    };
+    apart(a.along_row, b.along_row) < SAME_DIRECTION
+        && apart(a.down_column, b.down_column) < SAME_DIRECTION
 }

@@ -2,7 +2,7 @@
 
 use super::{CaseScores, EvaluationError, GhostLabel, score_as_paper};
 use crate::metrics::evaluate_case;
-use crate::{Affine, GridError, LabelMap, ModelGrid, Scan, nifti};
+use crate::{Affine, FileError, GridError, LabelMap, ModelGrid, nifti, open_file};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -26,18 +26,20 @@ pub struct Pairs {
     pub passed_over: Vec<String>,
 }
 
-/// Reads a label map.
+/// Reads a label map, of a pair by either of its files.
 ///
 /// # Errors
 /// A file that cannot be read or is no label map, by name.
 pub fn read_label_map(path: &Path) -> Result<LabelMap, EvaluationError> {
-    let bytes = std::fs::read(path).map_err(reading(path))?;
-    Scan::open(&bytes, None)
-        .and_then(|image| image.label_map())
-        .map_err(|source| EvaluationError::LabelMap {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
+    let no_map = |source| EvaluationError::LabelMap {
+        path: path.to_owned(),
+        source,
+    };
+    let scan = open_file(path).map_err(|error| match error {
+        FileError::Read { path, cause } => reading(&path)(cause),
+        FileError::Scan { cause, .. } => no_map(cause),
+    })?;
+    scan.label_map().map_err(|error| no_map(Box::new(error)))
 }
 
 fn reading(path: &Path) -> impl Fn(std::io::Error) -> EvaluationError {

@@ -36,13 +36,20 @@ impl Depth {
 pub enum ProbabilityError {
     /// The place they are written to failed.
     #[error("writing probabilities: {0}")]
-    Write(#[from] io::Error),
+    Write(io::Error),
     /// Of the grid that they come on.
     #[error(transparent)]
     Grid(#[from] GridError),
     /// Of the file's header.
     #[error(transparent)]
     Scan(#[from] ScanError),
+}
+
+// No `#[from]`: the error would be its source too, and be said twice.
+impl From<io::Error> for ProbabilityError {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
 }
 
 /// What a network's logits say of each voxel of a scan.

@@ -3,6 +3,7 @@
 mod datatype;
 mod error;
 mod file;
+mod image;
 mod open;
 mod outline;
 mod source;
@@ -11,11 +12,12 @@ mod voxels;
 use std::fmt;
 
 use crate::label_map::whole;
-use crate::{Affine, LabelMap, Volume, nifti};
+use crate::{Affine, Image, LabelMap, Volume, nifti};
 
 pub use datatype::Datatype;
 pub use error::ScanError;
 pub use file::{FileError, companions, open_file, outline_file};
+pub use image::ScanImage;
 pub use outline::Outline;
 pub(crate) use source::Source;
 pub use voxels::Voxels;
@@ -179,28 +181,51 @@ impl Scan {
     /// # Errors
     /// [`ScanError::NoSuchVolume`], [`ScanError::Affine`] if voxels have no place in space.
     pub fn volume_at(&self, index: usize) -> Result<Volume, ScanError> {
+        Ok(self.image_at(index)?.whole()?.into_owned())
+    }
+
+    /// The one volume of this file as it lies in memory, with [`Scan::volume`]'s errors.
+    ///
+    /// # Errors
+    /// [`ScanError::NotOneVolume`] if there are several, [`ScanError::Affine`] if voxels have no place in space.
+    pub fn image(&self) -> Result<ScanImage<'_>, ScanError> {
+        self.check_one_volume()?;
+        self.image_at(0)
+    }
+
+    /// One of its volumes as it lies in memory, counted from 0 along all axes after the third.
+    ///
+    /// # Errors
+    /// [`ScanError::NoSuchVolume`], [`ScanError::Affine`] if voxels have no place in space.
+    pub fn image_at(&self, index: usize) -> Result<ScanImage<'_>, ScanError> {
         let range = self.voxels_of(index)?;
-        let affine = self.usable_affine()?;
-        let mut voxels = reserve::<f32>(range.len())?;
-        voxels.extend(self.voxels.values(range).map(|v| v as f32));
-        Ok(Volume {
-            voxels,
-            shape: self.grid_shape(),
-            affine,
-        })
+        let (shape, affine) = (self.grid_shape(), self.usable_affine()?);
+        Ok(ScanImage::new(&self.voxels, range.start, shape, affine))
     }
 
     /// The volumes of this file: one of three dimensions, or of four one for each place along the last axis.
     ///
     /// # Errors
     /// [`ScanError::NotChannels`] for more dimensions, [`ScanError::Affine`] if voxels have no place in space.
-    pub fn volumes(&self) -> Result<Vec<Volume>, ScanError> {
+    pub fn images(&self) -> Result<Vec<ScanImage<'_>>, ScanError> {
         if self.shape.iter().skip(4).any(|&n| n != 1) {
             return Err(ScanError::NotChannels {
                 shape: self.shape.clone(),
             });
         }
-        (0..self.num_volumes()).map(|i| self.volume_at(i)).collect()
+        (0..self.num_volumes()).map(|i| self.image_at(i)).collect()
+    }
+
+    /// [`Scan::images`] as numbers.
+    ///
+    /// # Errors
+    /// Those of [`Scan::images`], and [`ScanError::OutOfMemory`].
+    pub fn volumes(&self) -> Result<Vec<Volume>, ScanError> {
+        let images = self.images()?;
+        images
+            .iter()
+            .map(|image| Ok(image.whole()?.into_owned()))
+            .collect()
     }
 
     /// The same scan with only one of its volumes, counted from 0 along all axes after the third.
@@ -263,15 +288,6 @@ impl Scan {
         })
     }
 
-    /// Whether [`Scan::volume`] would give one, without making it.
-    ///
-    /// # Errors
-    /// Those of [`Scan::volume`] but for want of memory.
-    pub fn check_volume(&self) -> Result<(), ScanError> {
-        self.check_one_volume()?;
-        self.usable_affine().map(drop)
-    }
-
     fn check_one_volume(&self) -> Result<(), ScanError> {
         if self.num_volumes() == 1 {
             return Ok(());
@@ -304,6 +320,7 @@ impl Scan {
     }
 }
 
+/// Room for so many, or how much is wanted.
 fn reserve<T>(count: usize) -> Result<Vec<T>, ScanError> {
     let mut room = Vec::new();
     room.try_reserve_exact(count)

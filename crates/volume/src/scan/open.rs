@@ -1,10 +1,10 @@
 //! From bytes to a scan: what they are, their beginning says, never a name.
 
-use super::{Scan, ScanError, Source};
+use super::{Outline, Scan, ScanError, Source};
 use crate::{mgh, nifti};
 
 /// As much of a file's beginning as says what it is.
-pub(super) const HEAD_BYTES: usize = 1024;
+const HEAD_BYTES: usize = 1024;
 
 impl Scan {
     /// Reads a file of any format that is known here: NIfTI-1 and NIfTI-2, single or of a pair, ANALYZE 7.5, MGH; gzipped or
@@ -35,8 +35,26 @@ impl Scan {
     }
 }
 
+impl Outline {
+    /// What the beginning of a file says, which may be all that there is of it; of a pair that of its header.
+    ///
+    /// # Errors
+    /// As [`Scan::open`](super::Scan::open), but for what is wrong with voxels.
+    pub fn of(beginning: &[u8]) -> Result<Self, ScanError> {
+        let file = Source::new(beginning);
+        let head = file.head(HEAD_BYTES)?;
+        if nifti::is_header(&head) {
+            nifti::outline(&head, file)
+        } else if mgh::is_header(&head) {
+            mgh::outline(&head, file)
+        } else {
+            Err(not_known(&head))
+        }
+    }
+}
+
 /// Of a file that begins so.
-pub(super) fn not_known(head: &[u8]) -> ScanError {
+fn not_known(head: &[u8]) -> ScanError {
     other(head).unwrap_or_else(|| ScanError::Unknown { start: start(head) })
 }
 
@@ -245,5 +263,38 @@ mod tests {
             }
         }
         assert!(opened > 2_000, "{opened}");
+    }
+
+    /// Of every format, packed and not, and cut off behind its header.
+    #[test]
+    fn a_header_says_what_the_scan_says() {
+        let mut analyze = Made::new(1, false).pair();
+        analyze.0[344..348].fill(0);
+        let mgh = mgh::fixture(4, &[3, 2, 2, 2], &[1; 48]);
+        let mut files = vec![(mgh.clone(), Scan::open(&mgh, None)), {
+            let scan = Scan::open(&analyze.0, Some(&analyze.1));
+            (analyze.0, scan)
+        }];
+        for (version, is_big) in [(1, false), (1, true), (2, false), (2, true)] {
+            let made = Made::new(version, is_big);
+            let (single, (header, voxels)) = (made.single(), made.pair());
+            files.push((single.clone(), Scan::open(&single, None)));
+            files.push((header.clone(), Scan::open(&header, Some(&voxels))));
+        }
+        for (file, scan) in files {
+            let scan = scan.unwrap();
+            let expected = scan.outline();
+            assert_eq!(expected.shape, scan.grid_shape());
+            assert_eq!(expected.stored_bytes, scan.voxels.bytes.len() as u64);
+            let packed = gzip(&file);
+            let cut = &packed[..packed.len() - 8];
+            for beginning in [&file[..], &file[..540.min(file.len())], &packed, cut] {
+                assert_eq!(Outline::of(beginning).unwrap(), expected);
+            }
+        }
+        for nothing in [&b"PK\x03\x04...."[..], b"notes", b""] {
+            let expected = Scan::open(nothing, None).unwrap_err().to_string();
+            assert_eq!(Outline::of(nothing).unwrap_err().to_string(), expected);
+        }
     }
 }

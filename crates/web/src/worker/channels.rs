@@ -1,8 +1,9 @@
 //! The scans that a model of several channels takes beside the one on screen.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
-use dinomed3d_volume::{NamedImage, Scan, Volume, read_channels};
+use dinomed3d_volume::{NamedImage, Scan};
 
 use super::open::{self, Opened};
 use super::protocol::{JobId, ScanChoice};
@@ -17,7 +18,7 @@ struct Channel {
     /// Which of the model's channels.
     place: usize,
     /// Or what is wrong with it.
-    image: Result<NamedImage, String>,
+    image: Result<NamedImage<Rc<Scan>>, String>,
 }
 
 impl Channels {
@@ -35,7 +36,10 @@ impl Channels {
             Ok(Opened::Several { .. }) => Err(format!("{name} holds several scans")),
             Err(problem) => Err(format!("{name}: {problem}")),
         };
-        let image = image.map(|image| NamedImage { name, image });
+        let image = image.map(|image| NamedImage {
+            name,
+            image: Rc::new(image),
+        });
         let mut channels = self.0.borrow_mut();
         channels.retain(|channel| channel.job == job);
         channels.push(Channel { job, place, image });
@@ -44,13 +48,13 @@ impl Channels {
     /// All channels in the model's order: those that came for this job, and the scan on screen where none did. They are not kept.
     ///
     /// # Errors
-    /// In words, when one is missing, no scan or on another grid.
+    /// In words, when one is missing or no scan.
     pub(super) fn of(
         &self,
         job: JobId,
         names: &[String],
-        scan: &Scan,
-    ) -> Result<Vec<Volume>, String> {
+        scan: &Rc<Scan>,
+    ) -> Result<Vec<NamedImage<Rc<Scan>>>, String> {
         let mut came = self.0.take();
         came.retain(|channel| channel.job == job);
         if came.len() + 1 != names.len() {
@@ -61,22 +65,17 @@ impl Channels {
                 names.join(", ")
             ));
         }
-        if let [_] = names {
-            // Without a copy of it: it may be large.
-            let volume = scan.volume().map_err(|error| error.to_string())?;
-            return Ok(vec![volume]);
-        }
         let mut images = Vec::new();
         for place in 0..names.len() {
             let image = match came.iter().position(|channel| channel.place == place) {
                 Some(at) => came.swap_remove(at).image?,
                 None => NamedImage {
                     name: "the scan on screen".to_owned(),
-                    image: scan.clone(),
+                    image: Rc::clone(scan),
                 },
             };
             images.push(image);
         }
-        read_channels(&images, names).map_err(|problems| problems.join("; "))
+        Ok(images)
     }
 }

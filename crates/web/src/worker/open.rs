@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::dicom::{DicomError, DicomFolder, InMemory, Source, zip_entries};
-use dinomed3d_volume::{Format, Scan, companions};
+use dinomed3d_volume::{Format, Image, Scan, companions};
 
 use crate::picture::address;
 use crate::protocol::{ScanChoice, ScanOffer};
@@ -95,7 +95,7 @@ fn series(folder: &DicomFolder, choice: Option<ScanChoice>) -> Result<Opened, St
     let found = folder.scan(choice.index, choice.volume).map_err(words)?;
     let scan = Scan::of_volume(Format::Dicom, &found.volume, found.warnings);
     // Now rather than at the first segmentation.
-    scan.check_volume().map_err(words)?;
+    scan.image().map_err(words)?;
     let description = folder.series()[choice.index].description.clone();
     Ok(Opened::Scan(Box::new(Found {
         scan,
@@ -205,7 +205,7 @@ fn one(scan: Scan, choice: Option<ScanChoice>, is_single_file: bool) -> Result<O
         None => scan,
     };
     // Now rather than at the first segmentation.
-    scan.check_volume().map_err(words)?;
+    scan.image().map_err(words)?;
     Ok(Opened::Scan(Box::new(Found {
         scan,
         description: None,
@@ -227,7 +227,7 @@ fn several(offers: Vec<ScanOffer>, reason: Option<String>) -> Result<Opened, Str
 fn offer(index: usize, description: String, scan: &Scan) -> ScanOffer {
     let [slices, rows, columns] = scan.grid_shape();
     let spacing = scan.affine().spacing_mm();
-    let first = scan.volume_at(0);
+    let first = scan.image_at(0);
     ScanOffer {
         index,
         description,
@@ -235,12 +235,14 @@ fn offer(index: usize, description: String, scan: &Scan) -> ScanOffer {
         shape: [columns, rows, slices],
         spacing_mm: Some(spacing),
         num_volumes: scan.num_volumes(),
-        thumbnail: first.as_ref().ok().and_then(|volume| {
+        thumbnail: first.as_ref().ok().and_then(|image| {
             let slice = rows * columns;
-            let middle = &volume.voxels[slices / 2 * slice..][..slice];
-            let affine = volume.affine.0;
+            let middle: Vec<f32> = image
+                .values(slices / 2 * slice..(slices / 2 + 1) * slice)
+                .collect();
+            let affine = image.affine().0;
             let pixels = upright(
-                &grey(middle),
+                &grey(&middle),
                 columns,
                 affine[0][0] < 0.0,
                 affine[1][1] > 0.0,

@@ -8,7 +8,7 @@ use dinomed3d_core::infer::{Computer, InferError, Progress};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_volume::dicom::segmentation::{self, Origin, Provenance, Segment, SegmentationError};
 use dinomed3d_volume::volumetry::label_sizes;
-use dinomed3d_volume::{Label, LabelMap, Scan, gzip};
+use dinomed3d_volume::{Image, Label, LabelMap, Scan, gzip, read_channels};
 use js_sys::{Float32Array, Uint8Array};
 
 use super::crew::{Crew, ModelSource};
@@ -34,7 +34,9 @@ impl Engine {
         let crew = self.crew_of(model)?;
         let segmenter = crew.segmenter();
         let names = segmenter.manifest().channel_names();
-        let channels = self.channels.of(job, &names, &scan).map_err(unassigned)?;
+        let images = self.channels.of(job, &names, &scan).map_err(unassigned)?;
+        let channels = read_channels(&images, &names);
+        let channels = channels.map_err(|problems| unassigned(problems.join("; ")))?;
         let (shape, affine) = (scan.grid_shape(), scan.affine());
         let mut news = self.news(job);
         *self.kept.borrow_mut() = None;
@@ -51,7 +53,7 @@ impl Engine {
             })
             .await
             .map_err(infer_trouble)?;
-        drop(channels);
+        drop(images);
         self.remember_pace(&crew, &scan, started_ms);
         let labels = describe::labels(segmenter.manifest());
         *self.kept.borrow_mut() = segmented.seen.map(|seen| {
@@ -123,14 +125,15 @@ impl Engine {
         map: Option<Uint8Array>,
     ) -> Result<(), Option<Trouble>> {
         let started_ms = scope::now_ms();
-        let volume = self.scan()?.volume().map_err(unusable)?;
+        let scan = self.scan()?;
+        let image = scan.image().map_err(unusable)?;
         let map = map.ok_or_else(|| Trouble::new("No label map came with the request.", AGAIN))?;
-        let mut map = label_map(&map.to_vec(), &volume.shape)?;
+        let mut map = label_map(&map.to_vec(), &image.shape())?;
         let crew = self.part(job, base).await?;
         let part = crew.segmenter();
         let mut news = self.news(job);
         let closer = part
-            .look_closer(&*crew, &volume, &mut map, async |progress| {
+            .look_closer(&*crew, &image, &mut map, async |progress| {
                 news.tell(progress).await
             })
             .await

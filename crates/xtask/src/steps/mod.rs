@@ -33,7 +33,7 @@ struct Step {
 }
 
 /// What takes seconds once the tools are there.
-const FIRST: [Step; 3] = [
+const FIRST: [Step; 4] = [
     Step {
         name: "fmt",
         about: "every Rust file is formatted",
@@ -43,6 +43,11 @@ const FIRST: [Step; 3] = [
         name: "typos",
         about: "no word is misspelt",
         run: sources::spelling,
+    },
+    Step {
+        name: "imports",
+        about: "imports of every crate run one way",
+        run: sources::imports,
     },
     Step {
         name: "deny",

@@ -2,6 +2,7 @@
 
 use crate::command::{program, run, succeeds_within};
 use crate::native;
+use crate::node;
 use crate::places::Places;
 use crate::tools;
 use anyhow::Result;
@@ -29,6 +30,19 @@ pub fn spelling(places: &Places) -> Result<()> {
         "typos",
         &mut program(tools::typos(places)?, &places.root),
         "mend the word, or allow it in typos.toml",
+    )
+}
+
+/// Imports run one way.
+///
+/// # Errors
+/// When files import each other in a circle, or Node can't be installed.
+pub fn imports(places: &Places) -> Result<()> {
+    let mut node = node::tests(places, "tests/house")?;
+    run(
+        "imports",
+        &mut node,
+        "cut the circle: what both need goes into a file of its own",
     )
 }
 

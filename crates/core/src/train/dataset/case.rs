@@ -1,7 +1,8 @@
 //! One case as its files hold it.
 
 use super::files::CaseFiles;
-use dinomed3d_volume::{LabelMap, NamedImage, Scan, Volume, grid_problem, read_channels};
+use dinomed3d_volume::{Image, LabelMap, NamedImage, Scan, ScanError, ScanImage, Volume};
+use dinomed3d_volume::{grid_problem, read_channels};
 use std::path::Path;
 
 /// A case as its files hold it, all on one grid.
@@ -55,7 +56,7 @@ impl RawCase {
         }
         // What is missing can't be compared with anything.
         let volumes = if images.len() == files.images.len() {
-            read_channels(&images, channels)
+            read_channels(&images, channels).and_then(whole)
         } else {
             Err(Vec::new())
         };
@@ -71,6 +72,12 @@ impl RawCase {
             }
         }
     }
+}
+
+fn whole(channels: Vec<ScanImage>) -> Result<Vec<Volume>, Vec<String>> {
+    let whole = channels.iter().map(|image| Ok(image.whole()?.into_owned()));
+    let whole: Result<_, ScanError> = whole.collect();
+    whole.map_err(|error| vec![error.to_string()])
 }
 
 /// Reads a file; `role` is what the case wants it for.

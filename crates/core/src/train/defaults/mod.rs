@@ -657,6 +657,15 @@ mod tests {
                 "window = [16, 16, 20]",
             ),
             (
+                "the recipe's window is [16, 16, 4096000], expected is three positive edges, of 2^24 voxels",
+                "window = [16, 16, 4096000]",
+            ),
+            ("overlap is 0.95, expected is 0 to 0.9", "overlap = 0.95"),
+            (
+                "partOf.marginMm is -1, expected is 0 or more",
+                "part-of = { model = 'head', name = 'parts', marginMm = -1, places = [] }",
+            ),
+            (
                 "the recipe's preprocessing.spacingMm is [1.0, 0.0, 1.0], expected",
                 "preprocessing.spacingMm = [1, 0, 1]",
             ),

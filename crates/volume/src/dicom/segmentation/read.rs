@@ -7,9 +7,8 @@ use dicom_object::InMemDicomObject;
 
 use super::super::codec::{self, Codec};
 use super::super::dataset::{self, PixelPlace};
-use super::super::folder::is_alike;
 use super::super::header::{self, PixelFormat, Place, Slice, dot, items, number, text};
-use super::super::stack::{self, SAME_PLACE_MM};
+use super::super::stack::{self, SAME_PLACE_MM, is_alike};
 use super::error::SegmentationError;
 use super::terms::{Code, Term};
 use super::write::DESCRIPTION;
