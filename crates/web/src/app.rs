@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::catalogue::page;
 use crate::components::{
     DropTarget, InsidePanel, Results, RunPanel, ScanPanel, SettingsPanel, SharedViewer, ViewerPanel,
 };
+use crate::language::page;
 use crate::session::Session;
 use crate::state::State;
 

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 
-use crate::catalogue::failure;
+use crate::language::failure;
 
 /// A zip in memory whose files are stored as they are.
 pub struct Archive {

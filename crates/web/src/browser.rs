@@ -1,6 +1,6 @@
 //! The few things the page asks of the browser directly.
 
-use crate::catalogue::failure;
+use crate::language::failure;
 use crate::thrown::describe;
 use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;

@@ -2,7 +2,7 @@
 
 use dinomed3d_volume::Label;
 
-use crate::catalogue::certainty as said;
+use crate::language::certainty as said;
 
 /// Probability in percent below which a voxel is of a class, its name and its colour.
 const CLASSES: [(f64, &str, [u8; 3]); 4] = [

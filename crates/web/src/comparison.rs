@@ -10,7 +10,7 @@ use dinomed3d_volume::label_table::{meant, names, whole_of_part};
 use dinomed3d_volume::metrics::{LabelScore, Presence, evaluate_case};
 use dinomed3d_volume::{Label, LabelMap, NumberedMap, Scan, grid_problem};
 
-use crate::catalogue::{compare as said, page};
+use crate::language::{compare as said, page};
 use crate::overlay::Overlay;
 
 /// Which label of the result a code of the reference means, where it is not that code; 0 counts it as background.

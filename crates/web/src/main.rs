@@ -4,9 +4,9 @@
 #![cfg_attr(not(target_arch = "wasm32"), allow(dead_code, unused_imports))]
 
 mod archive;
-mod catalogue;
 mod certainty;
 mod comparison;
+mod language;
 mod mending;
 mod model_files;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use dinomed3d_volume::volumetry::LabelSize;
 use dinomed3d_volume::{Affine, Label, LabelMap, Scan, gzip};
 
-use crate::catalogue::mend;
+use crate::language::mend;
 
 /// In every label map that a person has changed; a description has 79 bytes.
 pub const DESCRIPTION: &str = "DINO-Med3D, changed by hand; not a medical device";

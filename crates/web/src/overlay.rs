@@ -1,6 +1,6 @@
 //! What can lie over the scan.
 
-use crate::catalogue::compare;
+use crate::language::compare;
 
 /// What lies over the scan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use dinomed3d_volume::Label;
 use dinomed3d_volume::metrics::Presence;
 use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
 
-use crate::catalogue::{compare, mend, numbers, page, report as said, result, scan};
 use crate::comparison::{Row, named};
+use crate::language::{compare, mend, numbers, page, report as said, result, scan};
 use crate::protocol::{ModelInfo, Picture};
 use crate::structures::{self, Structure, StructureLabels};
 use crate::words;

@@ -12,8 +12,8 @@ use serde::de::IgnoredAny;
 
 use crate::archive::Archive;
 use crate::browser::{self, VisitorFile};
-use crate::catalogue::{compare, failure, mend, status};
 use crate::comparison::{Mapping, Maps, Scoring};
+use crate::language::{compare, failure, mend, status};
 use crate::link::Link;
 use crate::mending::{self, Bounds, Mending, Patch, Pen, Tool};
 use crate::model_files;

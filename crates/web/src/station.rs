@@ -1,6 +1,6 @@
 //! The guided tour inside the network: its stations, what each asks the worker, and their addresses.
 
-use crate::catalogue::inside::{self, Station as Words};
+use crate::language::inside::{self, Station as Words};
 use crate::protocol::{Part, Question};
 
 /// A stop of the tour.

@@ -3,7 +3,7 @@
 use dinomed3d_volume::Label;
 pub use dinomed3d_volume::structure::{Structure, StructureLabels, paired};
 
-use crate::catalogue::legend;
+use crate::language::legend;
 
 /// What structures of a head are called together, and words of which one is in the name of each.
 const GROUPS: [(&str, &[&str]); 4] = [

@@ -1,10 +1,10 @@
-//! Numbers, scans and results as people read them, made of the catalogue's words; and names of files.
+//! Numbers, scans and results as people read them, made of the language's words; and names of files.
 
 use dinomed3d_volume::Label;
 use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::volumetry::LabelSize;
 
-use crate::catalogue::{certainty, list, mend, model, numbers, page, result, run, scan};
+use crate::language::{certainty, list, mend, model, numbers, page, result, run, scan};
 use crate::mending::NoFill;
 use crate::protocol::{Backend, ModelInfo, ScanOffer};
 

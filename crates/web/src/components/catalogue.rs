@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 
-use crate::catalogue::models as said;
+use crate::language::models as said;
 use crate::session::Session;
 use crate::state::State;
 use crate::words;

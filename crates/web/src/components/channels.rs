@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 
-use crate::catalogue::list as said;
+use crate::language::list as said;
 use crate::session::Session;
 use crate::state::State;
 use crate::work::{Channel, Listed};

@@ -7,9 +7,9 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use crate::browser;
-use crate::catalogue::{compare as said, numbers, page};
 use crate::comparison::{Comparison, Foreign, Maps, Row};
 use crate::components::Swatch;
+use crate::language::{compare as said, numbers, page};
 use crate::overlay::Overlay;
 use crate::session::Session;
 use crate::state::State;

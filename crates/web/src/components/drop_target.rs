@@ -4,7 +4,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, Element};
 
 use crate::browser;
-use crate::catalogue::page;
+use crate::language::page;
 use crate::session::Session;
 
 /// What is dropped on it is a reference and no scan.

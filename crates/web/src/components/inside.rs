@@ -3,10 +3,10 @@ use std::rc::Rc;
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::catalogue::{compare, inside as said, numbers, page};
 use crate::comparison::named;
 use crate::components::Swatch;
 use crate::components::results::saved;
+use crate::language::{compare, inside as said, numbers, page};
 use crate::protocol::{Curve, InsideView, NetworkSize, Part, Picture};
 use crate::session::Session;
 use crate::state::{Looked, State};

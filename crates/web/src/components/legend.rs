@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use crate::browser;
-use crate::catalogue::legend as said;
+use crate::language::legend as said;
 use crate::structures::{self, Group, StructureLabels};
 
 /// Colour key of the label map; a box hides and shows labels. Labels of several groups are in rows that can be searched, with a box

@@ -1,8 +1,8 @@
 use dinomed3d_volume::Label;
 use leptos::prelude::*;
 
-use crate::catalogue::mend as said;
 use crate::components::SharedViewer;
+use crate::language::mend as said;
 use crate::mending::{Patch, Pen, SIZES_MM, Tool};
 use crate::session::{PenMove, Session};
 use crate::state::{Mended, State};

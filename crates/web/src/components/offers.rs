@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use leptos::prelude::*;
 
-use crate::catalogue::scan as said;
+use crate::language::scan as said;
 use crate::protocol::{ScanChoice, ScanOffer};
 use crate::session::Session;
 use crate::state::State;

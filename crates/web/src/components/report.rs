@@ -6,10 +6,10 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::browser;
-use crate::catalogue::{report as said, result, viewer};
 use crate::certainty;
 use crate::comparison::Comparison;
 use crate::components::SharedViewer;
+use crate::language::{report as said, result, viewer};
 use crate::overlay::Overlay;
 use crate::protocol::Picture;
 use crate::report::{Compared, Report};

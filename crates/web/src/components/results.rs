@@ -6,9 +6,9 @@ use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::catalogue::{certainty, mend, numbers, page, result as said};
 use crate::comparison::named;
 use crate::components::{Compare, SaveReport, Swatch};
+use crate::language::{certainty, mend, numbers, page, result as said};
 use crate::overlay::Overlay;
 use crate::protocol::Probabilities;
 use crate::session::Session;

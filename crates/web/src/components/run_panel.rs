@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 
-use crate::catalogue::run as said;
+use crate::language::run as said;
 use crate::protocol::Failure;
 use crate::session::Session;
 use crate::state::State;

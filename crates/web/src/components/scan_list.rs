@@ -1,6 +1,6 @@
 use leptos::prelude::*;
 
-use crate::catalogue::list as text;
+use crate::language::list as text;
 use crate::session::Session;
 use crate::state::State;
 use crate::work::{ListId, Listed, ListedState};

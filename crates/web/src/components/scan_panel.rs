@@ -6,8 +6,8 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use crate::browser;
-use crate::catalogue::{numbers, scan as said};
 use crate::components::{Channels, ScanList, ScanOffers};
+use crate::language::{numbers, scan as said};
 use crate::session::Session;
 use crate::state::{Scan, State};
 use crate::words;

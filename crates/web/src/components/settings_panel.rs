@@ -1,7 +1,7 @@
 use leptos::prelude::*;
 
-use crate::catalogue::model as said;
 use crate::components::Catalogue;
+use crate::language::model as said;
 use crate::protocol::{BackendChoice, ModelInfo};
 use crate::session::Session;
 use crate::state::State;

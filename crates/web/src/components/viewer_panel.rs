@@ -8,8 +8,8 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::browser;
-use crate::catalogue::{numbers, page, viewer as said};
 use crate::components::{LabelLegend, MendTools, mends_by_key};
+use crate::language::{numbers, page, viewer as said};
 use crate::mending::Tool;
 use crate::protocol::MapKind;
 use crate::session::{PenMove, Session};

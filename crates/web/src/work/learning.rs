@@ -1,6 +1,6 @@
 //! Learning from what the visitor has painted: once at a time.
 
-use crate::catalogue::status;
+use crate::language::status;
 use crate::protocol::{JobId, ToWorker};
 
 use super::{Order, Work};

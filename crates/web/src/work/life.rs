@@ -1,6 +1,6 @@
 //! A worker's life: it is started, says that it is ready, proves itself, and ends. Another follows, or the visitor is asked.
 
-use crate::catalogue::model;
+use crate::language::model;
 use crate::protocol::{AVOID_PARAMETER, BACKEND_PARAMETER, BackendChoice};
 
 /// Workers that may die one after the other, without a finished job between, before the page asks the visitor.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::jobs::File;
 use super::shown::{ListId, Listed, ListedState, Outcome, Scan};
-use crate::catalogue::list;
+use crate::language::list;
 use crate::protocol::{Failure, ScanChoice, ScanOffer};
 use crate::words;
 

@@ -26,7 +26,7 @@ pub use shown::{
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::catalogue::{self, failure, status};
+use crate::language::{self, failure, status};
 use crate::protocol::{
     Backend, BackendChoice, Failure, FromWorker, JobId, Probabilities, ScanChoice, ScanInfo,
     ScanOffer, ToWorker,
@@ -1107,7 +1107,7 @@ impl<B: Clone> Work<B> {
     /// What has its turn in the list holds several scans: all have their turn, but of volumes of one scan one must be chosen.
     fn several_in_list(&mut self, file: &File<B>, offers: &[ScanOffer]) {
         if let [only] = offers {
-            let problem = catalogue::list::choose_volume(only.num_volumes);
+            let problem = language::list::choose_volume(only.num_volumes);
             self.list.fail(file.entry, &problem);
             self.next_in_list();
             return;

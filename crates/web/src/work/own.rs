@@ -3,7 +3,7 @@
 
 use super::shown::{ModelEntry, WorkerPhase};
 use super::{JobId, Work};
-use crate::catalogue::status;
+use crate::language::status;
 use crate::protocol::{Failure, ModelInfo, ToWorker};
 use crate::words;
 

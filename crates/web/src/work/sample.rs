@@ -1,7 +1,7 @@
 //! The site's samples.
 
 use super::ModelEntry;
-use crate::catalogue::scan;
+use crate::language::scan;
 
 /// A scan of the site's own, and the model that it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Keeps words for people in the catalogue: a test goes through the page's sources, and finds those that stand elsewhere.
+//! Keeps words for people in the files of languages: a test goes through the page's sources, and finds those that stand elsewhere.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,8 +33,8 @@ const ALLOWED: [&str; 18] = [
     "bold ${edge}px sans-serif",
 ];
 
-/// What the page and its worker share, or what is the worker's, which speaks English; the catalogue itself.
-const NOT_LOOKED_AT: [&str; 5] = ["worker", "catalogue", "link.rs", "protocol.rs", "thrown.rs"];
+/// What the page and its worker share, or what is the worker's, which speaks English; the languages.
+const NOT_LOOKED_AT: [&str; 5] = ["worker", "language", "link.rs", "protocol.rs", "thrown.rs"];
 
 /// What a programmer reads when the program is wrong.
 const FOR_PROGRAMMERS: [&str; 7] = [
@@ -280,7 +280,7 @@ fn in_rust(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn words_for_people_stand_in_the_catalogue_alone() {
+fn words_for_people_stand_in_the_files_of_languages_alone() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut allowed = BTreeSet::from(ALLOWED);
     let mut outside = Vec::new();
@@ -308,7 +308,7 @@ fn words_for_people_stand_in_the_catalogue_alone() {
     }
     assert!(
         outside.is_empty(),
-        "words for people belong in src/catalogue/en.rs, and these stand elsewhere:\n{}",
+        "words for people belong in src/language/en.rs, and these stand elsewhere:\n{}",
         outside.join("\n")
     );
     assert!(allowed.is_empty(), "allowed, and nowhere: {allowed:?}");
