@@ -8,7 +8,7 @@ use web_sys::HtmlInputElement;
 
 use crate::browser;
 use crate::comparison::{Comparison, Foreign, Maps, Row};
-use crate::components::Swatch;
+use crate::components::{Swatch, column_heads};
 use crate::language::{compare as said, numbers, page};
 use crate::overlay::Overlay;
 use crate::session::Session;
@@ -107,6 +107,13 @@ fn ComparisonView(maps: Rc<Maps>) -> impl IntoView {
 /// The agreement of every label; the title of a cell is its whole number.
 #[component]
 fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
+    const HEADS: [(&str, Option<&str>); 5] = [
+        (page::LABEL, None),
+        (said::DICE, None),
+        (said::HD95, Some(said::HD95_TITLE)),
+        (said::ASSD, Some(said::ASSD_TITLE)),
+        (said::DIFFERENCE, Some(said::DIFFERENCE_TITLE)),
+    ];
     let cell = |value: Option<f64>, digits: usize| {
         let whole = value.map(|value| value.to_string());
         let shown = value.map_or("–".to_owned(), |value| numbers::number(value, digits));
@@ -136,13 +143,7 @@ fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
         <table class="sides" data-testid="scores">
             <caption>{said::TABLE}</caption>
             <thead>
-                <tr>
-                    <th scope="col">{page::LABEL}</th>
-                    <th scope="col">{said::DICE}</th>
-                    <th scope="col"><abbr title=said::HD95_TITLE>{said::HD95}</abbr></th>
-                    <th scope="col"><abbr title=said::ASSD_TITLE>{said::ASSD}</abbr></th>
-                    <th scope="col"><abbr title=said::DIFFERENCE_TITLE>{said::DIFFERENCE}</abbr></th>
-                </tr>
+                <tr>{column_heads(&HEADS)}</tr>
             </thead>
             <tbody>{comparison.rows().into_iter().map(row).collect_view()}</tbody>
             <tfoot>

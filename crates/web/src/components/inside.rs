@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use crate::browser;
 use crate::comparison::named;
-use crate::components::Swatch;
 use crate::components::results::saved;
+use crate::components::{Swatch, column_heads};
 use crate::language::{compare, inside as said, numbers, page};
 use crate::protocol::{Curve, InsideView, NetworkSize, Part, Picture};
 use crate::session::Session;
@@ -476,7 +476,7 @@ fn DiceTable(dice: Vec<(u8, f64)>) -> impl IntoView {
     view! {
         <table data-testid="inside-dice">
             <caption>{said::dice(mean)}</caption>
-            <thead><tr><th scope="col">{page::LABEL}</th><th scope="col">{compare::DICE}</th></tr></thead>
+            <thead><tr>{column_heads(&[(page::LABEL, None), (compare::DICE, None)])}</tr></thead>
             <tbody>{dice.into_iter().map(row).collect_view()}</tbody>
         </table>
     }

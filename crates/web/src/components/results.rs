@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use crate::browser;
 use crate::comparison::named;
-use crate::components::{Compare, SaveReport, Swatch};
+use crate::components::{Compare, SaveReport, Swatch, column_heads};
 use crate::language::{certainty, mend, numbers, page, result as said};
 use crate::overlay::Overlay;
 use crate::protocol::Probabilities;
@@ -279,7 +279,7 @@ fn Ranges(labels: Vec<Label>) -> impl IntoView {
                 <summary>{said::RANGES}</summary>
                 <p class="hint">{said::RANGES_MEAN}</p>
                 <table>
-                    <thead><tr><th scope="col">{page::LABEL}</th><th scope="col">{said::VOLUME}</th></tr></thead>
+                    <thead><tr>{column_heads(&[(page::LABEL, None), (said::VOLUME, None)])}</tr></thead>
                     <tbody>{ranges.iter().map(&row).collect_view()}</tbody>
                 </table>
             </details>
@@ -308,9 +308,7 @@ fn LabelTable(labels: Vec<Label>, sizes: Signal<Vec<LabelSize>>) -> impl IntoVie
             <caption class="visually-hidden">{said::SIZES}</caption>
             <thead>
                 <tr>
-                    <th scope="col">{page::LABEL}</th>
-                    <th scope="col">{said::VOXELS}</th>
-                    <th scope="col">{said::VOLUME}</th>
+                    {column_heads(&[(page::LABEL, None), (said::VOXELS, None), (said::VOLUME, None)])}
                 </tr>
             </thead>
             <tbody>{move || sizes.get().into_iter().map(&row).collect_view()}</tbody>
@@ -320,6 +318,13 @@ fn LabelTable(labels: Vec<Label>, sizes: Signal<Vec<LabelSize>>) -> impl IntoVie
 
 #[component]
 fn SidesTable(groups: Vec<Group>, sizes: Signal<Vec<LabelSize>>) -> impl IntoView {
+    const HEADS: [(&str, Option<&str>); 5] = [
+        (said::STRUCTURE, None),
+        (said::LEFT, None),
+        (said::RIGHT, None),
+        (said::BOTH, None),
+        (said::ASYMMETRY, Some(said::ASYMMETRY_TITLE)),
+    ];
     let row = move |structure: Structure| {
         let size = sizes.with(|sizes| StructureSize::of(structure, sizes));
         let structure = size.structure;
@@ -357,15 +362,7 @@ fn SidesTable(groups: Vec<Group>, sizes: Signal<Vec<LabelSize>>) -> impl IntoVie
             <table class="sides" data-testid="statistics">
                 <caption>{said::VOLUMES_ML}</caption>
                 <thead>
-                    <tr>
-                        <th scope="col">{said::STRUCTURE}</th>
-                        <th scope="col">{said::LEFT}</th>
-                        <th scope="col">{said::RIGHT}</th>
-                        <th scope="col">{said::BOTH}</th>
-                        <th scope="col">
-                            <abbr title=said::ASYMMETRY_TITLE>{said::ASYMMETRY}</abbr>
-                        </th>
-                    </tr>
+                    <tr>{column_heads(&HEADS)}</tr>
                 </thead>
                 {move || groups.clone().into_iter().map(body).collect_view()}
             </table>

@@ -19,6 +19,17 @@ use crate::words;
 
 const FIRST_OPACITY: f64 = 0.6;
 
+/// What it can show, as `viewer.js` and as people call it.
+const VIEWS: [(&str, &str); 7] = [
+    ("all", said::ALL),
+    ("planes", said::PLANES),
+    ("axial", said::AXIAL),
+    ("coronal", said::CORONAL),
+    ("sagittal", said::SAGITTAL),
+    ("mosaic", said::MOSAIC),
+    ("render", said::RENDER),
+];
+
 /// The viewer knows a file's format by its name.
 const PARTIAL_NAME: &str = "partial.nii.gz";
 const MAP_NAME: &str = "inside.nii.gz";
@@ -102,13 +113,7 @@ pub fn ViewerPanel() -> impl IntoView {
                 <label>
                     {said::VIEW}
                     <select data-testid="planes" on:change:target=move |event| planes.set(event.target().value())>
-                        <option value="all">{said::ALL}</option>
-                        <option value="planes">{said::PLANES}</option>
-                        <option value="axial">{said::AXIAL}</option>
-                        <option value="coronal">{said::CORONAL}</option>
-                        <option value="sagittal">{said::SAGITTAL}</option>
-                        <option value="mosaic">{said::MOSAIC}</option>
-                        <option value="render">{said::RENDER}</option>
+                        {VIEWS.map(|(view, name)| view! { <option value=view>{name}</option> }).collect_view()}
                     </select>
                 </label>
                 <label>
