@@ -567,9 +567,9 @@ mod tests {
     #[test]
     fn large_numbers_and_names_of_a_table_say_what_is_meant() {
         let numbers = [2035, 2000, 17, 0, 0, 0, 9001, 0];
-        let values: Vec<i32> = (0..60).map(|i| numbers[i % 8]).collect();
+        let values: Vec<i16> = (0..60).map(|i| numbers[i % 8]).collect();
         let [z, y, x] = SHAPE;
-        let file_of = encode(&[x, y, z], &wanted().affine, Values::Int32(&values), "");
+        let file_of = encode(&[x, y, z], &wanted().affine, Values::Int16(&values), "");
         let label = |value, name: &str| Label {
             name: name.to_owned(),
             ..Label::unnamed(value)
