@@ -1,12 +1,12 @@
 //! The page's frame.
 
-use dinomed3d_volume::NOTICE;
 use leptos::prelude::*;
 
 use crate::browser;
 use crate::components::{
     DropTarget, InsidePanel, Results, RunPanel, ScanPanel, SettingsPanel, SharedViewer, ViewerPanel,
 };
+use crate::language::page;
 use crate::session::Session;
 use crate::state::State;
 
@@ -14,6 +14,7 @@ use crate::state::State;
 pub fn start() {
     console_error_panic_hook::set_once();
     browser::remove_element("starting");
+    browser::name_page(page::LANGUAGE, page::TITLE);
     mount_to_body(App);
 }
 
@@ -26,7 +27,7 @@ fn App() -> impl IntoView {
     provide_context(session);
     provide_context(SharedViewer::new_local(None));
     view! {
-        <a class="skip" href="#viewer">"Skip to the viewer"</a>
+        <a class="skip" href="#viewer">{page::SKIP}</a>
         <Masthead/>
         <main>
             <div class="controls">
@@ -39,7 +40,7 @@ fn App() -> impl IntoView {
             <InsidePanel/>
         </main>
         <footer>
-            <p>{NOTICE}</p>
+            <p>{page::NOTICE}</p>
         </footer>
         <DropTarget/>
     }
@@ -57,7 +58,7 @@ fn Masthead() -> impl IntoView {
             </svg>
             <div>
                 <h1>"DINO-Med3D"</h1>
-                <p>"Segments a 3-D scan on your own device. The scan never leaves this page."</p>
+                <p>{page::PROMISE}</p>
             </div>
         </header>
     }

@@ -5,6 +5,8 @@ use std::io::Write;
 
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 
+use crate::language::failure;
+
 /// A zip in memory whose files are stored as they are.
 pub struct Archive {
     zip: ZipArchiveWriter<Vec<u8>>,
@@ -19,7 +21,7 @@ impl Archive {
     pub fn new(bytes: usize) -> Result<Self, String> {
         let mut room = Vec::new();
         room.try_reserve_exact(bytes)
-            .map_err(|_| format!("there is no memory for their {bytes} bytes"))?;
+            .map_err(|_| failure::no_memory(bytes))?;
         Ok(Self {
             zip: ZipArchiveWriter::new(room),
             paths: HashSet::new(),
@@ -32,7 +34,7 @@ impl Archive {
     /// A path that is there already.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> Result<(), String> {
         if !self.paths.insert(path.to_owned()) {
-            return Err(format!("two of them are called {path}"));
+            return Err(failure::same_name(path));
         }
         self.store(path, bytes).map_err(|error| error.to_string())
     }

@@ -1,5 +1,6 @@
 //! The few things the page asks of the browser directly.
 
+use crate::language::failure;
 use crate::thrown::describe;
 use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -133,6 +134,18 @@ pub fn remove_element(id: &str) {
     }
 }
 
+/// Says what the page is called, and in which language it speaks; `index.html` says it of the site.
+pub fn name_page(language: &str, title: &str) {
+    let Some(document) = window().document() else {
+        return;
+    };
+    document.set_title(title);
+    if let Some(root) = document.document_element() {
+        // A page that says another language is read, if oddly.
+        let _ = root.set_attribute("lang", language);
+    }
+}
+
 /// Moves the focus to an element.
 pub fn focus(id: &str) {
     let element = window()
@@ -187,18 +200,15 @@ pub fn address(path: &str) -> String {
 pub async fn fetch_bytes(path: &str) -> Result<Uint8Array, String> {
     let response = JsFuture::from(window().fetch_with_str(&address(path)))
         .await
-        .map_err(|error| format!("{path} could not be fetched: {}", describe(&error)))?;
+        .map_err(|error| failure::not_fetched(path, &describe(&error)))?;
     let response: Response = response.unchecked_into();
     if !response.ok() {
-        return Err(format!(
-            "{path} could not be fetched: status {}",
-            response.status()
-        ));
+        return Err(failure::fetched_status(path, response.status()));
     }
     let buffer = response.array_buffer().map_err(|error| describe(&error))?;
     let buffer = JsFuture::from(buffer)
         .await
-        .map_err(|error| format!("{path} broke off: {}", describe(&error)))?;
+        .map_err(|error| failure::broke_off(path, &describe(&error)))?;
     Ok(Uint8Array::new(&buffer))
 }
 
@@ -208,7 +218,8 @@ pub async fn fetch_bytes(path: &str) -> Result<Uint8Array, String> {
 /// A sentence for people.
 pub async fn fetch_json<T: serde::de::DeserializeOwned>(path: &str) -> Result<T, String> {
     let bytes = fetch_bytes(path).await?.to_vec();
-    serde_json::from_slice(&bytes).map_err(|error| format!("{path} can't be read: {error}"))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| failure::not_understood(path, &error.to_string()))
 }
 
 /// Reads a file that the visitor chose.

@@ -2,12 +2,14 @@
 
 use dinomed3d_volume::Label;
 
+use crate::language::certainty as said;
+
 /// Probability in percent below which a voxel is of a class, its name and its colour.
 const CLASSES: [(f64, &str, [u8; 3]); 4] = [
-    (50.0, "under 50 % sure", [165, 0, 38]),
-    (70.0, "50 to 70 %", [244, 109, 67]),
-    (85.0, "70 to 85 %", [253, 174, 97]),
-    (95.0, "85 to 95 %", [255, 237, 160]),
+    (50.0, said::UNDER_50, [165, 0, 38]),
+    (70.0, said::FROM_50, [244, 109, 67]),
+    (85.0, said::FROM_70, [253, 174, 97]),
+    (95.0, said::FROM_85, [255, 237, 160]),
 ];
 
 /// The class of a probability in 255 steps; 0 of what is sure.
@@ -29,9 +31,6 @@ pub fn classes() -> Vec<Label> {
         .collect()
 }
 
-/// What is sure.
-const SURE: &str = "95 % and more";
-
 /// The share of labelled voxels in each class, and last in that of what is sure; nothing where no voxel is labelled. Both are of the
 /// same voxels.
 pub fn shares(labels: &[u8], certainty: &[u8]) -> Option<Vec<(&'static str, f64)>> {
@@ -46,7 +45,10 @@ pub fn shares(labels: &[u8], certainty: &[u8]) -> Option<Vec<(&'static str, f64)
     let total: u64 = counts.iter().sum();
     let share = |count| count as f64 / total as f64;
     let [sure, unsure @ ..] = counts;
-    let names = CLASSES.map(|(_, name, _)| name).into_iter().chain([SURE]);
+    let names = CLASSES
+        .map(|(_, name, _)| name)
+        .into_iter()
+        .chain([said::FROM_95]);
     let shares = names.zip(unsure.into_iter().chain([sure]).map(share));
     (total > 0).then(|| shares.collect())
 }
@@ -68,7 +70,7 @@ mod tests {
         assert_eq!(shares.len(), 5);
         assert_eq!(
             (shares[0].1, shares[3], shares[4]),
-            (0.25, ("85 to 95 %", 0.25), (SURE, 0.5))
+            (0.25, (said::FROM_85, 0.25), (said::FROM_95, 0.5))
         );
         assert_eq!(super::shares(&[0, 0], &[1, 2]), None);
     }

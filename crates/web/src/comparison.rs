@@ -10,6 +10,7 @@ use dinomed3d_volume::label_table::{meant, names, whole_of_part};
 use dinomed3d_volume::metrics::{LabelScore, Presence, evaluate_case};
 use dinomed3d_volume::{Label, LabelMap, NumberedMap, Scan, grid_problem};
 
+use crate::language::{compare as said, page};
 use crate::overlay::Overlay;
 
 /// Which label of the result a code of the reference means, where it is not that code; 0 counts it as background.
@@ -45,7 +46,7 @@ impl Foreign {
     fn label(&self) -> Label {
         let name = self.name.clone();
         Label {
-            name: name.unwrap_or_else(|| format!("label {}", self.number)),
+            name: name.unwrap_or_else(|| page::label(self.number)),
             ..Label::unnamed(self.code)
         }
     }
@@ -96,10 +97,10 @@ impl Maps {
             let reference = open(reference).and_then(|scan| NumberedMap::of(&scan, &taken));
             let reference = reference.map_err(|error| error.to_string())?;
             if reference.numbers.is_empty() {
-                return Err("it holds no label, only background".to_owned());
+                return Err(said::ONLY_BACKGROUND.to_owned());
             }
             let names: BTreeMap<u32, String> = match table.map(names) {
-                Some(rows) if rows.is_empty() => return Err(NO_TABLE.to_owned()),
+                Some(rows) if rows.is_empty() => return Err(said::NO_TABLE.to_owned()),
                 rows => rows.unwrap_or_default().into_iter().collect(),
             };
             let foreign = reference.numbers.iter().map(|(code, number)| Foreign {
@@ -113,7 +114,7 @@ impl Maps {
             Ok((result, foreign, codes))
         };
         let (result, foreign, reference) =
-            maps().map_err(|problem| format!("{name} can't be compared: {problem}."))?;
+            maps().map_err(|problem| said::cant_be_compared(&name, &problem))?;
         Ok(Self {
             name,
             labels,
@@ -150,8 +151,6 @@ impl Maps {
 }
 
 /// Of a table that is none.
-const NO_TABLE: &str = "the table beside it is none that is known here (FreeSurfer's colours, ITK-SNAP's label descriptions, 3D Slicer's colours, or BIDS's with index and name)";
-
 /// A label map whose axes are those of `grid`, turned where they run otherwise. Its voxels are never resampled, as the scores would
 /// then say how well that went, too.
 fn onto_grid(map: LabelMap, grid: &LabelMap) -> Result<LabelMap, String> {
@@ -162,18 +161,14 @@ fn onto_grid(map: LabelMap, grid: &LabelMap) -> Result<LabelMap, String> {
     }
     let size = |map: &LabelMap| {
         let [z, y, x] = map.shape;
-        let spacing = map.affine.spacing_mm().map(|edge| format!("{edge:.2}"));
-        format!("{x} × {y} × {z} voxels of {} mm", spacing.join(" × "))
+        said::size(x, y, z, map.affine.spacing_mm())
     };
     let where_it_lies = if turned.shape == grid.shape {
-        let apart_mm = turned.affine.corners_apart_mm(&grid.affine, grid.shape);
-        format!("which lies up to {apart_mm:.1} mm from the scan's")
+        said::apart(turned.affine.corners_apart_mm(&grid.affine, grid.shape))
     } else {
-        format!("{}, the scan's is {}", size(&turned), size(grid))
+        said::sizes(&size(&turned), &size(grid))
     };
-    Err(format!(
-        "it is on another grid, {where_it_lies}; resampled here its volumes and surfaces would change, so bring it onto the scan's grid first"
-    ))
+    Err(said::another_grid(&where_it_lies))
 }
 
 /// A comparison under way, a label at a time, as a label of a large scan may take a second.
@@ -298,7 +293,7 @@ impl Comparison {
             }
         }
         let named = |(value, numbers)| match value {
-            0 => (numbers, "background".to_owned()),
+            0 => (numbers, page::BACKGROUND.to_owned()),
             value => (numbers, self.maps.named(value).name),
         };
         groups.into_iter().map(named).collect()
@@ -366,11 +361,7 @@ impl Comparison {
 
 /// Labels of where the two differ.
 fn kinds() -> Vec<Label> {
-    let names = [
-        "only in the result",
-        "only in the reference",
-        "another label",
-    ];
+    let names = [said::ONLY_RESULT, said::ONLY_REFERENCE, said::ANOTHER_LABEL];
     let kind = |(value, name): (u8, &str)| Label {
         name: name.to_owned(),
         ..Label::unnamed(value)
@@ -576,9 +567,9 @@ mod tests {
     #[test]
     fn large_numbers_and_names_of_a_table_say_what_is_meant() {
         let numbers = [2035, 2000, 17, 0, 0, 0, 9001, 0];
-        let values: Vec<i32> = (0..60).map(|i| numbers[i % 8]).collect();
+        let values: Vec<i16> = (0..60).map(|i| numbers[i % 8]).collect();
         let [z, y, x] = SHAPE;
-        let file_of = encode(&[x, y, z], &wanted().affine, Values::Int32(&values), "");
+        let file_of = encode(&[x, y, z], &wanted().affine, Values::Int16(&values), "");
         let label = |value, name: &str| Label {
             name: name.to_owned(),
             ..Label::unnamed(value)

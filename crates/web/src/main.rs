@@ -6,6 +6,7 @@
 mod archive;
 mod certainty;
 mod comparison;
+mod language;
 mod mending;
 mod model_files;
 #[cfg(test)]

@@ -4,6 +4,8 @@
 use dinomed3d_volume::volumetry::LabelSize;
 use dinomed3d_volume::{Affine, Label, LabelMap, Scan, gzip};
 
+use crate::language::mend;
+
 /// In every label map that a person has changed; a description has 79 bytes.
 pub const DESCRIPTION: &str = "DINO-Med3D, changed by hand; not a medical device";
 
@@ -194,13 +196,10 @@ impl Mending {
     pub fn new(map: LabelMap) -> Result<Self, String> {
         let count = map.labels.len();
         if u32::try_from(count).is_err() {
-            return Err(format!(
-                "it has {count} voxels, and {} can be mended at most",
-                u32::MAX
-            ));
+            return Err(mend::too_many_voxels(count, u32::MAX));
         }
         let inverse = map.affine.inverse();
-        let Affine(inverse) = inverse.ok_or("its affine gives voxels no volume")?;
+        let Affine(inverse) = inverse.ok_or(mend::FLAT)?;
         let reach = [0, 1, 2].map(|axis| {
             let row = &inverse[axis];
             (row[0] * row[0] + row[1] * row[1] + row[2] * row[2]).sqrt()
@@ -279,7 +278,7 @@ impl Mending {
         self.end_stroke();
         if labels.len() != self.map.labels.len() {
             let (found, expected) = (labels.len(), self.map.labels.len());
-            return Err(format!("it has {found} voxels, expected are {expected}"));
+            return Err(mend::another_size(found, expected));
         }
         let mut is_painted = vec![false; labels.len()];
         for run in self.by_hand().flat_map(|stroke| &stroke.runs) {

@@ -1,5 +1,7 @@
 //! What can lie over the scan.
 
+use crate::language::compare;
+
 /// What lies over the scan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Overlay {
@@ -17,10 +19,10 @@ pub enum Overlay {
 impl Overlay {
     /// All of them, with their names in the control.
     pub const ALL: [(Self, &str); 4] = [
-        (Self::Result, "Result"),
-        (Self::Reference, "Reference"),
-        (Self::Disagreement, "Disagreement"),
-        (Self::Certainty, "Certainty"),
+        (Self::Result, compare::RESULT),
+        (Self::Reference, compare::REFERENCE),
+        (Self::Disagreement, compare::DISAGREEMENT),
+        (Self::Certainty, compare::CERTAINTY),
     ];
 
     /// The one of that name; an unknown name is [`Overlay::Result`].

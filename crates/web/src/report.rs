@@ -1,10 +1,11 @@
 //! A result as one page to be printed and handed on: a file that needs nothing beside it, runs nothing and asks nobody.
 
+use dinomed3d_volume::Label;
 use dinomed3d_volume::metrics::Presence;
 use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
-use dinomed3d_volume::{Label, NOTICE};
 
 use crate::comparison::{Row, named};
+use crate::language::{compare, mend, numbers, page, report as said, result, scan};
 use crate::protocol::{ModelInfo, Picture};
 use crate::structures::{self, Structure, StructureLabels};
 use crate::words;
@@ -55,38 +56,36 @@ pub struct Compared {
 impl<B> Report<'_, B> {
     /// The whole file, HTML in UTF-8.
     pub fn html(&self) -> String {
-        let title = format!("Segmentation of {}", self.scan.name);
+        let title = said::title(&self.scan.name);
         let parts = [
             self.notes(),
             self.planes(),
-            section("Volumes", self.volumes() + &self.ranges()),
-            section("Scan", self.scan()),
-            section("Certainty", self.certainty()),
+            section(said::VOLUMES, self.volumes() + &self.ranges()),
+            section(said::SCAN, self.scan()),
+            section(said::CERTAINTY, self.certainty()),
             self.comparison.as_ref().map_or_else(String::new, compared),
-            section("How it was made", self.provenance()),
+            section(said::MADE, self.provenance()),
         ];
         format!(
-            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+            "<!doctype html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n\
              <p>{date} · {notice}</p>\n</header>\n<main>\n{parts}</main>\n<footer>\n<p>{notice}</p>\n</footer>\n</body>\n</html>\n",
             title = escaped(&title),
             date = escaped(&self.date),
-            notice = escaped(NOTICE),
+            language = page::LANGUAGE,
+            notice = escaped(page::NOTICE),
             parts = parts.concat(),
         )
     }
 
     /// What a reader should know first.
     fn notes(&self) -> String {
-        let by_hand = self.outcome.mended_from.is_some().then_some(
-            "Changed by hand: labels, volumes and a comparison are what a person made of the network's result.",
-        );
-        let learnt = self.outcome.learnt_from.map(|strokes| {
-            let learnt = words::learnt(strokes);
-            format!("The network's last layers {learnt}; what came of it a person has taken over.")
-        });
+        let by_hand = self.outcome.mended_from.is_some();
+        let by_hand = by_hand.then_some(said::CHANGED);
+        let learnt = self.outcome.learnt_from;
+        let learnt = learnt.map(|strokes| said::learnt(&mend::learnt(strokes)));
         let warnings = self.scan.info.warnings.iter();
         let warnings = warnings.chain(&self.outcome.warnings);
         let by_hand = by_hand.into_iter().chain(learnt.as_deref());
@@ -102,7 +101,7 @@ impl<B> Report<'_, B> {
 
     fn planes(&self) -> String {
         if self.planes.is_empty() {
-            return paragraph("Without pictures: the scan could not be drawn.");
+            return paragraph(said::NO_PICTURES);
         }
         let figure = |Picture { title, address }: &Picture| {
             let (title, address) = (escaped(title), escaped(address));
@@ -112,17 +111,10 @@ impl<B> Report<'_, B> {
         };
         let figures: String = self.planes.iter().map(figure).collect();
         let mut said = String::new();
-        if let Some(([x, y, z], [i, j, k])) = self.place {
-            said = format!(
-                "Through x {x:.1}, y {y:.1}, z {z:.1} mm (to the right, front and top), voxel {i}, {j}, {k} of the file. "
-            );
+        if let Some((mm, voxel)) = self.place {
+            said = said::through(mm, voxel);
         }
-        said += &format!("Over the scan: {}", self.over);
-        said += &match self.num_hidden {
-            0 => ".".to_owned(),
-            1 => "; one label is hidden.".to_owned(),
-            hidden => format!("; {hidden} labels are hidden."),
-        };
+        said += &said::over(self.over, self.num_hidden);
         let key = self.key.iter().map(|label| {
             let (swatch, name) = (swatch(label.color), escaped(&label.name));
             format!("<li>{swatch}{name}</li>")
@@ -150,11 +142,18 @@ impl<B> Report<'_, B> {
         {
             let row = |size: &LabelSize| {
                 let label = named(labels, size.value);
-                let cells = [words::count(size.voxels), format!("{:.3}", size.volume_ml)];
+                let cells = [
+                    words::count(size.voxels),
+                    numbers::number(size.volume_ml, 3),
+                ];
                 table_row(&(swatch(label.color) + &escaped(&label.name)), &cells)
             };
             let rows: String = statistics.iter().map(row).collect();
-            return table("volumes", &["Label", "Voxels", "Volume, mL"], &rows);
+            return table(
+                "volumes",
+                &[page::LABEL, result::VOXELS, result::VOLUME],
+                &rows,
+            );
         }
         let row = |structure: Structure| {
             let size = StructureSize::of(structure, statistics);
@@ -183,14 +182,13 @@ impl<B> Report<'_, B> {
             rows.extend(group.structures.into_iter().map(row));
         }
         let heads = [
-            "Structure",
-            "Left, mL",
-            "Right, mL",
-            "Both, mL",
-            "L\u{2212}R, %",
+            result::STRUCTURE,
+            said::LEFT_ML,
+            said::RIGHT_ML,
+            said::BOTH_ML,
+            result::ASYMMETRY,
         ];
-        table("volumes", &heads, &rows)
-            + &paragraph("L\u{2212}R: left minus right, in percent of their mean.")
+        table("volumes", &heads, &rows) + &paragraph(said::ASYMMETRY)
     }
 
     fn ranges(&self) -> String {
@@ -203,29 +201,28 @@ impl<B> Report<'_, B> {
                 Some(_) => words::both_sides(&label.name),
                 None => label.name,
             };
-            let range = format!("{:.2} to {:.2}", range.low_ml, range.high_ml);
+            let range = numbers::range(range.low_ml, range.high_ml, 2);
             table_row(&(swatch(label.color) + &escaped(&name)), &[range])
         };
         let rows: String = self.ranges.iter().map(row).collect();
-        paragraph(words::VOLUME_RANGES) + &table("ranges", &["Label", "True volume, mL"], &rows)
+        paragraph(result::RANGES_MEAN) + &table("ranges", &[page::LABEL, said::TRUE_VOLUME], &rows)
     }
 
     fn scan(&self) -> String {
         let info = &self.scan.info;
         let [columns, rows, slices] = info.shape;
-        let spacing = info.spacing_mm.map(|edge| format!("{edge:.2}"));
-        let mut said = vec![("File", self.scan.name.clone())];
+        let mut said = vec![(scan::FILE, self.scan.name.clone())];
         if let Some(description) = &info.description {
-            said.push(("Series", description.clone()));
+            said.push((scan::SERIES, description.clone()));
         }
         if let Some(choice) = self.scan.choice.filter(|choice| choice.volume > 0) {
-            said.push(("Volume", choice.volume.to_string()));
+            said.push((said::VOLUME, choice.volume.to_string()));
         }
         said.extend([
-            ("Voxels", format!("{columns} × {rows} × {slices}")),
-            ("Spacing", format!("{} mm", spacing.join(" × "))),
+            (scan::VOXELS, format!("{columns} × {rows} × {slices}")),
+            (scan::SPACING, numbers::spacing(info.spacing_mm)),
             (
-                "Axes, type",
+                scan::AXES_AND_TYPE,
                 format!("{}, {}", info.orientation, info.datatype),
             ),
         ]);
@@ -236,17 +233,15 @@ impl<B> Report<'_, B> {
         let made_by = self.outcome.made_by.as_ref();
         let what = words::certainty(made_by.and_then(|model| model.calibration_error));
         let Some(shares) = &self.certainty else {
-            return paragraph(
-                "Not computed for this report: lay Certainty over the scan before saving one.",
-            );
+            return paragraph(said::NO_CERTAINTY);
         };
         let row = |(class, share): &(&str, f64)| {
-            table_row(&escaped(class), &[format!("{:.1}", 100.0 * share)])
+            table_row(&escaped(class), &[numbers::number(100.0 * share, 1)])
         };
         let rows: String = shares.iter().map(row).collect();
         table(
             "certainty",
-            &["The network was", "Labelled voxels, %"],
+            &[said::NETWORK_WAS, said::LABELLED_VOXELS],
             &rows,
         ) + &paragraph(&format!("{what}."))
     }
@@ -264,7 +259,7 @@ impl<B> Report<'_, B> {
         } = self.outcome;
         let mut said = Vec::new();
         match made_by.as_deref() {
-            None => said.push(("Model", model.clone())),
+            None => said.push((said::MODEL, model.clone())),
             Some(ModelInfo {
                 name,
                 title,
@@ -272,43 +267,44 @@ impl<B> Report<'_, B> {
                 weights_sha256,
                 ..
             }) => {
-                let whose = if words::is_own(model) {
-                    ", the visitor's own"
+                let called = if words::is_own(model) {
+                    said::own_model(title, name, version)
                 } else {
-                    ""
+                    said::model(title, name, version)
                 };
-                said.push((
-                    "Model",
-                    format!("{title} ({name}), version {version}{whose}"),
-                ));
+                said.push((said::MODEL, called));
                 if !weights_sha256.is_empty() {
-                    said.push(("SHA-256 of its weights", weights_sha256.clone()));
+                    said.push((said::HASH, weights_sha256.clone()));
                 }
             }
         }
         if !given.is_empty() {
-            said.push(("Its channels", given.join("; ")));
+            said.push((said::CHANNELS, given.join("; ")));
         }
         for closer in looked_closer {
-            let looked = format!("at the {}, model {}", closer.name, closer.model);
-            said.push(("Looked closer", looked));
+            let looked = said::looked_closer(&closer.name, &closer.model);
+            said.push((said::LOOKED_CLOSER, looked));
         }
         let made = words::made(self.outcome.millis, self.outcome.backend);
-        let made = made.trim_start_matches("Made ").trim_end_matches('.');
         said.extend([
             (
-                "Program",
+                said::PROGRAM,
                 format!("DINO-Med3D {}", env!("CARGO_PKG_VERSION")),
             ),
-            ("Segmented", made.to_owned()),
-            ("Label map", name.clone()),
+            (said::SEGMENTED, made),
+            (said::LABEL_MAP, name.clone()),
             (
-                "Changed by hand",
-                if mended_from.is_some() { "yes" } else { "no" }.to_owned(),
+                said::CHANGED_BY_HAND,
+                if mended_from.is_some() {
+                    said::YES
+                } else {
+                    said::NO
+                }
+                .to_owned(),
             ),
         ]);
         if let Some(strokes) = learnt_from {
-            said.push(("Last layers", words::learnt(*strokes)));
+            said.push((said::LAST_LAYERS, mend::learnt(*strokes)));
         }
         facts(&said)
     }
@@ -316,15 +312,15 @@ impl<B> Report<'_, B> {
 
 fn compared(comparison: &Compared) -> String {
     let cell = |value: Option<f64>, digits: usize| {
-        value.map_or_else(|| "–".to_owned(), |value| format!("{value:.digits$}"))
+        value.map_or_else(|| "–".to_owned(), |value| numbers::number(value, digits))
     };
     let row = |row: &Row| {
         let note = match row.present_in {
-            Presence::Reference => " (missed)",
-            Presence::Prediction => " (not in the reference)",
+            Presence::Reference => compare::MISSED,
+            Presence::Prediction => compare::NOT_IN_REFERENCE,
             _ => "",
         };
-        let head = swatch(row.label.color) + &escaped(&row.label.name) + note;
+        let head = swatch(row.label.color) + &escaped(&row.label.name) + &escaped(note);
         let cells = [
             cell(row.dice, 4),
             cell(row.hd95_mm, 2),
@@ -336,17 +332,21 @@ fn compared(comparison: &Compared) -> String {
     let mut rows: String = comparison.rows.iter().map(row).collect();
     let none = String::new;
     rows += &table_row(
-        "Mean",
+        compare::MEAN,
         &[cell(comparison.mean_dice, 4), none(), none(), none()],
     );
-    let heads = ["Label", "Dice", "HD95, mm", "ASSD, mm", "ΔV, mL"];
-    let mut said = "ΔV: volume of the result less the reference's.".to_owned();
+    let heads = [
+        page::LABEL,
+        compare::DICE,
+        said::HD95_MM,
+        said::ASSD_MM,
+        said::DIFFERENCE_ML,
+    ];
+    let mut said = said::DIFFERENCE.to_owned();
     for (numbers, name) in &comparison.taken_for {
-        let were = if numbers.len() == 1 { "was" } else { "were" };
-        let numbers = numbers.iter().map(u32::to_string).collect::<Vec<_>>();
-        said += &format!(" Its {} {were} taken for {name}.", numbers.join(", "));
+        said += &said::taken_for(numbers, name);
     }
-    let title = format!("Against {}", comparison.against);
+    let title = compare::against(&comparison.against);
     section(&title, table("scores", &heads, &rows) + &paragraph(&said))
 }
 
@@ -577,7 +577,7 @@ mod tests {
         ] {
             assert!(!html.contains(left_out), "{left_out}");
         }
-        assert_eq!(html.matches(NOTICE).count(), 2);
+        assert_eq!(html.matches(page::NOTICE).count(), 2);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::de::IgnoredAny;
 use crate::archive::Archive;
 use crate::browser::{self, VisitorFile};
 use crate::comparison::{Mapping, Maps, Scoring};
+use crate::language::{compare, failure, mend, status};
 use crate::link::Link;
 use crate::mending::{self, Bounds, Mending, Patch, Pen, Tool};
 use crate::model_files;
@@ -31,12 +32,6 @@ use crate::work::{
 };
 
 const WORKER: &str = "worker_loader.js";
-
-const SEGMENTS_MENDED: &str =
-    "A person has changed this result. Segmenting again replaces it, with all changes. Go on?";
-const REMOVES_MENDED: &str =
-    "A person has changed the result of this scan. Removing the scan loses it. Go on?";
-const RESTORES: &str = "This takes back everything that was changed by hand, for good. Go on?";
 
 /// A worker that hasn't stopped by then is ended.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
@@ -170,7 +165,7 @@ impl Session {
         name: &str,
         files: impl Future<Output = Result<Vec<VisitorFile>, String>> + 'static,
     ) {
-        let Some(job) = self.tell(|work| work.open(format!("Reading {name}…"))) else {
+        let Some(job) = self.tell(|work| work.open(status::reading(name))) else {
             return;
         };
         let name = name.to_owned();
@@ -197,7 +192,7 @@ impl Session {
 
     /// Takes a scan out of the list.
     pub fn remove_listed(self, id: ListId) {
-        if self.tell(|work| work.is_mended(id)) && !browser::confirm(REMOVES_MENDED) {
+        if self.tell(|work| work.is_mended(id)) && !browser::confirm(mend::REMOVING_LOSES) {
             return;
         }
         self.tell(|work| work.remove_listed(id));
@@ -223,8 +218,8 @@ impl Session {
             }
             Err(problem) => self.tell(|work| {
                 work.say_failure(Failure {
-                    what: format!("The results could not be packed: {problem}."),
-                    advice: "Choose one scan after the other and save its result.".to_owned(),
+                    what: failure::not_packed(&problem),
+                    advice: failure::SAVE_EACH.to_owned(),
                     is_fatal: false,
                 });
             }),
@@ -244,7 +239,7 @@ impl Session {
         spawn_local(async move {
             let bytes = self.fetch_sample(sample).await.map_err(|problem| Failure {
                 what: problem,
-                advice: "Check the connection to this site, or open a scan of your own.".to_owned(),
+                advice: failure::CHECK_CONNECTION_OR_OPEN.to_owned(),
                 is_fatal: false,
             });
             let name = sample.file.to_owned();
@@ -264,18 +259,14 @@ impl Session {
 
     /// Segments the scan on screen.
     pub fn segment(self) {
-        if self.may_replace(SEGMENTS_MENDED) {
+        if self.may_replace(mend::SEGMENTING_REPLACES) {
             self.tell(|work| work.segment(browser::now_ms()));
         }
     }
 
     /// Looks closer at a part of what was found.
     pub fn look_closer(self, closer: Closer) {
-        let question = format!(
-            "A person has changed this result. A closer look replaces what is labelled in the {}, changes by hand too. Go on?",
-            closer.name
-        );
-        if !self.may_replace(&question) {
+        if !self.may_replace(&mend::looking_replaces(&closer.name)) {
             return;
         }
         self.tell(|work| work.look_closer(closer, browser::now_ms()));
@@ -400,10 +391,7 @@ impl Session {
         });
         match label.flatten() {
             Some(label) => self.state.pen.update(|pen| pen.label = label),
-            None => self
-                .state
-                .pen_note
-                .set(Some("There is no label.".to_owned())),
+            None => self.state.pen_note.set(Some(mend::NO_LABEL.to_owned())),
         }
     }
 
@@ -470,7 +458,7 @@ impl Session {
         self.tell(|_| {});
         let outcome = self.state.outcome.get_untracked();
         let found = outcome.and_then(|outcome| outcome.mended_from.clone());
-        if let Some(found) = found.filter(|_| browser::confirm(RESTORES)) {
+        if let Some(found) = found.filter(|_| browser::confirm(mend::RESTORING_LOSES)) {
             self.tell(|work| work.replace_result(found));
             self.were_saved();
         }
@@ -539,8 +527,8 @@ impl Session {
 
     fn not_mended(self, problem: &str) {
         let failure = Failure {
-            what: format!("The label map can't be mended: {problem}."),
-            advice: "It can still be saved as the network made it.".to_owned(),
+            what: mend::cant_be_mended(problem),
+            advice: mend::SAVE_UNMENDED.to_owned(),
             is_fatal: false,
         };
         self.tell_now(|work| work.say_failure(failure));
@@ -566,7 +554,7 @@ impl Session {
         let map = self.with_hands(|hands| hands.mending.map().clone());
         if let (Some(compared), Some(map)) = (compared, map) {
             let maps = Rc::new(compared.maps.with_result(map));
-            let number = self.begin_comparison("Comparing…");
+            let number = self.begin_comparison(compare::COMPARING);
             self.state.reference.set(Some(Rc::clone(&maps)));
             let mapping = compared.mapping.clone();
             spawn_local(self.score(number, outcome, maps, mapping));
@@ -589,7 +577,7 @@ impl Session {
         let Some(outcome) = self.state.outcome.get_untracked() else {
             return;
         };
-        let number = self.begin_comparison("Reading the reference…");
+        let number = self.begin_comparison(compare::READING);
         spawn_local(async move {
             let maps = read_reference(files, &outcome).await;
             if !self.is_comparing(number, &outcome) {
@@ -617,7 +605,7 @@ impl Session {
         };
         let mut mapping = comparison.mapping.clone();
         mapping.insert(value, label);
-        let number = self.begin_comparison("Comparing…");
+        let number = self.begin_comparison(compare::COMPARING);
         spawn_local(self.score(number, outcome, Rc::clone(&comparison.maps), mapping));
     }
 
@@ -690,8 +678,7 @@ impl Session {
         let mut scoring = Scoring::new(Rc::clone(&maps), mapping);
         while scoring.step() {
             let (done, of) = scoring.progress();
-            let said = format!("Comparing: {done} of {of} labels.");
-            self.state.comparing.set(Some(said));
+            self.state.comparing.set(Some(compare::progress(done, of)));
             browser::next_task().await;
             if !self.is_comparing(number, &outcome) {
                 return;
@@ -756,8 +743,8 @@ impl Session {
                 };
                 if let Err(problem) = link.send(&message, bytes.as_ref()) {
                     let failure = Failure {
-                        what: format!("The worker could not be reached: {problem}"),
-                        advice: "If the scan is very large, try a smaller one.".to_owned(),
+                        what: failure::worker_unreachable(&problem),
+                        advice: failure::TRY_SMALLER.to_owned(),
                         is_fatal: true,
                     };
                     inner.work.broke(*generation, failure);
@@ -807,8 +794,8 @@ impl Session {
             },
             move |problem| {
                 let failure = Failure {
-                    what: format!("The worker stopped: {problem}"),
-                    advice: "If this happens again, choose the CPU under “Compute on” or try a smaller scan.".to_owned(),
+                    what: failure::worker_stopped(&problem),
+                    advice: failure::CHOOSE_CPU.to_owned(),
                     is_fatal: true,
                 };
                 self.tell(|work| work.broke(generation, failure));
@@ -818,10 +805,8 @@ impl Session {
             Ok(link) => inner.worker = Some((generation, link)),
             Err(problem) => {
                 let failure = Failure {
-                    what: format!("No worker could be started: {problem}"),
-                    advice:
-                        "This page needs a browser with module workers; any current one has them."
-                            .to_owned(),
+                    what: failure::no_worker(&problem),
+                    advice: failure::NEEDS_WORKERS.to_owned(),
                     is_fatal: true,
                 };
                 inner.work.broke(generation, failure);
@@ -849,18 +834,15 @@ async fn bring_all(
     name: String,
     files: Result<Vec<VisitorFile>, String>,
 ) -> Vec<Brought<Uint8Array>> {
-    let failure = |what| {
-        Failure {
+    let failure = |what| Failure {
         what,
-        advice: "Check that the file is still there and not too large for this device, then choose it again."
-            .to_owned(),
+        advice: failure::CHECK_FILE.to_owned(),
         is_fatal: false,
-    }
     };
     let files = match files {
-        Ok(files) if files.is_empty() => Err(format!("There are no files in {name}.")),
+        Ok(files) if files.is_empty() => Err(failure::no_files(&name)),
         Ok(files) => Ok(files),
-        Err(problem) => Err(format!("{name} could not be read: {problem}")),
+        Err(problem) => Err(failure::not_read(&name, &problem)),
     };
     let files = match files {
         Ok(files) => files,
@@ -897,7 +879,7 @@ fn is_zip_of_model(bytes: &Uint8Array) -> bool {
 
 /// The bytes of a file, or of a zip of several; of a model always of a zip.
 async fn bring(name: &str, files: &[&VisitorFile], is_model: bool) -> Result<Uint8Array, String> {
-    let unread = |path: &str, problem| format!("{path} could not be read: {problem}");
+    let unread = |path: &str, problem: String| failure::not_read(path, &problem);
     match files {
         [only] if !is_model => {
             let bytes = browser::read_file(&only.file).await;
@@ -905,8 +887,7 @@ async fn bring(name: &str, files: &[&VisitorFile], is_model: bool) -> Result<Uin
         }
         _ => {
             let count = files.len();
-            let unpacked =
-                |problem| format!("The {count} files of {name} could not be taken: {problem}");
+            let unpacked = |problem: String| failure::not_taken(name, count, &problem);
             let sizes = files.iter().map(|file| file.file.size() as usize);
             let mut archive = Archive::new(sizes.sum()).map_err(unpacked)?;
             for VisitorFile { path, file } in files.iter().copied() {
@@ -929,11 +910,9 @@ async fn read_reference(
     let (tables, maps): (Vec<_>, Vec<_>) = files.iter().partition(|file| is_table(&file.path));
     let ([VisitorFile { path, file }], [] | [_]) = (&maps[..], &tables[..]) else {
         let (maps, tables) = (maps.len(), tables.len());
-        return Err(format!(
-            "A reference is one label map, with one table of its labels at most; these are {maps} and {tables}."
-        ));
+        return Err(compare::several_files(maps, tables));
     };
-    let unread = |path: &str, problem| format!("{path} could not be read: {problem}.");
+    let unread = |path: &str, problem: String| failure::reference_not_read(path, &problem);
     let bytes = browser::read_file(file).await;
     let bytes = bytes.map_err(|problem| unread(path, problem))?;
     let mut table = None;

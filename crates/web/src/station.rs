@@ -1,5 +1,6 @@
 //! The guided tour inside the network: its stations, what each asks the worker, and their addresses.
 
+use crate::language::inside::{self, Station as Words};
 use crate::protocol::{Part, Question};
 
 /// A stop of the tour.
@@ -21,21 +22,6 @@ pub enum Station {
     Detail,
     /// What becomes of the labels without a part.
     Parts,
-}
-
-/// What is said of a station.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
-    /// Its heading.
-    pub title: &'static str,
-    /// What is seen, in two sentences.
-    pub what: &'static str,
-    /// Why the network does so.
-    pub why: &'static str,
-    /// A question to try.
-    pub question: &'static str,
-    /// The file that computes it, in the project's sources.
-    pub file: &'static str,
 }
 
 impl Station {
@@ -108,78 +94,30 @@ impl Station {
     }
 
     /// What is said of it.
-    pub fn words(self) -> Words {
+    pub fn words(self) -> &'static Words {
         match self {
-            Self::Slices => Words {
-                title: "Three slices, one picture",
-                what: "The network reads the scan slice by slice, and sees each with its neighbours as if they were the red, green and \
-                       blue of a photograph. The frame is one patch: all of its voxels in all three slices become one token, a list of \
-                       numbers.",
-                why: "The transformer was made for pictures in colour. Three slices in the place of three colours tell it what goes on \
-                      in the third dimension without changing it.",
-                question: "Where is the picture of all three grey, and where coloured? Move the crosshair to the edge of a structure.",
-                file: "crates/core/src/model/slices.rs",
-            },
-            Self::Tokens => Words {
-                title: "Tokens as colours",
-                what: "Each patch is a token of many numbers; the three directions in which tokens differ most are drawn as red, green \
-                       and blue. Tokens that the network takes for alike have like colours.",
-                why: "Nobody told the network which numbers mean what. From block to block tokens gather what belongs together: first \
-                      what looks alike, later what is alike.",
-                question: "After which block do left and right look the same, and after which does the brain part from what is around it?",
-                file: "crates/core/src/inside/colours.rs",
-            },
-            Self::Similarity => Words {
-                title: "What is like this?",
-                what: "Every token is compared with the one at the crosshair: bright is alike, dark has nothing in common. Move the \
-                       threshold to keep only the most alike.",
-                why: "A decoder can only give two voxels different labels if their tokens differ. What is bright here is hard to tell \
-                      from what you clicked.",
-                question: "Click a ventricle: does the other one light up? Compare the first block with the last.",
-                file: "crates/core/src/inside/similarity.rs",
-            },
-            Self::Attention => Words {
-                title: "Where does a token look?",
-                what: "In every block each token looks at all others of its slice, by several heads at the same time; bright patches \
-                       give it most. “All heads” follows the looks back through all blocks so far.",
-                why: "A patch alone may be any grey matter. What lies around it says which, and attention brings that to it.",
-                question: "Which heads look near, and which far? Some look at no patch at all, but at tokens that stand for the whole.",
-                file: "crates/core/src/inside/attention.rs",
-            },
-            Self::Adapters => Words {
-                title: "What adapters change",
-                what: "Small adapters in every block let a patch hear of the same place in the slices before and after. Bright tokens \
-                       are those that are most unlike what they would be without adapters.",
-                why: "Attention sees one slice only. Without adapters the network would be a network of single slices.",
-                question: "Where do adapters change most, and does it grow from block to block?",
-                file: "crates/core/src/model/adapter.rs",
-            },
-            Self::Reach => Words {
-                title: "Slices that talk",
-                what: "The slice at the crosshair is painted over with one grey, and the curve shows how much the tokens of every slice \
-                       change. With adapters far slices hear of it; without, only the two beside it.",
-                why: "Each adapter reaches one slice further. After all blocks that makes a volume of a pile of slices.",
-                question: "How many slices away is it still heard?",
-                file: "crates/core/src/inside/reach.rs",
-            },
-            Self::Detail => Words {
-                title: "The detail stream",
-                what: "Beside the transformer a stream of small convolutions keeps what patches are too coarse for: edges and thin \
-                       things. The gate says where the decoder takes it in: bright is open.",
-                why: "A token stands for a whole patch. The border of a structure runs through the patch, and must come from \
-                      somewhere else.",
-                question: "What does the finest level see that the coarsest does not? Is the gate open at edges or inside?",
-                file: "crates/core/src/model/detail.rs",
-            },
-            Self::Parts => Words {
-                title: "Without a part",
-                what: "The same window goes through the network with a part switched off, and its labels lie over the scan. Dice says \
-                       how far they agree with those of the whole network.",
-                why: "What a part is good for is seen when it is missing. The network was trained with all of them, so this is more \
-                      than it would lose had it never had the part.",
-                question: "Which part is missed most, and by which structures?",
-                file: "crates/core/src/model/without.rs",
-            },
+            Self::Slices => &inside::SLICES_STATION,
+            Self::Tokens => &inside::TOKENS_STATION,
+            Self::Similarity => &inside::SIMILARITY_STATION,
+            Self::Attention => &inside::ATTENTION_STATION,
+            Self::Adapters => &inside::ADAPTERS_STATION,
+            Self::Reach => &inside::REACH_STATION,
+            Self::Detail => &inside::DETAIL_STATION,
+            Self::Parts => &inside::PARTS_STATION,
+        }
+    }
+
+    /// The file that computes it, in the project's sources.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Slices => "crates/core/src/model/slices.rs",
+            Self::Tokens => "crates/core/src/inside/colours.rs",
+            Self::Similarity => "crates/core/src/inside/similarity.rs",
+            Self::Attention => "crates/core/src/inside/attention.rs",
+            Self::Adapters => "crates/core/src/model/adapter.rs",
+            Self::Reach => "crates/core/src/inside/reach.rs",
+            Self::Detail => "crates/core/src/model/detail.rs",
+            Self::Parts => "crates/core/src/model/without.rs",
         }
     }
 }
@@ -205,10 +143,10 @@ pub struct Visit {
 
 /// Parts with their names in addresses and for people.
 pub const PARTS: [(Part, &str, &str); 4] = [
-    (Part::Neighbours, "neighbours", "neighbouring slices"),
-    (Part::Adapters, "adapters", "adapters"),
-    (Part::Detail, "detail", "detail stream"),
-    (Part::Transformer, "transformer", "transformer"),
+    (Part::Neighbours, "neighbours", inside::NEIGHBOURS),
+    (Part::Adapters, "adapters", inside::ADAPTERS),
+    (Part::Detail, "detail", inside::DETAIL),
+    (Part::Transformer, "transformer", inside::TRANSFORMER),
 ];
 
 const BEGINNING: &str = "#inside/";

@@ -3,11 +3,13 @@
 use dinomed3d_volume::Label;
 pub use dinomed3d_volume::structure::{Structure, StructureLabels, paired};
 
+use crate::language::legend;
+
 /// What structures of a head are called together, and words of which one is in the name of each.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("White matter and cortex", &["cerebral"]),
+    (legend::WHITE_MATTER, &["cerebral"]),
     (
-        "Deep grey matter",
+        legend::GREY_MATTER,
         &[
             "thalamus",
             "caudate",
@@ -21,11 +23,11 @@ const GROUPS: [(&str, &[&str]); 4] = [
         ],
     ),
     (
-        "Ventricles and fluid",
+        legend::VENTRICLES,
         &["ventricle", "lat vent", "csf", "plexus"],
     ),
     (
-        "Cerebellum and brain-stem",
+        legend::CEREBELLUM,
         &[
             "cerebell",
             "vermis",
@@ -37,7 +39,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
 ];
 
 /// Structures that are in none of them.
-const OTHER: &str = "Other";
+const OTHER: &str = legend::OTHER;
 
 /// Structures under one heading.
 #[derive(Debug, Clone, PartialEq)]

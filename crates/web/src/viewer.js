@@ -20,12 +20,8 @@ const CROSSHAIR = [0.36, 0.78, 0.95, 0.9];
 // Pixels of a picture in a report along its longer edge, at the most: 300 for an inch of paper.
 const PICTURE_EDGE = 750;
 
-// Of a plane: the axes that run across and up in it, and what lies at its left and at its top.
-const SIDES = {
-  axial: { axes: [0, 1], letters: ["L", "A"] },
-  coronal: { axes: [0, 2], letters: ["L", "S"] },
-  sagittal: { axes: [1, 2], letters: ["P", "S"] },
-};
+// Of a plane: the axes that run across and up in it.
+const AXES = { axial: [0, 1], coronal: [0, 2], sagittal: [1, 2] };
 
 // Axial slices of a mosaic.
 const MOSAIC = { rows: 3, columns: 4 };
@@ -270,8 +266,8 @@ export class Viewer {
   }
 
   /**
-   * Planes of these names through the crosshair, whole and cut to what they show, as `data:` addresses of pictures; none without a scan.
-   * What is on screen stays as it is.
+   * Planes through the crosshair, whole and cut to what they show, as `data:` addresses of pictures; none without a scan. Each of
+   * `planes` is a name and what is written at its left and at its top. What is on screen stays as it is.
    */
   pictures(planes) {
     return this.#inTurn(async () => {
@@ -284,7 +280,7 @@ export class Viewer {
       try {
         niivue.scene.pan2Dxyzmm = [0, 0, 0, 1];
         niivue.opts.isOrientationTextVisible = false;
-        return planes.map((plane) => this.#plane(plane));
+        return planes.map(([plane, ...letters]) => this.#plane(plane, letters));
       } finally {
         niivue.scene.pan2Dxyzmm = moved;
         niivue.opts.isOrientationTextVisible = hasLetters;
@@ -293,13 +289,12 @@ export class Viewer {
     });
   }
 
-  #plane(plane) {
+  #plane(plane, letters) {
     this.setView(plane);
     const { leftTopWidthHeight, fovMM } = this.niivue.screenSlices.find(({ axCorSag }) => axCorSag === VIEWS[plane]);
-    const { axes, letters } = SIDES[plane];
     const { dimsRAS, pixDimsRAS } = this.scan;
     // The scan lies in the middle of its tile, which has the shape of the window.
-    const shares = axes.map((axis, i) => Math.min(1, (dimsRAS[axis + 1] * pixDimsRAS[axis + 1]) / Math.abs(fovMM[i])));
+    const shares = AXES[plane].map((axis, i) => Math.min(1, (dimsRAS[axis + 1] * pixDimsRAS[axis + 1]) / Math.abs(fovMM[i])));
     const tile = [leftTopWidthHeight[2], leftTopWidthHeight[3]];
     const [width, height] = shares.map((share, i) => share * tile[i]);
     const [left, top] = shares.map((share, i) => leftTopWidthHeight[i] + ((1 - share) * tile[i]) / 2);

@@ -167,13 +167,14 @@ impl Viewer {
             .map_err(|error| thrown::describe(&error))
     }
 
-    /// These planes through the crosshair as `data:` addresses of pictures, by their names in `viewer.js`; none without a scan. What is on
-    /// screen stays as it is.
+    /// Planes through the crosshair as `data:` addresses of pictures; none without a scan. Each is named as in `viewer.js`, with what is
+    /// written at its left and at its top. What is on screen stays as it is.
     ///
     /// # Errors
     /// What the browser says.
-    pub async fn pictures(&self, planes: &[&str]) -> Result<Vec<String>, String> {
-        let planes = planes.iter().copied().map(JsValue::from_str).collect();
+    pub async fn pictures(&self, planes: &[[&str; 3]]) -> Result<Vec<String>, String> {
+        let plane = |plane: &[&str; 3]| plane.map(JsValue::from_str).into_iter().collect::<Array>();
+        let planes = planes.iter().map(plane).collect();
         let pictures = self.pictures_js(planes).await;
         let pictures: Array = pictures
             .map(JsCast::unchecked_into)

@@ -1,16 +1,15 @@
-//! Numbers, scans and names of files as people read them.
+//! Numbers, scans and results as people read them, made of the language's words; and names of files.
 
 use dinomed3d_volume::Label;
 use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::volumetry::LabelSize;
 
+use crate::language::{certainty, list, mend, model, numbers, page, result, run, scan};
 use crate::mending::NoFill;
 use crate::protocol::{Backend, ModelInfo, ScanOffer};
 
 /// So many labels are named in a line.
 const FEW_LABELS: usize = 3;
-/// Of what a model of the visitor's own is called.
-const OWN: &str = "(yours)";
 
 /// A duration that is guessed, such as `about 40 s`; nothing of what can't be one.
 pub fn about(seconds: f64) -> Option<String> {
@@ -18,32 +17,24 @@ pub fn about(seconds: f64) -> Option<String> {
         return None;
     }
     Some(if seconds < 1.5 {
-        "about a second".to_owned()
+        numbers::ABOUT_A_SECOND.to_owned()
     } else if seconds < 90.0 {
-        format!("about {} s", seconds.round())
+        numbers::about_seconds(seconds.round())
     } else {
-        format!("about {} min", (seconds / 60.0).round())
+        numbers::about_minutes((seconds / 60.0).round())
     })
 }
 
 /// What both halves of a structure are called, of the left one's name.
 pub fn both_sides(left: &str) -> String {
     let name = left.strip_prefix("left ").or(left.strip_prefix("Left "));
-    format!("{}, both sides", name.unwrap_or(left))
+    result::both_sides(name.unwrap_or(left))
 }
 
 /// What certainty is, of a model whose error of it is known or not.
 pub fn certainty(calibration_error: Option<f64>) -> String {
-    let truth = calibration_error.map_or_else(
-        || "not calibrated".to_owned(),
-        |error| {
-            format!(
-                "on validation cases it is {:.1} % from the share of right answers in the mean",
-                100.0 * error
-            )
-        },
-    );
-    format!("The network's own probability of what it found, before any correction; {truth}")
+    let calibrated = calibration_error.map(|error| certainty::calibrated(100.0 * error));
+    certainty::means(calibrated.as_deref().unwrap_or(certainty::NOT_CALIBRATED))
 }
 
 /// What segmenting will take, as a sentence.
@@ -53,44 +44,30 @@ pub fn preflight(
     windows: usize,
     workers: usize,
 ) -> String {
-    let time = seconds
-        .and_then(about)
-        .map_or_else(String::new, |time| format!("{time} and "));
-    let plural = if windows == 1 { "" } else { "s" };
-    let shared = if workers == 1 {
-        String::new()
-    } else {
-        format!(" by {workers} workers")
-    };
-    format!(
-        "Takes {time}{} on this device; {windows} window{plural}{shared}.",
-        memory(memory_bytes)
-    )
+    let time = seconds.and_then(about);
+    run::takes(time.as_deref(), &memory(memory_bytes), windows, workers)
 }
 
 /// A duration that is over.
 pub fn elapsed(millis: f64) -> String {
     if millis < 1_000.0 {
-        format!("{} ms", millis.round())
+        numbers::milliseconds(millis.round())
     } else if millis < 90_000.0 {
-        format!("{:.1} s", millis / 1_000.0)
+        numbers::seconds(millis / 1_000.0)
     } else {
-        format!("{:.1} min", millis / 60_000.0)
+        numbers::minutes(millis / 60_000.0)
     }
 }
 
 /// How long a result took, and on what.
 pub fn made(millis: f64, backend: Option<Backend>) -> String {
-    let on = match backend {
-        Some(Backend::Cpu) => " on the CPU",
-        Some(Backend::WebGpu) => " on WebGPU",
-        None => "",
-    };
-    format!("Made in {}{on}.", elapsed(millis))
+    let time = elapsed(millis);
+    match backend {
+        Some(Backend::Cpu) => result::in_time_on_cpu(&time),
+        Some(Backend::WebGpu) => result::in_time_on_webgpu(&time),
+        None => result::in_time(&time),
+    }
 }
-
-/// What ranges of volumes mean.
-pub const VOLUME_RANGES: &str = "In nine of ten cases like those that this model was calibrated by, the true volume lies between these. A scan of another kind may be less certain than that.";
 
 /// A count with a thin gap between groups of three digits.
 pub fn count(number: u64) -> String {
@@ -98,7 +75,7 @@ pub fn count(number: u64) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 * 3);
     for (position, digit) in digits.chars().enumerate() {
         if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push('\u{202f}');
+            text.push(numbers::GROUPS);
         }
         text.push(digit);
     }
@@ -108,25 +85,25 @@ pub fn count(number: u64) -> String {
 /// A size in mega- or kilobytes.
 pub fn size(bytes: u64) -> String {
     if bytes < 1_000_000 {
-        format!("{} kB", bytes.div_ceil(1_000))
+        numbers::kilobytes(bytes.div_ceil(1_000))
     } else {
-        format!("{:.1} MB", bytes as f64 / 1e6)
+        numbers::megabytes(bytes as f64 / 1e6)
     }
 }
 
 /// An amount of memory: tenths of a gigabyte are as much as one can know.
 fn memory(bytes: u64) -> String {
     if bytes < 100_000_000 {
-        format!("{} MB", bytes.div_ceil(1_000_000))
+        numbers::whole_megabytes(bytes.div_ceil(1_000_000))
     } else {
-        format!("{:.1} GB", bytes as f64 / 1e9)
+        numbers::gigabytes(bytes as f64 / 1e9)
     }
 }
 
 /// A volume in mL with as many digits as are worth reading.
 pub fn milliliters(volume_ml: f64) -> String {
     let digits = if volume_ml < 10.0 { 2 } else { 1 };
-    format!("{volume_ml:.digits$}")
+    numbers::number(volume_ml, digits)
 }
 
 /// A difference in percent, with its sign.
@@ -136,7 +113,7 @@ pub fn signed_percent(percent: f64) -> String {
 
 /// A difference with its sign; none where it rounds to 0.
 pub fn signed(difference: f64, digits: usize) -> String {
-    let size = format!("{:.digits$}", difference.abs());
+    let size = numbers::number(difference.abs(), digits);
     match size.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) {
         false => size,
         true if difference < 0.0 => format!("\u{2212}{size}"),
@@ -147,8 +124,8 @@ pub fn signed(difference: f64, digits: usize) -> String {
 /// That a file holds several scans.
 pub fn several_scans(name: &str, offers: &[ScanOffer]) -> String {
     match offers {
-        [only] => format!("{name} holds {} volumes. Choose one.", only.num_volumes),
-        _ => format!("{name} holds {} scans. Choose one.", offers.len()),
+        [only] => scan::several_volumes(name, only.num_volumes),
+        _ => scan::several_scans(name, offers.len()),
     }
 }
 
@@ -163,32 +140,22 @@ pub fn offer_in_list(file: &str, offer: &ScanOffer) -> String {
     } = offer;
     let of_file = DerivativeNames::whole(file);
     let mut name = match (&**description, &**modality) {
-        ("", _) => format!("{}/scan {index}", of_file.stem()),
+        ("", _) => format!("{}/{}", of_file.stem(), list::scan(*index)),
         // A file's own name.
         (name, "") => name.to_owned(),
         (series, _) => format!("{}/{series}", of_file.stem()),
     };
     if *num_volumes > 1 {
-        name += ", volume 0";
+        name = format!("{name}, {}", list::FIRST_VOLUME);
     }
     name
 }
 
-/// Why what holds several volumes was not segmented in its turn.
-pub fn several_volumes(num_volumes: usize) -> String {
-    format!("It holds {num_volumes} volumes: open it to choose one.")
-}
-
 /// What came of segmenting a list.
 pub fn list_is_done(done: usize, failed: usize) -> String {
-    let plural = if done == 1 { "" } else { "s" };
     match failed {
-        0 => format!("Done: {done} scan{plural} segmented."),
-        _ => format!(
-            "Done: {} of {done} scan{plural} segmented; the list says what is wrong with the other{}.",
-            done - failed,
-            if failed == 1 { "" } else { "s" }
-        ),
+        0 => list::done(done),
+        _ => list::some_failed(done, failed),
     }
 }
 
@@ -200,27 +167,25 @@ pub fn found(labels: &[Label], sizes: &[LabelSize]) -> String {
     };
     if labels.len() > FEW_LABELS {
         let total = labels.iter().map(of).sum();
-        return format!("{} labels, {} mL", labels.len(), milliliters(total));
+        return list::labels(labels.len(), &milliliters(total));
     }
     let one = |label: &Label| format!("{} {}", label.name, milliliters(of(label)));
     let all: Vec<String> = labels.iter().map(one).collect();
-    format!("{} mL", all.join(", "))
+    list::volumes_ml(&all.join(", "))
 }
 
 /// Kind and size of a scan: `MR, 3 slices of 64 × 50, 1.00 × 1.00 × 3.00 mm, 2 volumes`.
 pub fn offer(offer: &ScanOffer) -> String {
     let [columns, rows, slices] = offer.shape;
-    let plural = if slices == 1 { "" } else { "s" };
-    let mut parts = vec![format!("{slices} slice{plural} of {columns} × {rows}")];
+    let mut parts = vec![scan::slices(slices, columns, rows)];
     if !offer.modality.is_empty() {
         parts.insert(0, offer.modality.clone());
     }
     if let Some(edges) = offer.spacing_mm {
-        let edges = edges.map(|edge| format!("{edge:.2}")).join(" × ");
-        parts.push(format!("{edges} mm"));
+        parts.push(numbers::spacing(edges));
     }
     if offer.num_volumes > 1 {
-        parts.push(format!("{} volumes", offer.num_volumes));
+        parts.push(scan::volumes(offer.num_volumes));
     }
     parts.join(", ")
 }
@@ -236,17 +201,17 @@ pub fn files_name<'a>(paths: &[&'a str]) -> &'a str {
 /// What the page, and every file that it saves, calls a model of the visitor's own: by its name and its weights.
 pub fn own_model(info: &ModelInfo) -> String {
     let hash = info.weights_sha256.get(..8).unwrap_or_default();
-    format!("{} {OWN} {hash}", info.name)
+    format!("{} {} {hash}", info.name, model::YOURS)
 }
 
 /// The title of a model of the visitor's own.
 pub fn own_title(title: &str) -> String {
-    format!("{title} {OWN}")
+    format!("{title} {}", model::YOURS)
 }
 
 /// Whether a model is of the visitor's own, by what the page calls it.
 pub fn is_own(model: &str) -> bool {
-    model.contains(OWN)
+    model.contains(model::YOURS)
 }
 
 /// `scan.nii.gz` as `scan_dseg.nii.gz`, the name BIDS gives a label map; a path's folders stay in it as words.
@@ -263,12 +228,6 @@ pub fn result_stem(label_map: &str) -> &str {
     label_map.strip_suffix(LABEL_MAP).unwrap_or(label_map)
 }
 
-/// What the network's last layers did with so many of a person's strokes.
-pub fn learnt(strokes: usize) -> String {
-    let plural = if strokes == 1 { "" } else { "s" };
-    format!("learnt from {strokes} stroke{plural} on this scan")
-}
-
 /// `scan_dseg.nii.gz` as `scan_desc-mended_dseg.nii.gz`, as BIDS would have it: whatever is named after a label map that a person
 /// has changed says so.
 pub fn mended_name(label_map: &str) -> String {
@@ -279,15 +238,11 @@ pub fn mended_name(label_map: &str) -> String {
 pub fn no_fill(reason: NoFill, labels: &[Label]) -> String {
     let name = |value| labels.iter().find(|label| label.value == value);
     match reason {
-        NoFill::Same => "Nothing to fill: the place has this label already.".to_owned(),
+        NoFill::Same => mend::FILLED.to_owned(),
         NoFill::Kept(value) => {
-            let name = name(value).map_or_else(|| format!("label {value}"), |l| l.name.clone());
-            format!("Not filled: {name} is there, and other labels are kept.")
+            mend::kept(&name(value).map_or_else(|| page::label(value.into()), |l| l.name.clone()))
         }
-        NoFill::Open => {
-            "Not filled: the background here reaches the edge of the scan. Close the outline first."
-                .to_owned()
-        }
+        NoFill::Open => mend::NOT_CLOSED.to_owned(),
     }
 }
 
@@ -343,15 +298,9 @@ mod tests {
 
     #[test]
     fn a_result_says_how_long_it_took_and_on_what() {
-        assert_eq!(
-            made(8_040.0, Some(Backend::WebGpu)),
-            "Made in 8.0 s on WebGPU."
-        );
-        assert_eq!(
-            made(120.0, Some(Backend::Cpu)),
-            "Made in 120 ms on the CPU."
-        );
-        assert_eq!(made(120.0, None), "Made in 120 ms.");
+        assert_eq!(made(8_040.0, Some(Backend::WebGpu)), "in 8.0 s on WebGPU");
+        assert_eq!(made(120.0, Some(Backend::Cpu)), "in 120 ms on the CPU");
+        assert_eq!(made(120.0, None), "in 120 ms");
     }
 
     #[test]

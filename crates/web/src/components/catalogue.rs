@@ -1,5 +1,6 @@
 use leptos::prelude::*;
 
+use crate::language::models as said;
 use crate::session::Session;
 use crate::state::State;
 use crate::words;
@@ -17,7 +18,7 @@ pub fn Catalogue() -> impl IntoView {
     view! {
         <Show when=move || !offered().is_empty()>
             <details class="catalogue" data-testid="catalogue">
-                <summary>"All models"</summary>
+                <summary>{said::ALL}</summary>
                 <ul>{move || offered().into_iter().map(|(offer, model)| view! { <Offered offer model/> }).collect_view()}</ul>
             </details>
         </Show>
@@ -33,14 +34,14 @@ fn Offered(offer: ModelOffer, model: ModelEntry) -> impl IntoView {
     let is_chosen = Memo::new(move |_| state.model_name.with(|current| *current == chosen));
     let link = format!("models/{name}/README.md");
     let facts = facts(&offer);
-    let label = format!("Use {}", model.title);
+    let label = said::use_model(&model.title);
     view! {
         <li>
             <strong>{model.title}</strong>
             <p>{offer.description}</p>
             <p class="hint">{facts}</p>
             <p class="row">
-                <a href=link target="_blank" rel="noopener">"Its card"</a>
+                <a href=link target="_blank" rel="noopener">{said::CARD}</a>
                 <button
                     type="button"
                     class="is-small"
@@ -48,7 +49,7 @@ fn Offered(offer: ModelOffer, model: ModelEntry) -> impl IntoView {
                     disabled=move || is_chosen.get() || !state.can_change()
                     on:click=move |_| session.choose_model(name.clone())
                 >
-                    {move || if is_chosen.get() { "In use" } else { "Use" }}
+                    {move || if is_chosen.get() { said::IN_USE } else { said::USE }}
                 </button>
             </p>
         </li>
@@ -59,26 +60,20 @@ fn Offered(offer: ModelOffer, model: ModelEntry) -> impl IntoView {
 fn facts(offer: &ModelOffer) -> String {
     let mut facts = Vec::new();
     if let Some(weights) = &offer.weights {
-        facts.push(format!("{} to load", words::size(weights.bytes)));
+        facts.push(said::to_load(&words::size(weights.bytes)));
     }
     if !offer.version.is_empty() {
-        facts.push(format!("version {}", offer.version));
+        facts.push(said::version(&offer.version));
     }
-    let plural = if offer.labels == 1 { "" } else { "s" };
-    facts.push(format!("{} label{plural}", offer.labels));
+    facts.push(said::labels(offer.labels));
     if let Some(scores) = &offer.scores {
-        let cases = scores.num_cases;
-        facts.push(format!(
-            "mean Dice {:.2} on {cases} validation cases",
-            scores.mean_dice
-        ));
+        facts.push(said::mean_dice(scores.mean_dice, scores.num_cases));
     }
     if let Some(training) = &offer.training {
-        let by = match training.attribution.as_str() {
-            "" => String::new(),
-            by => format!(", by {by}"),
-        };
-        facts.push(format!("licence {}{by}", training.licence));
+        facts.push(match training.attribution.as_str() {
+            "" => said::licence(&training.licence),
+            by => said::licence_by(&training.licence, by),
+        });
     }
-    format!("For {}: {}.", offer.modality, facts.join("; "))
+    said::facts(&offer.modality, &facts.join("; "))
 }

@@ -1,5 +1,6 @@
 use leptos::prelude::*;
 
+use crate::language::list as said;
 use crate::session::Session;
 use crate::state::State;
 use crate::work::{Channel, Listed};
@@ -12,7 +13,7 @@ pub fn Channels() -> impl IntoView {
     let select = move |(place, Channel { name, scan: chosen }): (usize, Channel)| {
         let scans = state.scans.get().into_iter();
         let named = scans.map(|Listed { id, name, .. }| (Some(id), name));
-        let none = chosen.is_none().then(|| (None, "None yet".to_owned()));
+        let none = chosen.is_none().then(|| (None, said::NONE_YET.to_owned()));
         // Of the same types as those of models, so that the program has them once.
         let option = |(id, name): (Option<u32>, String)| {
             let value = id.map_or_else(String::new, |id| id.to_string());
@@ -40,9 +41,9 @@ pub fn Channels() -> impl IntoView {
         (!channels.is_empty()).then(|| {
             view! {
                 <fieldset class="channels" data-testid="channels">
-                    <legend>{format!("This model takes {} scans at once", channels.len())}</legend>
+                    <legend>{said::scans_at_once(channels.len())}</legend>
                     {channels.into_iter().enumerate().map(select).collect_view()}
-                    <p class="hint">"On one grid; open them all. The labels are those of the scan on screen, which is one of them."</p>
+                    <p class="hint">{said::CHANNELS_HINT}</p>
                 </fieldset>
             }
         })

@@ -8,7 +8,8 @@ use web_sys::HtmlInputElement;
 
 use crate::browser;
 use crate::comparison::{Comparison, Foreign, Maps, Row};
-use crate::components::Swatch;
+use crate::components::{Swatch, column_heads};
+use crate::language::{compare as said, numbers, page};
 use crate::overlay::Overlay;
 use crate::session::Session;
 use crate::state::State;
@@ -33,13 +34,13 @@ pub fn Compare() -> impl IntoView {
         input.set_value("");
     };
     view! {
-        <section class="compare" aria-label="Comparison">
+        <section class="compare" aria-label=said::NAME>
             <label class="button is-small">
                 <input type="file" multiple data-testid="reference-input" aria-describedby="reference-hint" on:change=take/>
-                "Compare with a reference…"
+                {said::CHOOSE}
             </label>
             <p class="hint" class:visually-hidden=move || state.reference.with(Option::is_some) id="reference-hint">
-                "A label map on this grid, in any axis order (.nii, .nii.gz, .mgz), with a table of its labels if there is one; choose it or drop it here."
+                {said::HINT}
             </p>
             <p class="hint" role="status" data-testid="comparing">{move || state.comparing.get()}</p>
             <div role="alert">
@@ -69,9 +70,9 @@ fn ComparisonView(maps: Rc<Maps>) -> impl IntoView {
     };
     view! {
         <div class="comparison" data-testid="comparison">
-            <h3 class="file-name">{format!("Against {}", maps.name)}</h3>
+            <h3 class="file-name">{said::against(&maps.name)}</h3>
             <label class="inline">
-                "On the scan"
+                {said::ON_THE_SCAN}
                 <select
                     data-testid="overlay"
                     on:change:target=move |event| session.lay_over(Overlay::parse(&event.target().value()))
@@ -88,7 +89,7 @@ fn ComparisonView(maps: Rc<Maps>) -> impl IntoView {
                     data-testid="save-comparison"
                     on:click=move |_| session.save_comparison()
                 >
-                    "Save as CSV"
+                    {said::SAVE}
                 </button>
                 <button
                     type="button"
@@ -96,7 +97,7 @@ fn ComparisonView(maps: Rc<Maps>) -> impl IntoView {
                     data-testid="forget-comparison"
                     on:click=move |_| session.forget_comparison()
                 >
-                    "Remove"
+                    {said::REMOVE}
                 </button>
             </div>
         </div>
@@ -106,15 +107,22 @@ fn ComparisonView(maps: Rc<Maps>) -> impl IntoView {
 /// The agreement of every label; the title of a cell is its whole number.
 #[component]
 fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
+    const HEADS: [(&str, Option<&str>); 5] = [
+        (page::LABEL, None),
+        (said::DICE, None),
+        (said::HD95, Some(said::HD95_TITLE)),
+        (said::ASSD, Some(said::ASSD_TITLE)),
+        (said::DIFFERENCE, Some(said::DIFFERENCE_TITLE)),
+    ];
     let cell = |value: Option<f64>, digits: usize| {
         let whole = value.map(|value| value.to_string());
-        let shown = value.map_or("–".to_owned(), |value| format!("{value:.digits$}"));
+        let shown = value.map_or("–".to_owned(), |value| numbers::number(value, digits));
         view! { <td title=whole>{shown}</td> }
     };
     let row = move |row: Row| {
         let note = match row.present_in {
-            Presence::Reference => Some("missed"),
-            Presence::Prediction => Some("not in the reference"),
+            Presence::Reference => Some(said::MISSED),
+            Presence::Prediction => Some(said::NOT_IN_REFERENCE),
             _ => None,
         };
         view! {
@@ -122,7 +130,7 @@ fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
                 <th scope="row">
                     <Swatch color=row.label.color/>
                     {row.label.name}
-                    {note.map(|note| view! { <span class="hint">{format!(" ({note})")}</span> })}
+                    {note.map(|note| view! { <span class="hint">{note}</span> })}
                 </th>
                 {cell(row.dice, 4)}
                 {cell(row.hd95_mm, 2)}
@@ -133,20 +141,14 @@ fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
     };
     view! {
         <table class="sides" data-testid="scores">
-            <caption>"Dice; distances in mm; volume of the result less the reference's in mL"</caption>
+            <caption>{said::TABLE}</caption>
             <thead>
-                <tr>
-                    <th scope="col">"Label"</th>
-                    <th scope="col">"Dice"</th>
-                    <th scope="col"><abbr title="95th percentile of the surface distances, mm">"HD95"</abbr></th>
-                    <th scope="col"><abbr title="Average symmetric surface distance, mm">"ASSD"</abbr></th>
-                    <th scope="col"><abbr title="Volume of the result less the reference's, mL">"ΔV"</abbr></th>
-                </tr>
+                <tr>{column_heads(&HEADS)}</tr>
             </thead>
             <tbody>{comparison.rows().into_iter().map(row).collect_view()}</tbody>
             <tfoot>
                 <tr>
-                    <th scope="row">"Mean"</th>
+                    <th scope="row">{said::MEAN}</th>
                     {cell(comparison.mean_dice(), 4)}
                     <td></td>
                     <td></td>
@@ -177,17 +179,16 @@ fn Mapping(maps: Rc<Maps>) -> impl IntoView {
         let itself = maps.named(code).name;
         let others = maps.labels.iter().filter(|label| label.value != code);
         let others = others.map(|label| (label.value, label.name.clone()));
-        let options = [(code, itself), (0, "background".to_owned())];
+        let options = [(code, itself), (0, page::BACKGROUND.to_owned())];
         let option = |(value, name): (u8, String)| {
             view! {
                 <option value=value.to_string() selected=move || taken_for() == value>{name}</option>
             }
         };
         let options = options.into_iter().chain(others).map(option).collect_view();
-        let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
         view! {
             <label class="inline">
-                {format!("{number}{name} is")}
+                {said::number_is(number, name.as_deref())}
                 <select
                     data-testid=format!("means-{number}")
                     on:change:target=move |event| {
@@ -201,7 +202,7 @@ fn Mapping(maps: Rc<Maps>) -> impl IntoView {
     };
     view! {
         <details open=is_open>
-            <summary>"Numbers of the reference"</summary>
+            <summary>{said::NUMBERS}</summary>
             <div class="mapping">{maps.foreign.iter().map(select).collect_view()}</div>
         </details>
     }

@@ -4,6 +4,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, Element};
 
 use crate::browser;
+use crate::language::page;
 use crate::session::Session;
 
 /// What is dropped on it is a reference and no scan.
@@ -51,7 +52,7 @@ pub fn DropTarget() -> impl IntoView {
 
     view! {
         <div class="drop-target" class:is-over=move || is_over.get() aria-hidden="true">
-            <p>"Drop the scan or the model anywhere"</p>
+            <p>{page::DROP}</p>
         </div>
     }
 }

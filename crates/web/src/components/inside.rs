@@ -1,12 +1,12 @@
 use std::rc::Rc;
 
-use dinomed3d_volume::NOTICE;
 use leptos::prelude::*;
 
 use crate::browser;
 use crate::comparison::named;
-use crate::components::Swatch;
 use crate::components::results::saved;
+use crate::components::{Swatch, column_heads};
+use crate::language::{compare, inside as said, numbers, page};
 use crate::protocol::{Curve, InsideView, NetworkSize, Part, Picture};
 use crate::session::Session;
 use crate::state::{Looked, State};
@@ -32,9 +32,9 @@ pub fn InsidePanel() -> impl IntoView {
             hidden=move || station.get().is_none()
         >
             <div class="row">
-                <h2 id="inside-heading">"Inside the network"</h2>
+                <h2 id="inside-heading">{said::HEADING}</h2>
                 <button type="button" class="is-small" data-testid="leave-inside" on:click=close>
-                    "Back to the result"
+                    {said::BACK}
                 </button>
             </div>
             {move || station.get().map(|station| view! { <StationView station/> })}
@@ -109,7 +109,7 @@ fn StationView(station: Station) -> impl IntoView {
                 class="is-small"
                 data-testid=format!("station-{}", to.name())
                 aria-pressed=(to == station).to_string()
-                aria-label=format!("{number}. {}", to.words().title)
+                aria-label=said::station(number, to.words().title)
                 title=to.words().title
                 on:click=move |_| go(to)
             >
@@ -135,25 +135,25 @@ fn StationView(station: Station) -> impl IntoView {
     };
     let [before, after] = station.beside();
     view! {
-        <div class="row stations" role="group" aria-label="Stations">
+        <div class="row stations" role="group" aria-label=said::STATIONS>
             {(1..).zip(Station::ALL).map(tab).collect_view()}
         </div>
         <h3 data-testid="station">{words.title}</h3>
         <Choices station/>
         <Answer station/>
         <p>{words.what}</p>
-        <p><strong>"Why: "</strong>{words.why}</p>
-        <p class="try"><strong>"Try: "</strong>{words.question}</p>
+        <p><strong>{said::WHY}</strong>{words.why}</p>
+        <p class="try"><strong>{said::TRY}</strong>{words.question}</p>
         <div class="row">
-            {beside("Before", before)}
-            {beside("Next", after)}
+            {beside(said::BEFORE, before)}
+            {beside(said::NEXT, after)}
         </div>
         <p class="hint">
-            <a href=METHOD target="_blank" rel="noopener">"The method, part by part"</a>
-            " · computed by "
-            <code>{words.file}</code>
+            <a href=METHOD target="_blank" rel="noopener">{said::METHOD}</a>
+            {said::COMPUTED_BY}
+            <code>{station.file()}</code>
         </p>
-        <p class="disclaimer">{NOTICE}</p>
+        <p class="disclaimer">{page::NOTICE}</p>
     }
 }
 
@@ -182,14 +182,14 @@ fn Choices(station: Station) -> impl IntoView {
             .min(size.get().blocks)
     };
     let block_name = move || match block() {
-        0 => "the embedding".to_owned(),
-        block if is_attention => format!("block {block}"),
-        block => format!("after block {block}"),
+        0 => said::EMBEDDING.to_owned(),
+        block if is_attention => said::block(block),
+        block => said::after_block(block),
     };
     let blocks = station.has_blocks().then(|| {
         view! {
             <label>
-                "Block"
+                {said::BLOCK}
                 <input
                     type="range"
                     data-testid="block"
@@ -211,17 +211,17 @@ fn Choices(station: Station) -> impl IntoView {
         let options = move || {
             let head = visit().head;
             (1..=size.get().heads).map(|number| view! {
-                <option value=number selected=head == Some(number)>{format!("Head {number}")}</option>
+                <option value=number selected=head == Some(number)>{said::head(number)}</option>
             }).collect_view()
         };
         view! {
             <label>
-                "Over the scan"
+                {said::OVER_THE_SCAN}
                 <select data-testid="head" on:change:target=move |event| {
                     let value = event.target().value().parse().ok();
                     change(&|visit| visit.head = value);
                 }>
-                    <option value="" selected=move || visit().head.is_none()>"All heads, all blocks so far"</option>
+                    <option value="" selected=move || visit().head.is_none()>{said::ALL_HEADS}</option>
                     {options}
                 </select>
             </label>
@@ -230,7 +230,7 @@ fn Choices(station: Station) -> impl IntoView {
     let threshold = (station == Station::Similarity).then(|| {
         view! {
             <label>
-                "Threshold"
+                {said::THRESHOLD}
                 <input
                     type="range"
                     data-testid="threshold"
@@ -243,7 +243,7 @@ fn Choices(station: Station) -> impl IntoView {
                         change(&|visit| visit.threshold = value);
                     }
                 />
-                <output>{move || format!("{:.2}", f64::from(visit().threshold) / 100.0)}</output>
+                <output>{move || numbers::number(f64::from(visit().threshold) / 100.0, 2)}</output>
             </label>
         }
     });
@@ -257,13 +257,13 @@ fn Choices(station: Station) -> impl IntoView {
         };
         view! {
             <label>
-                "Over the scan"
+                {said::OVER_THE_SCAN}
                 <select data-testid="detail-level" on:change:target=move |event| {
                     let value = event.target().value().parse().ok();
                     change(&|visit| visit.level = value);
                 }>
                     {options}
-                    <option value="" selected=move || visit().level.is_none()>"The gate"</option>
+                    <option value="" selected=move || visit().level.is_none()>{said::GATE}</option>
                 </select>
             </label>
         }
@@ -275,12 +275,12 @@ fn Choices(station: Station) -> impl IntoView {
                 change(&|visit| visit.part = part);
             }
         };
-        view! { <PartChoice name="Without" test="part" chosen on_choose=choose/> }
+        view! { <PartChoice name=said::WITHOUT test="part" chosen on_choose=choose/> }
     });
     let switch = station.has_switch().then(|| {
         let chosen = Signal::derive(move || visit().without);
         let choose = move |part: Option<Part>| change(&|visit| visit.without = part);
-        view! { <PartChoice name="Switched off" test="without" none="nothing" chosen on_choose=choose/> }
+        view! { <PartChoice name=said::SWITCHED_OFF test="without" none=said::NOTHING chosen on_choose=choose/> }
     });
     view! {
         <div class="inside-choices">{blocks}{heads}{threshold}{levels}{part}{switch}</div>
@@ -313,12 +313,11 @@ fn PartChoice(
 }
 
 fn level_name(level: usize, levels: usize) -> String {
-    let size = match levels - level {
-        0 => "quarter size",
-        1 => "half size",
-        _ => "full size",
-    };
-    format!("Level {level}: {size}")
+    match levels - level {
+        0 => said::quarter_size(level),
+        1 => said::half_size(level),
+        _ => said::full_size(level),
+    }
 }
 
 /// What the worker says.
@@ -327,21 +326,17 @@ fn Answer(station: Station) -> impl IntoView {
     let state = State::expect();
     let under_way = move || {
         let looking = state.looking.get()?;
-        Some(format!("Looking inside: {:.0} %", 100.0 * looking))
+        Some(said::looking(100.0 * looking))
     };
     let missing = move || {
         if state.scan.with(Option::is_none) {
-            return Some(
-                "Open a scan or take a sample, then press Segment: this station is about what the network does with it.",
-            );
+            return Some(said::OPEN_A_SCAN);
         }
         if state.run.with(Option::is_some) {
-            return Some("The network is at work.");
+            return Some(said::AT_WORK);
         }
         if !state.has_logits.get() {
-            return Some(
-                "Press Segment: this station is about what the network does with the scan.",
-            );
+            return Some(said::PRESS_SEGMENT);
         }
         None
     };
@@ -379,18 +374,14 @@ fn Found(station: Station, looked: Rc<Looked>) -> impl IntoView {
         ..
     } = looked.view.clone();
     let Some([slice, row, column]) = token else {
-        let outside =
-            "The network did not look there. Bring the crosshair to something that it labelled.";
-        return view! { <p class="warning">{outside}</p> }.into_any();
+        return view! { <p class="warning">{said::OUTSIDE}</p> }.into_any();
     };
     let [slices, rows, columns] = network.tokens;
-    let place = format!(
-        "Slice {} of {slices}, patch {} of {rows} and {} of {columns}; {} numbers a token, {} × {} voxels a patch.",
-        slice + 1,
-        row + 1,
-        column + 1,
+    let place = said::place(
+        [slice + 1, slices],
+        [row + 1, rows],
+        [column + 1, columns],
         network.width,
-        network.patch,
         network.patch,
     );
     let picture = |Picture { title, address }: Picture| {
@@ -413,7 +404,7 @@ fn Found(station: Station, looked: Rc<Looked>) -> impl IntoView {
                 download=map_name(station)
                 href=saved(map, "application/gzip")
             >
-                "Save this map"
+                {said::SAVE_MAP}
             </a>
         })}
     }
@@ -443,14 +434,9 @@ fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
     };
     // A change of a thousandth is arithmetic.
     let hears = |curve: &Curve| curve.values.iter().filter(|value| **value > 1e-3).count();
-    let said = curves.iter().map(|curve| {
-        format!(
-            "{}: {} of {count} slices hear of it",
-            curve.title,
-            hears(curve)
-        )
-    });
-    let said = said.collect::<Vec<_>>().join("; ");
+    let heard = curves.iter();
+    let heard = heard.map(|curve| said::hears(&curve.title, hears(curve), count));
+    let heard = heard.collect::<Vec<_>>().join("; ");
     let line = move |(index, curve): (usize, Curve)| {
         let points = curve.values.iter().enumerate();
         let points: Vec<_> = points.map(|(at, value)| place(at, *value)).collect();
@@ -463,12 +449,12 @@ fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
     let x = SIZE[0] * slice as f64 / (count - 1) as f64;
     view! {
         <figure class="curves" data-testid="curves">
-            <svg viewBox=format!("0 0 {} {}", SIZE[0], SIZE[1]) role="img" aria-label=said.clone() preserveAspectRatio="none">
+            <svg viewBox=format!("0 0 {} {}", SIZE[0], SIZE[1]) role="img" aria-label=heard.clone() preserveAspectRatio="none">
                 <line x1=x x2=x y1="0" y2=SIZE[1]/>
                 {curves.into_iter().enumerate().map(line).collect_view()}
             </svg>
             <ul>{titles.into_iter().enumerate().map(key).collect_view()}</ul>
-            <figcaption>{said}"."</figcaption>
+            <figcaption>{heard}"."</figcaption>
         </figure>
     }
 }
@@ -483,14 +469,14 @@ fn DiceTable(dice: Vec<(u8, f64)>) -> impl IntoView {
         view! {
             <tr>
                 <th scope="row"><Swatch color=label.color/>{label.name}</th>
-                <td>{format!("{dice:.3}")}</td>
+                <td>{numbers::number(dice, 3)}</td>
             </tr>
         }
     };
     view! {
         <table data-testid="inside-dice">
-            <caption>{format!("Dice against the whole network, {mean:.3} in the mean")}</caption>
-            <thead><tr><th scope="col">"Label"</th><th scope="col">"Dice"</th></tr></thead>
+            <caption>{said::dice(mean)}</caption>
+            <thead><tr>{column_heads(&[(page::LABEL, None), (compare::DICE, None)])}</tr></thead>
             <tbody>{dice.into_iter().map(row).collect_view()}</tbody>
         </table>
     }

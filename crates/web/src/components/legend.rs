@@ -7,6 +7,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use crate::browser;
+use crate::language::legend as said;
 use crate::structures::{self, Group, StructureLabels};
 
 /// Colour key of the label map; a box hides and shows labels. Labels of several groups are in rows that can be searched, with a box
@@ -61,7 +62,7 @@ fn PlainLegend(
         }
     };
     view! {
-        <ul aria-label="Labels shown">
+        <ul aria-label=said::NAME>
             <For each=move || labels.get() key=|label| (label.value, label.name.clone()) children=item/>
         </ul>
     }
@@ -109,7 +110,7 @@ fn rows(groups: &[Group]) -> Vec<Row> {
     let mut rows = Vec::new();
     if !groups.is_empty() {
         let all = groups.iter().flat_map(values).collect();
-        rows.push(heading("legend-all".to_owned(), "All", all));
+        rows.push(heading("legend-all".to_owned(), said::ALL, all));
     }
     for group in groups {
         let id = format!("legend-{}", group.name.to_lowercase().replace(' ', "-"));
@@ -208,21 +209,21 @@ fn GroupedLegend(
                 />
             }
         };
-        let sides =
-            row.sides
-                .iter()
-                .zip(["L", "R"])
-                .zip(&boxes[1..])
-                .map(|((label, letter), id)| {
-                    view! {
-                        <div role="gridcell">
-                            <label class="side" title=label.name.clone()>
-                                {shown_box(vec![label.value], id, Some(label.name.clone()))}
-                                <span aria-hidden="true">{letter}</span>
-                            </label>
-                        </div>
-                    }
-                });
+        let sides = row
+            .sides
+            .iter()
+            .zip([said::LEFT, said::RIGHT])
+            .zip(&boxes[1..])
+            .map(|((label, letter), id)| {
+                view! {
+                    <div role="gridcell">
+                        <label class="side" title=label.name.clone()>
+                            {shown_box(vec![label.value], id, Some(label.name.clone()))}
+                            <span aria-hidden="true">{letter}</span>
+                        </label>
+                    </div>
+                }
+            });
         let sides = sides.collect_view();
         view! {
             <div role="row" class="legend-row" class:is-heading=row.color.is_none()>
@@ -240,19 +241,15 @@ fn GroupedLegend(
     let num_found = move || {
         let structures: usize =
             found.with(|found| found.iter().map(|group| group.structures.len()).sum());
-        match structures {
-            0 => "No structure of that name.".to_owned(),
-            1 => "1 structure".to_owned(),
-            _ => format!("{structures} structures"),
-        }
+        said::structures(structures)
     };
     view! {
         <div class="legend-search">
             <input
                 type="search"
                 data-testid="legend-search"
-                aria-label="Find structures by name, side or number"
-                placeholder="Find: left, thalamus, 17"
+                aria-label=said::FIND
+                placeholder=said::EXAMPLE
                 autocomplete="off"
                 on:input:target=move |event| query.set(event.target().value())
             />
@@ -260,7 +257,7 @@ fn GroupedLegend(
         </div>
         <div
             role="grid"
-            aria-label="Labels shown; arrow keys move among them"
+            aria-label=said::NAME_WITH_KEYS
             on:keydown=on_key
         >
             <For each=move || rows.get() key=|row| (row.id.clone(), row.values.clone()) children=row/>

@@ -2,6 +2,7 @@ use dinomed3d_volume::Label;
 use leptos::prelude::*;
 
 use crate::components::SharedViewer;
+use crate::language::mend as said;
 use crate::mending::{Patch, Pen, SIZES_MM, Tool};
 use crate::session::{PenMove, Session};
 use crate::state::{Mended, State};
@@ -10,9 +11,9 @@ use crate::state::{Mended, State};
 const SIZE_STEP: f64 = 1.25;
 
 const TOOLS: [(Tool, &str, &str, &str); 3] = [
-    (Tool::Brush, "Brush", "mend-brush", "b"),
-    (Tool::Erase, "Erase", "mend-erase", "e"),
-    (Tool::Fill, "Fill", "mend-fill", "f"),
+    (Tool::Brush, said::BRUSH, "mend-brush", "b"),
+    (Tool::Erase, said::ERASE, "mend-erase", "e"),
+    (Tool::Fill, said::FILL, "mend-fill", "f"),
 ];
 
 /// Shows labels that have changed.
@@ -38,7 +39,7 @@ pub fn MendTools(viewer: SharedViewer, labels: Signal<Vec<Label>>) -> impl IntoV
                 type="button"
                 class="is-small"
                 data-testid=id
-                title=format!("Key {key} in the viewer")
+                title=said::key(key)
                 aria-pressed=move || (state.pen.get().tool == tool).to_string()
                 on:click=move |_| state.pen.update(|pen| pen.tool = tool)
             >
@@ -93,19 +94,19 @@ pub fn MendTools(viewer: SharedViewer, labels: Signal<Vec<Label>>) -> impl IntoV
         }
     });
     view! {
-        <div class="mend-tools" role="group" aria-label="Mend by hand" aria-describedby="mend-keys" data-testid="mend-tools">
-            <span class="row" role="group" aria-label="Tool">{TOOLS.map(tool).collect_view()}</span>
+        <div class="mend-tools" role="group" aria-label=said::NAME aria-describedby="mend-keys" data-testid="mend-tools">
+            <span class="row" role="group" aria-label=said::TOOL>{TOOLS.map(tool).collect_view()}</span>
             <label>
-                "Label"
+                {said::LABEL}
                 <select data-testid="mend-label" on:change:target=move |event| choose(event.target().value())>
                     {move || labels.get().into_iter().map(option).collect_view()}
                 </select>
             </label>
-            <button type="button" class="is-small" data-testid="mend-pick" title="Take the label at the crosshair" on:click=pick>
-                "Pick"
+            <button type="button" class="is-small" data-testid="mend-pick" title=said::PICK_TITLE on:click=pick>
+                {said::PICK}
             </button>
             <label>
-                "Size, mm"
+                {said::SIZE}
                 <input
                     type="number"
                     data-testid="mend-size"
@@ -116,8 +117,8 @@ pub fn MendTools(viewer: SharedViewer, labels: Signal<Vec<Label>>) -> impl IntoV
                     on:change:target=move |event| size(event.target().value())
                 />
             </label>
-            {check("In 3-D", "mend-solid", "A ball in place of a disc; a fill in the volume in place of the slice", |pen| &mut pen.is_solid)}
-            {check("Keep others", "mend-keep", "Only the background and the chosen label change", |pen| &mut pen.keeps_others)}
+            {check(said::SOLID, "mend-solid", said::SOLID_TITLE, |pen| &mut pen.is_solid)}
+            {check(said::KEEP, "mend-keep", said::KEEP_TITLE, |pen| &mut pen.keeps_others)}
             <button
                 type="button"
                 class="is-small"
@@ -125,7 +126,7 @@ pub fn MendTools(viewer: SharedViewer, labels: Signal<Vec<Label>>) -> impl IntoV
                 disabled=move || !is(|mended| mended.can_undo)
                 on:click=move |_| draw(viewer, session.undo())
             >
-                "Undo"
+                {said::UNDO}
             </button>
             <button
                 type="button"
@@ -134,22 +135,22 @@ pub fn MendTools(viewer: SharedViewer, labels: Signal<Vec<Label>>) -> impl IntoV
                 disabled=move || !is(|mended| mended.can_redo)
                 on:click=move |_| draw(viewer, session.redo())
             >
-                "Redo"
+                {said::REDO}
             </button>
             <button
                 type="button"
                 class="is-small is-quiet"
                 data-testid="mend-restore"
-                title="Back to what the network found"
+                title=said::RESTORE_TITLE
                 disabled=move || !is(|mended| mended.is_changed)
                 on:click=move |_| session.restore()
             >
-                "Restore"
+                {said::RESTORE}
             </button>
             <LearnFromStrokes viewer/>
             <p class="hint" role="status" data-testid="mend-note">{move || state.pen_note.get()}</p>
             <p class="visually-hidden" id="mend-keys">
-                "In the viewer the space bar paints at the crosshair; b, e and f choose brush, erase and fill, p the label at the crosshair, brackets the size. Control and Z undoes, with Shift it makes again. Escape ends mending. With the mouse, Shift moves the crosshair and Alt takes the label under it."
+                {said::KEYS}
             </p>
         </div>
     }
@@ -169,21 +170,21 @@ fn LearnFromStrokes(viewer: SharedViewer) -> impl IntoView {
     let is_learning = Memo::new(move |_| state.learning.with(Option::is_some));
     let percent = move || (100.0 * state.learning.get().unwrap_or(0.0)).round();
     view! {
-        <span class="row" role="group" aria-label="Learn from strokes">
+        <span class="row" role="group" aria-label=said::LEARNING>
             <button
                 type="button"
                 class="is-small"
                 data-testid="mend-learn"
-                title="The network's last layers learn on this scan from what you painted, on this device, so that the rest follows. What you painted stays."
+                title=said::LEARN_TITLE
                 disabled=move || !mended(|mended| mended.strokes > 0) || !state.can_learn.get()
                 on:click=move |_| session.learn()
             >
-                "Learn from my strokes"
+                {said::LEARN}
             </button>
             <Show when=move || is_learning.get()>
-                <span role="status" data-testid="mend-learning">{move || format!("Learning… {} %", percent())}</span>
+                <span role="status" data-testid="mend-learning">{move || said::learning(percent())}</span>
                 <button type="button" class="is-small" data-testid="mend-learn-stop" on:click=move |_| session.stop_learning()>
-                    "Stop"
+                    {said::STOP}
                 </button>
             </Show>
             <Show when=move || has_learnt.get()>
@@ -191,10 +192,10 @@ fn LearnFromStrokes(viewer: SharedViewer) -> impl IntoView {
                     type="button"
                     class="is-small is-quiet"
                     data-testid="mend-unlearn"
-                    title="Labels as they were before the network learnt; what was painted since goes with it, and Redo brings all back"
+                    title=said::UNLEARN_TITLE
                     on:click=move |_| draw(viewer, session.undo_learning())
                 >
-                    "Back to before learning"
+                    {said::UNLEARN}
                 </button>
             </Show>
         </span>

@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use leptos::prelude::*;
 
+use crate::language::scan as said;
 use crate::protocol::{ScanChoice, ScanOffer};
 use crate::session::Session;
 use crate::state::State;
@@ -19,7 +20,7 @@ pub fn ScanOffers(offers: Rc<Offers>) -> impl IntoView {
     let scans = offers.scans.clone().into_iter();
     view! {
         <section class="offers" aria-labelledby="offers-heading" data-testid="series">
-            <h3 id="offers-heading">"Scans in "<span class="file-name">{offers.name.clone()}</span></h3>
+            <h3 id="offers-heading">{said::SCANS_IN}<span class="file-name">{offers.name.clone()}</span></h3>
             {reason.map(|reason| view! { <p class="warning">{format!("{reason}.")}</p> })}
             <ul>{scans.map(|offer| view! { <Offer offer/> }).collect_view()}</ul>
             <div class="row">
@@ -30,11 +31,11 @@ pub fn ScanOffers(offers: Rc<Offers>) -> impl IntoView {
                         disabled=move || !state.can_change()
                         on:click=move |_| session.choose_all_scans()
                     >
-                        {format!("Add all {num_usable}")}
+                        {said::add_all(num_usable)}
                     </button>
                 })}
                 <button type="button" class="is-quiet" on:click=move |_| session.choose_no_scan()>
-                    "None of these"
+                    {said::NONE_OF_THESE}
                 </button>
             </div>
         </section>
@@ -56,15 +57,15 @@ fn Offer(offer: ScanOffer) -> impl IntoView {
     };
     let size = words::offer(&offer);
     let title = if offer.description.is_empty() {
-        format!("Scan {index}")
+        said::number(index)
     } else {
         offer.description
     };
-    let label = format!("Volume, 0 to {last}, of {title}");
+    let label = said::volume_of(last, &title);
     let volumes = move || {
         view! {
             <label class="offer-volume">
-                {format!("Volume, 0 to {last}")}
+                {said::volume(last)}
                 <input
                     type="number"
                     aria-label=label
@@ -95,7 +96,7 @@ fn Offer(offer: ScanOffer) -> impl IntoView {
                     <span>{size}</span>
                 </span>
             </button>
-            {offer.problem.map(|problem| view! { <p class="warning">{format!("Can't be opened: {problem}.")}</p> })}
+            {offer.problem.map(|problem| view! { <p class="warning">{said::cant_be_opened(&problem)}</p> })}
             {(last > 0 && !has_problem).then(volumes)}
         </li>
     }

@@ -9,6 +9,7 @@ use crate::browser;
 use crate::certainty;
 use crate::comparison::Comparison;
 use crate::components::SharedViewer;
+use crate::language::{report as said, result, viewer};
 use crate::overlay::Overlay;
 use crate::protocol::Picture;
 use crate::report::{Compared, Report};
@@ -16,11 +17,14 @@ use crate::session::Session;
 use crate::state::{Outcome, State};
 use crate::words;
 
-/// The planes of a report, as the viewer and as people call them.
-const PLANES: [(&str, &str); 3] = [
-    ("axial", "Axial"),
-    ("coronal", "Coronal"),
-    ("sagittal", "Sagittal"),
+/// The planes of a report, as people call them; as the viewer does, with what lies at their left and top.
+const PLANES: [(&str, [&str; 3]); 3] = [
+    (viewer::AXIAL, ["axial", viewer::LEFT, viewer::ANTERIOR]),
+    (viewer::CORONAL, ["coronal", viewer::LEFT, viewer::SUPERIOR]),
+    (
+        viewer::SAGITTAL,
+        ["sagittal", viewer::POSTERIOR, viewer::SUPERIOR],
+    ),
 ];
 
 /// Saves the result as one page to print.
@@ -34,10 +38,10 @@ pub fn SaveReport() -> impl IntoView {
             type="button"
             class="is-small"
             data-testid="report"
-            title="One page to print or hand on: pictures, volumes, certainty, and how it was made"
+            title=result::REPORT_TITLE
             on:click=move |_| spawn_local(save(state, session, viewer))
         >
-            "Save a report"
+            {result::SAVE_REPORT}
         </button>
     }
 }
@@ -74,10 +78,10 @@ async fn save(state: State, session: Session, viewer: SharedViewer) {
         planes,
         place: place.map(|place| (place.mm, place.voxel)),
         over: match overlay {
-            Overlay::Result => "the result",
-            Overlay::Reference => "the reference",
-            Overlay::Disagreement => "where result and reference differ",
-            Overlay::Certainty => "where the network was less sure",
+            Overlay::Result => said::OVER_RESULT,
+            Overlay::Reference => said::OVER_REFERENCE,
+            Overlay::Disagreement => said::OVER_DISAGREEMENT,
+            Overlay::Certainty => said::OVER_CERTAINTY,
         },
         num_hidden: num_hidden.count(),
         key: match overlay {
@@ -101,9 +105,9 @@ async fn planes(viewer: SharedViewer) -> Vec<Picture> {
     let Some(viewer) = viewer.get_untracked() else {
         return Vec::new();
     };
-    let pictures = viewer.pictures(&PLANES.map(|(plane, _)| plane)).await;
+    let pictures = viewer.pictures(&PLANES.map(|(_, plane)| plane)).await;
     let titled = PLANES.iter().zip(pictures.unwrap_or_default());
-    let picture = |(&(_, title), address): (&(&str, &str), String)| Picture {
+    let picture = |(&(title, _), address): (&(&str, [&str; 3]), String)| Picture {
         title: title.to_owned(),
         address,
     };

@@ -1,13 +1,14 @@
 use std::rc::Rc;
 
+use dinomed3d_volume::Label;
 use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
-use dinomed3d_volume::{Label, NOTICE};
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::browser;
 use crate::comparison::named;
-use crate::components::{Compare, SaveReport, Swatch};
+use crate::components::{Compare, SaveReport, Swatch, column_heads};
+use crate::language::{certainty, mend, numbers, page, result as said};
 use crate::overlay::Overlay;
 use crate::protocol::Probabilities;
 use crate::session::Session;
@@ -29,7 +30,7 @@ pub fn Results() -> impl IntoView {
     };
     view! {
         <section class="panel results" aria-labelledby="results-heading" hidden=is_hidden>
-            <h2 id="results-heading">"Result"</h2>
+            <h2 id="results-heading">{said::HEADING}</h2>
             {move || state.outcome.get().map(|outcome| view! { <OutcomeView outcome/> })}
         </section>
     }
@@ -65,7 +66,7 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         Some(found) => found.seg.is_some(),
         None => outcome.seg.is_some(),
     };
-    let made = words::made(outcome.millis, outcome.backend);
+    let made = said::made(&words::made(outcome.millis, outcome.backend));
     let of_ranges = outcome.labels.clone();
     view! {
         <div class="row">
@@ -76,9 +77,9 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         <div role="status">
             <Show when=move || is_changed.get()>
                 <p class="warning" data-testid="mended-note">
-                    "Changed by hand: so are the volumes, a comparison and what is saved, and files are named so. Certainty is the network's, of its own result."
-                    {move || learnt_from.get().map(|strokes| format!(" The network's last layers {}.", words::learnt(strokes)))}
-                    {was_dicom.then_some(" There is no DICOM-SEG of it: that names the network as its maker.")}
+                    {said::CHANGED}
+                    {move || learnt_from.get().map(|strokes| said::learnt(&mend::learnt(strokes)))}
+                    {was_dicom.then_some(said::NO_SEG)}
                 </p>
             </Show>
         </div>
@@ -95,7 +96,7 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         {outcome.closer.clone().into_iter().map(|closer| view! { <CloserButton closer/> }).collect_view()}
         {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
         <p class="hint">{made}</p>
-        <p class="disclaimer">{NOTICE}</p>
+        <p class="disclaimer">{page::NOTICE}</p>
     }
 }
 
@@ -115,7 +116,7 @@ fn SaveLabels(outcome: Rc<Outcome>) -> impl IntoView {
                     data-testid="download-labels"
                     on:click=move |_| session.save_labels()
                 >
-                    "Save the label map"
+                    {said::SAVE_LABELS}
                 </button>
             }
             .into_any()
@@ -134,7 +135,7 @@ fn SaveLabels(outcome: Rc<Outcome>) -> impl IntoView {
                     href=url
                     on:click=move |_| session.were_saved()
                 >
-                    "Save the label map"
+                    {said::SAVE_LABELS}
                 </a>
             }
             .into_any()
@@ -154,7 +155,7 @@ fn SaveSegmentation(outcome: Rc<Outcome>, is_changed: Memo<bool>) -> impl IntoVi
                 download=words::seg_name(&outcome.name)
                 href=saved(seg, "application/dicom")
             >
-                "Save as DICOM-SEG"
+                {said::SAVE_SEG}
             </a>
         }
     })
@@ -195,10 +196,10 @@ fn Certainty() -> impl IntoView {
                     session.lay_over(if is_over() { Overlay::Result } else { Overlay::Certainty });
                 }
             >
-                "Certainty"
+                {certainty::NAME}
             </button>
-            {save(Probabilities::CertaintyFile, "Save certainty", "download-certainty")}
-            {save(Probabilities::OfLabels, "Save probabilities", "download-probabilities")}
+            {save(Probabilities::CertaintyFile, certainty::SAVE, "download-certainty")}
+            {save(Probabilities::OfLabels, certainty::SAVE_PROBABILITIES, "download-probabilities")}
     }
 }
 
@@ -212,11 +213,11 @@ fn LookInside() -> impl IntoView {
             type="button"
             class="is-small"
             data-testid="inside"
-            title="What the network sees, step by step"
+            title=said::INSIDE_TITLE
             disabled=move || !state.has_logits.get()
             on:click=move |_| session.visit(Some(Visit::of(Station::Slices)))
         >
-            "Inside the network"
+            {said::INSIDE}
         </button>
     }
 }
@@ -226,7 +227,7 @@ fn LookInside() -> impl IntoView {
 fn CloserButton(closer: Closer) -> impl IntoView {
     let state = State::expect();
     let session = expect_context::<Session>();
-    let text = format!("Look closer at the {}", closer.name);
+    let text = said::look_closer(&closer.name);
     view! {
         <button
             type="button"
@@ -267,7 +268,7 @@ fn Ranges(labels: Vec<Label>) -> impl IntoView {
         view! {
             <tr>
                 <th scope="row"><Swatch color=label.color/>{name}</th>
-                <td>{format!("{:.2} to {:.2}", range.low_ml, range.high_ml)}</td>
+                <td>{numbers::range(range.low_ml, range.high_ml, 2)}</td>
             </tr>
         }
     };
@@ -275,10 +276,10 @@ fn Ranges(labels: Vec<Label>) -> impl IntoView {
         let ranges = state.ranges.get()?;
         Some(view! {
             <details class="ranges" data-testid="volume-ranges">
-                <summary>"How sure are the volumes?"</summary>
-                <p class="hint">{words::VOLUME_RANGES}</p>
+                <summary>{said::RANGES}</summary>
+                <p class="hint">{said::RANGES_MEAN}</p>
                 <table>
-                    <thead><tr><th scope="col">"Label"</th><th scope="col">"Volume, mL"</th></tr></thead>
+                    <thead><tr>{column_heads(&[(page::LABEL, None), (said::VOLUME, None)])}</tr></thead>
                     <tbody>{ranges.iter().map(&row).collect_view()}</tbody>
                 </table>
             </details>
@@ -298,18 +299,16 @@ fn LabelTable(labels: Vec<Label>, sizes: Signal<Vec<LabelSize>>) -> impl IntoVie
                     {label.name}
                 </th>
                 <td>{words::count(row.voxels)}</td>
-                <td>{format!("{:.3}", row.volume_ml)}</td>
+                <td>{numbers::number(row.volume_ml, 3)}</td>
             </tr>
         }
     };
     view! {
         <table data-testid="statistics">
-            <caption class="visually-hidden">"Size of every label"</caption>
+            <caption class="visually-hidden">{said::SIZES}</caption>
             <thead>
                 <tr>
-                    <th scope="col">"Label"</th>
-                    <th scope="col">"Voxels"</th>
-                    <th scope="col">"Volume, mL"</th>
+                    {column_heads(&[(page::LABEL, None), (said::VOXELS, None), (said::VOLUME, None)])}
                 </tr>
             </thead>
             <tbody>{move || sizes.get().into_iter().map(&row).collect_view()}</tbody>
@@ -319,6 +318,13 @@ fn LabelTable(labels: Vec<Label>, sizes: Signal<Vec<LabelSize>>) -> impl IntoVie
 
 #[component]
 fn SidesTable(groups: Vec<Group>, sizes: Signal<Vec<LabelSize>>) -> impl IntoView {
+    const HEADS: [(&str, Option<&str>); 5] = [
+        (said::STRUCTURE, None),
+        (said::LEFT, None),
+        (said::RIGHT, None),
+        (said::BOTH, None),
+        (said::ASYMMETRY, Some(said::ASYMMETRY_TITLE)),
+    ];
     let row = move |structure: Structure| {
         let size = sizes.with(|sizes| StructureSize::of(structure, sizes));
         let structure = size.structure;
@@ -352,19 +358,11 @@ fn SidesTable(groups: Vec<Group>, sizes: Signal<Vec<LabelSize>>) -> impl IntoVie
     };
     view! {
         // A table that scrolls is reached by keyboard.
-        <div class="scrolls" tabindex="0" role="group" aria-label="Volumes">
+        <div class="scrolls" tabindex="0" role="group" aria-label=said::VOLUMES>
             <table class="sides" data-testid="statistics">
-                <caption>"Volumes in mL"</caption>
+                <caption>{said::VOLUMES_ML}</caption>
                 <thead>
-                    <tr>
-                        <th scope="col">"Structure"</th>
-                        <th scope="col">"Left"</th>
-                        <th scope="col">"Right"</th>
-                        <th scope="col">"Both"</th>
-                        <th scope="col">
-                            <abbr title="Left minus right, in percent of their mean">"L−R, %"</abbr>
-                        </th>
-                    </tr>
+                    <tr>{column_heads(&HEADS)}</tr>
                 </thead>
                 {move || groups.clone().into_iter().map(body).collect_view()}
             </table>

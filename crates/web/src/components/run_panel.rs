@@ -1,5 +1,6 @@
 use leptos::prelude::*;
 
+use crate::language::run as said;
 use crate::protocol::Failure;
 use crate::session::Session;
 use crate::state::State;
@@ -15,7 +16,7 @@ pub fn RunPanel() -> impl IntoView {
     let has_list = move || state.scans.with(|scans| !scans.is_empty());
     view! {
         <section class="panel" aria-labelledby="run-heading">
-            <h2 id="run-heading" class="visually-hidden">"Segmentation"</h2>
+            <h2 id="run-heading" class="visually-hidden">{said::HEADING}</h2>
             <div class="row">
                 <button
                     type="button"
@@ -26,7 +27,7 @@ pub fn RunPanel() -> impl IntoView {
                     disabled=move || !state.can_segment.get()
                     on:click=move |_| session.segment()
                 >
-                    {move || if has_list() { "Segment this" } else { "Segment" }}
+                    {move || if has_list() { said::SEGMENT_THIS } else { said::SEGMENT }}
                 </button>
                 <button
                     type="button"
@@ -34,7 +35,7 @@ pub fn RunPanel() -> impl IntoView {
                     disabled=move || !is_running() || state.run.with(|run| run.is_some_and(|run| run.is_cancelled))
                     on:click=move |_| session.cancel()
                 >
-                    "Cancel"
+                    {said::CANCEL}
                 </button>
             </div>
             <div id="preflight" data-testid="preflight">
@@ -73,9 +74,9 @@ fn PreflightNote(preflight: Preflight) -> impl IntoView {
 fn RunProgress() -> impl IntoView {
     let state = State::expect();
     let fraction = move || state.run.with(|run| run.map_or(0.0, |run| run.fraction));
-    let said = move || {
+    let text = move || {
         let place = state.queue.get();
-        let place = place.map(|(place, of)| format!("Scan {place} of {of}"));
+        let place = place.map(|(place, of)| said::scan(place, of));
         let run = state.run.with(|run| run.as_ref().map(describe));
         place.into_iter().chain(run).collect::<Vec<_>>().join(": ")
     };
@@ -83,29 +84,25 @@ fn RunProgress() -> impl IntoView {
         <div class="progress">
             <progress
                 data-testid="progress"
-                aria-label="Progress of the segmentation"
+                aria-label=said::PROGRESS
                 max="1"
                 prop:value=fraction
-                aria-valuetext=said
+                aria-valuetext=text
             ></progress>
-            <p class="hint" aria-hidden="true">{said}</p>
+            <p class="hint" aria-hidden="true">{text}</p>
         </div>
     }
 }
 
 fn describe(run: &Run) -> String {
     if run.is_cancelled {
-        return "Stopping".to_owned();
+        return said::STOPPING.to_owned();
     }
-    let mut text = format!("{:.0} %", (run.fraction * 100.0).floor());
-    if run.windows > 1 {
-        let window = run.window.clamp(1, run.windows);
-        text.push_str(&format!(", window {window} of {}", run.windows));
-    }
-    if let Some(time) = run.seconds_left().and_then(words::about) {
-        text.push_str(&format!(", {time} left"));
-    }
-    text
+    let percent = (run.fraction * 100.0).floor();
+    let window = run.window.clamp(1, run.windows.max(1));
+    let window = (run.windows > 1).then_some((window, run.windows));
+    let left = run.seconds_left().and_then(words::about);
+    said::progress(percent, window, left.as_deref())
 }
 
 #[component]
@@ -120,11 +117,11 @@ fn FailureNote(failure: Failure) -> impl IntoView {
             <div class="row">
                 <Show when=is_gone>
                     <button type="button" data-testid="restart" on:click=move |_| session.restart()>
-                        "Start again"
+                        {said::START_AGAIN}
                     </button>
                 </Show>
                 <button type="button" class="is-quiet" data-testid="dismiss" on:click=move |_| session.dismiss_failure()>
-                    "Dismiss"
+                    {said::DISMISS}
                 </button>
             </div>
         </div>

@@ -1,5 +1,6 @@
 use leptos::prelude::*;
 
+use crate::language::list as text;
 use crate::session::Session;
 use crate::state::State;
 use crate::work::{ListId, Listed, ListedState};
@@ -20,7 +21,7 @@ pub fn ScanList() -> impl IntoView {
             .with(|scans| scans.iter().any(|scan| scan.has_result))
     };
     view! {
-        <ul class="scans" data-testid="scans" aria-label="Scans">
+        <ul class="scans" data-testid="scans" aria-label=text::NAME>
             <For each=ids key=|id| *id children=move |id| view! { <ListedScan id/> }/>
         </ul>
         <div class="row list-actions">
@@ -33,12 +34,12 @@ pub fn ScanList() -> impl IntoView {
                 disabled=move || !state.can_segment_all.get()
                 on:click=move |_| session.segment_all()
             >
-                "Segment all"
+                {text::SEGMENT_ALL}
             </button>
             // The other one may be out of sight.
             <Show when=move || state.queue.with(Option::is_some)>
                 <button type="button" data-testid="cancel-all" on:click=move |_| session.cancel()>
-                    "Cancel"
+                    {text::CANCEL}
                 </button>
             </Show>
             <button
@@ -47,7 +48,7 @@ pub fn ScanList() -> impl IntoView {
                 disabled=move || !has_results()
                 on:click=move |_| session.save_all()
             >
-                "Save all"
+                {text::SAVE_ALL}
             </button>
         </div>
     }
@@ -66,14 +67,10 @@ fn ListedScan(id: ListId) -> impl IntoView {
     let is = move |test: fn(&Listed) -> bool| scan.with(|scan| scan.as_ref().is_some_and(test));
     let is_working = move || is(|scan| scan.state == ListedState::Working);
     let said = move || match scan.get()?.state {
-        ListedState::Waiting => Some("Not segmented".to_owned()),
+        ListedState::Waiting => Some(text::WAITING.to_owned()),
         ListedState::Working => Some(state.run.with(|run| match run {
-            Some(run) => {
-                let place = state.queue.get();
-                let place = place.map_or(String::new(), |(place, of)| format!(" {place} of {of}"));
-                format!("Segmenting{place}, {:.0} %", (run.fraction * 100.0).floor())
-            }
-            None => "Reading".to_owned(),
+            Some(run) => text::segmenting(state.queue.get(), (run.fraction * 100.0).floor()),
+            None => text::READING.to_owned(),
         })),
         ListedState::Done(said) | ListedState::Failed(said) => Some(said),
     };
@@ -98,7 +95,7 @@ fn ListedScan(id: ListId) -> impl IntoView {
             <button
                 type="button"
                 class="is-quiet"
-                aria-label=move || name().map(|name| format!("Remove {name}"))
+                aria-label=move || name().map(|name| text::remove(&name))
                 disabled=is_working
                 on:click=move |_| session.remove_listed(id)
             >

@@ -7,6 +7,7 @@ use web_sys::HtmlInputElement;
 
 use crate::browser;
 use crate::components::{Channels, ScanList, ScanOffers};
+use crate::language::{numbers, scan as said};
 use crate::session::Session;
 use crate::state::{Scan, State};
 use crate::words;
@@ -56,7 +57,7 @@ pub fn ScanPanel() -> impl IntoView {
 
     view! {
         <section class="panel" aria-labelledby="scan-heading">
-            <h2 id="scan-heading">"Scan"</h2>
+            <h2 id="scan-heading">{said::HEADING}</h2>
             <div class="row sources">
                 <label class="button" class:is-primary=move || state.scan.with(Option::is_none) class:is-disabled=is_locked>
                     <input
@@ -67,7 +68,7 @@ pub fn ScanPanel() -> impl IntoView {
                         disabled=is_locked
                         on:change=take
                     />
-                    "Open a scan"
+                    {said::OPEN}
                 </label>
                 <label class="button is-small" class:is-disabled=is_locked>
                     <input
@@ -78,11 +79,11 @@ pub fn ScanPanel() -> impl IntoView {
                         disabled=is_locked
                         on:change=take
                     />
-                    "Open a folder"
+                    {said::OPEN_FOLDER}
                 </label>
                 <For each=samples key=|sample| sample.file children=sample_button/>
             </div>
-            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">"NIfTI, MGH or DICOM (.nii, .nii.gz, .hdr with .img, .mgz; all files of a series, a folder or a zip); or drop it anywhere on this page. Several become a list. A model folder is taken as a model."</p>
+            <p class="hint" class:visually-hidden=move || state.scan.with(Option::is_some) id="scan-hint">{said::HINT}</p>
             {move || state.offers.get().map(|offers| view! { <ScanOffers offers/> })}
             <Show when=has_list>
                 <ScanList/>
@@ -98,17 +99,16 @@ pub fn ScanPanel() -> impl IntoView {
 fn ScanFacts(scan: Rc<Scan>) -> impl IntoView {
     let info = scan.info.clone();
     let [columns, rows, slices] = info.shape;
-    let spacing = info.spacing_mm.map(|edge| format!("{edge:.2}")).join(" × ");
     view! {
         <dl class="facts" data-testid="scan-facts">
-            <dt>"File"</dt>
+            <dt>{said::FILE}</dt>
             <dd class="file-name">{scan.name.clone()}</dd>
-            {info.description.map(|description| view! { <dt>"Series"</dt><dd class="file-name">{description}</dd> })}
-            <dt>"Voxels"</dt>
+            {info.description.map(|description| view! { <dt>{said::SERIES}</dt><dd class="file-name">{description}</dd> })}
+            <dt>{said::VOXELS}</dt>
             <dd>{format!("{columns} × {rows} × {slices}")}</dd>
-            <dt>"Spacing"</dt>
-            <dd>{format!("{spacing} mm")}</dd>
-            <dt>"Axes, type"</dt>
+            <dt>{said::SPACING}</dt>
+            <dd>{numbers::spacing(info.spacing_mm)}</dd>
+            <dt>{said::AXES_AND_TYPE}</dt>
             <dd>{format!("{}, {}", info.orientation, info.datatype)}</dd>
         </dl>
         {info.warnings.into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}

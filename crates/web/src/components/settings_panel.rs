@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 use crate::components::Catalogue;
+use crate::language::model as said;
 use crate::protocol::{BackendChoice, ModelInfo};
 use crate::session::Session;
 use crate::state::State;
@@ -12,7 +13,7 @@ use crate::work::WorkerPhase;
 pub fn SettingsPanel() -> impl IntoView {
     view! {
         <section class="panel" aria-labelledby="settings-heading">
-            <h2 id="settings-heading">"Model"</h2>
+            <h2 id="settings-heading">{said::HEADING}</h2>
             <ModelSelect/>
             <Catalogue/>
             <BackendSelect/>
@@ -38,7 +39,7 @@ fn ModelSelect() -> impl IntoView {
     };
     view! {
         <div class="field">
-            <label for="model">"Segments"</label>
+            <label for="model">{said::SEGMENTS}</label>
             <select
                 id="model"
                 data-testid="model"
@@ -61,7 +62,7 @@ fn ModelFacts(info: ModelInfo) -> impl IntoView {
     let is_own = state.model_name.with_untracked(|name| words::is_own(name));
     let own = is_own.then(|| {
         let hash = info.weights_sha256.get(..16).unwrap_or_default();
-        format!("Your own, on this device alone while the page is open. SHA-256 {hash}…")
+        said::own(hash)
     });
     let has_document = state.models.with(|models| {
         models
@@ -71,14 +72,14 @@ fn ModelFacts(info: ModelInfo) -> impl IntoView {
     let document = format!("docs/{}.html", info.name);
     view! {
         <p class="hint" data-testid="model-facts">
-            <strong>{format!("For {}. ", info.modality)}</strong>
+            <strong>{said::for_scans(&info.modality)}</strong>
             {own}
             {(!is_own).then(|| view! {
-                <a href=format!("models/{}/README.md", info.name) target="_blank" rel="noopener">"About it"</a>
+                <a href=format!("models/{}/README.md", info.name) target="_blank" rel="noopener">{said::ABOUT}</a>
             })}
             {(has_document && !is_own).then(|| view! {
                 " · "
-                <a href=document target="_blank" rel="noopener" data-testid="model-document">"how it was judged"</a>
+                <a href=document target="_blank" rel="noopener" data-testid="model-document">{said::JUDGED}</a>
             })}
         </p>
     }
@@ -86,28 +87,16 @@ fn ModelFacts(info: ModelInfo) -> impl IntoView {
 
 fn model_state(state: State) -> AnyView {
     let sentence = match (state.worker.get(), state.model.get()) {
-        (WorkerPhase::Starting, _) => "Waiting for the worker.".to_owned(),
+        (WorkerPhase::Starting, _) => said::WAITING.to_owned(),
         (WorkerPhase::LoadingModel { received, total }, _) if total > 0 && received < total => {
-            format!(
-                "Loading, {} of {}.",
-                words::size(received),
-                words::size(total)
-            )
+            said::loading_bytes(&words::size(received), &words::size(total))
         }
-        (WorkerPhase::LoadingModel { total, .. }, _) if total > 0 => {
-            "Checking it on this device.".to_owned()
-        }
-        (WorkerPhase::LoadingModel { .. }, _) => "Loading.".to_owned(),
+        (WorkerPhase::LoadingModel { total, .. }, _) if total > 0 => said::CHECKING.to_owned(),
+        (WorkerPhase::LoadingModel { .. }, _) => said::LOADING.to_owned(),
         (WorkerPhase::Usable, Some(model)) => {
-            let loaded = format!(
-                "Version {}, loaded and checked in {}",
-                model.info.version,
-                words::elapsed(model.millis)
-            );
-            let differs = format!(
-                "Differs from its known output by {:.0e} after one transformer block and {:.0e} after the whole network.",
-                model.check_errors.first_block, model.check_errors.logits,
-            );
+            let loaded = said::loaded(&model.info.version, &words::elapsed(model.millis));
+            let errors = model.check_errors;
+            let differs = said::differs(errors.first_block, errors.logits);
             return view! {
                 <details>
                     <summary>{loaded}</summary>
@@ -116,7 +105,7 @@ fn model_state(state: State) -> AnyView {
             }
             .into_any();
         }
-        (WorkerPhase::Usable | WorkerPhase::Gone, _) => "Not loaded.".to_owned(),
+        (WorkerPhase::Usable | WorkerPhase::Gone, _) => said::NOT_LOADED.to_owned(),
     };
     sentence.into_any()
 }
@@ -134,16 +123,16 @@ fn BackendSelect() -> impl IntoView {
     };
     let running = move || match state.backend.get() {
         Some(status) => view! {
-            <strong>{format!("Runs on {}. ", status.backend.title())}</strong>
+            <strong>{said::runs_on(status.backend.title())}</strong>
             {status.reason}
         }
         .into_any(),
-        None if state.worker.get() == WorkerPhase::Gone => "Nothing runs.".into_any(),
-        None => "Looking at what this device has.".into_any(),
+        None if state.worker.get() == WorkerPhase::Gone => said::NOTHING_RUNS.into_any(),
+        None => said::LOOKING.into_any(),
     };
     view! {
         <div class="field">
-            <label for="backend">"Compute on"</label>
+            <label for="backend">{said::COMPUTE_ON}</label>
             <select
                 id="backend"
                 data-testid="backend"
@@ -151,9 +140,9 @@ fn BackendSelect() -> impl IntoView {
                 disabled=move || !state.can_change()
                 on:change:target=move |event| session.choose_backend(BackendChoice::parse(&event.target().value()))
             >
-                {option(BackendChoice::Automatic, "Automatic")}
-                {option(BackendChoice::WebGpu, "WebGPU")}
-                {option(BackendChoice::Cpu, "CPU")}
+                {option(BackendChoice::Automatic, said::AUTOMATIC)}
+                {option(BackendChoice::WebGpu, said::WEBGPU)}
+                {option(BackendChoice::Cpu, said::CPU)}
             </select>
             <p
                 class="hint"

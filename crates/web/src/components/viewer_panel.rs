@@ -9,6 +9,7 @@ use leptos::task::spawn_local;
 
 use crate::browser;
 use crate::components::{LabelLegend, MendTools, mends_by_key};
+use crate::language::{numbers, page, viewer as said};
 use crate::mending::Tool;
 use crate::protocol::MapKind;
 use crate::session::{PenMove, Session};
@@ -17,6 +18,17 @@ use crate::viewer::{OnKey, OnLocation, OnPen, OnRange, Told, Viewer};
 use crate::words;
 
 const FIRST_OPACITY: f64 = 0.6;
+
+/// What it can show, as `viewer.js` and as people call it.
+const VIEWS: [(&str, &str); 7] = [
+    ("all", said::ALL),
+    ("planes", said::PLANES),
+    ("axial", said::AXIAL),
+    ("coronal", said::CORONAL),
+    ("sagittal", said::SAGITTAL),
+    ("mosaic", said::MOSAIC),
+    ("render", said::RENDER),
+];
 
 /// The viewer knows a file's format by its name.
 const PARTIAL_NAME: &str = "partial.nii.gz";
@@ -78,15 +90,15 @@ pub fn ViewerPanel() -> impl IntoView {
     };
 
     view! {
-        <section id="viewer" class="viewer" tabindex="-1" aria-label="Viewer" data-testid="viewer">
+        <section id="viewer" class="viewer" tabindex="-1" aria-label=said::NAME data-testid="viewer">
             <div class="stage" on:keydown=on_key>
             <div class="canvas" data-ready=move || viewer.with(Option::is_some).to_string()>
                 <canvas
                     node_ref=canvas
                     tabindex="0"
                     role="application"
-                    aria-roledescription="scan viewer"
-                    aria-label="Scan in three planes and 3-D"
+                    aria-roledescription=said::KIND
+                    aria-label=said::CANVAS
                     aria-describedby="viewer-keys location"
                 ></canvas>
                 <Show when=move || !has_scan()>
@@ -99,23 +111,17 @@ pub fn ViewerPanel() -> impl IntoView {
             </p>
             <div class="viewer-controls">
                 <label>
-                    "View"
+                    {said::VIEW}
                     <select data-testid="planes" on:change:target=move |event| planes.set(event.target().value())>
-                        <option value="all">"All and 3-D"</option>
-                        <option value="planes">"Planes"</option>
-                        <option value="axial">"Axial"</option>
-                        <option value="coronal">"Coronal"</option>
-                        <option value="sagittal">"Sagittal"</option>
-                        <option value="mosaic">"Mosaic"</option>
-                        <option value="render">"3-D"</option>
+                        {VIEWS.map(|(view, name)| view! { <option value=view>{name}</option> }).collect_view()}
                     </select>
                 </label>
                 <label>
-                    "Labels"
+                    {said::LABELS}
                     <input
                         type="range"
                         data-testid="opacity"
-                        aria-label="Label opacity"
+                        aria-label=said::LABEL_OPACITY
                         min="0"
                         max="1"
                         step="0.05"
@@ -138,7 +144,7 @@ pub fn ViewerPanel() -> impl IntoView {
             </div>
             <LabelLegend labels hidden=state.hidden on_show=show/>
             <p class="visually-hidden" id="viewer-keys">
-                "Arrow keys move the crosshair right, left, front and back; page up and page down move it up and down."
+                {said::KEYS}
             </p>
         </section>
     }
@@ -166,12 +172,12 @@ fn Mend() -> impl IntoView {
             type="button"
             class="is-small"
             data-testid="mend"
-            title="Change the labels by hand"
+            title=said::MEND_TITLE
             aria-pressed=move || state.is_mending().to_string()
             disabled=move || !can_mend()
             on:click=toggle
         >
-            "Mend"
+            {said::MEND}
         </button>
     }
 }
@@ -184,8 +190,8 @@ fn EmptyCanvas() -> impl IntoView {
             <svg viewBox="0 0 64 64" aria-hidden="true">
                 <path d="M32 8v32M20 28l12 12 12-12M10 44v8a4 4 0 0 0 4 4h36a4 4 0 0 0 4-4v-8"/>
             </svg>
-            <p>"Drop a scan here, or take a sample."</p>
-            <p class="hint">"It stays on this device: nothing is uploaded."</p>
+            <p>{said::EMPTY}</p>
+            <p class="hint">{said::STAYS}</p>
         </div>
     }
 }
@@ -230,9 +236,9 @@ fn WindowLevel(viewer: SharedViewer, range: RwSignal<Option<(f64, f64)>>) -> imp
         }
     };
     view! {
-        <span class="window-level" role="group" aria-label="Grey values">
-            {field(1, "Window", "window")}
-            {field(0, "Level", "level")}
+        <span class="window-level" role="group" aria-label=said::GREY_VALUES>
+            {field(1, said::WINDOW, "window")}
+            {field(0, said::LEVEL, "level")}
             <button
                 type="button"
                 class="is-small"
@@ -241,7 +247,7 @@ fn WindowLevel(viewer: SharedViewer, range: RwSignal<Option<(f64, f64)>>) -> imp
                     viewer.with_untracked(|viewer| viewer.as_ref().map(Viewer::reset_range));
                 }
             >
-                "Reset"
+                {said::RESET}
             </button>
         </span>
     }
@@ -267,11 +273,11 @@ fn Isolate(labels: Signal<Vec<Label>>) -> impl IntoView {
             type="button"
             class="is-small"
             data-testid="isolate"
-            title="The label at the crosshair alone"
+            title=said::ISOLATE_TITLE
             disabled=move || !has_hidden() && here.get().is_none()
             on:click=toggle
         >
-            {move || if has_hidden() { "Show all labels" } else { "Only this label" }}
+            {move || if has_hidden() { said::ALL_LABELS } else { said::ONLY_THIS }}
         </button>
     }
 }
@@ -295,28 +301,29 @@ fn Picture(
         spawn_local(async move {
             match viewer.picture().await {
                 Ok(picture) => browser::save_file(&name, &picture, "image/png"),
-                Err(reason) => problem.set(Some(format!("The picture can't be saved: {reason}."))),
+                Err(reason) => problem.set(Some(said::picture_failed(&reason))),
             }
         });
     };
     view! {
-        <button type="button" class="is-small" data-testid="picture" on:click=save>"Save picture"</button>
+        <button type="button" class="is-small" data-testid="picture" on:click=save>{said::SAVE_PICTURE}</button>
     }
 }
 
-/// A value of the scan, which may be a count in the millions or a fraction.
+/// Digits of a value of the scan, which may be a count in the millions or a fraction.
+fn digits(value: f64) -> usize {
+    if value.abs() >= 1e4 { 0 } else { 2 }
+}
+
+/// As a field for numbers takes it, in whatever language.
 fn short(value: f64) -> String {
-    if value.abs() >= 1e4 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.2}")
-    }
+    format!("{value:.0$}", digits(value))
 }
 
 fn describe(location: Option<Location>, labels: &[Label]) -> String {
     let Some(Location {
-        mm: [x, y, z],
-        voxel: [i, j, k],
+        mm,
+        voxel,
         value,
         label,
     }) = location
@@ -325,17 +332,15 @@ fn describe(location: Option<Location>, labels: &[Label]) -> String {
     };
     let label = match label {
         None => String::new(),
-        Some(0) => " · no label".to_owned(),
-        Some(label) => labels
-            .iter()
-            .find(|known| known.value == label)
-            .map_or_else(
-                || format!(" · label {label}"),
-                |known| format!(" · {}", known.name),
-            ),
+        Some(0) => said::NO_LABEL.to_owned(),
+        Some(label) => {
+            let known = labels.iter().find(|known| known.value == label);
+            let name = known.map_or_else(|| page::label(label.into()), |known| known.name.clone());
+            said::label(&name)
+        }
     };
-    let value = short(value);
-    format!("x {x:.1}, y {y:.1}, z {z:.1} mm · voxel {i}, {j}, {k} · value {value}{label}")
+    let value = numbers::number(value, digits(value));
+    said::location(mm, voxel, &value, &label)
 }
 
 /// Starts the viewer once its canvas is there.
@@ -396,9 +401,7 @@ fn attach(
             };
             match attached {
                 Ok(attached) => viewer.set(Some(attached)),
-                Err(reason) => problem.set(Some(format!(
-                    "The viewer could not start: {reason}. Segmenting and saving work without it."
-                ))),
+                Err(reason) => problem.set(Some(said::could_not_start(&reason))),
             }
         });
     });
@@ -427,9 +430,7 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
                     Some(file) => viewer.show_scan(file, SCAN_NAME).await,
                     None => viewer.show_scan(&scan.bytes, &scan.name).await,
                 };
-                problem.set(shown.err().map(|reason| {
-                    format!("The viewer can't show this scan: {reason}. Segmenting and saving work without it.")
-                }));
+                problem.set(shown.err().map(|reason| said::cant_show_scan(&reason)));
             });
         }
         if is_mending.get() {
@@ -465,11 +466,7 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
                             .await
                     }
                 };
-                problem.set(
-                    shown.err().map(|reason| {
-                        format!("The viewer can't show what goes on inside: {reason}.")
-                    }),
-                );
+                problem.set(shown.err().map(|reason| said::cant_show_inside(&reason)));
             });
             return Some(scan);
         }
@@ -491,9 +488,7 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
                 .show_labels(&bytes, &name, &labels, &hidden, voxels.as_deref())
                 .await;
             if let Err(reason) = shown {
-                problem.set(Some(format!(
-                    "The viewer can't show the label map: {reason}. Saving works without it."
-                )));
+                problem.set(Some(said::cant_show_labels(&reason)));
             }
         });
         Some(scan)

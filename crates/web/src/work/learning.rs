@@ -1,5 +1,6 @@
 //! Learning from what the visitor has painted: once at a time.
 
+use crate::language::status;
 use crate::protocol::{JobId, ToWorker};
 
 use super::{Order, Work};
@@ -14,7 +15,7 @@ impl<B: Clone> Work<B> {
         self.jobs.learning = Some((job, strokes));
         self.shown.learning = Some(0.0);
         self.shown.failure = None;
-        self.shown.status = "Learning from the strokes…".to_owned();
+        self.shown.status = status::LEARNING.to_owned();
         self.post(ToWorker::Learn { job, of }, Some(packed));
     }
 
@@ -49,7 +50,7 @@ impl<B: Clone> Work<B> {
             return;
         };
         if let Some(bytes) = bytes {
-            self.shown.status = "The labels follow the strokes.".to_owned();
+            self.shown.status = status::LEARNT.to_owned();
             self.orders.push_back(Order::TakeLearnt { bytes, strokes });
         }
     }

@@ -1,5 +1,6 @@
 //! A worker's life: it is started, says that it is ready, proves itself, and ends. Another follows, or the visitor is asked.
 
+use crate::language::model;
 use crate::protocol::{AVOID_PARAMETER, BACKEND_PARAMETER, BackendChoice};
 
 /// Workers that may die one after the other, without a finished job between, before the page asks the visitor.
@@ -39,9 +40,9 @@ impl Life {
     pub fn query(&self, choice: BackendChoice) -> String {
         let mut query = format!("?{BACKEND_PARAMETER}={}", choice.as_str());
         if self.avoids_webgpu {
-            query.push_str(&format!(
-                "&{AVOID_PARAMETER}=WebGPU%20failed%20earlier%20during%20this%20visit"
-            ));
+            // What else an address may not hold has no place in that sentence, or the browser sees to it.
+            let reason = model::WEBGPU_FAILED.replace(' ', "%20");
+            query.push_str(&format!("&{AVOID_PARAMETER}={reason}"));
         }
         query
     }

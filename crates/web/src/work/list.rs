@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::jobs::File;
 use super::shown::{ListId, Listed, ListedState, Outcome, Scan};
+use crate::language::list;
 use crate::protocol::{Failure, ScanChoice, ScanOffer};
 use crate::words;
 
@@ -315,7 +316,7 @@ impl<B: Clone> List<B> {
                 (None, Some(outcome)) => {
                     let found = words::found(&outcome.labels, &outcome.statistics);
                     ListedState::Done(match &outcome.mended_from {
-                        Some(_) => format!("{found}, changed by hand"),
+                        Some(_) => list::changed_by_hand(&found),
                         None => found,
                     })
                 }

@@ -26,6 +26,7 @@ pub use shown::{
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use crate::language::{self, failure, status};
 use crate::protocol::{
     Backend, BackendChoice, Failure, FromWorker, JobId, Probabilities, ScanChoice, ScanInfo,
     ScanOffer, ToWorker,
@@ -217,8 +218,7 @@ impl<B: Clone> Work<B> {
     fn is_running(&mut self) -> bool {
         let is_running = self.shown.run.is_some() || self.list.under_way().is_some();
         if is_running {
-            self.shown.status =
-                "A segmentation is running. Cancel it first to open another scan.".to_owned();
+            self.shown.status = status::RUNNING.to_owned();
         }
         is_running
     }
@@ -290,7 +290,7 @@ impl<B: Clone> Work<B> {
     fn open_first(&mut self, first: Option<ListId>) {
         match first.and_then(|first| self.list.file(first)) {
             Some(file) => self.read(file),
-            None => self.shown.status = "None of these could be opened.".to_owned(),
+            None => self.shown.status = status::NONE_COULD_BE_OPENED.to_owned(),
         }
     }
 
@@ -309,7 +309,7 @@ impl<B: Clone> Work<B> {
             self.not_opened(end);
             return;
         }
-        self.shown.status = format!("Reading {}…", file.name);
+        self.shown.status = status::reading(&file.name);
         self.jobs.reading = Some(Reading::Waiting(file));
         self.send_waiting();
     }
@@ -318,14 +318,14 @@ impl<B: Clone> Work<B> {
     pub fn choose_no_scan(&mut self) {
         if matches!(self.jobs.reading, Some(Reading::Choosing(..))) {
             self.jobs.reading = None;
-            self.shown.status = "None was opened.".to_owned();
+            self.shown.status = status::NONE_OPENED.to_owned();
             self.announce_readiness();
         }
     }
 
     /// The visitor wants to see a sample, and so the model that it is for; else as [`Work::open`].
     pub fn open_sample(&mut self, sample: Sample) -> Option<JobId> {
-        let job = self.open("Fetching the sample…".to_owned())?;
+        let job = self.open(status::FETCHING_SAMPLE.to_owned())?;
         let is_there = self
             .shown
             .models
@@ -352,8 +352,8 @@ impl<B: Clone> Work<B> {
                 Err(failure) => self.not_opened(failure),
             },
             Some(_) => self.not_opened(Failure {
-                what: format!("These are {num_models} models, expected is one at a time."),
-                advice: "Choose one of them, then the next.".to_owned(),
+                what: failure::several_models(num_models),
+                advice: failure::ONE_MODEL_FIRST.to_owned(),
                 is_fatal: false,
             }),
             None => {}
@@ -384,7 +384,7 @@ impl<B: Clone> Work<B> {
         }
         self.now_ms = now_ms;
         let channels = self.channels();
-        let job = self.begin_run("Segmenting…".to_owned());
+        let job = self.begin_run(status::SEGMENTING.to_owned());
         for (place, channel) in channels.iter().enumerate() {
             let others = channel
                 .scan
@@ -444,7 +444,7 @@ impl<B: Clone> Work<B> {
         };
         let job = self.jobs.next();
         self.jobs.probabilities = Some(job);
-        self.shown.status = "Computing how sure the network is…".to_owned();
+        self.shown.status = status::COMPUTING_CERTAINTY.to_owned();
         self.post(ToWorker::Probabilities { job, of, what }, None);
     }
 
@@ -461,14 +461,14 @@ impl<B: Clone> Work<B> {
         let end = match what {
             Probabilities::Certainty => {
                 self.shown.certainty = Some(Rc::new(bytes));
-                self.shown.status = "Where the network is less sure lies over the scan.".to_owned();
+                self.shown.status = status::CERTAINTY_SHOWN.to_owned();
                 return;
             }
             Probabilities::CertaintyFile => "certainty",
             Probabilities::OfLabels => "probseg",
         };
         let name = format!("{stem}_{end}.nii.gz");
-        self.shown.status = format!("Saved {name}.");
+        self.shown.status = status::saved(&name);
         self.orders.push_back(Order::Save { name, bytes });
     }
 
@@ -509,14 +509,15 @@ impl<B: Clone> Work<B> {
         if self.list.current() != Some(id) || !self.jobs.has_scan {
             match self.list.file(id) {
                 Some(file) => {
+                    let status = status::reading_place(&file.name, place, of);
                     self.read(file);
-                    self.shown.status += &format!(" {place} of {of}.");
+                    self.shown.status = status;
                 }
                 None => self.next_in_list(),
             }
         } else if let Some(model) = self.jobs.loaded {
             let name = self.shown.scan.as_ref().map_or("", |scan| &*scan.name);
-            let job = self.begin_run(format!("Segmenting {name}, {place} of {of}."));
+            let job = self.begin_run(status::segmenting(name, place, of));
             self.post(ToWorker::Segment { job, model }, None);
         }
     }
@@ -538,7 +539,7 @@ impl<B: Clone> Work<B> {
             return;
         }
         self.now_ms = now_ms;
-        let job = self.begin_run(format!("Looking closer at the {}…", closer.name));
+        let job = self.begin_run(status::looking_closer(&closer.name));
         let model = model_base(&closer.model);
         let labels = outcome.labels.clone();
         self.post(
@@ -579,13 +580,13 @@ impl<B: Clone> Work<B> {
     pub fn cancel(&mut self) -> Option<JobId> {
         if self.list.stop() && self.shown.run.is_none() {
             // The scan on its way is still shown.
-            self.shown.status = "Stopped.".to_owned();
+            self.shown.status = status::STOPPED.to_owned();
             self.send_waiting();
         }
         let run = self.shown.run.as_mut().filter(|run| !run.is_cancelled)?;
         run.is_cancelled = true;
         let job = run.job;
-        self.shown.status = "Stopping…".to_owned();
+        self.shown.status = status::STOPPING.to_owned();
         self.post(ToWorker::Cancel { job }, None);
         Some(job)
     }
@@ -594,9 +595,7 @@ impl<B: Clone> Work<B> {
     pub fn out_of_patience(&mut self, job: JobId) {
         if self.shown.is_running(job) {
             self.start_worker();
-            self.shown.status =
-                "The worker did not stop in time and was ended; a fresh one is starting."
-                    .to_owned();
+            self.shown.status = status::ENDED_LATE.to_owned();
         }
     }
 
@@ -620,7 +619,7 @@ impl<B: Clone> Work<B> {
             }
             Err(problem) => self.model_is_missing(Failure {
                 what: problem,
-                advice: "Check the connection to this site, then start again.".to_owned(),
+                advice: failure::CHECK_CONNECTION.to_owned(),
                 is_fatal: true,
             }),
         }
@@ -764,8 +763,8 @@ impl<B: Clone> Work<B> {
                 }
                 let Some(bytes) = bytes else {
                     self.died(Failure {
-                        what: "The worker sent a result without its label map.".to_owned(),
-                        advice: "Try again.".to_owned(),
+                        what: failure::NO_LABEL_MAP.to_owned(),
+                        advice: failure::TRY_AGAIN.to_owned(),
                         is_fatal: true,
                     });
                     return;
@@ -826,7 +825,7 @@ impl<B: Clone> Work<B> {
                 if is_mended {
                     self.orders.push_back(Order::MarkMended);
                 }
-                self.shown.status = format!("Segmented in {}.", words::elapsed(millis));
+                self.shown.status = status::segmented(&words::elapsed(millis));
                 self.next_in_list();
             }
             FromWorker::Inside { job, view } => self.inside_came(job, view, bytes),
@@ -838,11 +837,11 @@ impl<B: Clone> Work<B> {
             FromWorker::Cancelled { job } => {
                 self.inside_failed(job);
                 if self.learning_ends(job).is_some() {
-                    self.shown.status = "Nothing was learnt.".to_owned();
+                    self.shown.status = status::NOTHING_LEARNT.to_owned();
                 }
                 if self.shown.is_running(job) {
                     self.end_run();
-                    self.shown.status = "Stopped. The scan is still here.".to_owned();
+                    self.shown.status = status::STOPPED_SCAN_STAYS.to_owned();
                 }
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
@@ -864,7 +863,7 @@ impl<B: Clone> Work<B> {
         self.leave_worker();
         self.end = None;
         self.shown.worker = WorkerPhase::Starting;
-        self.shown.status = "Starting…".to_owned();
+        self.shown.status = status::STARTING.to_owned();
         let generation = self.life.begin();
         let query = self.life.query(self.shown.choice);
         self.orders
@@ -912,7 +911,7 @@ impl<B: Clone> Work<B> {
             received: 0,
             total: 0,
         };
-        self.shown.status = "Loading the model…".to_owned();
+        self.shown.status = status::LOADING_MODEL.to_owned();
         let job = self.jobs.next();
         self.jobs.model = Some(job);
         let own = self.own.bytes(&self.shown.model_name);
@@ -1033,13 +1032,11 @@ impl<B: Clone> Work<B> {
             None => {}
         }
         let status = match (self.shown.scan.is_some(), self.life.is_restarted()) {
-            (_, true) if !self.list.is_empty() => {
-                "A fresh worker is ready. The list says what came of each scan."
-            }
-            (true, true) => "A fresh worker is ready, with your scan. You can try again.",
-            (true, false) => "Ready to segment.",
-            (false, true) => "A fresh worker is ready. Open a scan or take a sample.",
-            (false, false) => "Ready. Open a scan or take a sample.",
+            (_, true) if !self.list.is_empty() => status::FRESH_WITH_LIST,
+            (true, true) => status::FRESH_WITH_SCAN,
+            (true, false) => status::READY_TO_SEGMENT,
+            (false, true) => status::FRESH,
+            (false, false) => status::READY,
         };
         self.shown.status = status.to_owned();
     }
@@ -1065,7 +1062,7 @@ impl<B: Clone> Work<B> {
         let entry = self.keep_mended(entry, &name, &bytes, choice);
         self.shown.outcome = self.list.opened(entry, choice);
         self.shown.failure = None;
-        self.shown.status = format!("{name} is open.");
+        self.shown.status = status::is_open(&name);
         self.shown.scan = Some(Rc::new(Scan {
             name,
             bytes,
@@ -1110,7 +1107,7 @@ impl<B: Clone> Work<B> {
     /// What has its turn in the list holds several scans: all have their turn, but of volumes of one scan one must be chosen.
     fn several_in_list(&mut self, file: &File<B>, offers: &[ScanOffer]) {
         if let [only] = offers {
-            let problem = words::several_volumes(only.num_volumes);
+            let problem = language::list::choose_volume(only.num_volumes);
             self.list.fail(file.entry, &problem);
             self.next_in_list();
             return;
@@ -1145,7 +1142,7 @@ impl<B: Clone> Work<B> {
                 self.next_in_list();
                 return;
             }
-            self.shown.status = "Segmentation failed. The scan is still here.".to_owned();
+            self.shown.status = status::FAILED.to_owned();
             self.shown.failure = Some(failure);
         } else if let Some(mut file) = self.jobs.is_read(job) {
             self.list.fail(file.entry, &failure.what);
@@ -1166,7 +1163,7 @@ impl<B: Clone> Work<B> {
                 }
             }
             match entry {
-                Some(_) => self.shown.status = format!("{name} was not opened; the list says why."),
+                Some(_) => self.shown.status = status::not_opened_list_says(&name),
                 None => self.not_opened(failure),
             }
             self.go_on();
@@ -1178,7 +1175,7 @@ impl<B: Clone> Work<B> {
     /// Without a model the worker is of no use, but it may be the connection: the visitor decides.
     fn model_is_missing(&mut self, failure: Failure) {
         self.shown.worker = WorkerPhase::Gone;
-        self.shown.status = "No model is loaded.".to_owned();
+        self.shown.status = status::NO_MODEL.to_owned();
         self.shown.failure = Some(failure);
         // The scan of the list that waited for it can still be shown.
         if self.list.stop() {
@@ -1188,9 +1185,9 @@ impl<B: Clone> Work<B> {
 
     fn not_opened(&mut self, failure: Failure) {
         self.shown.status = if self.shown.scan.is_some() {
-            "The file was not opened. The scan before it is still here."
+            status::NOT_OPENED_SCAN_STAYS
         } else {
-            "The file was not opened."
+            status::NOT_OPENED
         }
         .to_owned();
         self.shown.failure = Some(failure);
@@ -1215,9 +1212,7 @@ impl<B: Clone> Work<B> {
         }
         if self.life.end(self.shown.choice, ran_webgpu) {
             self.start_worker();
-            self.shown.status =
-                "The worker was ended and a fresh one is starting; what was open stays open."
-                    .to_owned();
+            self.shown.status = status::ENDED_RESTARTING.to_owned();
             if is_of_list {
                 self.next_in_list();
                 return;
@@ -1229,7 +1224,7 @@ impl<B: Clone> Work<B> {
             self.end = Some(failure.clone());
             self.orders.push_back(Order::EndWorker);
             self.shown.worker = WorkerPhase::Gone;
-            self.shown.status = "The worker was ended. What was open stays open.".to_owned();
+            self.shown.status = status::ENDED.to_owned();
         }
         self.shown.failure = Some(failure);
     }

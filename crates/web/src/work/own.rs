@@ -3,6 +3,7 @@
 
 use super::shown::{ModelEntry, WorkerPhase};
 use super::{JobId, Work};
+use crate::language::status;
 use crate::protocol::{Failure, ModelInfo, ToWorker};
 use crate::words;
 
@@ -90,7 +91,7 @@ impl<B: Clone> Work<B> {
     /// The visitor has brought a model.
     pub(super) fn try_model(&mut self, name: String, bytes: B) {
         if let Some(end) = self.end.clone() {
-            self.shown.status = "The model was not opened.".to_owned();
+            self.shown.status = status::MODEL_NOT_OPENED.to_owned();
             self.shown.failure = Some(end);
             return;
         }
@@ -110,7 +111,7 @@ impl<B: Clone> Work<B> {
         // The worker gives up what it was loading.
         self.jobs.model = None;
         self.shown.failure = None;
-        self.shown.status = format!("Checking {base}…");
+        self.shown.status = status::checking_model(&base);
         self.shown.worker = WorkerPhase::LoadingModel {
             received: 0,
             total: 0,
@@ -160,7 +161,7 @@ impl<B: Clone> Work<B> {
             self.shown.worker = WorkerPhase::Starting;
             self.load_model();
         }
-        self.shown.status = "The model was not opened. All else is still here.".to_owned();
+        self.shown.status = status::MODEL_NOT_OPENED_ALL_STAYS.to_owned();
         self.shown.failure = Some(failure.clone());
         true
     }

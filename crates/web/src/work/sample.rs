@@ -1,6 +1,7 @@
 //! The site's samples.
 
 use super::ModelEntry;
+use crate::language::scan;
 
 /// A scan of the site's own, and the model that it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +19,12 @@ const SAMPLES: [Sample; 2] = [
     Sample {
         model: "head",
         file: "head.nii.gz",
-        title: "Sample head",
+        title: scan::SAMPLE_HEAD,
     },
     Sample {
         model: "hippocampus",
         file: "sample.nii.gz",
-        title: "Sample hippocampus",
+        title: scan::SAMPLE_HIPPOCAMPUS,
     },
 ];
 
