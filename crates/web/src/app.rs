@@ -4,11 +4,12 @@ use leptos::prelude::*;
 
 use crate::browser;
 use crate::components::{
-    DropTarget, InsidePanel, Results, RunPanel, ScanPanel, SettingsPanel, SharedViewer, ViewerPanel,
+    DropTarget, InsidePanel, Results, RunPanel, ScanPanel, SettingsPanel, ViewerPanel,
 };
 use crate::language::page;
 use crate::session::Session;
 use crate::state::State;
+use crate::viewer::SharedViewer;
 
 /// Puts the page in place of the text that `index.html` shows until then.
 pub fn start() {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use dinomed3d_volume::Label;
 use js_sys::{Array, Object, Reflect, Uint8Array};
+use leptos::prelude::{LocalStorage, RwSignal};
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
 
@@ -128,6 +129,9 @@ pub struct Told {
     /// What is typed while labels are mended.
     pub key: OnKey,
 }
+
+/// The viewer, once it has started; in context, as others want pictures of it.
+pub type SharedViewer = RwSignal<Option<Viewer>, LocalStorage>;
 
 impl Viewer {
     /// Starts the viewer; the four are those of a [`Told`], which lives as long as the viewer.

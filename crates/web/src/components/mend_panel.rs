@@ -1,11 +1,11 @@
 use dinomed3d_volume::Label;
 use leptos::prelude::*;
 
-use crate::components::SharedViewer;
 use crate::language::mend as said;
 use crate::mending::{Patch, Pen, SIZES_MM, Tool};
 use crate::session::{PenMove, Session};
 use crate::state::{Mended, State};
+use crate::viewer::SharedViewer;
 
 /// What a press of `[` or `]` makes of the size.
 const SIZE_STEP: f64 = 1.25;

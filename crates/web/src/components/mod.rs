@@ -32,4 +32,4 @@ pub use run_panel::RunPanel;
 pub use scan_list::ScanList;
 pub use scan_panel::ScanPanel;
 pub use settings_panel::SettingsPanel;
-pub use viewer_panel::{SharedViewer, ViewerPanel};
+pub use viewer_panel::ViewerPanel;

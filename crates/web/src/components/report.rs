@@ -8,13 +8,13 @@ use leptos::task::spawn_local;
 use crate::browser;
 use crate::certainty;
 use crate::comparison::Comparison;
-use crate::components::SharedViewer;
 use crate::language::{report as said, result, viewer};
 use crate::overlay::Overlay;
 use crate::protocol::Picture;
 use crate::report::{Compared, Report};
 use crate::session::Session;
 use crate::state::{Outcome, State};
+use crate::viewer::SharedViewer;
 use crate::words;
 
 /// The planes of a report, as people call them; as the viewer does, with what lies at their left and top.

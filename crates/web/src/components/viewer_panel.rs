@@ -14,7 +14,7 @@ use crate::mending::Tool;
 use crate::protocol::MapKind;
 use crate::session::{PenMove, Session};
 use crate::state::{Location, Scan, State};
-use crate::viewer::{OnKey, OnLocation, OnPen, OnRange, Told, Viewer};
+use crate::viewer::{OnKey, OnLocation, OnPen, OnRange, SharedViewer, Told, Viewer};
 use crate::words;
 
 const FIRST_OPACITY: f64 = 0.6;
@@ -35,9 +35,6 @@ const PARTIAL_NAME: &str = "partial.nii.gz";
 const MAP_NAME: &str = "inside.nii.gz";
 /// As that of a file which the worker makes of a scan.
 const SCAN_NAME: &str = "scan.nii";
-
-/// The viewer, once it has started; in context, as others want pictures of it.
-pub type SharedViewer = RwSignal<Option<Viewer>, LocalStorage>;
 
 /// The scan in three planes and 3-D, with the label map over it.
 #[component]
