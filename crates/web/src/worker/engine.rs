@@ -21,6 +21,7 @@ use super::describe;
 use super::download::{Download, Length};
 use super::kept::KeptLogits;
 use super::open::{self, Opened};
+use super::outside::OutsideBytes;
 use super::own_model::OwnModel;
 use super::passes::Passes;
 use super::protocol::{
@@ -314,7 +315,7 @@ impl Engine {
             let manifest = ModelManifest::from_json(&own.manifest().map_err(unusable)?);
             let manifest = manifest.map_err(|error| unusable(error.to_string()))?;
             let weights = own.weights(&manifest.weights.file, manifest.weights.bytes);
-            let weights = weights.map_err(unusable)?;
+            let weights = OutsideBytes::from(&*weights.map_err(unusable)?);
             drop(own);
             let trusted = self.trusted(&manifest, &weights).await;
             return trusted.map_err(|untrusted| Trouble::new(untrusted.what, OWN));
@@ -324,7 +325,7 @@ impl Engine {
         let manifest = Download::new(&address, Length::AtMost(LONGEST_MANIFEST));
         let manifest = manifest.get(|_| goes_on(None)).await;
         let manifest = manifest.map_err(|problem| Trouble::new(problem, FETCH))?;
-        let manifest = ModelManifest::from_json(&manifest)
+        let manifest = ModelManifest::from_json(&manifest.to_vec())
             .map_err(|error| Trouble::new(format!("The model can't be used: {error}."), DAMAGED))?;
         let total = manifest.weights.bytes;
         let address = format!("{base}{}", manifest.weights.file);
@@ -372,7 +373,7 @@ impl Engine {
     async fn trusted(
         &self,
         manifest: &ModelManifest,
-        weights: &[u8],
+        weights: &OutsideBytes,
     ) -> Result<(Segmenter, check::CheckErrors), Untrusted> {
         loop {
             scope::turn().await;

@@ -1,0 +1,316 @@
+//! `dinomed3d quantize`: a model whose weights are stored in fewer bits, and what that costs.
+
+use crate::held_out::held_out;
+use crate::progress::Counting;
+use crate::say::say;
+use crate::segmenting::load_model;
+use anyhow::{Context, bail, ensure};
+use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder, readable_json};
+use dinomed3d_core::results::calibration::calibrate;
+use dinomed3d_core::results::model_card::with_storage;
+use dinomed3d_core::results::predictor::Predictor;
+use dinomed3d_core::results::quantize::{
+    Layer, Storage, encode_layers, layers, manifest_of, score, storage_scores, stored_network,
+};
+use dinomed3d_core::results::validation::{check_order, scores_of};
+use dinomed3d_core::train::dataset::HeldOut;
+use dinomed3d_core::weights::file::Quantization;
+use dinomed3d_core::weights::quantization::Bits;
+use dinomed3d_core::weights::{NamedTensors, WeightsReader};
+use dinomed3d_volume::evaluation::Evaluation;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// What four bits may cost where they are to be chosen by themselves.
+const MOST_DICE: f64 = 0.005;
+
+/// Arguments of `quantize`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the model.
+    model: PathBuf,
+    /// Where the new model goes: a folder that is not there yet, or is empty.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// 8, 4, or auto: four where these cost at most 0.005 of mean Dice on the cases of --data, eight otherwise. A tensor that would lose
+    /// too much has more bits.
+    #[arg(long, value_enum)]
+    bits: WantedBits,
+    /// Data set with the cases that the manifest says were held out: they are segmented with the weights as they are, in eight and in four
+    /// bits.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Recipe by which a model was trained from label maps: cases are drawn from those of its maps that were held out.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    recipe: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum WantedBits {
+    #[value(name = "8")]
+    Eight,
+    #[value(name = "4")]
+    Four,
+    Auto,
+}
+
+/// Weights in fewer bits.
+struct Stored {
+    storage: Storage,
+    layers: Vec<Layer>,
+    weights: Vec<u8>,
+    evaluation: Option<Evaluation>,
+}
+
+/// Stores weights in fewer bits, and says what that costs.
+///
+/// # Errors
+/// A model or data set that can't be read; a folder that can't be written.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    ensure!(
+        args.bits != WantedBits::Auto || args.data.is_some(),
+        "--bits auto chooses by the Dice of cases: expected is --data DIR beside it"
+    );
+    check_output(&args.output)?;
+    let folder = ModelFolder::open(&args.model);
+    let manifest = folder.manifest()?;
+    let reference = manifest.weights.quantization;
+    ensure!(
+        reference != Quantization::Q4Block32,
+        "{} is stored in 4 bits already: expected is a model with more",
+        args.model.display()
+    );
+    let training = &manifest.training;
+    let recipe = args.recipe.as_deref();
+    let cases = args.data.as_deref();
+    let cases = cases.map(|data| held_out(&args.model, training, data, recipe));
+    let cases = cases.transpose()?.map(|(cases, _)| cases);
+    // With its known answer, so that nothing is made of damaged weights.
+    let (_, network) = load_model(&args.model, "cpu")?.into_parts();
+    if reference != Quantization::None {
+        say!(
+            "The model's own weights are in {}: they count as exact, as no others are at hand.",
+            reference.describe()
+        );
+    }
+    let tensors = tensors(&folder, &manifest)?;
+    let of = |storage| -> anyhow::Result<Stored> {
+        let layers = layers(&tensors, storage);
+        Ok(Stored {
+            storage,
+            weights: encode_layers(&tensors, &layers)?,
+            layers,
+            evaluation: None,
+        })
+    };
+    let wanted = match args.bits {
+        WantedBits::Eight => Storage::Eight,
+        WantedBits::Four | WantedBits::Auto => Storage::Four,
+    };
+    let Some(cases) = cases else {
+        let chosen = of(wanted)?;
+        say_layers(&chosen.layers);
+        say_size(&chosen, &manifest);
+        say!(
+            "Without --data nothing was scored: the manifest has neither scores nor a calibration of these weights."
+        );
+        let mut made = manifest_of(&manifest, &chosen.weights, chosen.storage)?;
+        made.calibration = None;
+        return write(&args, made, &chosen);
+    };
+    let by_class = recipe.is_some();
+    let count = cases.names().len();
+    let scored = |network, what: &str| {
+        let mut counting = Counting::new(what);
+        score(&manifest, network, &cases, by_class, |case, cases| {
+            counting.show(case, cases);
+        })
+    };
+    check_order(&manifest.channel_names(), &cases.channels)?;
+    let exact = scored(network, "as they are, case")?;
+    let mut all = [of(Storage::Eight)?, of(Storage::Four)?];
+    for stored in &mut all {
+        let what = match stored.storage {
+            Storage::Eight => "in eight bits, case",
+            Storage::Four => "in four bits, case",
+        };
+        let network = stored_network(&manifest, &stored.weights)?;
+        stored.evaluation = Some(scored(network, what)?);
+    }
+    let dice = |stored: &Stored| {
+        let evaluation = stored.evaluation.as_ref();
+        evaluation.map_or(f64::NAN, Evaluation::mean_dice)
+    };
+    let mut measured = vec![(reference, manifest.weights.bytes, exact.mean_dice())];
+    for stored in &all {
+        let bytes = stored.weights.len() as u64;
+        measured.push((stored.storage.quantization(), bytes, dice(stored)));
+    }
+    let [eight, four] = all;
+    let chosen = match args.bits {
+        WantedBits::Eight => eight,
+        WantedBits::Four => four,
+        WantedBits::Auto if exact.mean_dice() - dice(&four) <= MOST_DICE => four,
+        WantedBits::Auto => eight,
+    };
+    say_layers(&chosen.layers);
+    say_size(&chosen, &manifest);
+    for (place, (quantization, bytes, dice)) in measured.iter().enumerate() {
+        let own = if place == 0 {
+            "the model as it is, "
+        } else {
+            ""
+        };
+        say!(
+            "mean Dice {dice:.4} ({:+.4}) over {count} cases: {own}{}, {bytes} bytes",
+            dice - exact.mean_dice(),
+            quantization.describe()
+        );
+    }
+    if args.bits == WantedBits::Auto {
+        say!(
+            "chosen: {}, as four bits may cost {MOST_DICE} of mean Dice",
+            chosen.storage.quantization().describe()
+        );
+    }
+    let mut made = manifest_of(&manifest, &chosen.weights, chosen.storage)?;
+    made.calibration = calibrated(&made, &chosen, &cases)?;
+    let evaluation = chosen.evaluation.as_ref().context("all were scored")?;
+    let protocol = manifest.scores.as_ref().map_or_else(
+        || "the cases that this manifest names as held out, on each file's own grid".to_owned(),
+        |scores| scores.protocol.clone(),
+    );
+    made.scores = Some(scores_of(evaluation, protocol));
+    made.storage_scores = Some(storage_scores(reference, count, &measured));
+    write(&args, made, &chosen)
+}
+
+/// Says what is wrong with the place where the model is to go, before anything is computed.
+fn check_output(output: &Path) -> anyhow::Result<()> {
+    match std::fs::read_dir(output) {
+        Ok(mut entries) => {
+            ensure!(
+                entries.next().is_none(),
+                "{} is there already and not empty; choose another folder",
+                output.display()
+            );
+        }
+        Err(_) if output.exists() => bail!("{} is no folder", output.display()),
+        Err(_) => {}
+    }
+    let beside = beside(output)?;
+    std::fs::create_dir_all(&beside).with_context(|| format!("writing {}", output.display()))?;
+    Ok(std::fs::remove_dir(beside)?)
+}
+
+/// Where the folder is made before it has its name.
+fn beside(output: &Path) -> anyhow::Result<PathBuf> {
+    let name = output.file_name();
+    let name = name.with_context(|| format!("{} has no name", output.display()))?;
+    let name = format!("{}.{}.part", name.to_string_lossy(), std::process::id());
+    Ok(output.with_file_name(name))
+}
+
+fn tensors(folder: &ModelFolder, manifest: &ModelManifest) -> anyhow::Result<NamedTensors> {
+    let path = folder.file(&manifest.weights.file);
+    let file = File::open(&path).with_context(|| format!("reading {}", path.display()))?;
+    let reader = WeightsReader::open(&file)?;
+    let names = reader.shapes().map(|(name, _)| name.to_owned());
+    names
+        .map(|name| Ok((name.clone(), reader.tensor(&name)?)))
+        .collect()
+}
+
+/// Probabilities made true for the new weights, as far as the old ones had them.
+fn calibrated(
+    manifest: &ModelManifest,
+    chosen: &Stored,
+    cases: &HeldOut,
+) -> anyhow::Result<Option<dinomed3d_core::manifest::Calibration>> {
+    if manifest.calibration.is_none() {
+        return Ok(None);
+    }
+    let network = stored_network(manifest, &chosen.weights)?;
+    let device = crate::device::device("cpu")?;
+    let predictor = Predictor::new(manifest, network, device).uncalibrated();
+    let mut counting = Counting::new("calibrating by case");
+    let show = |case, cases| counting.show(case, cases);
+    Ok(calibrate(&predictor, cases, show)?)
+}
+
+fn say_layers(layers: &[Layer]) {
+    let longest = layers.iter().map(|layer| layer.name.len()).max();
+    let width = longest.unwrap_or(0);
+    say!("{:width$}  bits     bytes    error  shape", "tensor");
+    for layer in layers {
+        let bits = match layer.bits {
+            None => 32,
+            Some(Bits::Eight) => 8,
+            Some(Bits::Four) => 4,
+        };
+        let refused: Vec<String> = layer
+            .refused
+            .iter()
+            .map(|(bits, error)| {
+                let bits = match bits {
+                    Bits::Eight => 8,
+                    Bits::Four => 4,
+                };
+                format!("; {error:.3} in {bits}, which is too much")
+            })
+            .collect();
+        say!(
+            "{:width$}  {bits:4}  {:8}  {:7.5}  {:?}{}",
+            layer.name,
+            layer.bytes,
+            layer.error,
+            layer.shape,
+            refused.concat()
+        );
+    }
+}
+
+fn say_size(chosen: &Stored, manifest: &ModelManifest) {
+    let in_bits = |bits| {
+        let layers = chosen.layers.iter();
+        layers.filter(|layer| layer.bits == bits).count()
+    };
+    say!(
+        "{} tensors in 4 bits, {} in 8, {} in 32: {} bytes, {} before",
+        in_bits(Some(Bits::Four)),
+        in_bits(Some(Bits::Eight)),
+        in_bits(None),
+        chosen.weights.len(),
+        manifest.weights.bytes
+    );
+}
+
+/// Writes the folder, whole or not at all.
+fn write(args: &Args, mut manifest: ModelManifest, chosen: &Stored) -> anyhow::Result<()> {
+    let name = args.output.file_name().unwrap_or_default();
+    manifest.name = name.to_string_lossy().into_owned();
+    manifest.check()?;
+    let card = args.model.join(CARD_FILE);
+    let card = match std::fs::read_to_string(&card) {
+        Ok(card) => Some(with_storage(&card, &manifest)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("reading {}", card.display())),
+    };
+    let beside = beside(&args.output)?;
+    let written = || -> anyhow::Result<()> {
+        let folder = ModelFolder::create(&beside)?;
+        folder.write(&manifest.weights.file, &chosen.weights)?;
+        folder.write(MANIFEST_FILE, &readable_json(&manifest))?;
+        if let Some(card) = &card {
+            folder.write(CARD_FILE, card.as_bytes())?;
+        }
+        // An empty folder that is there makes room.
+        let _ = std::fs::remove_dir(&args.output);
+        std::fs::rename(&beside, &args.output)
+            .with_context(|| format!("writing {}", args.output.display()))
+    };
+    written().inspect_err(|_| {
+        let _ = std::fs::remove_dir_all(&beside);
+    })
+}

@@ -1,0 +1,229 @@
+//! A model whose weights are stored in fewer bits, and what that costs.
+
+use super::predictor::Predictor;
+use super::validation::score_cases;
+use super::{During, ResultsError};
+use crate::infer::check::known_answer;
+use crate::manifest::{ModelManifest, StorageScores, StoredDice};
+use crate::model::DinoMed3d;
+use crate::train::dataset::HeldOut;
+use crate::weights::file::Quantization;
+use crate::weights::quantization::{Bits, Quantized, relative_error};
+use crate::weights::{
+    Hold, NamedTensor, NamedTensors, WeightsError, WeightsReader, encode_each, hex, load_from,
+};
+use burn::tensor::Device;
+use dinomed3d_volume::evaluation::{Convention, Evaluation};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// A tensor that rounding to eight bits changes by more than this stays floating point. Of usual ones it is 0.003 to 0.006.
+const MOST_EIGHT: f64 = 0.02;
+/// A tensor that rounding to four bits changes by more than this stays in eight. Of usual ones it is 0.06 to 0.09.
+const MOST_FOUR: f64 = 0.12;
+
+/// In how many bits weights are to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// Eight.
+    Eight,
+    /// Four.
+    Four,
+}
+
+impl Storage {
+    /// What a manifest calls it.
+    pub fn quantization(self) -> Quantization {
+        match self {
+            Self::Eight => Quantization::Q8Block64,
+            Self::Four => Quantization::Q4Block32,
+        }
+    }
+}
+
+/// How a tensor is stored, and what it loses.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// Name of the tensor.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// In how many bits; none in floating point.
+    pub bits: Option<Bits>,
+    /// In the file, with its scales.
+    pub bytes: usize,
+    /// The relative error of the tensor.
+    pub error: f64,
+    /// Why it is not in as few bits as were asked for: the error that it would have in four and in eight.
+    pub refused: Vec<(Bits, f64)>,
+}
+
+/// How each tensor is stored: in so few bits as are asked for, or more where it would lose too much.
+pub fn layers(tensors: &NamedTensors, storage: Storage) -> Vec<Layer> {
+    let layer = |(name, tensor): (&String, &NamedTensor)| layer(name, tensor, storage);
+    tensors.iter().map(layer).collect()
+}
+
+fn layer(name: &str, tensor: &NamedTensor, storage: Storage) -> Layer {
+    let mut layer = Layer {
+        name: name.to_owned(),
+        shape: tensor.shape.clone(),
+        bits: None,
+        bytes: 4 * tensor.values.len(),
+        error: 0.0,
+        refused: Vec::new(),
+    };
+    let mut tried = storage.quantization().bits(tensor);
+    while let Some(bits) = tried {
+        let quantized = Quantized::of(&tensor.values, bits);
+        let error = relative_error(&tensor.values, &quantized.widened());
+        let (most, scale_bytes, next) = match bits {
+            Bits::Eight => (MOST_EIGHT, 4, None),
+            Bits::Four => (MOST_FOUR, 2, Some(Bits::Eight)),
+        };
+        if error <= most {
+            layer.bits = Some(bits);
+            layer.bytes = quantized.values.len() + scale_bytes * quantized.scales.len();
+            layer.error = error;
+            break;
+        }
+        layer.refused.push((bits, error));
+        tried = next;
+    }
+    layer
+}
+
+/// The bytes of a weights file with `tensors` stored as `layers` say.
+///
+/// # Errors
+/// Those of [`encode_each`].
+pub fn encode_layers(tensors: &NamedTensors, layers: &[Layer]) -> Result<Vec<u8>, WeightsError> {
+    let bits: BTreeMap<&str, Option<Bits>> = layers
+        .iter()
+        .map(|layer| (&*layer.name, layer.bits))
+        .collect();
+    encode_each(tensors, |name, _| bits.get(name).copied().flatten())
+}
+
+/// A manifest of weights that were stored anew: their file, and what their network answers to the known input. What was measured of
+/// other weights is not said of these.
+///
+/// # Errors
+/// Weights that do not fit the manifest's network.
+pub fn manifest_of(
+    manifest: &ModelManifest,
+    weights: &[u8],
+    storage: Storage,
+) -> Result<ModelManifest, ResultsError> {
+    let device = Device::flex();
+    let network = stored_network(manifest, weights)?;
+    let mut manifest = manifest.clone();
+    let sha256 = hex(&Sha256::digest(weights));
+    manifest.weights.file = format!("weights-{}.safetensors", &sha256[..8]);
+    manifest.weights.bytes = weights.len() as u64;
+    manifest.weights.sha256 = sha256;
+    manifest.weights.quantization = storage.quantization();
+    manifest.check = pollster::block_on(known_answer(&network, manifest.window, &device))?;
+    manifest.scores = None;
+    manifest.storage_scores = None;
+    Ok(manifest)
+}
+
+/// The network of a weights file in memory.
+///
+/// # Errors
+/// Weights that do not fit the manifest's network.
+pub fn stored_network(manifest: &ModelManifest, weights: &[u8]) -> Result<DinoMed3d, ResultsError> {
+    let load = || {
+        let reader = WeightsReader::open(weights)?;
+        let network = manifest.architecture.init(&Device::flex());
+        load_from(network, &reader, Hold::Widened)
+    };
+    load().during(|| "loading the weights".to_owned())
+}
+
+/// How a network with everything that the manifest says scores on `cases`. Images that are drawn (`by_class`) have one label for both
+/// sides of a structure that is one class.
+///
+/// # Errors
+/// A file that cannot be read or segmented, by name.
+pub fn score(
+    manifest: &ModelManifest,
+    network: DinoMed3d,
+    cases: &HeldOut,
+    by_class: bool,
+    progress: impl FnMut(usize, usize),
+) -> Result<Evaluation, ResultsError> {
+    let mut manifest = manifest.clone();
+    if by_class {
+        manifest.labels = manifest.classes().cloned().collect();
+        manifest.sides.clear();
+    }
+    let predictor = Predictor::new(&manifest, network, Device::flex());
+    let scores = score_cases(&predictor, cases, Convention::Native, None, progress)?;
+    let labels = manifest.labels[1..].to_vec();
+    Ok(Evaluation::of(scores, labels, Convention::Native)?)
+}
+
+/// What a manifest says of measured storages, each with its bytes and mean Dice.
+pub fn storage_scores(
+    reference: Quantization,
+    cases: usize,
+    measured: &[(Quantization, u64, f64)],
+) -> StorageScores {
+    let dice = |(quantization, bytes, mean_dice): &(Quantization, u64, f64)| StoredDice {
+        quantization: *quantization,
+        bytes: *bytes,
+        mean_dice: *mean_dice,
+    };
+    StorageScores {
+        reference,
+        num_cases: cases,
+        measured: measured.iter().map(dice).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(value: impl Fn(usize) -> f32) -> NamedTensor {
+        NamedTensor {
+            shape: vec![64, 64],
+            values: (0..64 * 64).map(value).collect(),
+        }
+    }
+
+    /// One value in a block of 32 that is a thousand times the others leaves them nothing of four bits, and half of that of eight.
+    #[test]
+    fn a_tensor_that_would_lose_too_much_has_more_bits() {
+        let usual = tensor(|i| (i as f32 * 0.7).sin());
+        let small = NamedTensor {
+            shape: vec![4],
+            values: vec![1.0; 4],
+        };
+        let spiky = tensor(|i| {
+            let value = (i as f32 * 0.7).sin();
+            if i % 64 == 0 { 20.0 } else { value }
+        });
+        let tensors = NamedTensors::from([
+            ("bias".to_owned(), small),
+            ("spiky".to_owned(), spiky),
+            ("usual".to_owned(), usual),
+        ]);
+        let chosen = layers(&tensors, Storage::Four);
+        let bits: Vec<_> = chosen.iter().map(|layer| layer.bits).collect();
+        assert_eq!(bits, [None, Some(Bits::Eight), Some(Bits::Four)]);
+        assert!(matches!(chosen[1].refused[..], [(Bits::Four, error)] if error > MOST_FOUR));
+        let bytes = encode_layers(&tensors, &chosen).unwrap();
+        let numbers: usize = chosen.iter().map(|layer| layer.bytes).sum();
+        let reader = WeightsReader::open(&bytes).unwrap();
+        assert_eq!(reader.quantized("usual").unwrap().unwrap().bits, Bits::Four);
+        assert_eq!(
+            reader.quantized("spiky").unwrap().unwrap().bits,
+            Bits::Eight
+        );
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        assert_eq!(bytes.len(), header + numbers);
+    }
+}
