@@ -121,7 +121,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     let by_class = recipe.is_some();
     let count = cases.names().len();
-    let scored = |network, what: &str| {
+    let scored = |network, what: &'static str| {
         let mut counting = Counting::new(what);
         score(&manifest, network, &cases, by_class, |case, cases| {
             counting.show(case, cases);

@@ -284,7 +284,7 @@ fn header(bytes: &(impl WeightBytes + ?Sized)) -> Result<(Metadata, u64), Weight
     let mut end = 0;
     for (name, info) in infos {
         let (from, to) = info.data_offsets;
-        let count = info.shape.iter().copied();
+        let mut count = info.shape.iter().copied();
         let count = count.try_fold(1usize, usize::checked_mul);
         let bits = count.and_then(|count| count.checked_mul(info.dtype.bitsize()));
         if from != end
@@ -372,8 +372,11 @@ fn f32_values(bytes: &[u8]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::super::file::{Quantization, encode};
-    use super::super::{NamedTensors, decode};
+    use super::super::{Hold, NamedTensors, decode, load_from, named_tensors};
     use super::*;
+    use crate::model::DinoMed3dConfig;
+    use burn::tensor::{Device, Tensor};
+    use std::cell::Cell;
 
     fn example() -> NamedTensors {
         let values = (0..35 * 64).map(|i| (i as f32 * 0.7).sin()).collect();
@@ -404,6 +407,50 @@ mod tests {
             assert_eq!(checksum(&file).unwrap(), hex(&Sha256::digest(&bytes)));
         }
         std::fs::remove_file(&path).unwrap();
+    }
+
+    /// What is asked for at once is a tensor, or its scales, and not the file.
+    #[test]
+    fn a_network_is_loaded_a_tensor_at_a_time() {
+        struct Watched<'a> {
+            bytes: &'a [u8],
+            most: Cell<usize>,
+        }
+        impl WeightBytes for Watched<'_> {
+            fn length(&self) -> io::Result<u64> {
+                self.bytes.length()
+            }
+
+            fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+                self.most.set(self.most.get().max(into.len()));
+                self.bytes.read_at(offset, into)
+            }
+        }
+        let device = Device::flex();
+        let config = DinoMed3dConfig::compact(3);
+        let tensors = named_tensors(&config.init(&device));
+        let bytes = encode(&tensors, Quantization::Q4Block32).unwrap();
+        let watched = Watched {
+            bytes: &bytes,
+            most: Cell::new(0),
+        };
+        let reader = WeightsReader::open(&watched).unwrap();
+        let of = |hold| load_from(config.init(&device), &reader, hold).unwrap();
+        let loaded = of(Hold::Widened);
+        assert_eq!(named_tensors(&loaded), decode(&bytes).unwrap());
+        let largest = tensors.values().map(|tensor| tensor.values.len()).max();
+        let most = watched.most.get();
+        assert!(
+            Some(most) <= largest && most < bytes.len() / 8,
+            "{most} of {}",
+            bytes.len()
+        );
+
+        // Held in as few bits as they are, weights answer the same: products are of the widened ones.
+        let input = || Tensor::<5>::ones([1, 1, 2, 16, 16], &device);
+        let [widened, held] = [loaded, of(Hold::Quantized)].map(|network| network.forward(input()));
+        let difference: f32 = (widened - held).abs().max().into_scalar();
+        assert!(difference < 1e-5, "{difference}");
     }
 
     #[test]

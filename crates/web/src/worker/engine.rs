@@ -8,7 +8,7 @@ use std::rc::Rc;
 use dinomed3d_core::infer::check::{self, CheckReach};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::{ModelError, Segmenter};
-use dinomed3d_core::weights::WeightsError;
+use dinomed3d_core::weights::{Hold, WeightsError};
 use dinomed3d_volume::Scan;
 use dinomed3d_volume::dicom::segmentation::Origin;
 use js_sys::Uint8Array;
@@ -33,6 +33,9 @@ use super::transform;
 
 /// A manifest is some tens of kilobytes.
 const LONGEST_MANIFEST: u64 = 4 << 20;
+
+/// Larger weights files stay in as few bits on a card as they are: there they would take four or eight times as much.
+const LARGE_WEIGHTS: u64 = 32 << 20;
 
 /// The worker's possessions.
 pub(super) struct Engine {
@@ -386,7 +389,13 @@ impl Engine {
                     chosen.reach,
                 )
             };
-            let loaded = Segmenter::load(manifest.clone(), weights, &device);
+            let is_large = manifest.weights.bytes > LARGE_WEIGHTS;
+            let hold = if backend == Backend::WebGpu && is_large {
+                Hold::Quantized
+            } else {
+                Hold::Widened
+            };
+            let loaded = Segmenter::load_and_hold(manifest.clone(), weights, &device, hold);
             let segmenter = loaded.map_err(|error| Untrusted {
                 what: format!("The model can't be used: {error}."),
                 is_damaged: matches!(error, ModelError::Weights(WeightsError::Checksum { .. })),
