@@ -5,14 +5,13 @@ use crate::progress::Counting;
 use crate::say::say;
 use crate::segmenting::load_model;
 use anyhow::{Context, bail, ensure};
-use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::manifest::{Calibration, ModelManifest, StorageScores, StoredDice};
 use dinomed3d_core::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder, readable_json};
 use dinomed3d_core::results::calibration::calibrate;
 use dinomed3d_core::results::model_card::with_storage;
 use dinomed3d_core::results::predictor::Predictor;
 use dinomed3d_core::results::quantize::{
-    Layer, Storage, eased, encode_layers, influences, layers, manifest_of, score, storage_scores,
-    stored_network,
+    Layer, Storage, eased, encode_layers, influences, layers, manifest_of, score, stored_network,
 };
 use dinomed3d_core::results::validation::{check_order, scores_of};
 use dinomed3d_core::train::dataset::HeldOut;
@@ -65,6 +64,14 @@ struct Stored {
     layers: Vec<Layer>,
     weights: Vec<u8>,
     evaluation: Option<Evaluation>,
+}
+
+impl Stored {
+    /// Number of tensors in eight bits for what four would do to the answer.
+    fn eased(&self) -> usize {
+        let layers = self.layers.iter();
+        layers.filter(|layer| layer.influence.is_some()).count()
+    }
 }
 
 /// Stores weights in fewer bits, and says what that costs.
@@ -146,11 +153,19 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let evaluation = stored.evaluation.as_ref();
         evaluation.map_or(f64::NAN, Evaluation::mean_dice)
     };
-    let mut measured = vec![(reference, manifest.weights.bytes, exact.mean_dice())];
-    for stored in &all {
-        let bytes = stored.weights.len() as u64;
-        measured.push((stored.storage.quantization(), bytes, dice(stored)));
-    }
+    let measure = |stored: &Stored| StoredDice {
+        quantization: stored.storage.quantization(),
+        eased: stored.eased(),
+        bytes: stored.weights.len() as u64,
+        mean_dice: dice(stored),
+    };
+    let mut measured = vec![StoredDice {
+        quantization: reference,
+        eased: 0,
+        bytes: manifest.weights.bytes,
+        mean_dice: exact.mean_dice(),
+    }];
+    measured.extend(all.iter().map(measure));
     let [eight, four] = all;
     let is_enough = |stored: &Stored| exact.mean_dice() - dice(stored) <= MOST_DICE;
     let chosen = match args.bits {
@@ -173,12 +188,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                     weights,
                     evaluation,
                 };
-                let bytes = mixed.weights.len() as u64;
-                say!(
-                    "with what makes {:.0} % of the error in eight bits: mean Dice {:.4}, {bytes} bytes",
-                    100.0 * share,
-                    dice(&mixed)
-                );
+                measured.push(measure(&mixed));
                 if is_enough(&mixed) {
                     chosen = mixed;
                     break;
@@ -189,22 +199,24 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     say_layers(&chosen.layers);
     say_size(&chosen, &manifest);
-    for (place, (quantization, bytes, dice)) in measured.iter().enumerate() {
+    for (place, stored) in measured.iter().enumerate() {
         let own = if place == 0 {
             "the model as it is, "
         } else {
             ""
         };
         say!(
-            "mean Dice {dice:.4} ({:+.4}) over {count} cases: {own}{}, {bytes} bytes",
-            dice - exact.mean_dice(),
-            quantization.describe()
+            "mean Dice {:.4} ({:+.4}) over {count} cases: {own}{}, {} bytes",
+            stored.mean_dice,
+            stored.mean_dice - exact.mean_dice(),
+            stored.describe(),
+            stored.bytes
         );
     }
     if args.bits == WantedBits::Auto {
         say!(
             "chosen: {}, as four bits may cost {MOST_DICE} of mean Dice",
-            chosen.storage.quantization().describe()
+            measure(&chosen).describe()
         );
     }
     let mut made = manifest_of(&manifest, &chosen.weights, chosen.storage)?;
@@ -215,15 +227,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         |scores| scores.protocol.clone(),
     );
     made.scores = Some(scores_of(evaluation, protocol));
-    let own = (
-        chosen.storage.quantization(),
-        chosen.weights.len() as u64,
-        dice(&chosen),
-    );
-    if !measured.contains(&own) {
-        measured.push(own);
-    }
-    made.storage_scores = Some(storage_scores(reference, count, &measured));
+    made.storage_scores = Some(StorageScores {
+        reference,
+        num_cases: count,
+        measured,
+    });
     write(&args, made, &chosen)
 }
 
@@ -268,7 +276,7 @@ fn calibrated(
     manifest: &ModelManifest,
     chosen: &Stored,
     cases: &HeldOut,
-) -> anyhow::Result<Option<dinomed3d_core::manifest::Calibration>> {
+) -> anyhow::Result<Option<Calibration>> {
     if manifest.calibration.is_none() {
         return Ok(None);
     }

@@ -264,10 +264,28 @@ pub struct StorageScores {
 pub struct StoredDice {
     /// The way.
     pub quantization: Quantization,
+    /// Number of tensors in more bits for what fewer would do to the network's answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub eased: usize,
     /// Length of the weights file.
     pub bytes: u64,
     /// Mean over cases and labels.
     pub mean_dice: f64,
+}
+
+impl StoredDice {
+    /// For people.
+    pub fn describe(&self) -> String {
+        let stored = self.quantization.describe();
+        match self.eased {
+            0 => stored.to_owned(),
+            eased => format!("{stored}, {eased} tensors in 8"),
+        }
+    }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Scores on validation cases.

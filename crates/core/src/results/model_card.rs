@@ -297,7 +297,7 @@ fn storage_section(manifest: &ModelManifest) -> String {
     for stored in &scores.measured {
         section += &format!(
             "| {} | {} | {:.4} |\n",
-            stored.quantization.describe(),
+            stored.describe(),
             stored.bytes,
             stored.mean_dice
         );

@@ -4,7 +4,7 @@ use super::predictor::Predictor;
 use super::validation::score_cases;
 use super::{During, ResultsError};
 use crate::infer::check::{answer, known_answer};
-use crate::manifest::{ModelManifest, StorageScores, StoredDice};
+use crate::manifest::ModelManifest;
 use crate::model::DinoMed3d;
 use crate::train::dataset::HeldOut;
 use crate::weights::file::Quantization;
@@ -235,24 +235,6 @@ pub fn score(
     let scores = score_cases(&predictor, cases, Convention::Native, None, progress)?;
     let labels = manifest.labels[1..].to_vec();
     Ok(Evaluation::of(scores, labels, Convention::Native)?)
-}
-
-/// What a manifest says of measured storages, each with its bytes and mean Dice.
-pub fn storage_scores(
-    reference: Quantization,
-    cases: usize,
-    measured: &[(Quantization, u64, f64)],
-) -> StorageScores {
-    let dice = |(quantization, bytes, mean_dice): &(Quantization, u64, f64)| StoredDice {
-        quantization: *quantization,
-        bytes: *bytes,
-        mean_dice: *mean_dice,
-    };
-    StorageScores {
-        reference,
-        num_cases: cases,
-        measured: measured.iter().map(dice).collect(),
-    }
 }
 
 #[cfg(test)]
