@@ -10,15 +10,18 @@ const [folder, backend = "webgpu", way = "served"] = process.argv.slice(2);
 
 /** In the worker, before its program: what its memory and its graphics buffers are. A wasm memory never shrinks, so its last size is its largest. */
 function watch() {
-  const found = (self.memoryFound = { buffers: 0, mostBuffers: 0, created: 0 });
+  Object.defineProperty(navigator, "hardwareConcurrency", { get: () => 1 });
+  const found = { buffers: 0, mostBuffers: 0, created: 0 };
+  let memory;
   for (const name of ["instantiate", "instantiateStreaming"]) {
     const own = WebAssembly[name];
     WebAssembly[name] = async (...words) => {
       const result = await own.apply(WebAssembly, words);
-      found.memory = (result.instance ?? result).exports.memory;
+      memory = (result.instance ?? result).exports.memory;
       return result;
     };
   }
+  setInterval(() => console.log(`memory ${JSON.stringify({ ...found, memory: memory?.buffer.byteLength })}`), 500);
   if (!self.GPUDevice) return;
   const create = GPUDevice.prototype.createBuffer;
   const gone = (size) => (found.buffers -= size);
@@ -39,9 +42,15 @@ function watch() {
 }
 
 const browser = await launch();
+let last = {};
 const prepare = async (page) => {
+  page.on("console", (message) => {
+    const [, found] = message.text().match(/^memory (.*)$/) ?? [];
+    if (found) last = JSON.parse(found);
+  });
   await (way === "served" ? serveModels({ large: { folder } })(page) : onlyModel(page, "hippocampus"));
-  // One worker alone: the memory is that of the one that computes.
+  // A processor of one core: no worker is started beside the one that is watched.
+  await page.addInitScript(() => Object.defineProperty(navigator, "hardwareConcurrency", { get: () => 1 }));
   await beforeWorker(page, watch);
 };
 const began = performance.now();
@@ -53,10 +62,8 @@ if (way === "own") {
   await visitor.waitForModel();
 }
 const seconds = (performance.now() - began) / 1000;
-for (const worker of visitor.page.workers()) {
-  const found = await worker.evaluate(() => ({ ...self.memoryFound, memory: self.memoryFound?.memory?.buffer.byteLength }));
-  const mb = (bytes) => `${((bytes ?? 0) / 1e6).toFixed(0)} MB`;
-  console.log(`worker: wasm memory ${mb(found.memory)}; graphics buffers ${mb(found.buffers)}, at most ${mb(found.mostBuffers)}, ${found.created} made`);
-}
+await visitor.page.waitForTimeout(2_000);
+const mb = (bytes) => `${((bytes ?? 0) / 1e6).toFixed(0)} MB`;
+console.log(`wasm memory ${mb(last.memory)}; graphics buffers ${mb(last.buffers)}, at most ${mb(last.mostBuffers)}, ${last.created} made`);
 console.log(`${backend}, ${way}: ready after ${seconds.toFixed(1)} s; ${await visitor.at("model-state").innerText()}`);
 await browser.close();

@@ -34,7 +34,7 @@ test("four bits halve the weights file, each tensor's error is told, and the mod
   assert.match(said.stdout, /own weights are in 8 bits with one scale per 64 values: they count as exact/);
   assert.match(said.stdout, /Without --data nothing was scored/);
   const tensors = tensorsOf(said.stdout);
-  assert.equal(tensors.get("vit.norm.weight").bits, 32);
+  assert.equal(tensors.get("vit.norm.gamma").bits, 32);
   const qkv = tensors.get("vit.blocks.0.attn.qkv.weight");
   assert.equal(qkv.bits, 4);
   assert.ok(qkv.error > 0.02 && qkv.error < 0.12, `${qkv.error}`);
