@@ -43,7 +43,7 @@ pub struct Quantized {
     pub count: usize,
     /// The values, as [`Bits`] says.
     pub values: Vec<u8>,
-    /// What a step of one is worth, block by block; of four bits each is a 16-bit number too.
+    /// What a step of one is worth, block by block; of four bits each is a 16-bit number too, and infinite where a block is beyond those.
     pub scales: Vec<f32>,
 }
 
@@ -75,7 +75,8 @@ impl Quantized {
 
     fn push_four(&mut self, block: &[f32]) {
         let widest = largest(block) / 7.0;
-        let mut best = (f32::INFINITY, 0.0);
+        // Where no scale is a 16-bit number that is finite, which whoever stores it must see.
+        let mut best = (f32::INFINITY, f32::INFINITY);
         for part in NARROWER {
             let scale = as_half(fitted(block, part * widest));
             let error = block.iter().map(|v| (v - scale * step(*v, scale)).powi(2));

@@ -317,8 +317,11 @@ impl Engine {
             let own = OwnModel::open(zip.to_vec()).map_err(unusable)?;
             let manifest = ModelManifest::from_json(&own.manifest().map_err(unusable)?);
             let manifest = manifest.map_err(|error| unusable(error.to_string()))?;
-            let weights = own.weights(&manifest.weights.file, manifest.weights.bytes);
-            let weights = OutsideBytes::from(&*weights.map_err(unusable)?);
+            let mut weights = OutsideBytes::default();
+            let taken = own.weights(&manifest.weights.file, manifest.weights.bytes, |piece| {
+                weights.push(Uint8Array::from(piece));
+            });
+            taken.map_err(unusable)?;
             drop(own);
             let trusted = self.trusted(&manifest, &weights).await;
             return trusted.map_err(|untrusted| Trouble::new(untrusted.what, OWN));

@@ -60,14 +60,6 @@ impl OutsideBytes {
     }
 }
 
-impl From<&[u8]> for OutsideBytes {
-    fn from(bytes: &[u8]) -> Self {
-        let mut all = Self::default();
-        all.push(Uint8Array::from(bytes));
-        all
-    }
-}
-
 impl WeightBytes for OutsideBytes {
     fn length(&self) -> io::Result<u64> {
         Ok(self.length as u64)
