@@ -1,12 +1,13 @@
 """A model folder of ours: its manifest, its weights in floating point, the built-in input and what is known of its answer."""
 import json
+import math
 import struct
 from pathlib import Path
 
 import numpy as np
 
 # Values that share a scale: crates/core/src/weights/quantization.rs.
-BLOCK = 64
+BLOCKS = {"I8": 64, "U8": 32}
 
 
 class ModelFolder:
@@ -39,27 +40,36 @@ class ModelFolder:
 
 
 def weights(path):
-    """Tensors by name: F32 as they are, I8 multiplied with the scale of each block."""
+    """Tensors by name: F32 as they are, eight bits (I8) and four (two in a U8) multiplied with the scale of each block."""
     file = path.read_bytes()
     (length,) = struct.unpack("<Q", file[:8])
     header = json.loads(file[8 : 8 + length])
-    header.pop("__metadata__", None)
+    shapes = json.loads(header.pop("__metadata__", {}).get("shapes", "{}"))
+    types = {"F32": "<f4", "F16": "<f2", "I8": "i1", "U8": "u1"}
 
     def raw(name):
         entry = header[name]
         begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        if entry["dtype"] not in ("F32", "I8"):
-            raise ValueError(f"{name}: found {entry['dtype']}, expected F32 or I8")
-        return np.frombuffer(file[begin:end], "<f4" if entry["dtype"] == "F32" else "i1")
+        if entry["dtype"] not in types:
+            raise ValueError(f"{name}: found {entry['dtype']}, expected one of {', '.join(types)}")
+        return np.frombuffer(file[begin:end], types[entry["dtype"]])
 
     tensors = {}
     for name, entry in header.items():
         if name.endswith(".scales"):
             continue
-        values = raw(name).astype(np.float32)
-        if entry["dtype"] == "I8":
-            values = values * np.repeat(raw(f"{name}.scales"), BLOCK)[: values.size]
-        tensors[name] = values.reshape(entry["shape"])
+        shape = shapes.get(name, entry["shape"])
+        values = raw(name)
+        if entry["dtype"] == "U8":
+            # The first of two values in the lower half, each with a sign of its own.
+            halves = np.stack([values << 4, values & 0xF0], axis=1).reshape(-1)
+            values = (halves.view("i1") >> 4)[: math.prod(shape)]
+        values = values.astype(np.float32)
+        if f"{name}.scales" in header:
+            scales = raw(f"{name}.scales").astype(np.float32)
+            block = BLOCKS[entry["dtype"]]
+            values = values * np.repeat(scales, block)[: values.size]
+        tensors[name] = values.reshape(shape)
     return tensors
 
 

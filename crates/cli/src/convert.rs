@@ -18,12 +18,11 @@ use dinomed3d_core::weights::import::initialize::transformer_shapes;
 use dinomed3d_core::weights::import::{Checkpoint, Identity, Imported, Scope, Source, import};
 use dinomed3d_core::weights::merge::merge_lora;
 use dinomed3d_core::weights::{
-    NamedTensors, decode, encode_to_file, hex, load_into, parameter_shapes,
+    Hold, NamedTensors, WeightsReader, checksum, encode_to_file, load_from, parameter_shapes,
 };
 use dinomed3d_volume::atomic_file::check_outputs_in;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
 use std::path::PathBuf;
 
 /// Arguments of `convert`.
@@ -64,6 +63,8 @@ enum Storage {
     Float,
     /// Eight bits, for the page.
     Q8,
+    /// Four bits, for the page.
+    Q4,
 }
 
 impl From<Storage> for Quantization {
@@ -71,6 +72,7 @@ impl From<Storage> for Quantization {
         match storage {
             Storage::Float => Self::None,
             Storage::Q8 => Self::Q8Block64,
+            Storage::Q4 => Self::Q4Block32,
         }
     }
 }
@@ -224,14 +226,12 @@ fn stage2(
     }
     let folder = ModelFolder::create(&args.output)?;
     let weights = write_weights(args, &folder, &tensors)?;
-    if weights.quantization != Quantization::None {
-        // The known answer is that of the file.
-        drop(tensors);
-        let path = folder.file(WEIGHTS_FILE);
-        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        tensors = decode(&bytes)?;
-    }
-    let model = load_into(config.init(&device), tensors)?;
+    drop(tensors);
+    // The known answer is that of the file.
+    let path = folder.file(WEIGHTS_FILE);
+    let file = File::open(&path).with_context(|| format!("reading {}", path.display()))?;
+    let reader = WeightsReader::open(&file)?;
+    let model = load_from(config.init(&device), &reader, Hold::Widened)?;
     let named = Named {
         from: &args.from,
         folder: &args.output,
@@ -308,15 +308,13 @@ fn write_weights(
     let path = folder.file(WEIGHTS_FILE);
     let quantization = args.storage.into();
     encode_to_file(tensors, quantization, &path)?;
-    let mut hasher = Sha256::new();
-    let mut file =
-        std::fs::File::open(&path).with_context(|| format!("reading {}", path.display()))?;
-    let bytes = io::copy(&mut file, &mut hasher)?;
+    let file = File::open(&path).with_context(|| format!("reading {}", path.display()))?;
+    let bytes = file.metadata()?.len();
     say!("{}: {bytes} bytes", path.display());
     Ok(WeightsFile {
         file: WEIGHTS_FILE.into(),
         bytes,
-        sha256: hex(&hasher.finalize()),
+        sha256: checksum(&file)?,
         quantization,
     })
 }

@@ -18,6 +18,7 @@ mod evaluate;
 mod export;
 mod fingerprint;
 mod group;
+mod held_out;
 mod info;
 mod inspect;
 mod many;
@@ -28,6 +29,7 @@ mod outputs;
 mod places;
 mod prepared_cases;
 mod progress;
+mod quantize;
 mod report;
 mod say;
 mod scan;
@@ -79,6 +81,8 @@ enum Command {
     Compare(compare::Args),
     /// Take over a checkpoint of DINOv3 or of the authors' code.
     Convert(convert::Args),
+    /// Store a model's weights in eight or four bits, and say what that costs.
+    Quantize(quantize::Args),
     /// Put the result of a training run into a model folder, eight bits, scored.
     Export(export::Args),
     /// Make the probabilities of a model true, by the cases that it did not learn from.
@@ -108,6 +112,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Export(args) => export::run(args),
+        Command::Quantize(args) => quantize::run(args),
         Command::Calibrate(args) => calibrate::run(args),
         Command::Strokes(args) => strokes::run(args),
         Command::Check(args) => check::run(args),

@@ -82,6 +82,9 @@ pub struct ModelManifest {
     pub training: TrainingFacts,
     /// Measured on validation cases, with these weights.
     pub scores: Option<Scores>,
+    /// What these weights score beside others of the same network, stored in more or fewer bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_scores: Option<StorageScores>,
     /// How its probabilities are made true, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
@@ -241,6 +244,48 @@ impl VolumeCalibration {
         };
         self.labels.iter().filter_map(of).collect()
     }
+}
+
+/// What a network scores on the same cases when its weights are stored in more or fewer bits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageScores {
+    /// How the weights were stored that all others were made from; no more was at hand.
+    pub reference: Quantization,
+    /// Number of cases.
+    pub num_cases: usize,
+    /// Each storage that was measured, the reference first.
+    pub measured: Vec<StoredDice>,
+}
+
+/// What a network scores when its weights are stored in a way.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredDice {
+    /// The way.
+    pub quantization: Quantization,
+    /// Number of tensors in more bits for what fewer would do to the network's answer.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub eased: usize,
+    /// Length of the weights file.
+    pub bytes: u64,
+    /// Mean over cases and labels.
+    pub mean_dice: f64,
+}
+
+impl StoredDice {
+    /// For people.
+    pub fn describe(&self) -> String {
+        let stored = self.quantization.describe();
+        match self.eased {
+            0 => stored.to_owned(),
+            eased => format!("{stored}, {eased} tensors in 8"),
+        }
+    }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Scores on validation cases.

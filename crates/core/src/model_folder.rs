@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::{Formatter, PrettyFormatter};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -56,7 +57,7 @@ impl ModelFolder {
     pub fn load(&self, device: &Device) -> Result<Segmenter, ModelError> {
         let manifest = self.manifest()?;
         let path = self.file(&manifest.weights.file);
-        let weights = std::fs::read(&path).map_err(failed("reading", &path))?;
+        let weights = File::open(&path).map_err(failed("reading", &path))?;
         Segmenter::load(manifest, &weights, device).map_err(failed("in", &self.0))
     }
 

@@ -3,7 +3,6 @@
 use crate::manifest::ModelManifest;
 use crate::model::cost::multiply_adds;
 use crate::preprocess::Intensity;
-use crate::weights::NamedTensors;
 use dinomed3d_volume::{GridError, Outline};
 
 /// What segmenting a scan will take.
@@ -45,11 +44,13 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Of a manifest's network with its weights.
-    pub fn of(manifest: &ModelManifest, tensors: &NamedTensors) -> Self {
+    /// Of a manifest's network with weights of these names and shapes.
+    pub fn of<'a, W>(manifest: &ModelManifest, weights: W) -> Self
+    where
+        W: Iterator<Item = (&'a str, &'a [usize])> + Clone,
+    {
         let gflop = |window: [usize; 3]| {
-            let weights = tensors.iter().map(|(name, t)| (&**name, &*t.shape));
-            2e-9 * multiply_adds(weights, &manifest.architecture, window) as f64
+            2e-9 * multiply_adds(weights.clone(), &manifest.architecture, window) as f64
         };
         let [depth, rows, columns] = manifest.window;
         let piece = [depth.min(8), rows.min(64), columns.min(64)];
@@ -58,9 +59,9 @@ impl Cost {
             piece_gflop: gflop(piece),
             window_gflop: gflop(manifest.window),
             check_gflop: gflop(manifest.check.shape),
-            weights: tensors
-                .values()
-                .map(|tensor| tensor.values.len() as u64)
+            weights: weights
+                .clone()
+                .map(|(_, shape)| shape.iter().product::<usize>() as u64)
                 .sum(),
         }
     }

@@ -8,11 +8,10 @@ use crate::manifest::{ExtentRange, ManifestError, ModelManifest};
 use crate::model::{DinoMed3d, Part};
 use crate::preflight::Cost;
 use crate::strokes::{Features, Stroke, learn};
-use crate::weights::{WeightsError, decode, hex, load_into};
+use crate::weights::{Hold, WeightBytes, WeightsError, WeightsReader, checksum, load_from};
 use burn::tensor::Device;
 use dinomed3d_volume::volumetry::{LabelSize, VolumeRange, label_sizes};
 use dinomed3d_volume::{Affine, Image, ModelGrid, UsualVolume};
-use sha2::{Digest, Sha256};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -73,7 +72,7 @@ const UNUSUAL_LABELS: usize = 2;
 const NAMED_LABELS: usize = 3;
 
 impl Segmenter {
-    /// Loads a model onto `device` after checking the manifest and that the weights are its.
+    /// Loads a model onto `device` after checking the manifest and that the weights are its; they are read twice, a tensor at a time.
     ///
     /// # Errors
     /// [`ModelError::Manifest`] for a manifest that can't be followed.
@@ -81,11 +80,24 @@ impl Segmenter {
     /// network.
     pub fn load(
         manifest: ModelManifest,
-        weights: &[u8],
+        weights: &(impl WeightBytes + ?Sized),
         device: &Device,
     ) -> Result<Self, ModelError> {
+        Self::load_and_hold(manifest, weights, device, Hold::Widened)
+    }
+
+    /// As [`Segmenter::load`], weights being held as `hold` says.
+    ///
+    /// # Errors
+    /// As [`Segmenter::load`].
+    pub fn load_and_hold(
+        manifest: ModelManifest,
+        weights: &(impl WeightBytes + ?Sized),
+        device: &Device,
+        hold: Hold,
+    ) -> Result<Self, ModelError> {
         manifest.check()?;
-        let found = hex(&Sha256::digest(weights));
+        let found = checksum(weights)?;
         if found != manifest.weights.sha256 {
             return Err(WeightsError::Checksum {
                 found,
@@ -94,9 +106,9 @@ impl Segmenter {
             .into());
         }
         let model = manifest.architecture.init(device);
-        let tensors = decode(weights)?;
-        let cost = Cost::of(&manifest, &tensors);
-        let model = load_into(model, tensors)?;
+        let reader = WeightsReader::open(weights)?;
+        let cost = Cost::of(&manifest, reader.shapes());
+        let model = load_from(model, &reader, hold)?;
         Ok(Self {
             cost,
             pipeline: manifest.pipeline(),

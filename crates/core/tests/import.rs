@@ -341,7 +341,7 @@ fn torch_files_of_every_precision_are_read() {
     }
 }
 
-/// Half and bfloat16 in a safetensors file as well, and our own eight bits.
+/// Half and bfloat16 in a safetensors file as well, and our own eight and four bits.
 #[test]
 fn safetensors_of_every_precision_are_read() {
     let theirs = official();
@@ -365,12 +365,17 @@ fn safetensors_of_every_precision_are_read() {
         let (_, ours) = whole(&Checkpoint::open(&path).unwrap()).unwrap();
         alike(&ours, &expected, tolerance);
     }
-    let eighth = encode(&expected, Quantization::Q8Block64).unwrap();
-    let eighth = Checkpoint::open(&scratch(&eighth)).unwrap();
-    let (source, ours) = whole(&eighth).unwrap();
-    assert_eq!(source, Source::DinoMed3d);
-    assert_ne!(ours, expected, "something was quantised");
-    alike(&ours, &expected, 0.5 / 254.0 + 1e-6);
+    for (quantization, tolerance) in [
+        (Quantization::Q8Block64, 0.5 / 254.0 + 1e-6),
+        (Quantization::Q4Block32, 0.3),
+    ] {
+        let fewer = encode(&expected, quantization).unwrap();
+        let fewer = Checkpoint::open(&scratch(&fewer)).unwrap();
+        let (source, ours) = whole(&fewer).unwrap();
+        assert_eq!(source, Source::DinoMed3d);
+        assert_ne!(ours, expected, "something was quantised");
+        alike(&ours, &expected, tolerance);
+    }
 }
 
 fn alike(found: &NamedTensors, expected: &NamedTensors, tolerance: f32) {

@@ -134,6 +134,7 @@ pub fn manifest(
             validation_cases: Vec::new(),
         },
         scores: None,
+        storage_scores: None,
         calibration: None,
     })
 }

@@ -181,6 +181,7 @@ pub fn export(
             validation_cases: split.val.clone(),
         },
         scores: None,
+        storage_scores: None,
         calibration: None,
     };
     let cases = HeldOut::of_split(&recipe, &split, data)?;

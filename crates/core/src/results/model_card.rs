@@ -1,9 +1,10 @@
 //! The model card: what a person must know before using a model.
 
 use crate::infer::Postprocessing;
-use crate::manifest::{Ancestor, Calibration, ModelManifest, RunFacts, Scores, TrainingFacts};
+use crate::manifest::{
+    Ancestor, Calibration, ModelManifest, RunFacts, Scores, TrainingFacts, WeightsFile,
+};
 use crate::model::adaptation::Adaptation;
-use crate::weights::file::Quantization;
 use std::fmt;
 
 /// Heading of the section of certainty.
@@ -59,10 +60,6 @@ impl ModelCard<'_> {
             window: [depth, height, width],
             ..
         } = self.manifest;
-        let stored = match weights.quantization {
-            Quantization::None => "32 bits",
-            Quantization::Q8Block64 => "8 bits with one scale per 64 values",
-        };
         let spacing = preprocessing.spacing_mm.map_or_else(
             || "the scan's own spacing".to_owned(),
             |edges| {
@@ -96,13 +93,7 @@ impl ModelCard<'_> {
                     }
                 ),
             ),
-            (
-                "weights",
-                format!(
-                    "{} bytes, {stored}, SHA-256 `{}`",
-                    weights.bytes, weights.sha256
-                ),
-            ),
+            ("weights", weights_fact(weights)),
             (
                 "training began with",
                 match training.initialization.as_str() {
@@ -267,6 +258,60 @@ pub fn with_certainty(card: &str, calibration: &Calibration) -> String {
         (None, None) => return format!("{}\n\n{section}", card.trim_end()),
     };
     format!("{before}{section}{after}")
+}
+
+/// A card in which the weights are those of `manifest`, stored otherwise than those that it was written of.
+pub fn with_storage(card: &str, manifest: &ModelManifest) -> String {
+    let row = format!("| weights | {} |", weights_fact(&manifest.weights));
+    let lines = card.lines().map(|line| {
+        let is_row = line.starts_with("| weights |");
+        if is_row { &*row } else { line }
+    });
+    let card: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let section = storage_section(manifest);
+    let card = match &manifest.calibration {
+        Some(calibration) => with_certainty(&card, calibration),
+        None => card,
+    };
+    match card.find("\n## Limits\n") {
+        Some(at) => format!("{}{section}{}", &card[..=at], &card[at + 1..]),
+        None => format!("{}\n\n{section}", card.trim_end()),
+    }
+}
+
+/// What a card says of weights that were stored anew, after a heading of its own.
+fn storage_section(manifest: &ModelManifest) -> String {
+    let mut section = format!(
+        "## Storage\n\nThese weights were stored anew in {}",
+        manifest.weights.quantization.describe()
+    );
+    let Some(scores) = &manifest.storage_scores else {
+        return section
+            + "; what they score was not measured, and all scores above are of the weights before.\n\n";
+    };
+    section += &format!(
+        ". Measured on {} validation cases; scores above are of the weights before, which count as exact here.\n\n\
+         | stored in | bytes | mean Dice |\n|---|---|---|\n",
+        scores.num_cases
+    );
+    for stored in &scores.measured {
+        section += &format!(
+            "| {} | {} | {:.4} |\n",
+            stored.describe(),
+            stored.bytes,
+            stored.mean_dice
+        );
+    }
+    section + "\n"
+}
+
+fn weights_fact(weights: &WeightsFile) -> String {
+    format!(
+        "{} bytes, {}, SHA-256 `{}`",
+        weights.bytes,
+        weights.quantization.describe(),
+        weights.sha256
+    )
 }
 
 /// Of which runs weights are.

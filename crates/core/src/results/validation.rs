@@ -176,9 +176,14 @@ pub fn summarize(evaluation: &Evaluation, recipe: &Recipe) -> Scores {
             settings.validation_contrasts.join(", ")
         ),
     };
+    scores_of(evaluation, format!("{held_out}, on each file's own grid"))
+}
+
+/// What the manifest says of a model's scores, of cases that `protocol` names.
+pub fn scores_of(evaluation: &Evaluation, protocol: String) -> Scores {
     Scores {
         num_cases: evaluation.cases.len(),
-        protocol: format!("{held_out}, on each file's own grid"),
+        protocol,
         mean_dice: evaluation.mean_dice(),
         labels: evaluation
             .label_means

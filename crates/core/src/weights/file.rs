@@ -1,16 +1,25 @@
-//! The weights file: safetensors, with large tensors in eight bits.
+//! The weights file: safetensors, with large tensors in fewer bits.
 //!
-//! A quantised tensor `name` of type I8 has its scales beside it as `name.scales`.
+//! Of a quantised tensor `name` the scales lie beside it as `name.scales`, row-major block by block. In eight bits it is of type I8 and
+//! keeps its shape, its scales are F32. In four bits it is of type U8, of as many bytes as it takes, its scales are F16, and its shape
+//! stands in the file's metadata.
 
-use super::quantization::{BLOCK, dequantize, quantize};
-use super::{NamedTensor, NamedTensors, WeightsError};
+use super::quantization::{Bits, Quantized};
+use super::{NamedTensor, NamedTensors, WeightsError, WeightsReader};
 use dinomed3d_volume::atomic_file::write_whole_by;
-use safetensors::tensor::{Dtype, SafeTensors, View, serialize, serialize_to_file};
+use half::f16;
+use safetensors::tensor::{Dtype, View, serialize, serialize_to_file};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 pub(super) const SCALES: &str = ".scales";
+/// Key of the metadata under which [`FORMAT`] stands.
+pub(super) const FORMAT_KEY: &str = "format";
+/// What says that a file is one of ours.
+pub(super) const FORMAT: &str = "dinomed3d-1";
+/// Key of the metadata under which shapes of tensors in four bits stand, as JSON.
+pub(super) const SHAPES: &str = "shapes";
 /// Norms, biases and other small tensors keep their precision: they cost no space.
 const SMALLEST_QUANTIZED: usize = 1024;
 
@@ -22,79 +31,119 @@ pub enum Quantization {
     None,
     /// Eight bits with one scale per 64 values.
     Q8Block64,
+    /// Four bits with one scale per 32 values; tensors that lose too much by it are in eight bits or floating point.
+    Q4Block32,
 }
 
-/// One tensor as the file holds it; bytes are made when they are written.
+impl Quantization {
+    /// In how many bits a tensor is stored by it; none in floating point.
+    pub fn bits(self, tensor: &NamedTensor) -> Option<Bits> {
+        let is_large = tensor.shape.len() > 1 && tensor.values.len() >= SMALLEST_QUANTIZED;
+        match self {
+            Self::None => None,
+            Self::Q8Block64 => is_large.then_some(Bits::Eight),
+            Self::Q4Block32 => is_large.then_some(Bits::Four),
+        }
+    }
+
+    /// For people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::None => "32 bits",
+            Self::Q8Block64 => "8 bits with one scale per 64 values",
+            Self::Q4Block32 => "4 bits with one scale per 32 values",
+        }
+    }
+}
+
+/// One tensor as the file holds it; bytes of floating point are made when they are written.
 enum Stored<'a> {
     Float(&'a NamedTensor),
-    Eighth(&'a NamedTensor),
-    Scales(&'a NamedTensor, Vec<usize>),
+    Values(Quantized, Vec<usize>),
+    Scales(Bits, Vec<f32>, [usize; 1]),
 }
 
 impl View for Stored<'_> {
     fn dtype(&self) -> Dtype {
         match self {
-            Self::Float(_) | Self::Scales(..) => Dtype::F32,
-            Self::Eighth(_) => Dtype::I8,
+            Self::Float(_) | Self::Scales(Bits::Eight, ..) => Dtype::F32,
+            Self::Scales(Bits::Four, ..) => Dtype::F16,
+            Self::Values(quantized, _) => match quantized.bits {
+                Bits::Eight => Dtype::I8,
+                Bits::Four => Dtype::U8,
+            },
         }
     }
 
     fn shape(&self) -> &[usize] {
         match self {
-            Self::Float(tensor) | Self::Eighth(tensor) => &tensor.shape,
-            Self::Scales(_, shape) => shape,
+            Self::Float(tensor) => &tensor.shape,
+            Self::Values(_, shape) => shape,
+            Self::Scales(_, _, shape) => shape,
         }
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(match self {
-            Self::Float(tensor) => f32_bytes(&tensor.values),
-            Self::Eighth(tensor) => {
-                let quantized = quantize(&tensor.values);
-                quantized.values.iter().map(|v| v.cast_unsigned()).collect()
+        match self {
+            Self::Float(tensor) => f32_bytes(&tensor.values).into(),
+            Self::Values(quantized, _) => (&quantized.values).into(),
+            Self::Scales(Bits::Eight, scales, _) => f32_bytes(scales).into(),
+            Self::Scales(Bits::Four, scales, _) => {
+                let half = |scale: &f32| f16::from_f32(*scale).to_le_bytes();
+                scales.iter().flat_map(half).collect()
             }
-            Self::Scales(tensor, _) => f32_bytes(&quantize(&tensor.values).scales),
-        })
+        }
     }
 
     fn data_len(&self) -> usize {
-        let size = match self {
-            Self::Eighth(_) => 1,
-            Self::Float(_) | Self::Scales(..) => 4,
-        };
+        let size = self.dtype().bitsize() / 8;
         size * self.shape().iter().product::<usize>()
     }
 }
 
-/// What a file of `tensors` holds.
-fn stored(
+/// What a file of `tensors` holds, and its metadata.
+type Contents<'a> = (Vec<(String, Stored<'a>)>, Option<HashMap<String, String>>);
+
+fn contents(
     tensors: &NamedTensors,
-    quantization: Quantization,
-) -> Result<Vec<(String, Stored<'_>)>, WeightsError> {
+    bits: impl Fn(&str, &NamedTensor) -> Option<Bits>,
+) -> Result<Contents<'_>, WeightsError> {
     let mut stored = Vec::new();
+    let mut shapes = BTreeMap::new();
     for (name, tensor) in tensors {
         if tensor.values.iter().any(|value| !value.is_finite()) {
             return Err(WeightsError::NotFinite(name.clone()));
         }
-        let quantizes = quantization == Quantization::Q8Block64
-            && tensor.shape.len() > 1
-            && tensor.values.len() >= SMALLEST_QUANTIZED;
-        if quantizes {
-            let num_blocks = tensor.values.len().div_ceil(BLOCK);
-            stored.push((name.clone(), Stored::Eighth(tensor)));
-            stored.push((
-                format!("{name}{SCALES}"),
-                Stored::Scales(tensor, vec![num_blocks]),
-            ));
-        } else {
+        let Some(bits) = bits(name, tensor) else {
             stored.push((name.clone(), Stored::Float(tensor)));
+            continue;
+        };
+        let mut quantized = Quantized::of(&tensor.values, bits);
+        // A 16-bit number ends where some others go on.
+        if quantized.scales.iter().any(|scale| !scale.is_finite()) {
+            stored.push((name.clone(), Stored::Float(tensor)));
+            continue;
         }
+        let scales = std::mem::take(&mut quantized.scales);
+        let num_blocks = [scales.len()];
+        let shape = match bits {
+            Bits::Eight => tensor.shape.clone(),
+            Bits::Four => {
+                shapes.insert(name, &tensor.shape);
+                vec![quantized.values.len()]
+            }
+        };
+        stored.push((name.clone(), Stored::Values(quantized, shape)));
+        let scales = Stored::Scales(bits, scales, num_blocks);
+        stored.push((format!("{name}{SCALES}"), scales));
     }
-    Ok(stored)
-}
-
-fn metadata() -> HashMap<String, String> {
-    HashMap::from([("format".to_owned(), "dinomed3d-1".to_owned())])
+    let mut metadata = HashMap::from([(FORMAT_KEY.to_owned(), FORMAT.to_owned())]);
+    if !shapes.is_empty() {
+        let shapes = serde_json::to_string(&shapes);
+        let shapes = shapes.map_err(|error| WeightsError::Format(error.to_string()))?;
+        metadata.insert(SHAPES.to_owned(), shapes);
+    }
+    Ok((stored, Some(metadata)))
 }
 
 /// Writes tensors as the bytes of a safetensors file.
@@ -103,8 +152,19 @@ fn metadata() -> HashMap<String, String> {
 /// [`WeightsError::NotFinite`] if a value is not finite; [`WeightsError::Format`] if the library
 /// refuses.
 pub fn encode(tensors: &NamedTensors, quantization: Quantization) -> Result<Vec<u8>, WeightsError> {
-    serialize(stored(tensors, quantization)?, Some(metadata()))
-        .map_err(|error| WeightsError::Format(error.to_string()))
+    encode_each(tensors, |_, tensor| quantization.bits(tensor))
+}
+
+/// As [`encode`], each tensor in as many bits as `bits` says; none is floating point.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_each(
+    tensors: &NamedTensors,
+    bits: impl Fn(&str, &NamedTensor) -> Option<Bits>,
+) -> Result<Vec<u8>, WeightsError> {
+    let (stored, metadata) = contents(tensors, bits)?;
+    serialize(stored, metadata).map_err(|error| WeightsError::Format(error.to_string()))
 }
 
 /// As [`encode`], into a file: written whole or not at all, and without a second copy of the
@@ -117,9 +177,9 @@ pub fn encode_to_file(
     quantization: Quantization,
     path: &Path,
 ) -> Result<(), WeightsError> {
-    let stored = stored(tensors, quantization)?;
+    let (stored, metadata) = contents(tensors, |_, tensor| quantization.bits(tensor))?;
     write_whole_by(path, |temporary| {
-        serialize_to_file(stored, Some(metadata()), temporary).map_err(std::io::Error::other)
+        serialize_to_file(stored, metadata, temporary).map_err(std::io::Error::other)
     })
     .map_err(|error| WeightsError::Format(format!("{}: {error}", path.display())))
 }
@@ -127,54 +187,13 @@ pub fn encode_to_file(
 /// Reads what [`encode`] wrote, back in floating point.
 ///
 /// # Errors
-/// [`WeightsError::Format`] for a damaged file, [`WeightsError::Encoding`] for a type other than
-/// F32 or I8 with scales, [`WeightsError::NotFinite`].
+/// Those of [`WeightsReader::open`] and [`WeightsReader::tensor`].
 pub fn decode(bytes: &[u8]) -> Result<NamedTensors, WeightsError> {
-    let file = SafeTensors::deserialize(bytes)
-        .map_err(|error| WeightsError::Format(printable(&error.to_string())))?;
-    let mut tensors = NamedTensors::new();
-    for (name, view) in file.iter() {
-        if name.contains(char::is_control) {
-            let name = printable(name);
-            return Err(WeightsError::Format(format!(
-                "a tensor is called {name}, with signs that can't be printed"
-            )));
-        }
-        if name.ends_with(SCALES) {
-            continue;
-        }
-        let values = match view.dtype() {
-            Dtype::F32 => f32_values(view.data()),
-            Dtype::I8 => {
-                let scales = file
-                    .tensor(&format!("{name}{SCALES}"))
-                    .map_err(|_| WeightsError::Missing(vec![format!("{name}{SCALES}")]))?;
-                let scales = f32_values(scales.data());
-                let values: Vec<i8> = view.data().iter().map(|v| v.cast_signed()).collect();
-                if scales.len() != values.len().div_ceil(BLOCK) {
-                    return Err(WeightsError::Shape {
-                        name: format!("{name}{SCALES}"),
-                        found: vec![scales.len()],
-                        expected: vec![values.len().div_ceil(BLOCK)],
-                    });
-                }
-                dequantize(&values, &scales)
-            }
-            other => {
-                return Err(WeightsError::Encoding {
-                    name: name.to_owned(),
-                    found: format!("{other:?}"),
-                    expected: "F32, or I8 with scales",
-                });
-            }
-        };
-        if values.iter().any(|value| !value.is_finite()) {
-            return Err(WeightsError::NotFinite(name.to_owned()));
-        }
-        let shape = view.shape().to_vec();
-        tensors.insert(name.to_owned(), NamedTensor { shape, values });
-    }
-    Ok(tensors)
+    let reader = WeightsReader::open(bytes)?;
+    let names = reader.shapes().map(|(name, _)| name);
+    names
+        .map(|name| Ok((name.to_owned(), reader.tensor(name)?)))
+        .collect()
 }
 
 /// Without signs that a terminal would obey, which a damaged file may bring into a sentence.
@@ -191,13 +210,6 @@ fn f32_bytes(values: &[f32]) -> Vec<u8> {
     values
         .iter()
         .flat_map(|value| value.to_le_bytes())
-        .collect()
-}
-
-fn f32_values(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
         .collect()
 }
 
@@ -225,28 +237,44 @@ mod tests {
         assert_eq!(decode(&bytes).unwrap(), tensors);
     }
 
-    /// Eight bits: 1/254 of the largest value of a block at most; biases exactly.
+    /// Eight bits: 1/254 of the largest value of a block at most, four half of a seventh of it; biases exactly.
     #[test]
-    fn eight_bits_are_close_and_small() {
+    fn fewer_bits_are_close_and_small() {
         let tensors = example();
-        let bytes = encode(&tensors, Quantization::Q8Block64).unwrap();
-        assert!(bytes.len() < 2 * 40 * 33);
-        let back = decode(&bytes).unwrap();
-        assert_eq!(back["a.bias"], tensors["a.bias"]);
-        for (a, b) in back["a.weight"]
-            .values
-            .iter()
-            .zip(&tensors["a.weight"].values)
-        {
-            assert!((a - b).abs() < 1.0 / 250.0);
+        for (quantization, most_bytes, most) in [
+            (Quantization::Q8Block64, 2 * 40 * 33, 1.0 / 250.0),
+            (Quantization::Q4Block32, 40 * 33, 0.31),
+        ] {
+            let bytes = encode(&tensors, quantization).unwrap();
+            assert!(bytes.len() < most_bytes, "{} bytes", bytes.len());
+            let back = decode(&bytes).unwrap();
+            assert_eq!(back["a.bias"], tensors["a.bias"]);
+            let (wanted, found) = (&tensors["a.weight"], &back["a.weight"]);
+            assert_eq!(found.shape, wanted.shape);
+            for (a, b) in found.values.iter().zip(&wanted.values) {
+                assert!((a - b).abs() < most, "{a} {b}");
+            }
         }
+    }
+
+    /// 16-bit scales end at 65504.
+    #[test]
+    fn values_too_large_for_four_bits_stay_as_they_are() {
+        let mut tensors = example();
+        tensors.get_mut("a.weight").unwrap().values[7] = 1e6;
+        let bytes = encode(&tensors, Quantization::Q4Block32).unwrap();
+        assert_eq!(decode(&bytes).unwrap(), tensors);
     }
 
     #[test]
     fn damage_is_an_error() {
-        let bytes = encode(&example(), Quantization::Q8Block64).unwrap();
-        assert!(decode(&bytes[..bytes.len() - 5]).is_err());
+        for quantization in [Quantization::Q8Block64, Quantization::Q4Block32] {
+            let bytes = encode(&example(), quantization).unwrap();
+            assert!(decode(&bytes[..bytes.len() - 5]).is_err());
+            assert!(decode(&[&bytes[..], &[0; 5]].concat()).is_err());
+        }
         assert!(decode(b"not a safetensors file").is_err());
+        assert!(decode(b"short").is_err());
     }
 
     #[test]

@@ -9,10 +9,14 @@ pub mod import;
 pub mod merge;
 pub mod named;
 pub mod quantization;
+pub mod reader;
 pub mod transfer;
 
-pub use file::{decode, encode, encode_to_file, hex};
-pub use named::{NamedTensor, NamedTensors, load_into, named_tensors, parameter_shapes};
+pub use file::{decode, encode, encode_each, encode_to_file, hex};
+pub use named::{
+    Hold, NamedTensor, NamedTensors, load_from, load_into, named_tensors, parameter_shapes,
+};
+pub use reader::{WeightBytes, WeightsReader, checksum};
 
 /// What can be wrong with a weights file.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +25,9 @@ pub enum WeightsError {
     /// Not a safetensors file, or a damaged one.
     #[error("not a readable safetensors file: {0}")]
     Format(String),
+    /// The file can't be read.
+    #[error("the weights can't be read: {0}")]
+    Read(#[from] std::io::Error),
     /// A tensor is stored in a way that this program does not know.
     #[error("tensor {name} is stored as {found}, expected {expected}")]
     Encoding {

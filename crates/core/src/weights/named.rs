@@ -1,9 +1,11 @@
 //! The parameters of a module under their names.
 
-use super::WeightsError;
+use super::quantization::{Bits, Quantized};
+use super::{WeightBytes, WeightsError, WeightsReader};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
-use std::collections::BTreeMap;
+use burn::tensor::quantization::{QuantScheme, QuantStore, QuantValue, ScaleDtype};
+use burn::tensor::{DType, Tensor, TensorData};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One parameter: its shape and values, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,43 +108,144 @@ pub fn parameter_shapes<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
     collector.shapes
 }
 
-struct Loader {
-    path: ParameterPath,
-    tensors: NamedTensors,
-    missing: Vec<String>,
-    wrong_shape: Option<WeightsError>,
+/// How a network holds weights that a file has in fewer bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// In floating point: fastest.
+    Widened,
+    /// Those of linear maps as they are, to be widened whenever they are used: least memory.
+    Quantized,
 }
 
-impl ModuleMapper for Loader {
+/// Where parameters come from.
+trait Parameters {
+    /// The data of a parameter, which then is taken; none of an unknown name. `is_linear` is the weight of a linear map.
+    fn take(&mut self, name: &str, is_linear: bool) -> Result<Option<TensorData>, WeightsError>;
+
+    /// Names of those that were not taken.
+    fn left(self) -> Vec<String>;
+}
+
+impl Parameters for NamedTensors {
+    fn take(&mut self, name: &str, _is_linear: bool) -> Result<Option<TensorData>, WeightsError> {
+        let tensor = self.remove(name);
+        Ok(tensor.map(|tensor| TensorData::new(tensor.values, tensor.shape)))
+    }
+
+    fn left(self) -> Vec<String> {
+        self.into_keys().collect()
+    }
+}
+
+/// A file, of which one tensor is in memory at a time.
+struct Streamed<'a, B> {
+    reader: &'a WeightsReader<B>,
+    left: BTreeSet<String>,
+    hold: Hold,
+}
+
+impl<B: WeightBytes> Parameters for Streamed<'_, B> {
+    fn take(&mut self, name: &str, is_linear: bool) -> Result<Option<TensorData>, WeightsError> {
+        if !self.left.remove(name) {
+            return Ok(None);
+        }
+        if self.hold == Hold::Quantized && is_linear {
+            let shape = self.reader.shape(name).unwrap_or_default();
+            if let Some(quantized) = self.reader.quantized(name)?
+                && has_whole_rows(&quantized, shape)
+            {
+                return Ok(Some(held(quantized, shape)));
+            }
+        }
+        let tensor = self.reader.tensor(name)?;
+        Ok(Some(TensorData::new(tensor.values, tensor.shape)))
+    }
+
+    fn left(self) -> Vec<String> {
+        self.left.into_iter().collect()
+    }
+}
+
+/// Burn's blocks end with a row.
+fn has_whole_rows(quantized: &Quantized, shape: &[usize]) -> bool {
+    let row = shape.last().copied().unwrap_or_default();
+    row.is_multiple_of(quantized.bits.block())
+}
+
+/// As Burn holds it: values as the file has them, then the scales of all blocks.
+fn held(quantized: Quantized, shape: &[usize]) -> TensorData {
+    let value = match quantized.bits {
+        Bits::Eight => QuantValue::Q8S,
+        Bits::Four => QuantValue::Q4S,
+    };
+    let scheme = QuantScheme::default()
+        .with_value(value)
+        .with_store(QuantStore::PackedU32(0))
+        .per_block([quantized.bits.block() as u8], ScaleDtype::F32);
+    let mut bytes = quantized.values;
+    bytes.extend(
+        quantized
+            .scales
+            .iter()
+            .flat_map(|scale| scale.to_ne_bytes()),
+    );
+    TensorData::from_bytes_vec(bytes, shape.to_vec(), DType::QFloat(scheme))
+}
+
+struct Loader<P> {
+    path: ParameterPath,
+    /// Types of the modules around a parameter.
+    containers: Vec<String>,
+    parameters: P,
+    missing: Vec<String>,
+    wrong: Option<WeightsError>,
+}
+
+impl<P> Loader<P> {
+    /// Whether the parameter is what a linear map multiplies by.
+    fn is_linear(&self) -> bool {
+        let container = self.containers.last().map(String::as_str);
+        // Bytes of weights that are not multiplied as a matrix as a whole must be numbers.
+        matches!(container, Some("Struct:AdaptedLinear" | "Struct:Linear"))
+    }
+}
+
+impl<P: Parameters> ModuleMapper for Loader<P> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name, container_type);
+        self.containers.push(container_type.to_owned());
     }
 
     fn exit_module(&mut self, _name: &str, container_type: &str) {
         self.path.exit(container_type);
+        self.containers.pop();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.name();
         let expected = param.lazy_shape().to_vec();
-        match self.tensors.remove(&name) {
-            None => {
+        let is_linear = D == 2 && self.is_linear();
+        match self.parameters.take(&name, is_linear) {
+            Ok(None) => {
                 self.missing.push(name);
                 param
             }
-            Some(tensor) if tensor.shape != expected => {
-                self.wrong_shape.get_or_insert(WeightsError::Shape {
+            Ok(Some(data)) if data.shape().as_slice() != expected => {
+                self.wrong.get_or_insert(WeightsError::Shape {
                     name,
-                    found: tensor.shape,
+                    found: data.shape().to_vec(),
                     expected,
                 });
                 param
             }
-            Some(tensor) => {
-                let device = param.lazy_device();
-                let data = TensorData::new(tensor.values, tensor.shape);
-                let (id, _, mapper) = param.consume();
-                Param::from_mapped_value(id, Tensor::from_data(data, &device), mapper)
+            Ok(Some(data)) => {
+                let (id, device) = (param.id, param.lazy_device());
+                // Without drawing the random numbers that it would begin with.
+                param.transform_for_load(Tensor::from_data(data, &device), id)
+            }
+            Err(error) => {
+                self.wrong.get_or_insert(error);
+                param
             }
         }
     }
@@ -154,21 +257,41 @@ impl ModuleMapper for Loader {
 /// [`WeightsError::Missing`], [`WeightsError::Unused`] or [`WeightsError::Shape`], naming the
 /// tensors.
 pub fn load_into<M: Module>(module: M, tensors: NamedTensors) -> Result<M, WeightsError> {
+    load(module, tensors)
+}
+
+/// As [`load_into`], from a file, of which one tensor is in memory at a time.
+///
+/// # Errors
+/// As [`load_into`], and those of [`WeightsReader::tensor`].
+pub fn load_from<M: Module>(
+    module: M,
+    reader: &WeightsReader<impl WeightBytes>,
+    hold: Hold,
+) -> Result<M, WeightsError> {
+    let names = reader.shapes().map(|(name, _)| name.to_owned());
+    let left = names.collect();
+    load(module, Streamed { reader, left, hold })
+}
+
+fn load<M: Module>(module: M, parameters: impl Parameters) -> Result<M, WeightsError> {
     let mut loader = Loader {
         path: ParameterPath::default(),
-        tensors,
+        containers: Vec::new(),
+        parameters,
         missing: Vec::new(),
-        wrong_shape: None,
+        wrong: None,
     };
     let module = module.map(&mut loader);
-    if let Some(error) = loader.wrong_shape {
+    if let Some(error) = loader.wrong {
         return Err(error);
     }
     if !loader.missing.is_empty() {
         return Err(WeightsError::Missing(loader.missing));
     }
-    if !loader.tensors.is_empty() {
-        return Err(WeightsError::Unused(loader.tensors.into_keys().collect()));
+    let left = loader.parameters.left();
+    if !left.is_empty() {
+        return Err(WeightsError::Unused(left));
     }
     Ok(module)
 }

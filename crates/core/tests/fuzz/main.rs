@@ -132,7 +132,7 @@ fn manifest() {
     });
 }
 
-/// Files of both kinds of numbers, damaged in their header, their numbers, or both.
+/// Files of all kinds of numbers, damaged in their header, their numbers, or both.
 #[test]
 fn weights() {
     let tensor = |shape: &[usize]| NamedTensor {
@@ -147,8 +147,12 @@ fn weights() {
         ("b.weight".to_owned(), tensor(&[2, 3, 4, 64])),
         ("scale".to_owned(), tensor(&[])),
     ]);
-    let seeds = [Quantization::None, Quantization::Q8Block64]
-        .map(|quantization| encode(&tensors, quantization).unwrap());
+    let seeds = [
+        Quantization::None,
+        Quantization::Q8Block64,
+        Quantization::Q4Block32,
+    ]
+    .map(|quantization| encode(&tensors, quantization).unwrap());
     fuzz("weights", move |mutation| {
         let mut bytes = mutation.choose(&seeds).clone();
         mutation.change(&mut bytes);

@@ -9,6 +9,7 @@ use web_sys::{
     ReadableStreamDefaultReader, RequestCache, RequestInit, Response, WorkerGlobalScope,
 };
 
+use super::outside::OutsideBytes;
 use super::scope;
 use super::thrown::describe;
 
@@ -85,19 +86,19 @@ impl<'a> Download<'a> {
         self.is_anew = true;
     }
 
-    /// Fetches it and calls `received` with the number of bytes so far; it may break the download off.
+    /// Fetches it, not into this program's memory, and calls `received` with the number of bytes so far; it may break the download off.
     ///
     /// # Errors
     /// What went wrong, as a sentence. A file that is too long is not read to its end.
     pub async fn get(
         &self,
         mut received: impl FnMut(u64) -> ControlFlow<()>,
-    ) -> Result<Vec<u8>, String> {
-        let mut bytes = Vec::new();
+    ) -> Result<OutsideBytes, String> {
+        let mut bytes = OutsideBytes::default();
         if let Some(hash) = self.hash {
             let parts: Array = kept_parts(hash).await.unchecked_into();
             for part in parts {
-                bytes.extend_from_slice(&Uint8Array::from(part).to_vec());
+                bytes.push(Uint8Array::from(part));
             }
         }
         if bytes.len() as u64 > self.longest() {
@@ -139,7 +140,7 @@ impl<'a> Download<'a> {
         }
     }
 
-    fn is_whole(&self, bytes: &[u8]) -> bool {
+    fn is_whole(&self, bytes: &OutsideBytes) -> bool {
         matches!(self.length, Length::Exactly(length) if length == bytes.len() as u64)
     }
 
@@ -150,7 +151,7 @@ impl<'a> Download<'a> {
     /// Adds what comes of the rest of the file, until it ends or breaks.
     async fn stream(
         &self,
-        bytes: &mut Vec<u8>,
+        bytes: &mut OutsideBytes,
         kept: &mut usize,
         received: &mut impl FnMut(u64) -> ControlFlow<()>,
     ) -> Result<(), End> {
@@ -184,8 +185,7 @@ impl<'a> Download<'a> {
             if part("done").map_err(broken)?.is_truthy() {
                 return Ok(());
             }
-            let chunk: Uint8Array = part("value").map_err(broken)?.unchecked_into();
-            bytes.extend_from_slice(&chunk.to_vec());
+            bytes.push(part("value").map_err(broken)?.unchecked_into());
             let longest = self.longest();
             if bytes.len() as u64 > longest {
                 let problem =
@@ -216,11 +216,10 @@ impl<'a> Download<'a> {
     }
 
     /// Keeps what has come since the last time, if that is so much.
-    async fn keep(&self, bytes: &[u8], kept: &mut usize, least: usize) {
+    async fn keep(&self, bytes: &OutsideBytes, kept: &mut usize, least: usize) {
         let Some(hash) = self.hash else { return };
         if bytes.len() >= *kept + least {
-            let part = Uint8Array::from(&bytes[*kept..]);
-            keep_part(hash, *kept as f64, &part).await;
+            keep_part(hash, *kept as f64, &bytes.tail(*kept)).await;
             *kept = bytes.len();
         }
     }

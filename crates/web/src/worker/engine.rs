@@ -8,7 +8,7 @@ use std::rc::Rc;
 use dinomed3d_core::infer::check::{self, CheckReach};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::{ModelError, Segmenter};
-use dinomed3d_core::weights::WeightsError;
+use dinomed3d_core::weights::{Hold, WeightsError};
 use dinomed3d_volume::Scan;
 use dinomed3d_volume::dicom::segmentation::Origin;
 use js_sys::Uint8Array;
@@ -21,6 +21,7 @@ use super::describe;
 use super::download::{Download, Length};
 use super::kept::KeptLogits;
 use super::open::{self, Opened};
+use super::outside::OutsideBytes;
 use super::own_model::OwnModel;
 use super::passes::Passes;
 use super::protocol::{
@@ -32,6 +33,9 @@ use super::transform;
 
 /// A manifest is some tens of kilobytes.
 const LONGEST_MANIFEST: u64 = 4 << 20;
+
+/// Larger weights files stay in as few bits on a card as they are: there they would take four or eight times as much.
+const LARGE_WEIGHTS: u64 = 32 << 20;
 
 /// The worker's possessions.
 pub(super) struct Engine {
@@ -313,8 +317,11 @@ impl Engine {
             let own = OwnModel::open(zip.to_vec()).map_err(unusable)?;
             let manifest = ModelManifest::from_json(&own.manifest().map_err(unusable)?);
             let manifest = manifest.map_err(|error| unusable(error.to_string()))?;
-            let weights = own.weights(&manifest.weights.file, manifest.weights.bytes);
-            let weights = weights.map_err(unusable)?;
+            let mut weights = OutsideBytes::default();
+            let taken = own.weights(&manifest.weights.file, manifest.weights.bytes, |piece| {
+                weights.push(Uint8Array::from(piece));
+            });
+            taken.map_err(unusable)?;
             drop(own);
             let trusted = self.trusted(&manifest, &weights).await;
             return trusted.map_err(|untrusted| Trouble::new(untrusted.what, OWN));
@@ -324,7 +331,7 @@ impl Engine {
         let manifest = Download::new(&address, Length::AtMost(LONGEST_MANIFEST));
         let manifest = manifest.get(|_| goes_on(None)).await;
         let manifest = manifest.map_err(|problem| Trouble::new(problem, FETCH))?;
-        let manifest = ModelManifest::from_json(&manifest)
+        let manifest = ModelManifest::from_json(&manifest.to_vec())
             .map_err(|error| Trouble::new(format!("The model can't be used: {error}."), DAMAGED))?;
         let total = manifest.weights.bytes;
         let address = format!("{base}{}", manifest.weights.file);
@@ -372,7 +379,7 @@ impl Engine {
     async fn trusted(
         &self,
         manifest: &ModelManifest,
-        weights: &[u8],
+        weights: &OutsideBytes,
     ) -> Result<(Segmenter, check::CheckErrors), Untrusted> {
         loop {
             scope::turn().await;
@@ -385,7 +392,13 @@ impl Engine {
                     chosen.reach,
                 )
             };
-            let loaded = Segmenter::load(manifest.clone(), weights, &device);
+            let is_large = manifest.weights.bytes > LARGE_WEIGHTS;
+            let hold = if backend == Backend::WebGpu && is_large {
+                Hold::Quantized
+            } else {
+                Hold::Widened
+            };
+            let loaded = Segmenter::load_and_hold(manifest.clone(), weights, &device, hold);
             let segmenter = loaded.map_err(|error| Untrusted {
                 what: format!("The model can't be used: {error}."),
                 is_damaged: matches!(error, ModelError::Weights(WeightsError::Checksum { .. })),

@@ -24,6 +24,8 @@ mod link;
 #[cfg(target_arch = "wasm32")]
 mod open;
 #[cfg(target_arch = "wasm32")]
+mod outside;
+#[cfg(target_arch = "wasm32")]
 mod own_model;
 #[cfg(target_arch = "wasm32")]
 mod passes;

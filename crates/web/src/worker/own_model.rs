@@ -7,6 +7,9 @@ use dinomed3d_volume::dicom::{Source, zip_entries};
 /// What every model folder has.
 const MANIFEST: &str = "manifest.json";
 
+/// Weights are given away in pieces of at most this.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// The files of a model, in a zip.
 pub struct OwnModel {
     files: Vec<Box<dyn Source>>,
@@ -47,11 +50,17 @@ impl OwnModel {
         read(&*self.files[self.manifest])
     }
 
-    /// The weights file that the manifest names, of the length that it says.
+    /// Gives the weights file that the manifest names, of the length that it says, to `take`, piece by piece.
     ///
     /// # Errors
-    /// One that is not beside the manifest, has another length or can't be unpacked, as a sentence without its full stop.
-    pub fn weights(&self, name: &str, length: u64) -> Result<Vec<u8>, String> {
+    /// One that is not beside the manifest, has another length or can't be unpacked, as a sentence without its full stop; `take` may
+    /// have had some of it then.
+    pub fn weights(
+        &self,
+        name: &str,
+        length: u64,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), String> {
         let manifest = self.files[self.manifest].name();
         let path = format!("{}{name}", &manifest[..manifest.len() - MANIFEST.len()]);
         let file = self.files.iter().find(|file| file.name() == path);
@@ -61,14 +70,25 @@ impl OwnModel {
                 "its manifest names the weights {name}, which are not beside it: {found} is found"
             )
         })?;
-        let bytes = read(&**file)?;
-        let found = bytes.len() as u64;
+        let broken = |error| format!("{} can't be unpacked: {error}", file.name());
+        let mut content = file.open().map_err(broken)?;
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut found = 0;
+        loop {
+            match content.read(&mut piece).map_err(broken)? {
+                0 => break,
+                count => {
+                    take(&piece[..count]);
+                    found += count as u64;
+                }
+            }
+        }
         if found != length {
             return Err(format!(
                 "its weights {name} have {found} bytes, expected are {length} by its manifest"
             ));
         }
-        Ok(bytes)
+        Ok(())
     }
 }
 
@@ -131,10 +151,15 @@ mod tests {
             ]))
             .expect("a model");
             assert_eq!(model.manifest().unwrap(), b"{}");
-            assert_eq!(model.weights("w.safetensors", 3).unwrap(), b"123");
-            let short = model.weights("w.safetensors", 4).unwrap_err();
+            let weights = |name, length| {
+                let mut bytes = Vec::new();
+                let taken = model.weights(name, length, |piece| bytes.extend_from_slice(piece));
+                taken.map(|()| bytes)
+            };
+            assert_eq!(weights("w.safetensors", 3).unwrap(), b"123");
+            let short = weights("w.safetensors", 4).unwrap_err();
             assert!(short.contains("have 3 bytes, expected are 4"), "{short}");
-            let missing = model.weights("w2.safetensors", 1).unwrap_err();
+            let missing = weights("w2.safetensors", 1).unwrap_err();
             assert!(
                 missing.contains("names the weights w2.safetensors, which are not beside it: manifest.json, w.safetensors"),
                 "{missing}"

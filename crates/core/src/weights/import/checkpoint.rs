@@ -1,13 +1,12 @@
 //! A checkpoint file, opened but not yet read: tensors are fetched one by one.
 //!
-//! How values are stored ends here: half, bfloat16, double and our own eight bits all become
+//! How values are stored ends here: half, bfloat16, double and our own eight and four bits all become
 //! single precision.
 
 use super::ImportError;
 use crate::weights::NamedTensor;
-use crate::weights::file::SCALES;
-use crate::weights::quantization::dequantize;
-use burn::tensor::DType;
+use crate::weights::reader::is_ours;
+use crate::weights::{WeightsError, WeightsReader};
 use burn_store::burn_pack::Tensor as StoredTensor;
 use burn_store::{ModuleStore, PytorchStore, SafetensorsStore, bridge};
 use std::collections::BTreeMap;
@@ -17,8 +16,12 @@ use std::path::Path;
 
 /// Tensors of a file by name.
 #[derive(Debug)]
-pub struct Checkpoint {
-    tensors: BTreeMap<String, StoredTensor>,
+pub struct Checkpoint(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Ours(WeightsReader<File>),
+    Theirs(BTreeMap<String, StoredTensor>),
 }
 
 impl Checkpoint {
@@ -38,6 +41,11 @@ impl Checkpoint {
             .map_err(|e| error(e.to_string()))?;
         // A safetensors file begins with the length of its header, which is JSON.
         let tensors = if head.get(8) == Some(&b'{') {
+            let file = File::open(path).map_err(|e| error(e.to_string()))?;
+            if matches!(is_ours(&file), Ok(true)) {
+                let reader = WeightsReader::open(file).map_err(|e| error(e.to_string()))?;
+                return Ok(Self(Kind::Ours(reader)));
+            }
             SafetensorsStore::from_file(path)
                 .get_all_tensors()
                 .cloned()
@@ -50,31 +58,32 @@ impl Checkpoint {
                 .cloned()
                 .map_err(|e| error(e.to_string()))?
         };
-        Ok(Self { tensors })
+        Ok(Self(Kind::Theirs(tensors)))
     }
 
-    /// Names of all tensors, sorted; the scales of one in eight bits are part of it.
+    /// Names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let is_part = |name: &str| {
-            let whole = name
-                .strip_suffix(SCALES)
-                .and_then(|of| self.tensors.get(of));
-            whole.is_some_and(|tensor| tensor.dtype == DType::I8)
+        let names: Vec<&str> = match &self.0 {
+            Kind::Ours(reader) => reader.shapes().map(|(name, _)| name).collect(),
+            Kind::Theirs(tensors) => tensors.keys().map(String::as_str).collect(),
         };
-        self.tensors
-            .keys()
-            .map(String::as_str)
-            .filter(move |name| !is_part(name))
+        names.into_iter()
     }
 
     /// Whether there is a tensor of that name.
     pub fn contains(&self, name: &str) -> bool {
-        self.tensors.contains_key(name)
+        match &self.0 {
+            Kind::Ours(reader) => reader.shape(name).is_some(),
+            Kind::Theirs(tensors) => tensors.contains_key(name),
+        }
     }
 
     /// Shape of a tensor.
     pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.tensors.get(name).map(|tensor| tensor.shape.to_vec())
+        match &self.0 {
+            Kind::Ours(reader) => reader.shape(name).map(<[usize]>::to_vec),
+            Kind::Theirs(tensors) => tensors.get(name).map(|tensor| tensor.shape.to_vec()),
+        }
     }
 
     /// Reads a tensor.
@@ -87,31 +96,25 @@ impl Checkpoint {
             name: name.to_owned(),
             reason,
         };
-        let stored = self
-            .tensors
-            .get(name)
-            .ok_or_else(|| error("there is none".into()))?;
-        let data = |tensor| bridge::to_data(tensor).map_err(|e| error(e.to_string()));
-        let floats = |tensor| -> Result<Vec<f32>, ImportError> {
-            let values = data(tensor)?.convert::<f32>().try_into_vec::<f32>();
-            values.map_err(|e| error(format!("{e:?}")))
-        };
-        let shape = stored.shape.to_vec();
-        let scales = self.tensors.get(&format!("{name}{SCALES}"));
-        let values = match (stored.dtype, scales) {
-            (DType::I8, Some(scales)) => {
-                let values = data(stored)?.try_into_vec::<i8>();
-                dequantize(
-                    &values.map_err(|e| error(format!("{e:?}")))?,
-                    &floats(scales)?,
-                )
+        let tensors = match &self.0 {
+            Kind::Theirs(tensors) => tensors,
+            Kind::Ours(reader) => {
+                return reader.tensor(name).map_err(|wrong| match wrong {
+                    WeightsError::Missing(_) => error("there is none".into()),
+                    WeightsError::NotFinite(name) => ImportError::NotFinite(name),
+                    other => error(other.to_string()),
+                });
             }
-            (dtype, _) if dtype.is_float() => floats(stored)?,
-            (dtype, _) => return Err(error(format!("it is {dtype:?}"))),
         };
-        if values.len() != shape.iter().product::<usize>() {
-            return Err(error("its scales are not of its size".into()));
+        let stored = tensors.get(name);
+        let stored = stored.ok_or_else(|| error("there is none".into()))?;
+        if !stored.dtype.is_float() {
+            return Err(error(format!("it is {:?}", stored.dtype)));
         }
+        let data = bridge::to_data(stored).map_err(|e| error(e.to_string()))?;
+        let values = data.convert::<f32>().try_into_vec::<f32>();
+        let values = values.map_err(|e| error(format!("{e:?}")))?;
+        let shape = stored.shape.to_vec();
         if values.iter().any(|value| !value.is_finite()) {
             return Err(ImportError::NotFinite(name.to_owned()));
         }
