@@ -7,7 +7,8 @@ use crate::infer::{
 use crate::model::check::expect;
 use crate::model::{DinoMed3dConfig, SettingError};
 use crate::preprocess::{PreprocessError, Preprocessing};
-use crate::weights::file::{Quantization, printable};
+use crate::weights::file::Quantization;
+use crate::weights::printable;
 use dinomed3d_volume::metrics::{Reliability, ReliabilityBin};
 use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 use dinomed3d_volume::{Label, UsualVolume};

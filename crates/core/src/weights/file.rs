@@ -4,6 +4,7 @@
 //! keeps its shape, its scales are F32. In four bits it is of type U8, of as many bytes as it takes, its scales are F16, and its shape
 //! stands in the file's metadata.
 
+use super::layout::{FORMAT, FORMAT_KEY, SCALES, SHAPES};
 use super::quantization::{Bits, Quantized};
 use super::{NamedTensor, NamedTensors, WeightsError, WeightsReader};
 use dinomed3d_volume::atomic_file::write_whole_by;
@@ -13,13 +14,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-pub(super) const SCALES: &str = ".scales";
-/// Key of the metadata under which [`FORMAT`] stands.
-pub(super) const FORMAT_KEY: &str = "format";
-/// What says that a file is one of ours.
-pub(super) const FORMAT: &str = "dinomed3d-1";
-/// Key of the metadata under which shapes of tensors in four bits stand, as JSON.
-pub(super) const SHAPES: &str = "shapes";
 /// Norms, biases and other small tensors keep their precision: they cost no space.
 const SMALLEST_QUANTIZED: usize = 1024;
 
@@ -194,16 +188,6 @@ pub fn decode(bytes: &[u8]) -> Result<NamedTensors, WeightsError> {
     names
         .map(|name| Ok((name.to_owned(), reader.tensor(name)?)))
         .collect()
-}
-
-/// Without signs that a terminal would obey, which a damaged file may bring into a sentence.
-pub(crate) fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
-}
-
-/// Lower-case hexadecimal digits, as checksums of weights files are written.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn f32_bytes(values: &[f32]) -> Vec<u8> {

@@ -6,17 +6,20 @@ pub mod file;
 pub mod fold;
 #[cfg(feature = "import")]
 pub mod import;
+mod layout;
 pub mod merge;
 pub mod named;
 pub mod quantization;
 pub mod reader;
+mod tensors;
 pub mod transfer;
 
-pub use file::{decode, encode, encode_each, encode_to_file, hex};
-pub use named::{
-    Hold, NamedTensor, NamedTensors, load_from, load_into, named_tensors, parameter_shapes,
-};
+pub use file::{decode, encode, encode_each, encode_to_file};
+pub use layout::hex;
+pub(crate) use layout::printable;
+pub use named::{Hold, load_from, load_into, named_tensors, parameter_shapes};
 pub use reader::{WeightBytes, WeightsReader, checksum};
+pub use tensors::{NamedTensor, NamedTensors};
 
 /// What can be wrong with a weights file.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +63,7 @@ pub enum WeightsError {
     /// The file is not the one that the manifest describes.
     #[error(
         "weights have SHA-256 {found}, the manifest says {}",
-        file::printable(expected)
+        printable(expected)
     )]
     Checksum {
         /// Of the bytes at hand.

@@ -1,23 +1,11 @@
 //! The parameters of a module under their names.
 
 use super::quantization::{Bits, Quantized};
-use super::{WeightBytes, WeightsError, WeightsReader};
+use super::{NamedTensor, NamedTensors, WeightBytes, WeightsError, WeightsReader};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::quantization::{QuantScheme, QuantStore, QuantValue, ScaleDtype};
 use burn::tensor::{DType, Tensor, TensorData};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// One parameter: its shape and values, row-major.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NamedTensor {
-    /// Edge of each dimension.
-    pub shape: Vec<usize>,
-    /// Row-major values.
-    pub values: Vec<f32>,
-}
-
-/// Parameters by name, such as `vit.blocks.0.attn.qkv.weight`.
-pub type NamedTensors = BTreeMap<String, NamedTensor>;
 
 /// Where in a module a visitor is.
 ///

@@ -1,6 +1,6 @@
 //! A weights file read tensor by tensor, wherever its bytes are: neither the file nor all tensors need be in memory beside the network.
 
-use super::file::{FORMAT, FORMAT_KEY, SCALES, SHAPES, hex, printable};
+use super::layout::{FORMAT, FORMAT_KEY, SCALES, SHAPES, hex, printable};
 use super::quantization::{Bits, Quantized};
 use super::{NamedTensor, WeightsError};
 use half::f16;
