@@ -2,6 +2,7 @@
 //
 //     node tests/onnx/page_side.mjs ours|onnxruntime-web cpu|webgpu MODEL FOLDER LOGITS
 //
+// MODEL is one of the site's, or a transformer that tests/onnx/transformer.py wrote; ours is given its weights once.
 // Both compute in a worker of a page that does nothing else, on one thread, and are given and give back all values.
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -44,7 +45,7 @@ const WORKER = `
   self.postMessage({});
 `;
 
-const TYPES = { mjs: "text/javascript", wasm: "application/wasm", html: "text/html", f32: "application/octet-stream", onnx: "application/octet-stream" };
+const TYPES = { safetensors: "application/octet-stream", mjs: "text/javascript", wasm: "application/wasm", html: "text/html", f32: "application/octet-stream", onnx: "application/octet-stream" };
 const own = { "index.html": "<!doctype html><title>bench</title>", "worker.mjs": WORKER };
 
 const browser = await launch();
@@ -52,7 +53,7 @@ const context = await browser.newContext({ serviceWorkers: "block" });
 await context.route("**/onnx-bench/*", (route) => {
   const name = new URL(route.request().url()).pathname.split("/").pop();
   const type = TYPES[name.split(".").pop()];
-  const isExported = ["window.f32", "model.onnx", "shifted.onnx", "product.onnx"].includes(name);
+  const isExported = ["window.f32", "transformer.safetensors", "model.onnx", "shifted.onnx", "product.onnx"].includes(name);
   const body = own[name] ?? readFileSync(join(isExported ? folder : runtime, name));
   // No policy for scripts: only ours is made for the site's.
   return route.fulfill({ body, contentType: type, headers: { ...HEADERS, "cross-origin-opener-policy": "same-origin" } });
@@ -64,7 +65,7 @@ await page.goto(new URL("onnx-bench/index.html", site).href);
 
 /** Makes `window.once(what)`, which has a window or product computed and gives milliseconds; the last values are `window.found`. */
 const begin = {
-  ours: async ({ backend, model }) => {
+  ours: async ({ backend, model, vit }) => {
     const worker = new Worker(`../worker_loader.js?backend=${backend}&beside=1`, { type: "module" });
     const heard = (wanted, request) =>
       new Promise((resolve, reject) => {
@@ -78,9 +79,30 @@ const begin = {
       });
     await heard("ready");
     const say = (message, bytes) => worker.postMessage({ message: JSON.stringify(message), bytes }, bytes ? [bytes] : []);
+    let job = 1;
+    if (vit) {
+      const tensor = (file, wanted) => {
+        const length = Number(new DataView(file).getBigUint64(0, true));
+        const header = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, length)));
+        const { shape, data_offsets } = header[wanted];
+        return { shape, values: new Float32Array(file.slice(...data_offsets.map((at) => 8 + length + at))) };
+      };
+      const transform = (file) => heard("transformed", () => say({ kind: "transform", job: ++job, vit: JSON.stringify(vit) }, file));
+      const whole = await (await fetch("transformer.safetensors")).arrayBuffer();
+      const { shape, values } = tensor(whole, "input");
+      await transform(whole);
+      const header = JSON.stringify({ input: { dtype: "F32", shape, data_offsets: [0, values.byteLength] } }).padEnd(256);
+      window.once = async (what) => {
+        if (what === "product") return null;
+        const images = await new Blob([new BigUint64Array([256n]), header, values]).arrayBuffer();
+        const begun = performance.now();
+        window.found = tensor(await transform(images), "patch").values;
+        return performance.now() - begun;
+      };
+      return;
+    }
     await heard("modelLoaded", () => say({ kind: "loadModel", job: 1, base: `models/${model}/` }));
     const values = await (await fetch("window.f32")).arrayBuffer();
-    let job = 1;
     window.once = async (what) => {
       if (what === "product") return null;
       const given = values.slice(0);
@@ -112,7 +134,7 @@ const begin = {
 const once = (what) => page.evaluate((what) => window.once(what), what);
 const say = (message) => console.log(JSON.stringify(message));
 
-await page.evaluate(begin, { backend, model });
+await page.evaluate(begin, { backend, model, vit: facts.vit });
 await once("window");
 const found = await page.evaluate(() => {
   const bytes = new Uint8Array(window.found.buffer, window.found.byteOffset, window.found.byteLength);

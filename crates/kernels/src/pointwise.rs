@@ -3,6 +3,7 @@
 //! A stretch of voxels of all input channels is copied into a buffer that stays in the cache; from it a block of output channels is
 //! summed in registers, bias included. A general product makes another pass for the bias, and is slow for so few rows.
 
+use crate::registers::lanes;
 use crate::tasks::for_each;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -30,18 +31,6 @@ pub fn pointwise(
     pointwise_by(lanes(), channels, input, weight, bias, |stretch, planes| {
         Arch::new().dispatch(Planes { stretch, planes });
     })
-}
-
-/// Columns of a vector of this processor.
-fn lanes() -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    Arch::new().dispatch(Lanes)
 }
 
 /// `channels`: inputs and outputs.
@@ -180,39 +169,22 @@ impl Stretch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registers::tests::{ByKind, by_all, numbers};
 
-    /// By every kind of vectors that this processor has.
-    fn by_all(
-        channels: [usize; 2],
-        input: &[f32],
-        weight: &[f32],
-        bias: Option<&[f32]>,
-    ) -> Vec<(&'static str, Vec<f32>)> {
-        type Given<'a> = ([usize; 2], &'a [f32], &'a [f32], Option<&'a [f32]>);
-        fn with<S: Simd>(simd: S, (channels, input, weight, bias): Given) -> Vec<f32> {
+    struct Given<'a>([usize; 2], &'a [f32], &'a [f32], Option<&'a [f32]>);
+
+    impl ByKind for Given<'_> {
+        fn by<S: Simd>(&self, simd: S) -> Vec<f32> {
+            let Self(channels, input, weight, bias) = *self;
             let lanes = S::F32_LANES;
             pointwise_by(lanes, channels, input, weight, bias, |stretch, planes| {
                 Planes { stretch, planes }.with_simd(simd);
             })
         }
-        let given = (channels, input, weight, bias);
-        let mut all = vec![("own", pointwise(channels, input, weight, bias))];
-        all.push(("scalar", with(pulp::Scalar::new(), given)));
-        #[cfg(target_arch = "x86_64")]
-        {
-            use pulp::x86::{V3, V4};
-            all.extend(V3::try_new().map(|simd| ("AVX2", with(simd, given))));
-            all.extend(V4::try_new().map(|simd| ("AVX-512", with(simd, given))));
-        }
-        all
     }
 
     #[test]
     fn every_kind_of_processor_gives_what_the_formula_does() {
-        let number = |i: usize| (i * 7919 % 1000) as f32 / 500.0 - 1.0;
-        let numbers = |count: usize, seed: usize| -> Vec<f32> {
-            (0..count).map(|i| number(i + seed)).collect()
-        };
         for (inputs, outputs, voxels) in [
             (1, 1, 1),
             (3, 5, 47),
@@ -225,7 +197,10 @@ mod tests {
             let weight = numbers(outputs * inputs, 2);
             let bias = numbers(outputs, 3);
             for bias in [None, Some(&bias[..])] {
-                for (kind, found) in by_all([inputs, outputs], &input, &weight, bias) {
+                let channels = [inputs, outputs];
+                let mut all = by_all(&Given(channels, &input, &weight, bias));
+                all.push(("own", pointwise(channels, &input, &weight, bias)));
+                for (kind, found) in all {
                     assert_eq!(found.len(), outputs * voxels);
                     for (place, found) in found.iter().enumerate() {
                         let (output, voxel) = (place / voxels, place % voxels);

@@ -73,11 +73,15 @@ pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) 
     if libtorch::takes(&x) {
         return libtorch::norm_then(norm, x, activation);
     }
-    let x = norm.forward(x);
+    activate(norm.forward(x), activation)
+}
+
+/// What follows a sum.
+pub(super) fn activate<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
     match activation {
         Activation::Identity => x,
         Activation::Relu => relu(x),
-        Activation::Gelu => burn_gelu(x),
+        Activation::Gelu => gelu(x),
     }
 }
 
@@ -94,10 +98,10 @@ pub(super) fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tens
 /// As [`Linear::forward`].
 pub(super) fn linear<const D: usize>(linear: &Linear, x: Tensor<D>) -> Tensor<D> {
     let bias = linear.bias.as_ref().map(|bias| bias.val());
-    linear_map(x, linear.weight.val(), bias)
+    linear_map(x, linear.weight.val(), bias, Activation::Identity)
 }
 
-/// `x · weight + bias`.
+/// `activation(x · weight + bias)`.
 ///
 /// # Shapes
 /// - `x`: `[.., input]`; `weight`: `[input, output]`; `bias`: `[output]`
@@ -106,13 +110,43 @@ pub(super) fn linear_map<const D: usize>(
     x: Tensor<D>,
     weight: Tensor<2>,
     bias: Option<Tensor<1>>,
+    activation: Activation,
 ) -> Tensor<D> {
-    let _span = trace_span!("linear").entered();
+    let span = trace_span!("linear").entered();
+    #[cfg(feature = "flex")]
+    if processor::takes(&x) && processor::takes(&weight) {
+        return processor::linear(x, weight, bias, activation);
+    }
     #[cfg(feature = "libtorch")]
     if libtorch::takes(&x) {
-        return libtorch::linear(x, weight, bias);
+        let y = libtorch::linear(x, weight, bias);
+        drop(span);
+        return activate(y, activation);
     }
-    burn::tensor::module::linear(x, weight, bias)
+    let y = burn::tensor::module::linear(x, weight, bias);
+    drop(span);
+    activate(y, activation)
+}
+
+/// Attention of queries, keys and values that lie side by side, queries and keys turned by cosines and sines first; devices without
+/// a kernel for it take it `elsewhere`.
+///
+/// # Shapes
+/// - `joined`: `[image, token, 3 * embed_dim]`, each third heads side by side
+/// - `turn`: both `[token, head_dim]`
+/// - returns: `[image, token, embed_dim]`
+#[allow(unused_variables, reason = "without the processor there is only elsewhere")]
+pub(super) fn attention_of_joined(
+    joined: Tensor<3>,
+    num_heads: usize,
+    turn: [Tensor<2>; 2],
+    elsewhere: impl FnOnce(Tensor<3>) -> Tensor<3>,
+) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if processor::takes(&joined) {
+        return processor::attention(joined, num_heads, turn);
+    }
+    elsewhere(joined)
 }
 
 /// `softmax(query · keyᵀ / √head_dim) · value`.
@@ -154,7 +188,8 @@ mod processor {
     use burn::nn::{GroupNorm, PaddingConfig3d};
     use burn::tensor::{DType, Device, Tensor, TensorData};
     use dinomed3d_kernels::{
-        Activation, Conv3, Norm, conv3, group_norm, pointwise as kernel_of_one,
+        Activation, Attention, Conv3, Norm, attention as attention_kernel, conv3, group_norm,
+        linear as linear_kernel, pointwise as kernel_of_one,
     };
 
     /// Whether a tensor lies where the kernels compute, and nobody asks for its gradient.
@@ -243,6 +278,33 @@ mod processor {
         tensor(all, shape)
     }
 
+    pub fn linear<const D: usize>(
+        x: Tensor<D>,
+        weight: Tensor<2>,
+        bias: Option<Tensor<1>>,
+        activation: Activation,
+    ) -> Tensor<D> {
+        let channels = weight.dims();
+        let mut shape = x.dims();
+        assert_eq!(shape[D - 1], channels[0], "inputs of a linear map");
+        shape[D - 1] = channels[1];
+        let (weight, bias) = (values(weight), bias.map(values));
+        let result = linear_kernel(channels, &values(x), &weight, bias.as_deref(), activation);
+        tensor(result, shape)
+    }
+
+    pub fn attention(joined: Tensor<3>, heads: usize, turn: [Tensor<2>; 2]) -> Tensor<3> {
+        let [images, tokens, width] = joined.dims();
+        let [cos, sin] = turn.map(values);
+        let kernel = Attention {
+            tokens,
+            heads,
+            turn: [&cos, &sin],
+        };
+        let result = attention_kernel(kernel, &values(joined));
+        tensor(result, [images, tokens, width / 3])
+    }
+
     pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
         let shape = x.dims();
         let mut all = values(x);
@@ -305,6 +367,18 @@ mod tests {
         }
         let x = random([1, 2, 3, 4, 5]) * 5.0;
         agree(gelu(x.clone()), burn_gelu(x));
+        for bias in [true, false] {
+            let weight = random([1, 1, 1, 5, 37]).reshape([5, 37]);
+            let bias = bias.then(|| random([1, 1, 1, 1, 37]).reshape([37]));
+            let x = random([1, 2, 3, 7, 5]);
+            let burns = burn::tensor::module::linear(x.clone(), weight.clone(), bias.clone());
+            for activation in [Activation::Identity, Activation::Gelu] {
+                agree(
+                    linear_map(x.clone(), weight.clone(), bias.clone(), activation),
+                    activate(burns.clone(), activation),
+                );
+            }
+        }
     }
 
     #[test]

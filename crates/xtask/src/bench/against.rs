@@ -32,12 +32,12 @@ pub struct How {
     /// With PyTorch too: a Python that has torch, onnx and numpy.
     #[arg(long, value_name = "PROGRAM", requires = "against")]
     pytorch: Option<PathBuf>,
-    /// The models, folders of public/models.
+    /// The models, folders of public/models; or vits16, DINOv3's transformer with made-up weights.
     #[arg(
         long,
         requires = "against",
         value_delimiter = ',',
-        default_values = MODELS
+        default_values = [MODELS[0], MODELS[1], TRANSFORMER]
     )]
     models: Vec<String>,
     /// Turns of each.
@@ -72,6 +72,8 @@ const TOLERANCE: f32 = 1e-4;
 
 /// The shipped models, by their folders.
 const MODELS: [&str; 2] = ["hippocampus", "head"];
+/// By its name in `core::model::presets`.
+const TRANSFORMER: &str = "vits16";
 
 /// Exports the shipped models; the exporter refuses to when onnxruntime's answer is not the manifest's.
 ///
@@ -143,8 +145,8 @@ pub fn measure(places: &Places, how: &How) -> Result<()> {
 /// A network, exported.
 struct Model {
     name: String,
-    /// Of the model.
-    source: PathBuf,
+    /// Of the model; none of a transformer by itself.
+    source: Option<PathBuf>,
     /// Of what was exported.
     folder: PathBuf,
     facts: Value,
@@ -152,14 +154,15 @@ struct Model {
 
 impl Model {
     fn export(places: &Places, python: &Path, name: &str) -> Result<Self> {
-        let source = places.root.join("public/models").join(name);
+        let source =
+            (name != TRANSFORMER).then(|| places.root.join("public/models").join(name));
         let folder = places.root.join("target/onnx").join(name);
         let mut export = program(python, &places.root);
-        export.args([
-            "tests/onnx/export.py".as_ref(),
-            source.as_os_str(),
-            folder.as_os_str(),
-        ]);
+        match &source {
+            Some(source) => export.arg("tests/onnx/export.py").arg(source),
+            None => export.arg("tests/onnx/transformer.py").arg(name),
+        };
+        export.arg(&folder);
         run(
             &format!("exporting {name}"),
             &mut export,
@@ -188,12 +191,13 @@ impl Model {
         ours.env("RAYON_NUM_THREADS", threads.to_string())
             .args(["bench", "--quiet"])
             .args(native::PACKAGES)
-            .args(["--bench", "window", "--", "--model"])
-            .arg(&self.source)
-            .arg("--window")
-            .arg(file("window.f32"))
-            .arg("--logits")
-            .arg(&logits);
+            .args(["--bench", "window", "--", "--logits"])
+            .arg(&logits)
+            .arg("--model");
+        match &self.source {
+            Some(source) => ours.arg(source).arg("--window").arg(file("window.f32")),
+            None => ours.arg(&self.folder).args(["--transformer", &self.name]),
+        };
         let other = |python: &Path, script: &str, logits: &Path| {
             let mut command = program(python, &places.root);
             command.arg(Path::new("tests/onnx").join(script));
