@@ -21,7 +21,7 @@ const EDGE = 1024;
 /** onnxruntime-web's worker: sessions, and what they are asked. */
 const WORKER = `
   import * as ort from "./ort.webgpu.min.mjs";
-  const files = ${JSON.stringify({ window: backend === "webgpu" ? "shifted.onnx" : "model.onnx", product: "product.onnx" })};
+  const files = ${JSON.stringify({ window: backend === "webgpu" && !facts.vit ? "shifted.onnx" : "model.onnx", product: "product.onnx" })};
   const shape = ${JSON.stringify(facts.input.shape)};
   ort.env.wasm.numThreads = 1;
   const options = { executionProviders: [${JSON.stringify(backend === "webgpu" ? "webgpu" : "wasm")}] };

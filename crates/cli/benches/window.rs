@@ -116,8 +116,8 @@ impl Network {
         match self {
             Self::Model(segmenter, values) => {
                 let going_on = async |_| ControlFlow::Continue(());
-                let logits = segmenter.computer().logits(values.clone(), going_on);
-                pollster::block_on(logits).unwrap()
+                let computer = segmenter.computer();
+                pollster::block_on(computer.logits(values.clone(), going_on)).unwrap()
             }
             Self::Transformer(vit, images) => {
                 let mut tokens = vit.embed(images.clone(), images.dims()[0]);

@@ -4,7 +4,7 @@
 //! time as registers hold sums of: scores, their exponentials, and the sum of the values they weigh.
 
 use crate::activation::{OfVector, map};
-use crate::registers::{VECTORS, lanes, rows, sums};
+use crate::registers::{lanes, rows, sums, write};
 use crate::tasks::for_each;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -56,7 +56,7 @@ fn attention_by(
         .chunks_exact(3 * of_image)
         .zip(result.chunks_exact_mut(of_image))
         .collect();
-    let buffers = || Buffers::of(VECTORS * lanes, tokens, head_dim);
+    let buffers = || Buffers::of(lanes, tokens, head_dim);
     for_each(parts, buffers, |buffers, (joined, result)| {
         attend(Image {
             attention,
@@ -79,6 +79,8 @@ struct Buffers {
     values: Vec<f32>,
     /// `[query of those at a time, token]`
     scores: Vec<f32>,
+    /// A key before it is laid out.
+    key: Vec<f32>,
     /// Floats of a row of keys and scores.
     key_pitch: usize,
     /// Floats of a row of values.
@@ -86,17 +88,21 @@ struct Buffers {
 }
 
 /// Queries at a time at most.
-const MOST: usize = 12;
+const MOST: usize = 8;
+/// Vectors of keys, and of a token's values, at a time, at most.
+const MOST_KEYS: usize = 3;
+const OF_VALUES: usize = 2;
 
 impl Buffers {
-    fn of(width: usize, tokens: usize, head_dim: usize) -> Self {
-        let key_pitch = tokens.next_multiple_of(width);
-        let value_pitch = head_dim.next_multiple_of(width);
+    fn of(lanes: usize, tokens: usize, head_dim: usize) -> Self {
+        let key_pitch = tokens.next_multiple_of(2 * MOST_KEYS * lanes);
+        let value_pitch = head_dim.next_multiple_of(OF_VALUES * lanes);
         Self {
             queries: vec![0.0; tokens * head_dim],
             keys: vec![0.0; head_dim * key_pitch],
             values: vec![0.0; tokens * value_pitch],
             scores: vec![0.0; MOST * key_pitch],
+            key: vec![0.0; head_dim],
             key_pitch,
             value_pitch,
         }
@@ -119,10 +125,11 @@ impl WithSimd for Image<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         for head in 0..self.attention.heads {
             self.lay_out(head);
-            // So many sums as there are registers for: 32 of those of 16 lanes, 16 of the others.
+            // So many sums as there are registers for, as in a linear map.
             match S::F32_LANES {
-                16 => self.attend::<S, MOST>(simd, head),
-                _ => self.attend::<S, 6>(simd, head),
+                16 => self.attend::<S, MOST, MOST_KEYS>(simd, head),
+                8 => self.attend::<S, 4, MOST_KEYS>(simd, head),
+                _ => self.attend::<S, 4, 2>(simd, head),
             }
         }
     }
@@ -135,34 +142,29 @@ impl Image<'_> {
             queries,
             keys,
             values,
+            key: turned,
             key_pitch,
             value_pitch,
             ..
         } = &mut *self.buffers;
-        let (dim, half) = (self.head_dim, self.head_dim / 2);
+        let dim = self.head_dim;
         let width = self.attention.heads * dim;
         let scale = 1.0 / (dim as f32).sqrt();
         let [cos, sin] = self.attention.turn;
         for (token, joined) in self.joined.chunks_exact(3 * width).enumerate() {
             let part = |index: usize| &joined[index * width + head * dim..][..dim];
-            let (cos, sin) = (&cos[token * dim..][..dim], &sin[token * dim..][..dim]);
-            let (query, key) = (part(0), part(1));
-            let target = &mut queries[token * dim..][..dim];
-            for place in 0..half {
-                let (x, y) = (query[place] * scale, query[place + half] * scale);
-                target[place] = x * cos[place] - y * sin[place];
-                target[place + half] = y * cos[place + half] + x * sin[place + half];
-                let (x, y) = (key[place], key[place + half]);
-                keys[place * *key_pitch + token] = x * cos[place] - y * sin[place];
-                keys[(place + half) * *key_pitch + token] =
-                    y * cos[place + half] + x * sin[place + half];
+            let by = [&cos[token * dim..][..dim], &sin[token * dim..][..dim]];
+            turn(part(0), by, scale, &mut queries[token * dim..][..dim]);
+            turn(part(1), by, 1.0, turned);
+            for (place, value) in turned.iter().enumerate() {
+                keys[place * *key_pitch + token] = *value;
             }
             values[token * *value_pitch..][..dim].copy_from_slice(part(2));
         }
     }
 
     #[inline(always)]
-    fn attend<S: Simd, const ROWS: usize>(&mut self, simd: S, head: usize) {
+    fn attend<S: Simd, const ROWS: usize, const OF_KEYS: usize>(&mut self, simd: S, head: usize) {
         let Buffers {
             queries,
             keys,
@@ -170,62 +172,98 @@ impl Image<'_> {
             scores,
             key_pitch,
             value_pitch,
+            ..
         } = &mut *self.buffers;
         let (tokens, dim) = (self.attention.tokens, self.head_dim);
-        let width = VECTORS * S::F32_LANES;
-        let zero = [simd.splat_f32s(0.0); VECTORS];
+        let zero = simd.splat_f32s(0.0);
         let row_of_result = self.attention.heads * dim;
-        for (block, result) in self
-            .result
-            .chunks_mut(ROWS * row_of_result)
-            .enumerate()
-        {
+        for (block, result) in self.result.chunks_mut(ROWS * row_of_result).enumerate() {
             let queries = rows::<ROWS>(queries, dim, dim, block * ROWS);
-            for start in (0..tokens).step_by(width) {
-                let sums = sums::<S, ROWS>(simd, zero, queries, &keys[start..], *key_pitch);
-                for (scores, sums) in scores.chunks_exact_mut(*key_pitch).zip(&sums) {
-                    scores[start..][..width].copy_from_slice(pulp::bytemuck::cast_slice(sums));
+            for start in (0..tokens).step_by(OF_KEYS * S::F32_LANES) {
+                let first = [zero; OF_KEYS];
+                let sums =
+                    sums::<S, ROWS, OF_KEYS>(simd, first, queries, &keys[start..], *key_pitch);
+                for (scores, sums) in scores.chunks_exact_mut(*key_pitch).zip(sums) {
+                    write::<S, OF_KEYS>(&mut scores[start..], sums);
                 }
             }
-            let mut wholes = [0.0; ROWS];
-            for (scores, whole) in scores.chunks_exact_mut(*key_pitch).zip(&mut wholes) {
-                *whole = exponentials(simd, &mut scores[..tokens]);
-            }
+            let wholes = exponentials::<S, ROWS>(simd, scores, *key_pitch, tokens);
             let weights = rows::<ROWS>(&scores[..ROWS * *key_pitch], *key_pitch, tokens, 0);
+            let width = OF_VALUES * S::F32_LANES;
             for start in (0..dim).step_by(width) {
-                let count = width.min(dim - start);
-                let sums = sums::<S, ROWS>(simd, zero, weights, &values[start..], *value_pitch);
+                let first = [zero; OF_VALUES];
+                let values = &values[start..];
+                let sums = sums::<S, ROWS, OF_VALUES>(simd, first, weights, values, *value_pitch);
                 let results = result.chunks_exact_mut(row_of_result);
-                for ((result, sums), whole) in results.zip(&sums).zip(wholes) {
+                for ((result, mut sums), whole) in results.zip(sums).zip(wholes) {
                     let share = simd.splat_f32s(1.0 / whole);
-                    let sums = sums.map(|sum| simd.mul_f32s(sum, share));
-                    let sums: &[f32] = pulp::bytemuck::cast_slice(&sums);
-                    result[head * dim + start..][..count].copy_from_slice(&sums[..count]);
+                    for sum in &mut sums {
+                        *sum = simd.mul_f32s(*sum, share);
+                    }
+                    let count = width.min(dim - start);
+                    write::<S, OF_VALUES>(&mut result[head * dim + start..][..count], sums);
                 }
             }
         }
     }
 }
 
-/// The exponential of each score's distance from the largest, in its place, and their sum.
+/// `[x, y] · cos + [−y, x] · sin` of the halves x and y, times `scale`.
 #[inline(always)]
-fn exponentials<S: Simd>(simd: S, scores: &mut [f32]) -> f32 {
-    let mut largest = simd.splat_f32s(f32::NEG_INFINITY);
-    let (vectors, rest) = S::as_simd_f32s(scores);
-    for vector in vectors {
-        largest = simd.max_f32s(largest, *vector);
+fn turn(values: &[f32], [cos, sin]: [&[f32]; 2], scale: f32, result: &mut [f32]) {
+    let half = values.len() / 2;
+    // Known to be as long as each other, they are gone through by vectors.
+    let (x, y) = (&values[..half], &values[half..][..half]);
+    let (cos_x, cos_y) = (&cos[..half], &cos[half..][..half]);
+    let (sin_x, sin_y) = (&sin[..half], &sin[half..][..half]);
+    let (to_x, to_y) = result.split_at_mut(half);
+    let (to_x, to_y) = (&mut to_x[..half], &mut to_y[..half]);
+    for place in 0..half {
+        to_x[place] = (x[place] * cos_x[place] - y[place] * sin_x[place]) * scale;
     }
-    let mut highest = simd.reduce_max_f32s(largest);
-    for score in rest {
-        highest = highest.max(*score);
+    for place in 0..half {
+        to_y[place] = (y[place] * cos_y[place] + x[place] * sin_y[place]) * scale;
     }
-    map(simd, scores, ExponentialFrom(highest));
-    let (vectors, rest) = S::as_simd_f32s(scores);
-    let mut sum = simd.splat_f32s(0.0);
-    for vector in vectors {
-        sum = simd.add_f32s(sum, *vector);
+}
+
+/// The exponential of each score's distance from the largest of its row, in its place, and the sum of each row.
+///
+/// A function of its own, as its many constants would take registers from the sums around it.
+#[inline(never)]
+fn exponentials<S: Simd, const ROWS: usize>(
+    simd: S,
+    scores: &mut [f32],
+    pitch: usize,
+    tokens: usize,
+) -> [f32; ROWS] {
+    struct Rows<'a, const ROWS: usize>(&'a mut [f32], usize, usize);
+    impl<const ROWS: usize> WithSimd for Rows<'_, ROWS> {
+        type Output = [f32; ROWS];
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
+            let Self(scores, pitch, tokens) = self;
+            let mut wholes = [0.0; ROWS];
+            for (scores, whole) in scores.chunks_exact_mut(pitch).zip(&mut wholes) {
+                let scores = &mut scores[..tokens];
+                let (vectors, rest) = S::as_simd_f32s(scores);
+                let mut highest = simd.splat_f32s(f32::NEG_INFINITY);
+                for vector in vectors {
+                    highest = simd.max_f32s(highest, *vector);
+                }
+                let of_rest = rest.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
+                let highest = simd.reduce_max_f32s(highest).max(of_rest);
+                map(simd, scores, ExponentialFrom(highest));
+                let (vectors, rest) = S::as_simd_f32s(scores);
+                let mut sum = simd.splat_f32s(0.0);
+                for vector in vectors {
+                    sum = simd.add_f32s(sum, *vector);
+                }
+                *whole = simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>();
+            }
+            wholes
+        }
     }
-    simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>()
+    simd.vectorize(Rows(scores, pitch, tokens))
 }
 
 /// exp(x − the number), for x that are no larger.
@@ -239,7 +277,15 @@ const ROUNDING: f32 = 12_582_912.0;
 /// ln 2 in two parts, of which the first times a small whole number is exact.
 const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 /// 1/n!, from the highest: the error is 1.2e-7 of the value at most between ±ln 2 / 2.
-const SERIES: [f32; 7] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+const SERIES: [f32; 7] = [
+    1.0 / 720.0,
+    1.0 / 120.0,
+    1.0 / 24.0,
+    1.0 / 6.0,
+    0.5,
+    1.0,
+    1.0,
+];
 
 impl OfVector for ExponentialFrom {
     #[inline(always)]
@@ -248,8 +294,7 @@ impl OfVector for ExponentialFrom {
         // In this order what is no number stays none.
         let x = simd.max_f32s(simd.splat_f32s(LOWEST), x);
         let rounding = simd.splat_f32s(ROUNDING);
-        let shifted =
-            simd.mul_add_e_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), rounding);
+        let shifted = simd.mul_add_e_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), rounding);
         let twos = simd.sub_f32s(rounding, shifted);
         let mut rest = x;
         for part in LN_2 {
@@ -282,7 +327,11 @@ mod tests {
 
     /// As the formula says, in double precision.
     fn plainly(attention: Attention, joined: &[f32]) -> Vec<f64> {
-        let Attention { tokens, heads, turn } = attention;
+        let Attention {
+            tokens,
+            heads,
+            turn,
+        } = attention;
         let dim = turn[0].len() / tokens;
         let mut result = vec![0.0; joined.len() / 3];
         let image_len = tokens * heads * dim;
@@ -305,7 +354,9 @@ mod tests {
             };
             let weights: Vec<f64> = (0..tokens).map(score).collect();
             let values = weights.iter().enumerate();
-            let sum: f64 = values.map(|(key, weight)| weight * part(key, 2, place)).sum();
+            let sum: f64 = values
+                .map(|(key, weight)| weight * part(key, 2, place))
+                .sum();
             *result = sum / weights.iter().sum::<f64>();
         }
         result

@@ -6,7 +6,7 @@
 //! across the border is left out. With a stride of two in plane even and odd rows and columns lie apart, so that every stretch is
 //! contiguous again.
 
-use crate::registers::lanes;
+use crate::registers::{lanes, write};
 use crate::tasks::for_each;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -25,8 +25,6 @@ pub struct Conv3 {
 
 /// Taps of a kernel.
 const TAPS: usize = 27;
-/// Vectors that are summed at a time.
-const VECTORS: usize = 3;
 
 impl Conv3 {
     /// Slices, rows and columns of the result.
@@ -90,6 +88,7 @@ fn conv3_by(
         return result;
     }
     let layout = Layout::of(lanes, conv);
+    let taps = layout.taps(conv);
     let weight = layout.ordered(conv, weight);
     let bias: Vec<f32> = match bias {
         Some(bias) => bias.to_vec(),
@@ -109,6 +108,7 @@ fn conv3_by(
             let slice = Slice {
                 conv,
                 layout,
+                taps: &taps,
                 buffer,
                 weight: &weight,
                 bias: &bias,
@@ -138,7 +138,6 @@ impl Layout {
         let pitch = columns + 1;
         Self {
             lanes,
-            // So many sums and values as there are registers for: 32 of those of 16 lanes, 16 of the others.
             block: if lanes == 16 { 8 } else { 4 },
             pitch,
             kind: (rows + 3 - conv.stride) * pitch,
@@ -156,9 +155,15 @@ impl Layout {
         (row % s * s + column % s) * self.kind + row / s * self.pitch + column / s
     }
 
-    /// Places of the kernel's taps in a slice, from where the sum lies.
-    fn taps(&self, conv: Conv3) -> [usize; 9] {
-        std::array::from_fn(|tap| self.place(conv, tap / 3, tap % 3))
+    /// Places of all that is summed, from where the sum lies: of each input the kernel's taps.
+    fn taps(&self, conv: Conv3) -> Vec<usize> {
+        let slices = 0..3 * conv.inputs;
+        let of_slice = |slice: usize| {
+            let place =
+                move |tap: usize| slice * self.slab(conv) + self.place(conv, tap / 3, tap % 3);
+            (0..9).map(place)
+        };
+        slices.flat_map(of_slice).collect()
     }
 
     fn blocks(&self, conv: Conv3) -> usize {
@@ -166,8 +171,8 @@ impl Layout {
     }
 
     fn buffer_len(&self, conv: Conv3) -> usize {
-        // The last stretch may look beyond what there is.
-        conv.inputs * 3 * self.slab(conv) + VECTORS * self.lanes + 2
+        // The last vector may look beyond what there is.
+        conv.inputs * 3 * self.slab(conv) + self.lanes + 2
     }
 
     /// `[block of outputs, input, tap, output in the block]`, zeros for outputs that there are not.
@@ -218,6 +223,7 @@ impl Layout {
 struct Slice<'a> {
     conv: Conv3,
     layout: Layout,
+    taps: &'a [usize],
     buffer: &'a [f32],
     weight: &'a [f32],
     bias: &'a [f32],
@@ -235,16 +241,22 @@ impl WithSimd for Planes<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { slice, planes } = self;
-        match slice.layout.block {
-            8 => slice.blocks::<S, 8>(simd, planes),
-            _ => slice.blocks::<S, 4>(simd, planes),
+        // So many sums and values as there are registers for: 32 of those of 16 lanes, else 16, of which a browser has some for itself.
+        match S::F32_LANES {
+            16 => slice.blocks::<S, 3, 8>(simd, planes),
+            8 => slice.blocks::<S, 3, 4>(simd, planes),
+            _ => slice.blocks::<S, 2, 4>(simd, planes),
         }
     }
 }
 
 impl Slice<'_> {
     #[inline(always)]
-    fn blocks<S: Simd, const BLOCK: usize>(&self, simd: S, planes: &mut [&mut [f32]]) {
+    fn blocks<S: Simd, const VECTORS: usize, const BLOCK: usize>(
+        &self,
+        simd: S,
+        planes: &mut [&mut [f32]],
+    ) {
         let [_, rows, _] = self.conv.result_shape();
         // The last row's border is left out.
         let places = rows * self.layout.pitch - 1;
@@ -257,7 +269,9 @@ impl Slice<'_> {
             while start < places {
                 start += match (places - start).div_ceil(S::F32_LANES) {
                     1 => self.stretch::<S, 1, BLOCK>(simd, weight, first, start, planes),
-                    2 => self.stretch::<S, 2, BLOCK>(simd, weight, first, start, planes),
+                    2 if VECTORS > 2 => {
+                        self.stretch::<S, 2, BLOCK>(simd, weight, first, start, planes)
+                    }
                     _ => self.stretch::<S, VECTORS, BLOCK>(simd, weight, first, start, planes),
                 };
             }
@@ -283,8 +297,13 @@ impl Slice<'_> {
             let count = end.min(row * pitch + columns).saturating_sub(from);
             let target = row * columns + (from - row * pitch).min(columns);
             for (plane, sums) in planes.iter_mut().zip(&sums) {
-                let sums: &[f32] = pulp::bytemuck::cast_slice(sums);
-                plane[target..][..count].copy_from_slice(&sums[from - start..][..count]);
+                let plane = &mut plane[target..][..count];
+                if count == end - start {
+                    write::<S, VECTORS>(plane, *sums);
+                } else {
+                    let sums: &[f32] = pulp::bytemuck::cast_slice(sums);
+                    plane.copy_from_slice(&sums[from - start..][..count]);
+                }
             }
         }
         end - start
@@ -299,17 +318,13 @@ impl Slice<'_> {
         start: usize,
     ) -> [[S::f32s; VECTORS]; BLOCK] {
         let mut sums = first.map(|first| [simd.splat_f32s(first); VECTORS]);
-        let taps = self.layout.taps(self.conv);
-        let slab = self.layout.slab(self.conv);
-        for (index, weights) in weight.chunks_exact(9 * BLOCK).enumerate() {
-            let slab = &self.buffer[index * slab + start..];
-            for (tap, weights) in taps.into_iter().zip(weights.chunks_exact(BLOCK)) {
-                let (values, _) = S::as_simd_f32s(&slab[tap..][..VECTORS * S::F32_LANES]);
-                for (sums, weight) in sums.iter_mut().zip(weights) {
-                    let weight = simd.splat_f32s(*weight);
-                    for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum = simd.mul_add_e_f32s(*value, weight, *sum);
-                    }
+        let buffer = &self.buffer[start..];
+        for (tap, weights) in self.taps.iter().zip(weight.chunks_exact(BLOCK)) {
+            let (values, _) = S::as_simd_f32s(&buffer[*tap..*tap + VECTORS * S::F32_LANES]);
+            for (sums, weight) in sums.iter_mut().zip(weights) {
+                let weight = simd.splat_f32s(*weight);
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = simd.mul_add_e_f32s(*value, weight, *sum);
                 }
             }
         }

@@ -4,12 +4,14 @@
 //! it, so many at a time as registers hold sums of.
 
 use crate::activation::{Activation, OfVector};
-use crate::registers::{VECTORS, lanes, rows, sums};
+use crate::registers::{lanes, rows, sums, write};
 use crate::tasks::for_each;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Rows of a part, a multiple of those that are summed at a time.
 const ROWS_AT_ONCE: usize = 48;
+/// Vectors of a stripe.
+const VECTORS: usize = 2;
 
 /// `activation(input · weight + bias)`.
 ///
@@ -55,10 +57,7 @@ fn linear_by(
 ) -> Vec<f32> {
     let [inputs, outputs] = map.channels;
     assert_eq!(map.weight.len(), inputs * outputs, "weights");
-    assert!(
-        map.bias.is_none_or(|bias| bias.len() == outputs),
-        "biases"
-    );
+    assert!(map.bias.is_none_or(|bias| bias.len() == outputs), "biases");
     assert_eq!(input.len() % inputs, 0, "rows of {inputs} channels");
     let mut result = vec![0.0; input.len() / inputs * outputs];
     let width = VECTORS * lanes;
@@ -111,10 +110,11 @@ impl WithSimd for Part<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // So many sums as there are registers for: 32 of those of 16 lanes, 16 of the others.
+        // So many sums as there are registers for: 32 of those of 16 lanes, else 16, of which a browser has some for itself.
         match S::F32_LANES {
             16 => self.multiply::<S, 12>(simd),
-            _ => self.multiply::<S, 6>(simd),
+            8 => self.multiply::<S, 6>(simd),
+            _ => self.multiply::<S, 4>(simd),
         }
     }
 }
@@ -131,11 +131,14 @@ impl Part<'_> {
             let count = width.min(outputs - start);
             for (block, result) in self.result.chunks_mut(ROWS * outputs).enumerate() {
                 let rows = rows::<ROWS>(self.input, inputs, inputs, block * ROWS);
-                let sums = sums::<S, ROWS>(simd, [bias[0], bias[1]], rows, weight, width);
+                let bias = [bias[0], bias[1]];
+                let sums = sums::<S, ROWS, VECTORS>(simd, bias, rows, weight, width);
                 for (result, sums) in result.chunks_exact_mut(outputs).zip(sums) {
-                    let values = sums.map(|sum| self.activation.of(simd, sum));
-                    let values: &[f32] = pulp::bytemuck::cast_slice(&values);
-                    result[start..][..count].copy_from_slice(&values[..count]);
+                    let mut values = sums;
+                    for value in &mut values {
+                        *value = self.activation.of(simd, *value);
+                    }
+                    write::<S, VECTORS>(&mut result[start..][..count], values);
                 }
             }
         }

@@ -2,9 +2,6 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Vectors of a row that are summed at a time.
-pub(crate) const VECTORS: usize = 2;
-
 /// Floats of a vector of this processor.
 pub(crate) fn lanes() -> usize {
     struct Lanes;
@@ -19,7 +16,7 @@ pub(crate) fn lanes() -> usize {
 
 /// `first` and the products of rows with a matrix, of which `pitch` floats lie from one step to the next; rows are all as long.
 #[inline(always)]
-pub(crate) fn sums<S: Simd, const ROWS: usize>(
+pub(crate) fn sums<S: Simd, const ROWS: usize, const VECTORS: usize>(
     simd: S,
     first: [S::f32s; VECTORS],
     rows: [&[f32]; ROWS],
@@ -28,17 +25,36 @@ pub(crate) fn sums<S: Simd, const ROWS: usize>(
 ) -> [[S::f32s; VECTORS]; ROWS] {
     let mut sums = [first; ROWS];
     let steps = rows[0].len();
-    let rows = rows.map(|row| &row[..steps]);
+    for row in rows {
+        assert_eq!(row.len(), steps, "rows of one length");
+    }
     for (step, values) in (0..steps).zip(matrix.chunks(pitch)) {
         let (values, _) = S::as_simd_f32s(&values[..VECTORS * S::F32_LANES]);
         for (sums, row) in sums.iter_mut().zip(rows) {
-            let factor = simd.splat_f32s(row[step]);
+            // Asked for every sum, whether a row has a step would cost as much as the sums themselves.
+            #[allow(unsafe_code)]
+            // SAFETY: every row is as long as there are steps, as was asserted.
+            let factor = simd.splat_f32s(unsafe { *row.get_unchecked(step) });
             for (sum, value) in sums.iter_mut().zip(values) {
                 *sum = simd.mul_add_e_f32s(*value, factor, *sum);
             }
         }
     }
     sums
+}
+
+/// Writes vectors, as far as there is room.
+#[inline(always)]
+pub(crate) fn write<S: Simd, const VECTORS: usize>(target: &mut [f32], values: [S::f32s; VECTORS]) {
+    if let Some(target) = target.get_mut(..VECTORS * S::F32_LANES) {
+        let (target, _) = S::as_mut_simd_f32s(target);
+        for (to, value) in target.iter_mut().zip(values) {
+            *to = value;
+        }
+    } else {
+        let values: &[f32] = pulp::bytemuck::cast_slice(&values);
+        target.copy_from_slice(&values[..target.len()]);
+    }
 }
 
 /// Rows from `first`, as many as there are sums for; in the place of one that there is not the last one is taken.
@@ -50,7 +66,11 @@ pub(crate) fn rows<const ROWS: usize>(
     first: usize,
 ) -> [&[f32]; ROWS] {
     let last = matrix.len() / pitch - 1;
-    std::array::from_fn(|row| &matrix[(first + row).min(last) * pitch..][..length])
+    let mut rows = [&matrix[..0]; ROWS];
+    for (index, row) in rows.iter_mut().enumerate() {
+        *row = &matrix[(first + index).min(last) * pitch..][..length];
+    }
+    rows
 }
 
 #[cfg(test)]

@@ -62,9 +62,8 @@ impl Attention {
                 .swap_dims(1, 2)
                 .reshape(dims)
         };
-        let mixed = trace_span!("attend").in_scope(|| {
-            attention_of_joined(joined, self.num_heads, rope.tables(), elsewhere)
-        });
+        let mixed = trace_span!("attend")
+            .in_scope(|| attention_of_joined(joined, self.num_heads, rope.tables(), elsewhere));
         self.proj.forward(mixed)
     }
 

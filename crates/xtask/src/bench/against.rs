@@ -154,8 +154,7 @@ struct Model {
 
 impl Model {
     fn export(places: &Places, python: &Path, name: &str) -> Result<Self> {
-        let source =
-            (name != TRANSFORMER).then(|| places.root.join("public/models").join(name));
+        let source = (name != TRANSFORMER).then(|| places.root.join("public/models").join(name));
         let folder = places.root.join("target/onnx").join(name);
         let mut export = program(python, &places.root);
         match &source {
