@@ -1,6 +1,6 @@
 """A published transformer with made-up weights as ONNX files, and as the safetensors file that ours takes.
 
-    python tests/onnx/transformer.py vits16 FOLDER
+    python tests/onnx/transformer.py vits16 IMAGES FOLDER
 
 writes what `export.py` does, but `shifted.onnx`, as it has no convolutions of groups, and `transformer.safetensors` (weights `vit.…`
 and the images, `input`). Ours and the other programs are compared with each other, as there is no known answer.
@@ -20,8 +20,8 @@ from side import EDGE
 SETTINGS = {
     "vits16": {"in_channels": 3, "patch_size": 16, "embed_dim": 384, "depth": 12, "num_heads": 6, "mlp_dim": 1536, "num_registers": 4},
 }
-# Two images of 7 × 7 patches, as a software adapter is slow.
-IMAGES = [2, 3, 112, 112]
+# Of an image, of 7 × 7 patches.
+EDGE_PIXELS = 112
 
 
 def made_up_weights(vit):
@@ -75,12 +75,14 @@ def write_safetensors(tensors, path):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("name", choices=SETTINGS)
+    arguments.add_argument("images", type=int)
     arguments.add_argument("folder", type=Path)
     given = arguments.parse_args()
     vit = SETTINGS[given.name]
+    shape = [given.images, vit["in_channels"], EDGE_PIXELS, EDGE_PIXELS]
     weights = made_up_weights(vit)
-    images = np.random.default_rng(2).standard_normal(IMAGES).astype(np.float32)
-    graph = Transformer(weights, {"vit": vit}, IMAGES)
+    images = np.random.default_rng(2).standard_normal(shape).astype(np.float32)
+    graph = Transformer(weights, {"vit": vit}, shape)
     folder = given.folder
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(graph.model(), folder / "model.onnx")
@@ -89,7 +91,7 @@ def main():
     images.tofile(folder / "window.f32")
     facts = {
         "name": given.name,
-        "input": {"name": "window", "shape": IMAGES},
+        "input": {"name": "window", "shape": shape},
         "output": {"name": "logits", "shape": graph.output_shape},
         "gflop": sum(graph.flop.values()) / 1e9,
         "flop": graph.flop,

@@ -74,6 +74,9 @@ const TOLERANCE: f32 = 1e-4;
 const MODELS: [&str; 2] = ["hippocampus", "head"];
 /// By its name in `core::model::presets`.
 const TRANSFORMER: &str = "vits16";
+/// Of the transformer, as many as a window has slices; on WebGPU fewer, as a software adapter is slow.
+const IMAGES: usize = 16;
+const FEW_IMAGES: usize = 2;
 
 /// Exports the shipped models; the exporter refuses to when onnxruntime's answer is not the manifest's.
 ///
@@ -82,7 +85,7 @@ const TRANSFORMER: &str = "vits16";
 pub fn export_models(places: &Places) -> Result<()> {
     let python = python_of(places)?;
     for name in MODELS {
-        Model::export(places, &python, name)?;
+        Model::export(places, &python, name, IMAGES)?;
     }
     Ok(())
 }
@@ -115,7 +118,7 @@ pub fn measure(places: &Places, how: &How) -> Result<()> {
         "|---|---|---|---|---|---|---|---|".to_owned(),
     ];
     for name in &how.models {
-        let model = Model::export(places, &python, name)?;
+        let model = Model::export(places, &python, name, IMAGES)?;
         if !how.page_only {
             let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
             for threads in if cores > 1 { vec![cores, 1] } else { vec![1] } {
@@ -133,6 +136,7 @@ pub fn measure(places: &Places, how: &How) -> Result<()> {
             let sides = model.in_page(places, &server, "cpu")?;
             table.extend(turns(&model, "page, CPU, 1 thread", sides, how.turns)?);
             if how.webgpu {
+                let model = Model::export(places, &python, name, FEW_IMAGES)?;
                 let sides = model.in_page(places, &server, "webgpu")?;
                 table.extend(turns(&model, "page, WebGPU", sides, 1)?);
             }
@@ -145,6 +149,8 @@ pub fn measure(places: &Places, how: &How) -> Result<()> {
 /// A network, exported.
 struct Model {
     name: String,
+    /// What a table says.
+    title: String,
     /// Of the model; none of a transformer by itself.
     source: Option<PathBuf>,
     /// Of what was exported.
@@ -153,14 +159,20 @@ struct Model {
 }
 
 impl Model {
-    fn export(places: &Places, python: &Path, name: &str) -> Result<Self> {
-        let source = (name != TRANSFORMER).then(|| places.root.join("public/models").join(name));
-        let folder = places.root.join("target/onnx").join(name);
+    /// One of [`MODELS`], or the transformer for so many images.
+    fn export(places: &Places, python: &Path, name: &str, images: usize) -> Result<Self> {
+        let mut title = name.to_owned();
         let mut export = program(python, &places.root);
-        match &source {
-            Some(source) => export.arg("tests/onnx/export.py").arg(source),
-            None => export.arg("tests/onnx/transformer.py").arg(name),
+        let source = if name == TRANSFORMER {
+            title = format!("{name}, {images} images");
+            export.args(["tests/onnx/transformer.py", name, &images.to_string()]);
+            None
+        } else {
+            let source = places.root.join("public/models").join(name);
+            export.arg("tests/onnx/export.py").arg(&source);
+            Some(source)
         };
+        let folder = places.root.join("target/onnx").join(&title);
         export.arg(&folder);
         run(
             &format!("exporting {name}"),
@@ -170,6 +182,7 @@ impl Model {
         let facts = serde_json::from_slice(&fs::read(folder.join("facts.json"))?)?;
         Ok(Self {
             name: name.to_owned(),
+            title,
             source,
             folder,
             facts,
@@ -250,12 +263,12 @@ fn turns(model: &Model, place: &str, mut sides: Vec<Side>, count: usize) -> Resu
         let error = relative_error(&other.logits()?, &ours);
         println!(
             "{}, {place}: {} differs by {error:.1e}",
-            model.name, other.about
+            model.title, other.about
         );
         ensure!(
             error <= TOLERANCE,
             "{}, {place}: the logits of {} differ from ours by {error:.1e} of the largest, expected {TOLERANCE:.0e} at most",
-            model.name,
+            model.title,
             other.about
         );
     }
@@ -277,7 +290,7 @@ fn turns(model: &Model, place: &str, mut sides: Vec<Side>, count: usize) -> Resu
             let other = Times::of(times);
             format!(
                 "| {} | {place} | {ours} | {} | {other} | {:.2} | {gflop:.2} | {:.0} at {fastest:.0} GFLOP/s |",
-                model.name,
+                model.title,
                 side.about,
                 ours.median / other.median,
                 1e3 * gflop / fastest,
