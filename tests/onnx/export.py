@@ -37,10 +37,18 @@ def main():
     window = model.check_input(window_shape)
     check_shape, known = model.known_logits()
     errors, files = {}, {}
+
+    def graph_for(shape, depthwise):
+        made = Graph(model.weights, model.architecture, [1, model.image_channels, *shape], depthwise)
+        expected = [1, model.architecture["num_classes"], *shape]
+        if made.output_shape != expected:
+            sys.exit(f"logits of shape {made.output_shape}, expected {expected}")
+        return made
+
     for name, depthwise in [("model", "conv"), ("shifted", "shifted")]:
-        found = answer(Graph(model, check_shape, depthwise), model.check_input(check_shape))
+        found = answer(graph_for(check_shape, depthwise), model.check_input(check_shape))
         errors[f"{name}, small input"] = relative_error(found.ravel(), known)
-        graph = Graph(model, window_shape, depthwise)
+        graph = graph_for(window_shape, depthwise)
         if model.known_summary() is not None:
             errors[f"{name}, window"] = relative_error(summary(answer(graph, window)), model.known_summary())
         files[f"{name}.onnx"] = graph.model()

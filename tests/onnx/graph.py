@@ -28,21 +28,18 @@ def square_product(edge):
 class Graph:
     """Nodes as they are added, with the shapes of what they give."""
 
-    def __init__(self, model, window, depthwise):
-        self.weights = model.weights
-        self.architecture = model.architecture
+    def __init__(self, weights, architecture, shape, depthwise="conv"):
+        self.weights = weights
+        self.architecture = architecture
         self.depthwise = depthwise
         self.nodes, self.initializers, self.shapes, self.part = [], {}, {}, ""
         self.flop = {}
-        shape = [1, model.image_channels, *window]
         self.shapes["window"] = shape
         logits = self.network("window")
         self.nodes[-1].output[0] = "logits"
-        classes = self.architecture["num_classes"]
-        if self.shapes[logits] != [1, classes, *window]:
-            raise ValueError(f"logits of shape {self.shapes[logits]}, expected {[1, classes, *window]}")
+        self.output_shape = self.shapes[logits]
         self.inputs = [helper.make_tensor_value_info("window", TensorProto.FLOAT, shape)]
-        self.outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, classes, *window])]
+        self.outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, self.output_shape)]
 
     def model(self):
         tensors = [numpy_helper.from_array(values, name) for name, values in self.initializers.items()]
@@ -334,3 +331,16 @@ class Graph:
             x = self.conv_norm_relu(x, "decoder.full.conv2")
             logits = self.elementwise("Add", logits, self.pointwise(x, "decoder.full.head"))
         return logits
+
+
+class Transformer(Graph):
+    """The transformer alone, of images: its patch tokens after the last norm."""
+
+    def network(self, images):
+        tokens, grid, prefix = self.embed(images)
+        rope = self.rope(prefix, *grid[1:])
+        for index in range(self.architecture["vit"]["depth"]):
+            tokens = self.block(f"vit.blocks.{index}", tokens, grid, prefix, rope)
+        self.part = "vit.norm"
+        patches = self.narrow(tokens, 1, prefix, self.shapes[tokens][1] - prefix)
+        return self.layer_norm(patches, "vit.norm")

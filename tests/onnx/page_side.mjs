@@ -2,9 +2,10 @@
 //
 //     node tests/onnx/page_side.mjs ours|onnxruntime-web cpu|webgpu MODEL FOLDER LOGITS
 //
+// MODEL is one of the site's, or a transformer that tests/onnx/transformer.py wrote; ours is given its weights once.
 // Both compute in a worker of a page that does nothing else, on one thread, and are given and give back all values.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -17,15 +18,26 @@ const { version } = JSON.parse(readFileSync(join(runtime, "../package.json")));
 /** As tests/onnx/side.py. */
 const EDGE = 1024;
 
+/** Files that were exported, in pieces: an answer of a hundred megabytes at once ends the browser. */
+const PIECE = 1 << 24;
+const exported = ["window.f32", "transformer.safetensors", "model.onnx", "shifted.onnx", "product.onnx"].filter((name) => existsSync(join(folder, name)));
+const pieces = Object.fromEntries(exported.map((name) => [name, Math.ceil(statSync(join(folder, name)).size / PIECE)]));
+const WHOLE = `async (name) => {
+  const parts = [];
+  for (let at = 0; at < ${JSON.stringify(pieces)}[name]; at += 1) parts.push(await (await fetch(name + "?piece=" + at)).arrayBuffer());
+  return new Blob(parts).arrayBuffer();
+}`;
+
 /** onnxruntime-web's worker: sessions, and what they are asked. */
 const WORKER = `
   import * as ort from "./ort.webgpu.min.mjs";
-  const files = ${JSON.stringify({ window: backend === "webgpu" ? "shifted.onnx" : "model.onnx", product: "product.onnx" })};
+  const files = ${JSON.stringify({ window: backend === "webgpu" && !facts.vit ? "shifted.onnx" : "model.onnx", product: "product.onnx" })};
   const shape = ${JSON.stringify(facts.input.shape)};
   ort.env.wasm.numThreads = 1;
   const options = { executionProviders: [${JSON.stringify(backend === "webgpu" ? "webgpu" : "wasm")}] };
+  const whole = ${WHOLE};
   const sessions = {};
-  for (const [what, file] of Object.entries(files)) sessions[what] = await ort.InferenceSession.create(file, options);
+  for (const [what, file] of Object.entries(files)) sessions[what] = await ort.InferenceSession.create(new Uint8Array(await whole(file)), options);
   const square = new ort.Tensor("float32", Float32Array.from({ length: ${EDGE * EDGE} }, (_, i) => (i % 1000) / 500 - 1), [${EDGE}, ${EDGE}]);
   self.onmessage = async ({ data: { what, values } }) => {
     try {
@@ -44,16 +56,17 @@ const WORKER = `
   self.postMessage({});
 `;
 
-const TYPES = { mjs: "text/javascript", wasm: "application/wasm", html: "text/html", f32: "application/octet-stream", onnx: "application/octet-stream" };
+const TYPES = { safetensors: "application/octet-stream", mjs: "text/javascript", wasm: "application/wasm", html: "text/html", f32: "application/octet-stream", onnx: "application/octet-stream" };
 const own = { "index.html": "<!doctype html><title>bench</title>", "worker.mjs": WORKER };
 
 const browser = await launch();
 const context = await browser.newContext({ serviceWorkers: "block" });
 await context.route("**/onnx-bench/*", (route) => {
-  const name = new URL(route.request().url()).pathname.split("/").pop();
+  const { pathname, searchParams } = new URL(route.request().url());
+  const name = pathname.split("/").pop();
   const type = TYPES[name.split(".").pop()];
-  const isExported = ["window.f32", "model.onnx", "shifted.onnx", "product.onnx"].includes(name);
-  const body = own[name] ?? readFileSync(join(isExported ? folder : runtime, name));
+  const at = Number(searchParams.get("piece")) * PIECE;
+  const body = own[name] ?? (name in pieces ? readFileSync(join(folder, name)).subarray(at, at + PIECE) : readFileSync(join(runtime, name)));
   // No policy for scripts: only ours is made for the site's.
   return route.fulfill({ body, contentType: type, headers: { ...HEADERS, "cross-origin-opener-policy": "same-origin" } });
 });
@@ -64,7 +77,7 @@ await page.goto(new URL("onnx-bench/index.html", site).href);
 
 /** Makes `window.once(what)`, which has a window or product computed and gives milliseconds; the last values are `window.found`. */
 const begin = {
-  ours: async ({ backend, model }) => {
+  ours: async ({ backend, model, vit }) => {
     const worker = new Worker(`../worker_loader.js?backend=${backend}&beside=1`, { type: "module" });
     const heard = (wanted, request) =>
       new Promise((resolve, reject) => {
@@ -78,9 +91,30 @@ const begin = {
       });
     await heard("ready");
     const say = (message, bytes) => worker.postMessage({ message: JSON.stringify(message), bytes }, bytes ? [bytes] : []);
-    await heard("modelLoaded", () => say({ kind: "loadModel", job: 1, base: `models/${model}/` }));
-    const values = await (await fetch("window.f32")).arrayBuffer();
     let job = 1;
+    if (vit) {
+      const tensor = (file, wanted) => {
+        const length = Number(new DataView(file).getBigUint64(0, true));
+        const header = JSON.parse(new TextDecoder().decode(new Uint8Array(file, 8, length)));
+        const { shape, data_offsets } = header[wanted];
+        return { shape, values: new Float32Array(file.slice(...data_offsets.map((at) => 8 + length + at))) };
+      };
+      const transform = (file) => heard("transformed", () => say({ kind: "transform", job: ++job, vit: JSON.stringify(vit) }, file));
+      const weights = await window.whole("transformer.safetensors");
+      const { shape, values } = tensor(weights, "input");
+      await transform(weights);
+      const header = JSON.stringify({ input: { dtype: "F32", shape, data_offsets: [0, values.byteLength] } }).padEnd(256);
+      window.once = async (what) => {
+        if (what === "product") return null;
+        const images = await new Blob([new BigUint64Array([256n]), header, values]).arrayBuffer();
+        const begun = performance.now();
+        window.found = tensor(await transform(images), "patch").values;
+        return performance.now() - begun;
+      };
+      return;
+    }
+    await heard("modelLoaded", () => say({ kind: "loadModel", job: 1, base: `models/${model}/` }));
+    const values = await whole("window.f32");
     window.once = async (what) => {
       if (what === "product") return null;
       const given = values.slice(0);
@@ -98,7 +132,7 @@ const begin = {
         request?.();
       });
     await heard();
-    const values = await (await fetch("window.f32")).arrayBuffer();
+    const values = await whole("window.f32");
     window.once = async (what) => {
       const given = new Float32Array(values.slice(0));
       const begun = performance.now();
@@ -112,7 +146,8 @@ const begin = {
 const once = (what) => page.evaluate((what) => window.once(what), what);
 const say = (message) => console.log(JSON.stringify(message));
 
-await page.evaluate(begin, { backend, model });
+await page.evaluate(`window.whole = ${WHOLE}`);
+await page.evaluate(begin, { backend, model, vit: facts.vit });
 await once("window");
 const found = await page.evaluate(() => {
   const bytes = new Uint8Array(window.found.buffer, window.found.byteOffset, window.found.byteLength);

@@ -9,11 +9,15 @@ mod device;
 #[path = "shared/profile.rs"]
 mod profile;
 
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use clap::Parser;
 use dinomed3d_core::infer::Computer;
+use dinomed3d_core::model::adaptation::Adaptation;
+use dinomed3d_core::model::presets::DinoV3;
+use dinomed3d_core::model::vit::VisionTransformer;
 use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::segmenter::Segmenter;
+use dinomed3d_core::weights::{decode, load_into};
 use std::io::BufRead;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -24,12 +28,15 @@ const EDGE: usize = 1024;
 
 #[derive(Parser)]
 struct Args {
-    /// Folder of the model.
+    /// Folder of the model, or what tests/onnx/transformer.py wrote.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// A window's values, `[channel, slice, row, column]`.
-    #[arg(long, value_name = "FILE")]
-    window: PathBuf,
+    /// The name of a transformer, if that is what was written.
+    #[arg(long)]
+    transformer: Option<String>,
+    /// A window's values, `[channel, slice, row, column]`; a transformer's lie beside its weights.
+    #[arg(long, value_name = "FILE", required_unless_present = "transformer")]
+    window: Option<PathBuf>,
     /// Where its logits are written.
     #[arg(long, value_name = "FILE")]
     logits: PathBuf,
@@ -48,16 +55,15 @@ fn main() {
     allocator::keep_memory();
     let args = Args::parse();
     let device = device::device(&args.device).unwrap();
-    let segmenter = ModelFolder::open(&args.model).load(&device).unwrap();
-    let values = floats(&std::fs::read(&args.window).unwrap());
-    let logits = window(&segmenter, &values);
+    let network = Network::load(&args, &device);
+    let logits = network.window();
     let bytes: Vec<u8> = logits.iter().flat_map(|x| x.to_le_bytes()).collect();
     std::fs::write(&args.logits, bytes).unwrap();
     let square = || Tensor::<2>::random([EDGE, EDGE], Distribution::Default, &device);
     let factors = [square(), square()];
     product(&factors);
     if let Some(path) = &args.profile {
-        let parts = profile::of(5, || drop(window(&segmenter, &values)));
+        let parts = profile::of(5, || drop(network.window()));
         std::fs::write(path, serde_json::to_vec(&parts).unwrap()).unwrap();
     }
     println!("{}", serde_json::json!({ "about": "ours" }));
@@ -65,7 +71,7 @@ fn main() {
         let begun = Instant::now();
         let value = match line.unwrap().trim() {
             "window" => {
-                window(&segmenter, &values);
+                network.window();
                 begun.elapsed().as_secs_f64() * 1e3
             }
             "product" => {
@@ -78,9 +84,51 @@ fn main() {
     }
 }
 
-fn window(segmenter: &Segmenter, values: &[f32]) -> Vec<f32> {
-    let going_on = async |_| ControlFlow::Continue(());
-    pollster::block_on(segmenter.computer().logits(values.to_vec(), going_on)).unwrap()
+/// What is measured, and what it is given.
+enum Network {
+    Model(Box<Segmenter>, Vec<f32>),
+    Transformer(Box<VisionTransformer>, Tensor<4>),
+}
+
+impl Network {
+    fn load(args: &Args, device: &Device) -> Self {
+        let Some(name) = &args.transformer else {
+            let segmenter = ModelFolder::open(&args.model).load(device).unwrap();
+            let window = args.window.as_ref().unwrap();
+            let values = floats(&std::fs::read(window).unwrap());
+            return Self::Model(Box::new(segmenter), values);
+        };
+        let path = args.model.join("transformer.safetensors");
+        let mut tensors = decode(&std::fs::read(path).unwrap()).unwrap();
+        let images = tensors.remove("input").unwrap();
+        let shape: [usize; 4] = images.shape.try_into().unwrap();
+        let images = Tensor::from_data(TensorData::new(images.values, shape), device);
+        let own = |name: &str| name.trim_start_matches("vit.").to_owned();
+        let weights = tensors.into_iter().map(|(name, of)| (own(&name), of));
+        let fresh = DinoV3::from_name(name).unwrap().config();
+        let fresh = fresh.init(&Adaptation::None, device);
+        let transformer = load_into(fresh, weights.collect()).unwrap();
+        Self::Transformer(Box::new(transformer), images)
+    }
+
+    /// A window's logits, or the images' patch tokens.
+    fn window(&self) -> Vec<f32> {
+        match self {
+            Self::Model(segmenter, values) => {
+                let going_on = async |_| ControlFlow::Continue(());
+                let computer = segmenter.computer();
+                pollster::block_on(computer.logits(values.clone(), going_on)).unwrap()
+            }
+            Self::Transformer(vit, images) => {
+                let mut tokens = vit.embed(images.clone(), images.dims()[0]);
+                for index in 0..vit.blocks.len() {
+                    tokens = vit.block(index, tokens);
+                }
+                let patches = vit.normed_tokens(&tokens).patches.into_data();
+                patches.try_into_vec().unwrap()
+            }
+        }
+    }
 }
 
 fn product([a, b]: &[Tensor<2>; 2]) {

@@ -1,9 +1,12 @@
 //! Convolution with kernel 3×3×3 and zeros around, no larger copy of the input than three of its slices.
 //!
 //! Of each slice of the result the three slices of the input around it are copied, with a border of zeros, into a buffer that
-//! stays in the cache; from it a block of output channels is summed in registers for a stretch of a row at a time. With a stride
-//! of two in plane the buffer's rows hold the even columns before the odd ones, so that every stretch is contiguous again.
+//! stays in the cache; from it a block of output channels is summed in registers for a stretch of voxels at a time. A row's zero at its
+//! right is the next one's at its left, so that a stretch goes on from row to row and few columns fill vectors too; what is summed
+//! across the border is left out. With a stride of two in plane even and odd rows and columns lie apart, so that every stretch is
+//! contiguous again.
 
+use crate::registers::{lanes, write};
 use crate::tasks::for_each;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -57,18 +60,6 @@ pub fn conv3(conv: Conv3, input: &[f32], weight: &[f32], bias: Option<&[f32]>) -
     })
 }
 
-/// Columns of a vector of this processor.
-fn lanes() -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    Arch::new().dispatch(Lanes)
-}
-
 fn conv3_by(
     lanes: usize,
     conv: Conv3,
@@ -97,6 +88,7 @@ fn conv3_by(
         return result;
     }
     let layout = Layout::of(lanes, conv);
+    let taps = layout.taps(conv);
     let weight = layout.ordered(conv, weight);
     let bias: Vec<f32> = match bias {
         Some(bias) => bias.to_vec(),
@@ -116,6 +108,7 @@ fn conv3_by(
             let slice = Slice {
                 conv,
                 layout,
+                taps: &taps,
                 buffer,
                 weight: &weight,
                 bias: &bias,
@@ -129,38 +122,48 @@ fn conv3_by(
 /// How the buffer and the weights lie.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
-    /// Vectors of a stretch of a row.
-    vectors: usize,
+    /// Floats of a vector.
+    lanes: usize,
     /// Output channels that are summed at a time.
     block: usize,
     /// Floats from one row of the buffer to the next.
     pitch: usize,
-    /// Where in a row each of the three columns of taps begins.
-    taps: [usize; 3],
+    /// Floats of the rows of one kind, of which a stride of two has four: even or odd, in even or odd columns.
+    kind: usize,
 }
 
 impl Layout {
     fn of(lanes: usize, conv: Conv3) -> Self {
-        // So many sums and values as there are registers for: 32 of those of 16 lanes, 16 of the others.
-        let most = if lanes == 16 { 6 } else { 3 };
-        let [_, _, columns] = conv.result_shape();
-        let all = columns.div_ceil(lanes);
-        // Stretches of about one length.
-        let vectors = all.div_ceil(all.div_ceil(most));
-        let covered = all.div_ceil(vectors) * vectors * lanes;
-        // A stretch may look a tap beyond what it covers.
-        let half = (covered + 2).next_multiple_of(4);
-        let block = if lanes == 16 && vectors <= 3 { 8 } else { 4 };
-        let (pitch, taps) = match conv.stride {
-            1 => (half, [0, 1, 2]),
-            _ => (2 * half, [0, half, 1]),
-        };
+        let [_, rows, columns] = conv.result_shape();
+        let pitch = columns + 1;
         Self {
-            vectors,
-            block,
+            lanes,
+            block: if lanes == 16 { 8 } else { 4 },
             pitch,
-            taps,
+            kind: (rows + 3 - conv.stride) * pitch,
         }
+    }
+
+    /// Floats of a slice of the input with its border.
+    fn slab(&self, conv: Conv3) -> usize {
+        conv.stride * conv.stride * self.kind
+    }
+
+    /// Where a voxel of a slice with its border lies.
+    fn place(&self, conv: Conv3, row: usize, column: usize) -> usize {
+        let s = conv.stride;
+        (row % s * s + column % s) * self.kind + row / s * self.pitch + column / s
+    }
+
+    /// Places of all that is summed, from where the sum lies: of each input the kernel's taps.
+    fn taps(&self, conv: Conv3) -> Vec<usize> {
+        let slices = 0..3 * conv.inputs;
+        let of_slice = |slice: usize| {
+            let place =
+                move |tap: usize| slice * self.slab(conv) + self.place(conv, tap / 3, tap % 3);
+            (0..9).map(place)
+        };
+        slices.flat_map(of_slice).collect()
     }
 
     fn blocks(&self, conv: Conv3) -> usize {
@@ -168,7 +171,8 @@ impl Layout {
     }
 
     fn buffer_len(&self, conv: Conv3) -> usize {
-        conv.inputs * 3 * (conv.shape[1] + 2) * self.pitch
+        // The last vector may look beyond what there is.
+        conv.inputs * 3 * self.slab(conv) + self.lanes + 2
     }
 
     /// `[block of outputs, input, tap, output in the block]`, zeros for outputs that there are not.
@@ -185,29 +189,28 @@ impl Layout {
         ordered
     }
 
-    /// Copies the slices around `slice`; what lies beside rows stays as zero as it was made.
+    /// Copies the slices around `slice`; what lies around them stays as zero as it was made.
     fn fill(&self, conv: Conv3, buffer: &mut [f32], input: &[f32], slice: usize) {
         let [depth, rows, columns] = conv.shape;
-        let slab = (rows + 2) * self.pitch;
-        for (index, slab) in buffer.chunks_exact_mut(slab).enumerate() {
+        for (index, slab) in buffer.chunks_exact_mut(self.slab(conv)).enumerate() {
             let (channel, offset) = (index / 3, index % 3);
+            if channel == conv.inputs {
+                return;
+            }
             let from = (slice + offset).checked_sub(1).filter(|from| *from < depth);
             let Some(from) = from else {
                 slab.fill(0.0);
                 continue;
             };
             let plane = &input[(channel * depth + from) * rows * columns..][..rows * columns];
-            let inner = slab.chunks_exact_mut(self.pitch).skip(1);
-            for (row, target) in plane.chunks_exact(columns).zip(inner) {
+            for (row, values) in plane.chunks_exact(columns).enumerate() {
                 if conv.stride == 1 {
-                    target[1..=columns].copy_from_slice(row);
-                } else {
-                    // Column c of the input is column c + 1 with the border: odd ones of it are even here.
-                    let (even, odd) = target.split_at_mut(self.taps[1]);
-                    for (to, from) in odd.iter_mut().zip(row.iter().step_by(2)) {
-                        *to = *from;
-                    }
-                    for (to, from) in even[1..].iter_mut().zip(row.iter().skip(1).step_by(2)) {
+                    slab[self.place(conv, row + 1, 1)..][..columns].copy_from_slice(values);
+                    continue;
+                }
+                for first in 0..2.min(columns) {
+                    let target = &mut slab[self.place(conv, row + 1, first + 1)..];
+                    for (to, from) in target.iter_mut().zip(values[first..].iter().step_by(2)) {
                         *to = *from;
                     }
                 }
@@ -220,6 +223,7 @@ impl Layout {
 struct Slice<'a> {
     conv: Conv3,
     layout: Layout,
+    taps: &'a [usize],
     buffer: &'a [f32],
     weight: &'a [f32],
     bias: &'a [f32],
@@ -237,16 +241,11 @@ impl WithSimd for Planes<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { slice, planes } = self;
-        match (slice.layout.vectors, slice.layout.block) {
-            (1, 8) => slice.blocks::<S, 1, 8>(simd, planes),
-            (2, 8) => slice.blocks::<S, 2, 8>(simd, planes),
-            (3, 8) => slice.blocks::<S, 3, 8>(simd, planes),
-            (1, _) => slice.blocks::<S, 1, 4>(simd, planes),
-            (2, _) => slice.blocks::<S, 2, 4>(simd, planes),
-            (3, _) => slice.blocks::<S, 3, 4>(simd, planes),
-            (4, _) => slice.blocks::<S, 4, 4>(simd, planes),
-            (5, _) => slice.blocks::<S, 5, 4>(simd, planes),
-            _ => slice.blocks::<S, 6, 4>(simd, planes),
+        // So many sums and values as there are registers for: 32 of those of 16 lanes, else 16, of which a browser has some for itself.
+        match S::F32_LANES {
+            16 => slice.blocks::<S, 3, 8>(simd, planes),
+            8 => slice.blocks::<S, 3, 4>(simd, planes),
+            _ => slice.blocks::<S, 2, 4>(simd, planes),
         }
     }
 }
@@ -258,58 +257,76 @@ impl Slice<'_> {
         simd: S,
         planes: &mut [&mut [f32]],
     ) {
-        let [_, rows, columns] = self.conv.result_shape();
-        let stretch = VECTORS * S::F32_LANES;
+        let [_, rows, _] = self.conv.result_shape();
+        // The last row's border is left out.
+        let places = rows * self.layout.pitch - 1;
         let weights = self.weight.chunks_exact(self.conv.inputs * TAPS * BLOCK);
         let blocks = planes.chunks_mut(BLOCK).zip(self.bias.chunks(BLOCK));
         for ((planes, bias), weight) in blocks.zip(weights) {
             let mut first = [0.0; BLOCK];
             first[..bias.len()].copy_from_slice(bias);
-            for row in 0..rows {
-                for column in (0..columns).step_by(stretch) {
-                    let sums = self.stretch::<S, VECTORS, BLOCK>(simd, weight, first, row, column);
-                    let count = (columns - column).min(stretch);
-                    for (plane, sums) in planes.iter_mut().zip(&sums) {
-                        let sums: &[f32] = pulp::bytemuck::cast_slice(sums);
-                        plane[row * columns + column..][..count].copy_from_slice(&sums[..count]);
+            let mut start = 0;
+            while start < places {
+                start += match (places - start).div_ceil(S::F32_LANES) {
+                    1 => self.stretch::<S, 1, BLOCK>(simd, weight, first, start, planes),
+                    2 if VECTORS > 2 => {
+                        self.stretch::<S, 2, BLOCK>(simd, weight, first, start, planes)
                     }
-                }
+                    _ => self.stretch::<S, VECTORS, BLOCK>(simd, weight, first, start, planes),
+                };
             }
         }
     }
 
-    /// Sums of a block of channels for a stretch of a row.
+    /// A block of channels from a place on; returns how many places.
     #[inline(always)]
     fn stretch<S: Simd, const VECTORS: usize, const BLOCK: usize>(
         &self,
         simd: S,
         weight: &[f32],
         first: [f32; BLOCK],
-        row: usize,
-        column: usize,
-    ) -> [[S::f32s; VECTORS]; BLOCK] {
-        let pitch = self.layout.pitch;
-        let slab = (self.conv.shape[1] + 2) * pitch;
-        let mut sums = first.map(|first| [simd.splat_f32s(first); VECTORS]);
-        let mut start = row * self.conv.stride * pitch + column;
-        let mut weights = weight.chunks_exact(BLOCK);
-        for _ in 0..3 * self.conv.inputs {
-            for of_row in 0..3 {
-                let row = &self.buffer[start + of_row * pitch..];
-                for tap in self.layout.taps {
-                    let Some(weights) = weights.next() else {
-                        return sums;
-                    };
-                    let (values, _) = S::as_simd_f32s(&row[tap..][..VECTORS * S::F32_LANES]);
-                    for (sums, weight) in sums.iter_mut().zip(weights) {
-                        let weight = simd.splat_f32s(*weight);
-                        for (sum, value) in sums.iter_mut().zip(values) {
-                            *sum = simd.mul_add_e_f32s(*value, weight, *sum);
-                        }
-                    }
+        start: usize,
+        planes: &mut [&mut [f32]],
+    ) -> usize {
+        let sums = self.sums::<S, VECTORS, BLOCK>(simd, weight, first, start);
+        let [_, rows, columns] = self.conv.result_shape();
+        let (pitch, end) = (self.layout.pitch, start + VECTORS * S::F32_LANES);
+        for row in start / pitch..rows.min(end.div_ceil(pitch)) {
+            // Places of the row that are summed here, without its border.
+            let from = start.max(row * pitch);
+            let count = end.min(row * pitch + columns).saturating_sub(from);
+            let target = row * columns + (from - row * pitch).min(columns);
+            for (plane, sums) in planes.iter_mut().zip(&sums) {
+                let plane = &mut plane[target..][..count];
+                if count == end - start {
+                    write::<S, VECTORS>(plane, *sums);
+                } else {
+                    let sums: &[f32] = pulp::bytemuck::cast_slice(sums);
+                    plane.copy_from_slice(&sums[from - start..][..count]);
                 }
             }
-            start += slab;
+        }
+        end - start
+    }
+
+    #[inline(always)]
+    fn sums<S: Simd, const VECTORS: usize, const BLOCK: usize>(
+        &self,
+        simd: S,
+        weight: &[f32],
+        first: [f32; BLOCK],
+        start: usize,
+    ) -> [[S::f32s; VECTORS]; BLOCK] {
+        let mut sums = first.map(|first| [simd.splat_f32s(first); VECTORS]);
+        let buffer = &self.buffer[start..];
+        for (tap, weights) in self.taps.iter().zip(weight.chunks_exact(BLOCK)) {
+            let (values, _) = S::as_simd_f32s(&buffer[*tap..*tap + VECTORS * S::F32_LANES]);
+            for (sums, weight) in sums.iter_mut().zip(weights) {
+                let weight = simd.splat_f32s(*weight);
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = simd.mul_add_e_f32s(*value, weight, *sum);
+                }
+            }
         }
         sums
     }
@@ -318,6 +335,7 @@ impl Slice<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registers::tests::{ByKind, by_all, numbers};
 
     /// As the formula says, in double precision.
     fn plainly(conv: Conv3, input: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f64> {
@@ -357,38 +375,15 @@ mod tests {
         result
     }
 
-    /// By every kind of vectors that this processor has.
-    fn by_all(
-        conv: Conv3,
-        input: &[f32],
-        weight: &[f32],
-        bias: Option<&[f32]>,
-    ) -> Vec<(&'static str, Vec<f32>)> {
-        fn with<S: Simd>(simd: S, given: (Conv3, &[f32], &[f32], Option<&[f32]>)) -> Vec<f32> {
-            let (conv, input, weight, bias) = given;
+    struct Given<'a>(Conv3, &'a [f32], &'a [f32], Option<&'a [f32]>);
+
+    impl ByKind for Given<'_> {
+        fn by<S: Simd>(&self, simd: S) -> Vec<f32> {
+            let Self(conv, input, weight, bias) = *self;
             conv3_by(S::F32_LANES, conv, input, weight, bias, |slice, planes| {
                 Planes { slice, planes }.with_simd(simd);
             })
         }
-        let given = (conv, input, weight, bias);
-        let mut all = vec![("own", conv3(conv, input, weight, bias))];
-        all.push(("scalar", with(pulp::Scalar::new(), given)));
-        #[cfg(target_arch = "x86_64")]
-        {
-            use pulp::x86::{V3, V4};
-            all.extend(V3::try_new().map(|simd| ("AVX2", with(simd, given))));
-            all.extend(V4::try_new().map(|simd| ("AVX-512", with(simd, given))));
-        }
-        all
-    }
-
-    fn numbers(count: usize, seed: u32) -> Vec<f32> {
-        let mut state = seed;
-        let next = |_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 24) as f32 - 0.5
-        };
-        (0..count).map(next).collect()
     }
 
     #[test]
@@ -404,6 +399,10 @@ mod tests {
             (3, 7, [3, 6, 40], 2),
             (2, 4, [2, 5, 33], 2),
             (2, 4, [2, 8, 200], 2),
+            (3, 5, [2, 6, 5], 1),
+            (2, 9, [2, 7, 1], 1),
+            (2, 3, [2, 1, 9], 2),
+            (3, 8, [2, 7, 9], 2),
         ] {
             let conv = Conv3 {
                 inputs,
@@ -416,12 +415,14 @@ mod tests {
             let bias = numbers(outputs, 3);
             for bias in [None, Some(&bias[..])] {
                 let expected = plainly(conv, &input, &weight, bias);
-                for (level, found) in by_all(conv, &input, &weight, bias) {
+                let mut all = by_all(&Given(conv, &input, &weight, bias));
+                all.push(("own", conv3(conv, &input, &weight, bias)));
+                for (kind, found) in all {
                     assert_eq!(found.len(), expected.len(), "{conv:?}");
                     for (found, expected) in found.iter().zip(&expected) {
                         assert!(
                             (f64::from(*found) - expected).abs() < 2e-5,
-                            "{level} {conv:?}: {found} for {expected}"
+                            "{kind} {conv:?}: {found} for {expected}"
                         );
                     }
                 }

@@ -89,7 +89,7 @@ impl WithSimd for Group<'_> {
 }
 
 #[derive(Clone, Copy)]
-struct Same;
+pub(crate) struct Same;
 
 impl OfVector for Same {
     #[inline(always)]
@@ -100,7 +100,7 @@ impl OfVector for Same {
 
 /// Square of the difference from a number.
 #[derive(Clone, Copy)]
-struct SquareFrom(f32);
+pub(crate) struct SquareFrom(pub(crate) f32);
 
 impl OfVector for SquareFrom {
     #[inline(always)]
@@ -130,7 +130,7 @@ impl OfVector for Scaled {
 
 /// Sum of `f` over all values; of a stretch in single precision, of the stretches in double.
 #[inline(always)]
-fn sum<S: Simd>(simd: S, values: &[f32], f: impl OfVector) -> f64 {
+pub(crate) fn sum<S: Simd>(simd: S, values: &[f32], f: impl OfVector) -> f64 {
     const STRETCH: usize = 4096;
     let mut total = 0.0;
     for stretch in values.chunks(STRETCH) {

@@ -3,13 +3,12 @@
 //! A stretch of voxels of all input channels is copied into a buffer that stays in the cache; from it a block of output channels is
 //! summed in registers, bias included. A general product makes another pass for the bias, and is slow for so few rows.
 
+use crate::registers::{lanes, write};
 use crate::tasks::for_each;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Voxels of a buffer, a multiple of what registers hold on any processor.
 const STRETCH: usize = 384;
-/// Vectors that are summed at a time.
-const VECTORS: usize = 3;
 
 /// Convolves.
 ///
@@ -32,18 +31,6 @@ pub fn pointwise(
     })
 }
 
-/// Columns of a vector of this processor.
-fn lanes() -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    Arch::new().dispatch(Lanes)
-}
-
 /// `channels`: inputs and outputs.
 fn pointwise_by(
     lanes: usize,
@@ -62,7 +49,6 @@ fn pointwise_by(
     if result.is_empty() {
         return result;
     }
-    // So many sums as there are registers for: 32 of those of 16 lanes, 16 of the others.
     let block = if lanes == 16 { 8 } else { 4 };
     let mut ordered = vec![0.0; outputs.next_multiple_of(block) * inputs];
     for (place, value) in weight.iter().enumerate() {
@@ -91,7 +77,6 @@ fn pointwise_by(
                 target[..count].copy_from_slice(&row[start..start + count]);
             }
             let stretch = Stretch {
-                block,
                 buffer,
                 weight: &ordered,
                 first: &first,
@@ -104,7 +89,6 @@ fn pointwise_by(
 
 /// A stretch of voxels under way.
 struct Stretch<'a> {
-    block: usize,
     /// `[channel, voxel]`
     buffer: &'a [f32],
     /// `[block of outputs, channel, output in the block]`, zeros for outputs that there are not.
@@ -125,34 +109,39 @@ impl WithSimd for Planes<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { stretch, planes } = self;
-        match stretch.block {
-            8 => stretch.blocks::<S, 8>(simd, planes),
-            _ => stretch.blocks::<S, 4>(simd, planes),
+        // So many sums and values as there are registers for, as in a convolution of 3×3×3.
+        match S::F32_LANES {
+            16 => stretch.blocks::<S, 3, 8>(simd, planes),
+            8 => stretch.blocks::<S, 3, 4>(simd, planes),
+            _ => stretch.blocks::<S, 2, 4>(simd, planes),
         }
     }
 }
 
 impl Stretch<'_> {
     #[inline(always)]
-    fn blocks<S: Simd, const BLOCK: usize>(&self, simd: S, planes: &mut [&mut [f32]]) {
+    fn blocks<S: Simd, const VECTORS: usize, const BLOCK: usize>(
+        &self,
+        simd: S,
+        planes: &mut [&mut [f32]],
+    ) {
         let wide = VECTORS * S::F32_LANES;
         let inputs = self.buffer.len() / STRETCH;
         let weights = self.weight.chunks_exact(inputs * BLOCK);
         let firsts = self.first.chunks_exact(BLOCK);
         for ((planes, first), weight) in planes.chunks_mut(BLOCK).zip(firsts).zip(weights) {
             for start in (0..planes[0].len()).step_by(wide) {
-                let sums = self.sums::<S, BLOCK>(simd, weight, first, start);
-                for (plane, sums) in planes.iter_mut().zip(&sums) {
+                let sums = self.sums::<S, VECTORS, BLOCK>(simd, weight, first, start);
+                for (plane, sums) in planes.iter_mut().zip(sums) {
                     let count = (plane.len() - start).min(wide);
-                    let sums: &[f32] = pulp::bytemuck::cast_slice(sums);
-                    plane[start..start + count].copy_from_slice(&sums[..count]);
+                    write::<S, VECTORS>(&mut plane[start..start + count], sums);
                 }
             }
         }
     }
 
     #[inline(always)]
-    fn sums<S: Simd, const BLOCK: usize>(
+    fn sums<S: Simd, const VECTORS: usize, const BLOCK: usize>(
         &self,
         simd: S,
         weight: &[f32],
@@ -180,39 +169,22 @@ impl Stretch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registers::tests::{ByKind, by_all, numbers};
 
-    /// By every kind of vectors that this processor has.
-    fn by_all(
-        channels: [usize; 2],
-        input: &[f32],
-        weight: &[f32],
-        bias: Option<&[f32]>,
-    ) -> Vec<(&'static str, Vec<f32>)> {
-        type Given<'a> = ([usize; 2], &'a [f32], &'a [f32], Option<&'a [f32]>);
-        fn with<S: Simd>(simd: S, (channels, input, weight, bias): Given) -> Vec<f32> {
+    struct Given<'a>([usize; 2], &'a [f32], &'a [f32], Option<&'a [f32]>);
+
+    impl ByKind for Given<'_> {
+        fn by<S: Simd>(&self, simd: S) -> Vec<f32> {
+            let Self(channels, input, weight, bias) = *self;
             let lanes = S::F32_LANES;
             pointwise_by(lanes, channels, input, weight, bias, |stretch, planes| {
                 Planes { stretch, planes }.with_simd(simd);
             })
         }
-        let given = (channels, input, weight, bias);
-        let mut all = vec![("own", pointwise(channels, input, weight, bias))];
-        all.push(("scalar", with(pulp::Scalar::new(), given)));
-        #[cfg(target_arch = "x86_64")]
-        {
-            use pulp::x86::{V3, V4};
-            all.extend(V3::try_new().map(|simd| ("AVX2", with(simd, given))));
-            all.extend(V4::try_new().map(|simd| ("AVX-512", with(simd, given))));
-        }
-        all
     }
 
     #[test]
     fn every_kind_of_processor_gives_what_the_formula_does() {
-        let number = |i: usize| (i * 7919 % 1000) as f32 / 500.0 - 1.0;
-        let numbers = |count: usize, seed: usize| -> Vec<f32> {
-            (0..count).map(|i| number(i + seed)).collect()
-        };
         for (inputs, outputs, voxels) in [
             (1, 1, 1),
             (3, 5, 47),
@@ -225,7 +197,10 @@ mod tests {
             let weight = numbers(outputs * inputs, 2);
             let bias = numbers(outputs, 3);
             for bias in [None, Some(&bias[..])] {
-                for (kind, found) in by_all([inputs, outputs], &input, &weight, bias) {
+                let channels = [inputs, outputs];
+                let mut all = by_all(&Given(channels, &input, &weight, bias));
+                all.push(("own", pointwise(channels, &input, &weight, bias)));
+                for (kind, found) in all {
                     assert_eq!(found.len(), outputs * voxels);
                     for (place, found) in found.iter().enumerate() {
                         let (output, voxel) = (place / voxels, place % voxels);

@@ -243,8 +243,8 @@ pub enum ToWorker {
         of: JobId,
     },
     /// Pass images through a transformer that is not part of a model. Weights (`vit.…`) and images (`input`) travel
-    /// beside this message as a safetensors file. The page does not ask this; tests hold the backend against
-    /// reference numbers with it.
+    /// beside this message as a safetensors file; images alone are for the transformer before. The page does not ask this; tests
+    /// hold the backend against reference numbers with it.
     Transform {
         /// This request.
         job: JobId,

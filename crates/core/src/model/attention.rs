@@ -2,7 +2,7 @@
 
 use super::lora::{AdaptedLinear, LoraConfig};
 use super::rope::RotaryEmbedding;
-use super::step::attention;
+use super::step::{Activation, attention, attention_of_joined};
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::activation::softmax;
@@ -55,11 +55,15 @@ impl Attention {
     /// - `tokens` and the result: `[image, token, embed_dim]`
     pub fn forward(&self, tokens: Tensor<3>, rope: &RotaryEmbedding) -> Tensor<3> {
         let dims = tokens.dims();
-        let [query, key, value] = self.query_key_value(tokens, rope);
+        let joined = self.joined(tokens);
+        let elsewhere = |joined| {
+            let [query, key, value] = self.parts(joined, rope);
+            attend(query, key, value, SCORES_AT_ONCE)
+                .swap_dims(1, 2)
+                .reshape(dims)
+        };
         let mixed = trace_span!("attend")
-            .in_scope(|| attend(query, key, value, SCORES_AT_ONCE))
-            .swap_dims(1, 2)
-            .reshape(dims);
+            .in_scope(|| attention_of_joined(joined, self.num_heads, rope.tables(), elsewhere));
         self.proj.forward(mixed)
     }
 
@@ -69,20 +73,28 @@ impl Attention {
     /// - `tokens`: `[image, token, embed_dim]`
     /// - returns: `[image, head, token that looks, token looked at]`, of each that looks 1 in all
     pub fn weights(&self, tokens: Tensor<3>, rope: &RotaryEmbedding) -> Tensor<4> {
-        let [query, key, _] = self.query_key_value(tokens, rope);
+        let [query, key, _] = self.parts(self.joined(tokens), rope);
         let scale = (query.dims()[3] as f64).sqrt();
         softmax(query.matmul(key.swap_dims(2, 3)) / scale, 3)
     }
 
+    /// Queries, keys and values.
+    ///
     /// # Shapes
     /// - `tokens`: `[image, token, embed_dim]`
+    /// - returns: `[image, token, 3 * embed_dim]`
+    fn joined(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let bias = self.masked_bias();
+        self.qkv.forward_then(tokens, bias, Activation::Identity)
+    }
+
+    /// # Shapes
+    /// - `joined`: `[image, token, 3 * embed_dim]`
     /// - returns: each `[image, head, token, head_dim]`, queries and keys turned by their places
-    fn query_key_value(&self, tokens: Tensor<3>, rope: &RotaryEmbedding) -> [Tensor<4>; 3] {
-        let [images, num_tokens, embed_dim] = tokens.dims();
-        let head_dim = embed_dim / self.num_heads;
-        let qkv = self
-            .qkv
-            .forward_with_bias(tokens, self.masked_bias())
+    fn parts(&self, joined: Tensor<3>, rope: &RotaryEmbedding) -> [Tensor<4>; 3] {
+        let [images, num_tokens, width] = joined.dims();
+        let head_dim = width / 3 / self.num_heads;
+        let qkv = joined
             .reshape([images, num_tokens, 3, self.num_heads, head_dim])
             .permute([2, 0, 3, 1, 4]); // [3, n, head, t, dh]
         let part = |index| {
@@ -157,7 +169,7 @@ mod tests {
         let attention = AttentionConfig::new(16, 2).init(None, &device);
         let rope = RotaryEmbedding::new(1, 2, 3, 8, &device);
         let tokens = Tensor::random([2, 7, 16], Distribution::Normal(0.0, 1.0), &device);
-        let [_, _, value] = attention.query_key_value(tokens.clone(), &rope);
+        let [_, _, value] = attention.parts(attention.joined(tokens.clone()), &rope);
         let mixed = attention.weights(tokens.clone(), &rope).matmul(value);
         let by_weights = attention
             .proj

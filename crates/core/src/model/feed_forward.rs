@@ -1,7 +1,7 @@
 //! Feed-forward networks of a transformer block.
 
 use super::lora::{AdaptedLinear, LoraConfig};
-use super::step::gelu;
+use super::step::Activation;
 use burn::module::Module;
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
@@ -74,7 +74,9 @@ impl FeedForward {
     /// - `x` and the result: `[image, token, embed_dim]`
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         match self {
-            Self::Mlp(mlp) => mlp.fc2.forward(gelu(mlp.fc1.forward(x))),
+            Self::Mlp(Mlp { fc1, fc2 }) => {
+                fc2.forward(fc1.forward_then(x, fc1.bias(), Activation::Gelu))
+            }
             Self::SwiGlu(swiglu) => {
                 let gate = silu(swiglu.w1.forward(x.clone()));
                 swiglu.w3.forward(gate * swiglu.w2.forward(x))

@@ -1,6 +1,6 @@
 //! Low-rank adaptation (LoRA) of the linear maps of a frozen transformer.
 
-use super::step::linear_map;
+use super::step::{Activation, activate, linear_map};
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
@@ -68,8 +68,9 @@ impl Lora {
     /// - `x`: `[.., input]`
     /// - returns: `[.., output]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let inner = linear_map(self.dropout.forward(x), self.down.val(), None);
-        linear_map(inner, self.up.val(), None).mul_scalar(self.scale)
+        let as_is = Activation::Identity;
+        let inner = linear_map(self.dropout.forward(x), self.down.val(), None, as_is);
+        linear_map(inner, self.up.val(), None, as_is).mul_scalar(self.scale)
     }
 }
 
@@ -105,14 +106,15 @@ impl AdaptedLinear {
     /// - `x`: `[.., input]`
     /// - returns: `[.., output]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        self.forward_with_bias(x, self.bias())
+        self.forward_then(x, self.bias(), Activation::Identity)
     }
 
-    /// As [`forward`](Self::forward), with another bias.
-    pub(super) fn forward_with_bias<const D: usize>(
+    /// As [`forward`](Self::forward), with a bias that may be another, and what follows.
+    pub(super) fn forward_then<const D: usize>(
         &self,
         x: Tensor<D>,
         bias: Option<Tensor<1>>,
+        activation: Activation,
     ) -> Tensor<D> {
         // One product over all rows instead of one for each image.
         let mut shape = x.dims();
@@ -120,10 +122,13 @@ impl AdaptedLinear {
         let rows = shape[..D - 1].iter().product();
         let x: Tensor<2> = x.reshape([rows, d_input]);
         let update = self.lora.as_ref().map(|lora| lora.forward(x.clone()));
-        let y = linear_map(x, self.weight.val(), bias);
+        let weight = self.weight.val();
         let y = match update {
-            Some(update) => y + update,
-            None => y,
+            Some(update) => {
+                let y = linear_map(x, weight, bias, Activation::Identity);
+                activate(y + update, activation)
+            }
+            None => linear_map(x, weight, bias, activation),
         };
         shape[D - 1] = y.dims()[1];
         y.reshape(shape)

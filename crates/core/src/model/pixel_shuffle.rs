@@ -1,5 +1,6 @@
 //! Rearrangement between channels and in-plane resolution; slices stay as they are.
 
+use super::step;
 use burn::tensor::Tensor;
 use tracing::trace_span;
 
@@ -9,12 +10,7 @@ use tracing::trace_span;
 /// - `x`: `[batch, channel * factor * factor, slice, row, column]`
 /// - returns: `[batch, channel, slice, row * factor, column * factor]`
 pub fn pixel_shuffle(x: Tensor<5>, factor: usize) -> Tensor<5> {
-    let _span = trace_span!("shuffle").entered();
-    let [batch, channels, depth, height, width] = x.dims();
-    let channels = channels / (factor * factor);
-    x.reshape([batch, channels, factor, factor, depth, height, width])
-        .permute([0, 1, 4, 5, 2, 6, 3]) // [b, c, d, h, r, w, r]
-        .reshape([batch, channels, depth, height * factor, width * factor])
+    step::pixel_shuffle(x, factor)
 }
 
 /// The inverse of [`pixel_shuffle`]: nothing is lost, as a strided convolution would.

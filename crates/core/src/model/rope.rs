@@ -68,6 +68,11 @@ impl RotaryEmbedding {
         }
     }
 
+    /// Cosines and sines, each `[token, head_dim]`.
+    pub(super) fn tables(&self) -> [Tensor<2>; 2] {
+        [self.cos.clone(), self.sin.clone()]
+    }
+
     /// Rotates queries or keys.
     ///
     /// # Shapes

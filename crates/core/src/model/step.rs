@@ -2,6 +2,8 @@
 
 #[cfg(feature = "libtorch")]
 pub(super) mod libtorch;
+#[cfg(feature = "flex")]
+mod processor;
 
 use burn::nn::conv::Conv3d;
 use burn::nn::{GroupNorm, LayerNorm, Linear};
@@ -13,7 +15,7 @@ pub(super) use dinomed3d_kernels::Activation;
 use tracing::trace_span;
 
 /// Burn's norms keep theirs to themselves; all of the network's have Burn's default, which is DINOv3's, too.
-#[cfg(feature = "libtorch")]
+#[cfg(any(feature = "flex", feature = "libtorch"))]
 const LAYER_NORM_EPSILON: f64 = 1e-5;
 
 /// As [`Conv3d::forward`].
@@ -62,6 +64,20 @@ fn pointwise_product(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -
     }
 }
 
+/// Spreads channels over rows and columns, as [`super::pixel_shuffle`] says.
+pub(super) fn pixel_shuffle(x: Tensor<5>, factor: usize) -> Tensor<5> {
+    let _span = trace_span!("shuffle").entered();
+    #[cfg(feature = "flex")]
+    if processor::takes(&x) {
+        return processor::pixel_shuffle(x, factor);
+    }
+    let [batch, channels, depth, height, width] = x.dims();
+    let channels = channels / (factor * factor);
+    x.reshape([batch, channels, factor, factor, depth, height, width])
+        .permute([0, 1, 4, 5, 2, 6, 3]) // [b, c, d, h, r, w, r]
+        .reshape([batch, channels, depth, height * factor, width * factor])
+}
+
 /// As [`GroupNorm::forward`], and what follows it.
 pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tensor<5> {
     let _span = trace_span!("norm").entered();
@@ -73,17 +89,25 @@ pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) 
     if libtorch::takes(&x) {
         return libtorch::norm_then(norm, x, activation);
     }
-    let x = norm.forward(x);
+    activate(norm.forward(x), activation)
+}
+
+/// What follows a sum.
+pub(super) fn activate<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
     match activation {
         Activation::Identity => x,
         Activation::Relu => relu(x),
-        Activation::Gelu => burn_gelu(x),
+        Activation::Gelu => gelu(x),
     }
 }
 
 /// As [`LayerNorm::forward`].
 pub(super) fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tensor<D> {
     let _span = trace_span!("layer_norm").entered();
+    #[cfg(feature = "flex")]
+    if processor::takes(&x) {
+        return processor::layer_norm(norm, x);
+    }
     #[cfg(feature = "libtorch")]
     if libtorch::takes(&x) {
         return libtorch::layer_norm(norm, LAYER_NORM_EPSILON, x);
@@ -94,10 +118,10 @@ pub(super) fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tens
 /// As [`Linear::forward`].
 pub(super) fn linear<const D: usize>(linear: &Linear, x: Tensor<D>) -> Tensor<D> {
     let bias = linear.bias.as_ref().map(|bias| bias.val());
-    linear_map(x, linear.weight.val(), bias)
+    linear_map(x, linear.weight.val(), bias, Activation::Identity)
 }
 
-/// `x · weight + bias`.
+/// `activation(x · weight + bias)`.
 ///
 /// # Shapes
 /// - `x`: `[.., input]`; `weight`: `[input, output]`; `bias`: `[output]`
@@ -106,13 +130,46 @@ pub(super) fn linear_map<const D: usize>(
     x: Tensor<D>,
     weight: Tensor<2>,
     bias: Option<Tensor<1>>,
+    activation: Activation,
 ) -> Tensor<D> {
-    let _span = trace_span!("linear").entered();
+    let span = trace_span!("linear").entered();
+    #[cfg(feature = "flex")]
+    if processor::takes(&x) && processor::takes(&weight) {
+        return processor::linear(x, weight, bias, activation);
+    }
     #[cfg(feature = "libtorch")]
     if libtorch::takes(&x) {
-        return libtorch::linear(x, weight, bias);
+        let y = libtorch::linear(x, weight, bias);
+        drop(span);
+        return activate(y, activation);
     }
-    burn::tensor::module::linear(x, weight, bias)
+    let y = burn::tensor::module::linear(x, weight, bias);
+    drop(span);
+    activate(y, activation)
+}
+
+/// Attention of queries, keys and values that lie side by side, queries and keys turned by cosines and sines first; devices without
+/// a kernel for it take it `elsewhere`.
+///
+/// # Shapes
+/// - `joined`: `[image, token, 3 * embed_dim]`, each third heads side by side
+/// - `turn`: both `[token, head_dim]`
+/// - returns: `[image, token, embed_dim]`
+#[allow(
+    unused_variables,
+    reason = "without the processor there is only elsewhere"
+)]
+pub(super) fn attention_of_joined(
+    joined: Tensor<3>,
+    num_heads: usize,
+    turn: [Tensor<2>; 2],
+    elsewhere: impl FnOnce(Tensor<3>) -> Tensor<3>,
+) -> Tensor<3> {
+    #[cfg(feature = "flex")]
+    if processor::takes(&joined) {
+        return processor::attention(joined, num_heads, turn);
+    }
+    elsewhere(joined)
 }
 
 /// `softmax(query · keyᵀ / √head_dim) · value`.
@@ -148,115 +205,12 @@ pub(super) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     burn_gelu(x)
 }
 
-#[cfg(feature = "flex")]
-mod processor {
-    use burn::nn::conv::Conv3d;
-    use burn::nn::{GroupNorm, PaddingConfig3d};
-    use burn::tensor::{DType, Device, Tensor, TensorData};
-    use dinomed3d_kernels::{
-        Activation, Conv3, Norm, conv3, group_norm, pointwise as kernel_of_one,
-    };
-
-    /// Whether a tensor lies where the kernels compute, and nobody asks for its gradient.
-    pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
-        let device = x.device();
-        // Devices are equal with gradients or without.
-        x.dtype() == DType::F32 && !device.is_autodiff() && device == Device::flex()
-    }
-
-    /// Its values, not copied where nobody else has them.
-    fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
-        let values = x.into_data().try_into_vec();
-        values.expect("the tensor was asked for its type")
-    }
-
-    fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
-        Tensor::from_data(TensorData::new(values, shape), &Device::flex())
-    }
-
-    pub fn has_kernel(conv: &Conv3d) -> bool {
-        let [of_slices, of_rows, of_columns] = conv.stride;
-        conv.kernel_size == [3; 3]
-            && conv.dilation == [1; 3]
-            && conv.groups == 1
-            && conv.padding == PaddingConfig3d::Explicit(1, 1, 1)
-            && of_slices == 1
-            && of_rows == of_columns
-            && of_rows <= 2
-    }
-
-    pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
-        let [batch, inputs, depth, rows, columns] = x.dims();
-        let weight = conv.weight.val();
-        let kernel = Conv3 {
-            inputs,
-            outputs: weight.dims()[0],
-            shape: [depth, rows, columns],
-            stride: conv.stride[1],
-        };
-        let weight = values(weight);
-        let bias = conv.bias.as_ref().map(|bias| values(bias.val()));
-        let input = values(x);
-        let of_one = |input: &[f32]| conv3(kernel, input, &weight, bias.as_deref());
-        let mut parts = input.chunks(input.len() / batch).map(of_one);
-        let result = match batch {
-            1 => parts.next().unwrap_or_default(),
-            _ => parts.flatten().collect(),
-        };
-        let [depth, rows, columns] = kernel.result_shape();
-        tensor(result, [batch, kernel.outputs, depth, rows, columns])
-    }
-
-    pub fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Tensor<5> {
-        let [batch, inputs, depth, rows, columns] = x.dims();
-        let [outputs, _] = weight.dims();
-        let (weight, bias) = (values(weight), bias.map(values));
-        let input = values(x);
-        let of_one =
-            |input: &[f32]| kernel_of_one([inputs, outputs], input, &weight, bias.as_deref());
-        let mut parts = input.chunks(input.len() / batch).map(of_one);
-        let result = match batch {
-            1 => parts.next().unwrap_or_default(),
-            _ => parts.flatten().collect(),
-        };
-        tensor(result, [batch, outputs, depth, rows, columns])
-    }
-
-    pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tensor<5> {
-        let shape = x.dims();
-        let [batch, channels, ..] = shape;
-        let parameters = |parameters: &Option<burn::module::Param<Tensor<1>>>| {
-            parameters.as_ref().map(|values_of| values(values_of.val()))
-        };
-        let (scale, shift) = (parameters(&norm.gamma), parameters(&norm.beta));
-        let norm = Norm {
-            groups: norm.num_groups,
-            epsilon: norm.epsilon as f32,
-            affine: scale.as_deref().zip(shift.as_deref()),
-            activation,
-        };
-        let mut all = values(x);
-        let of_one = all.len() / batch;
-        for values in all.chunks_mut(of_one) {
-            group_norm(norm, channels, values);
-        }
-        tensor(all, shape)
-    }
-
-    pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-        let shape = x.dims();
-        let mut all = values(x);
-        Activation::Gelu.apply(&mut all);
-        tensor(all, shape)
-    }
-}
-
 /// A device without the kernels is one whose tensors ask for gradients.
 #[cfg(test)]
 mod tests {
     use super::*;
     use burn::nn::conv::Conv3dConfig;
-    use burn::nn::{GroupNormConfig, PaddingConfig3d};
+    use burn::nn::{GroupNormConfig, LayerNormConfig, PaddingConfig3d};
     use burn::tensor::{Device, Distribution, Tolerance};
 
     fn agree<const D: usize>(ours: Tensor<D>, burns: Tensor<D>) {
@@ -303,8 +257,25 @@ mod tests {
             );
             agree(norm_then(&norm, x, Activation::Gelu), burn_gelu(burns));
         }
+        for bias in [true, false] {
+            let norm = LayerNormConfig::new(9).with_bias(bias).init(&device);
+            let x = random([2, 3, 2, 5, 9]);
+            agree(layer_norm(&norm, x.clone()), norm.forward(x));
+        }
         let x = random([1, 2, 3, 4, 5]) * 5.0;
         agree(gelu(x.clone()), burn_gelu(x));
+        for bias in [true, false] {
+            let weight = random([1, 1, 1, 5, 37]).reshape([5, 37]);
+            let bias = bias.then(|| random([1, 1, 1, 1, 37]).reshape([37]));
+            let x = random([1, 2, 3, 7, 5]);
+            let burns = burn::tensor::module::linear(x.clone(), weight.clone(), bias.clone());
+            for activation in [Activation::Identity, Activation::Gelu] {
+                agree(
+                    linear_map(x.clone(), weight.clone(), bias.clone(), activation),
+                    activate(burns.clone(), activation),
+                );
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::feed_forward::FeedForwardKind;
 use super::initializer::initializer;
 use super::lora::Lora;
 use super::rope::RotaryEmbedding;
-use super::step::{layer_norm, linear_map};
+use super::step::{Activation, layer_norm, linear_map};
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -75,7 +75,7 @@ impl PatchEmbed {
             .swap_dims(0, 1);
         let update = self.lora.as_ref().map(|lora| lora.forward(patches.clone()));
         let bias = self.proj.bias.as_ref().map(Param::val);
-        let tokens = linear_map(patches, weight, bias);
+        let tokens = linear_map(patches, weight, bias, Activation::Identity);
         match update {
             Some(update) => tokens + update,
             None => tokens,

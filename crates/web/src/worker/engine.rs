@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::check::{self, CheckReach};
 use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::model::vit::VisionTransformer;
 use dinomed3d_core::segmenter::{ModelError, Segmenter};
 use dinomed3d_core::weights::{Hold, WeightsError};
 use dinomed3d_volume::Scan;
@@ -55,6 +56,8 @@ pub(super) struct Engine {
     pub(super) kept: RefCell<Option<Rc<KeptLogits>>>,
     /// What the network did inside, of the last result.
     pub(super) passes: Passes,
+    /// One that is not part of a model.
+    transformer: RefCell<Option<VisionTransformer>>,
     /// How long this device takes for 10⁹ operations, as far as it is known.
     pub(super) seconds_per_gflop: Cell<Option<f64>>,
     /// Jobs up to this one are to be given up.
@@ -156,6 +159,7 @@ impl Engine {
             model: RefCell::new(None),
             newest_model: Cell::new(0),
             part: RefCell::new(None),
+            transformer: RefCell::new(None),
             seconds_per_gflop: Cell::new(None),
             scan: RefCell::new(None),
             channels: Channels::default(),
@@ -251,7 +255,7 @@ impl Engine {
             },
             ToWorker::Transform { job, vit } => {
                 let device = self.backend.borrow().device.clone();
-                match transform::transform(&vit, bytes, &device).await {
+                match transform::transform(&vit, bytes, &device, &self.transformer).await {
                     Ok(features) => {
                         scope::post_with(&FromWorker::Transformed { job }, &features);
                     }

@@ -3,12 +3,14 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use dinomed3d_core::infer::features::features;
 use dinomed3d_core::model::adaptation::Adaptation;
-use dinomed3d_core::model::vit::VitConfig;
+use dinomed3d_core::model::vit::{VisionTransformer, VitConfig};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::{NamedTensors, decode, encode, load_into};
 use js_sys::Uint8Array;
+use std::cell::RefCell;
 
-/// Features of the images in `bytes`, see [`features`], as a safetensors file.
+/// Features of the images in `bytes`, see [`features`], as a safetensors file. The transformer is `kept`; images without weights are
+/// for it.
 ///
 /// # Errors
 /// What is wrong with the request, as a sentence.
@@ -16,6 +18,7 @@ pub async fn transform(
     vit: &str,
     bytes: Option<Uint8Array>,
     device: &Device,
+    kept: &RefCell<Option<VisionTransformer>>,
 ) -> Result<Vec<u8>, String> {
     let bytes = bytes.ok_or("No file came with the request.")?;
     let config: VitConfig = serde_json::from_str(vit).map_err(|error| error.to_string())?;
@@ -34,8 +37,13 @@ pub async fn transform(
             (own.unwrap_or(name), tensor)
         })
         .collect();
-    let vit = load_into(config.init(&Adaptation::None, device), weights)
-        .map_err(|error| error.to_string())?;
+    if !weights.is_empty() {
+        let vit = load_into(config.init(&Adaptation::None, device), weights)
+            .map_err(|error| error.to_string())?;
+        *kept.borrow_mut() = Some(vit);
+    }
+    let vit = kept.borrow().clone();
+    let vit = vit.ok_or("No weights came with the request, nor with one before it.")?;
     let images = Tensor::from_data(TensorData::new(input.values, shape), device);
     let found = features(&vit, images)
         .await

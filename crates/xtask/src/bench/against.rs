@@ -32,12 +32,12 @@ pub struct How {
     /// With PyTorch too: a Python that has torch, onnx and numpy.
     #[arg(long, value_name = "PROGRAM", requires = "against")]
     pytorch: Option<PathBuf>,
-    /// The models, folders of public/models.
+    /// The models, folders of public/models; or vits16, DINOv3's transformer with made-up weights.
     #[arg(
         long,
         requires = "against",
         value_delimiter = ',',
-        default_values = MODELS
+        default_values = [MODELS[0], MODELS[1], TRANSFORMER]
     )]
     models: Vec<String>,
     /// Turns of each.
@@ -72,6 +72,11 @@ const TOLERANCE: f32 = 1e-4;
 
 /// The shipped models, by their folders.
 const MODELS: [&str; 2] = ["hippocampus", "head"];
+/// By its name in `core::model::presets`.
+const TRANSFORMER: &str = "vits16";
+/// Of the transformer, as many as a window has slices; on WebGPU fewer, as a software adapter is slow.
+const IMAGES: usize = 16;
+const FEW_IMAGES: usize = 2;
 
 /// Exports the shipped models; the exporter refuses to when onnxruntime's answer is not the manifest's.
 ///
@@ -80,7 +85,7 @@ const MODELS: [&str; 2] = ["hippocampus", "head"];
 pub fn export_models(places: &Places) -> Result<()> {
     let python = python_of(places)?;
     for name in MODELS {
-        Model::export(places, &python, name)?;
+        Model::export(places, &python, name, IMAGES)?;
     }
     Ok(())
 }
@@ -113,7 +118,7 @@ pub fn measure(places: &Places, how: &How) -> Result<()> {
         "|---|---|---|---|---|---|---|---|".to_owned(),
     ];
     for name in &how.models {
-        let model = Model::export(places, &python, name)?;
+        let model = Model::export(places, &python, name, IMAGES)?;
         if !how.page_only {
             let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
             for threads in if cores > 1 { vec![cores, 1] } else { vec![1] } {
@@ -131,6 +136,7 @@ pub fn measure(places: &Places, how: &How) -> Result<()> {
             let sides = model.in_page(places, &server, "cpu")?;
             table.extend(turns(&model, "page, CPU, 1 thread", sides, how.turns)?);
             if how.webgpu {
+                let model = Model::export(places, &python, name, FEW_IMAGES)?;
                 let sides = model.in_page(places, &server, "webgpu")?;
                 table.extend(turns(&model, "page, WebGPU", sides, 1)?);
             }
@@ -143,23 +149,31 @@ pub fn measure(places: &Places, how: &How) -> Result<()> {
 /// A network, exported.
 struct Model {
     name: String,
-    /// Of the model.
-    source: PathBuf,
+    /// What a table says.
+    title: String,
+    /// Of the model; none of a transformer by itself.
+    source: Option<PathBuf>,
     /// Of what was exported.
     folder: PathBuf,
     facts: Value,
 }
 
 impl Model {
-    fn export(places: &Places, python: &Path, name: &str) -> Result<Self> {
-        let source = places.root.join("public/models").join(name);
-        let folder = places.root.join("target/onnx").join(name);
+    /// One of [`MODELS`], or the transformer for so many images.
+    fn export(places: &Places, python: &Path, name: &str, images: usize) -> Result<Self> {
+        let mut title = name.to_owned();
         let mut export = program(python, &places.root);
-        export.args([
-            "tests/onnx/export.py".as_ref(),
-            source.as_os_str(),
-            folder.as_os_str(),
-        ]);
+        let source = if name == TRANSFORMER {
+            title = format!("{name}, {images} images");
+            export.args(["tests/onnx/transformer.py", name, &images.to_string()]);
+            None
+        } else {
+            let source = places.root.join("public/models").join(name);
+            export.arg("tests/onnx/export.py").arg(&source);
+            Some(source)
+        };
+        let folder = places.root.join("target/onnx").join(&title);
+        export.arg(&folder);
         run(
             &format!("exporting {name}"),
             &mut export,
@@ -168,6 +182,7 @@ impl Model {
         let facts = serde_json::from_slice(&fs::read(folder.join("facts.json"))?)?;
         Ok(Self {
             name: name.to_owned(),
+            title,
             source,
             folder,
             facts,
@@ -188,12 +203,13 @@ impl Model {
         ours.env("RAYON_NUM_THREADS", threads.to_string())
             .args(["bench", "--quiet"])
             .args(native::PACKAGES)
-            .args(["--bench", "window", "--", "--model"])
-            .arg(&self.source)
-            .arg("--window")
-            .arg(file("window.f32"))
-            .arg("--logits")
-            .arg(&logits);
+            .args(["--bench", "window", "--", "--logits"])
+            .arg(&logits)
+            .arg("--model");
+        match &self.source {
+            Some(source) => ours.arg(source).arg("--window").arg(file("window.f32")),
+            None => ours.arg(&self.folder).args(["--transformer", &self.name]),
+        };
         let other = |python: &Path, script: &str, logits: &Path| {
             let mut command = program(python, &places.root);
             command.arg(Path::new("tests/onnx").join(script));
@@ -247,12 +263,12 @@ fn turns(model: &Model, place: &str, mut sides: Vec<Side>, count: usize) -> Resu
         let error = relative_error(&other.logits()?, &ours);
         println!(
             "{}, {place}: {} differs by {error:.1e}",
-            model.name, other.about
+            model.title, other.about
         );
         ensure!(
             error <= TOLERANCE,
             "{}, {place}: the logits of {} differ from ours by {error:.1e} of the largest, expected {TOLERANCE:.0e} at most",
-            model.name,
+            model.title,
             other.about
         );
     }
@@ -274,7 +290,7 @@ fn turns(model: &Model, place: &str, mut sides: Vec<Side>, count: usize) -> Resu
             let other = Times::of(times);
             format!(
                 "| {} | {place} | {ours} | {} | {other} | {:.2} | {gflop:.2} | {:.0} at {fastest:.0} GFLOP/s |",
-                model.name,
+                model.title,
                 side.about,
                 ours.median / other.median,
                 1e3 * gflop / fastest,

@@ -1,0 +1,149 @@
+//! Steps by the crate `kernels`, of tensors that lie on the processor and whose gradients nobody asks for.
+
+use super::LAYER_NORM_EPSILON;
+use burn::nn::conv::Conv3d;
+use burn::nn::{GroupNorm, LayerNorm, PaddingConfig3d};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use dinomed3d_kernels::{self as kernels, Activation, Attention, Conv3, Norm};
+
+/// Whether a tensor lies where the kernels compute, and nobody asks for its gradient.
+pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
+    let device = x.device();
+    // Devices are equal with gradients or without.
+    x.dtype() == DType::F32 && !device.is_autodiff() && device == Device::flex()
+}
+
+/// Its values, not copied where nobody else has them.
+fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    let values = x.into_data().try_into_vec();
+    values.expect("the tensor was asked for its type")
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+}
+
+pub fn has_kernel(conv: &Conv3d) -> bool {
+    let [of_slices, of_rows, of_columns] = conv.stride;
+    conv.kernel_size == [3; 3]
+        && conv.dilation == [1; 3]
+        && conv.groups == 1
+        && conv.padding == PaddingConfig3d::Explicit(1, 1, 1)
+        && of_slices == 1
+        && of_rows == of_columns
+        && of_rows <= 2
+}
+
+pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
+    let [batch, inputs, depth, rows, columns] = x.dims();
+    let weight = conv.weight.val();
+    let kernel = Conv3 {
+        inputs,
+        outputs: weight.dims()[0],
+        shape: [depth, rows, columns],
+        stride: conv.stride[1],
+    };
+    let weight = values(weight);
+    let bias = conv.bias.as_ref().map(|bias| values(bias.val()));
+    let input = values(x);
+    let of_one = |input: &[f32]| kernels::conv3(kernel, input, &weight, bias.as_deref());
+    let mut parts = input.chunks(input.len() / batch).map(of_one);
+    let result = match batch {
+        1 => parts.next().unwrap_or_default(),
+        _ => parts.flatten().collect(),
+    };
+    let [depth, rows, columns] = kernel.result_shape();
+    tensor(result, [batch, kernel.outputs, depth, rows, columns])
+}
+
+pub fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Tensor<5> {
+    let [batch, inputs, depth, rows, columns] = x.dims();
+    let [outputs, _] = weight.dims();
+    let (weight, bias) = (values(weight), bias.map(values));
+    let input = values(x);
+    let of_one =
+        |input: &[f32]| kernels::pointwise([inputs, outputs], input, &weight, bias.as_deref());
+    let mut parts = input.chunks(input.len() / batch).map(of_one);
+    let result = match batch {
+        1 => parts.next().unwrap_or_default(),
+        _ => parts.flatten().collect(),
+    };
+    tensor(result, [batch, outputs, depth, rows, columns])
+}
+
+pub fn pixel_shuffle(x: Tensor<5>, factor: usize) -> Tensor<5> {
+    let [batch, channels, depth, rows, columns] = x.dims();
+    let result = kernels::pixel_shuffle(factor, [depth, rows, columns], &values(x));
+    let channels = channels / (factor * factor);
+    tensor(
+        result,
+        [batch, channels, depth, rows * factor, columns * factor],
+    )
+}
+
+pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tensor<5> {
+    let shape = x.dims();
+    let [batch, channels, ..] = shape;
+    let parameters = |parameters: &Option<burn::module::Param<Tensor<1>>>| {
+        parameters.as_ref().map(|values_of| values(values_of.val()))
+    };
+    let (scale, shift) = (parameters(&norm.gamma), parameters(&norm.beta));
+    let norm = Norm {
+        groups: norm.num_groups,
+        epsilon: norm.epsilon as f32,
+        affine: scale.as_deref().zip(shift.as_deref()),
+        activation,
+    };
+    let mut all = values(x);
+    let of_one = all.len() / batch;
+    for values in all.chunks_mut(of_one) {
+        kernels::group_norm(norm, channels, values);
+    }
+    tensor(all, shape)
+}
+
+pub fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tensor<D> {
+    let shape = x.dims();
+    let scale = values(norm.gamma.val());
+    let shift = match &norm.beta {
+        Some(shift) => values(shift.val()),
+        None => vec![0.0; scale.len()],
+    };
+    let mut all = values(x);
+    kernels::layer_norm(&mut all, [&scale, &shift], LAYER_NORM_EPSILON as f32);
+    tensor(all, shape)
+}
+
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+) -> Tensor<D> {
+    let channels = weight.dims();
+    let mut shape = x.dims();
+    assert_eq!(shape[D - 1], channels[0], "inputs of a linear map");
+    shape[D - 1] = channels[1];
+    let (weight, bias) = (values(weight), bias.map(values));
+    let result = kernels::linear(channels, &values(x), &weight, bias.as_deref(), activation);
+    tensor(result, shape)
+}
+
+pub fn attention(joined: Tensor<3>, heads: usize, turn: [Tensor<2>; 2]) -> Tensor<3> {
+    let [images, tokens, width] = joined.dims();
+    let [cos, sin] = turn.map(values);
+    let kernel = Attention {
+        tokens,
+        heads,
+        turn: [&cos, &sin],
+    };
+    let result = kernels::attention(kernel, &values(joined));
+    tensor(result, [images, tokens, width / 3])
+}
+
+pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let shape = x.dims();
+    let mut all = values(x);
+    Activation::Gelu.apply(&mut all);
+    tensor(all, shape)
+}
