@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 
 /// A generator of the numbers of one place: of a seed, a stage, an epoch and a position, say.
 ///
-/// The parts are hashed together. Joined by exclusive or, as they once were, two seeds drew the same windows in another
-/// order: what seed 1 drew in epoch e, seed 2 drew in epoch e ^ 3.
+/// The parts are hashed together. Joined by exclusive or, two seeds would draw the same windows in another order: what seed 1
+/// draws in epoch e, seed 2 in epoch e ^ 3.
 pub fn rng_of(parts: &[u64]) -> StdRng {
     let mut digest = Sha256::new();
     for part in parts {
