@@ -87,7 +87,7 @@ fn main() {
 /// What is measured, and what it is given.
 enum Network {
     Model(Box<Segmenter>, Vec<f32>),
-    Transformer(Box<VisionTransformer>, Tensor<4>),
+    Transformer(Box<VisionTransformer>, Box<Tensor<4>>),
 }
 
 impl Network {
