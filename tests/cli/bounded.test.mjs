@@ -8,6 +8,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { before, test } from "node:test";
 import { createGzip, gunzipSync } from "node:zlib";
+import { SHAPE, ct } from "../ct.mjs";
 import { dinomed3d, root, scratch } from "../places.mjs";
 
 const skip = process.platform === "linux" ? false : "only Linux limits what a process may write to";
@@ -26,13 +27,13 @@ before(() => skip || pipeline(Readable.from(ct()), createGzip({ level: 1 }), cre
 const said = ({ stdout }) => Number(stdout.split("\n")[1].trim().split(/ +/)[3 + 1]);
 
 // The most that was held, in gigabytes: of two threads, glibc 2.36, by `/usr/bin/time -v`.
-for (const [name, model, held] of [["sample", "hippocampus", 0.071], ["head", "hippocampus", 0.317], ["head", "head", 0.31]]) {
-  test(`what is said of the small scan ${name} for ${model} is enough, and at most 1.4 times what was held`, { skip }, () => {
+for (const [name, model, held] of [["sample", "hippocampus", 0.062], ["head", "hippocampus", 0.264], ["head", "head", 0.256]]) {
+  test(`what is said of the small scan ${name} for ${model} is enough, and at most 1.5 times what was held`, { skip }, () => {
     const words = ["segment", join(root, `public/samples/${name}.nii.gz`), "--model", model, "--threads", "2"];
     const preflight = dinomed3d(...words, "--preflight");
     assert.equal(preflight.status, 0, preflight.stderr);
     const gigabytes = said(preflight);
-    assert.ok(gigabytes >= held && gigabytes <= 1.4 * held, `${gigabytes} GB, ${held} were held`);
+    assert.ok(gigabytes >= held && gigabytes <= 1.5 * held, `${gigabytes} GB, ${held} were held`);
     const found = within((gigabytes + 0.005) * 1e9, ...words, "-o", join(scratch(), "labels.nii.gz"));
     assert.equal(found.status, 0, found.stderr);
   });
