@@ -46,7 +46,7 @@ test("a head and its hippocampi are what the command line makes of them", async 
   assert.ok(dice(thalamus, reference.voxels, 10) > 0.7);
 
   await visitor.at("closer").click();
-  await visitor.page.getByText("Posterior hippocampus").first().waitFor({ timeout: 300_000 });
+  await visitor.at("statistics").getByText("Posterior hippocampus").first().waitFor({ timeout: 300_000 });
   const closer = await visitor.save();
   const agree = agreement(readNifti(closer.bytes).voxels, both.voxels);
   t.diagnostic(`${(100 * agree).toFixed(3)} % after the closer look`);

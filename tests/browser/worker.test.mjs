@@ -190,8 +190,8 @@ test("a worker that panics is replaced, with the scan", async (t) => {
         () => {
           // Four heads do not divide a width of six: the program itself refuses by a panic, amid the segmentation.
           const vit = { in_channels: 3, patch_size: 8, embed_dim: 6, depth: 1, num_heads: 4, mlp_dim: 8, num_registers: 1, layer_scale: 0.1, feed_forward: "mlp" };
-          const header = '{"input":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4]}}';
-          const bytes = new Uint8Array(8 + header.length + 4);
+          const header = '{"input":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4]},"vit.any":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}';
+          const bytes = new Uint8Array(8 + header.length + 8);
           bytes[0] = header.length;
           bytes.set(new TextEncoder().encode(header), 8);
           const message = JSON.stringify({ kind: "transform", job: 0, vit: JSON.stringify(vit) });

@@ -108,7 +108,7 @@ impl Network {
         let fresh = DinoV3::from_name(name).unwrap().config();
         let fresh = fresh.init(&Adaptation::None, device);
         let transformer = load_into(fresh, weights.collect()).unwrap();
-        Self::Transformer(Box::new(transformer), images)
+        Self::Transformer(Box::new(transformer), Box::new(images))
     }
 
     /// A window's logits, or the images' patch tokens.
@@ -120,7 +120,7 @@ impl Network {
                 pollster::block_on(computer.logits(values.clone(), going_on)).unwrap()
             }
             Self::Transformer(vit, images) => {
-                let mut tokens = vit.embed(images.clone(), images.dims()[0]);
+                let mut tokens = vit.embed((**images).clone(), images.dims()[0]);
                 for index in 0..vit.blocks.len() {
                     tokens = vit.block(index, tokens);
                 }

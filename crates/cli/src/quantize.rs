@@ -134,9 +134,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let count = cases.names().len();
     let scored = |network, what: &'static str| {
         let mut counting = Counting::new(what);
-        score(&manifest, network, &cases, by_class, |case, cases| {
+        let scored = score(&manifest, network, &cases, by_class, |case, cases| {
             counting.show(case, cases);
-        })
+        });
+        anyhow::Ok(scored?)
     };
     check_order(&manifest.channel_names(), &cases.channels)?;
     let exact = scored(network, "as they are, case")?;

@@ -36,7 +36,7 @@ impl Foreign {
         let part = || {
             // Only a model with FreeSurfer's numbers means by them what FreeSurfer does.
             let whole = of_value(whole_of_part(self.number)?)?;
-            let name = whole.name.to_lowercase();
+            let name = whole.name.to_ascii_lowercase();
             (name.contains("cortex") || name.contains("white matter")).then_some(whole)
         };
         named.or_else(own).or_else(part).map(|label| label.value)

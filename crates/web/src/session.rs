@@ -932,7 +932,7 @@ async fn read_reference(
 /// Whether a file is by its name a table of labels.
 fn is_table(path: &str) -> bool {
     let ending = path.rsplit('.').next().unwrap_or_default();
-    ["tsv", "txt", "label", "ctbl", "lut", "ctab"].contains(&ending.to_lowercase().as_str())
+    ["tsv", "txt", "label", "ctbl", "lut", "ctab"].contains(&ending.to_ascii_lowercase().as_str())
 }
 
 /// The models that the site lists.

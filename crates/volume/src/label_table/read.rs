@@ -29,7 +29,7 @@ pub fn names(text: &str) -> Vec<(u32, String)> {
 
 /// A line of a number, a name and a colour, the name in the second place or at the end within quotation marks.
 fn colored(line: &str) -> Option<(u32, String)> {
-    let (number, rest) = line.trim().split_once(char::is_whitespace)?;
+    let (number, rest) = line.trim().split_once([' ', '\t'])?;
     let number = number.parse().ok()?;
     let is_color = |words: &mut dyn Iterator<Item = &str>| {
         words
@@ -40,9 +40,9 @@ fn colored(line: &str) -> Option<(u32, String)> {
     };
     if let Some((colors, name)) = rest.split_once('"') {
         let name = name.trim_end().strip_suffix('"')?;
-        return is_color(&mut colors.split_whitespace()).then(|| (number, name.to_owned()));
+        return is_color(&mut colors.split_ascii_whitespace()).then(|| (number, name.to_owned()));
     }
-    let mut words = rest.split_whitespace();
+    let mut words = rest.split_ascii_whitespace();
     let name = words.next()?;
     is_color(&mut words).then(|| (number, name.to_owned()))
 }
@@ -76,21 +76,21 @@ fn sided(words: &[String]) -> Option<bool> {
     }
 }
 
-/// The words of a name in small letters, a side first; FreeSurfer's `Left-Thalamus-Proper` and `ctx-lh-insula` among them.
+/// The words of a name in small letters, as far as they are ASCII's, a side first; FreeSurfer's `Left-Thalamus-Proper` and `ctx-lh-insula` among them.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut is_within = false;
     let mut last = ' ';
     for letter in name.chars() {
-        if !letter.is_alphanumeric() {
+        if letter.is_ascii() && !letter.is_ascii_alphanumeric() {
             is_within = false;
-        } else if is_within && !(last.is_lowercase() && letter.is_uppercase()) {
+        } else if is_within && !(last.is_ascii_lowercase() && letter.is_ascii_uppercase()) {
             words
                 .last_mut()
                 .expect("within a word")
-                .extend(letter.to_lowercase());
+                .push(letter.to_ascii_lowercase());
         } else {
-            words.push(letter.to_lowercase().collect());
+            words.push(letter.to_ascii_lowercase().to_string());
             is_within = true;
         }
         last = letter;

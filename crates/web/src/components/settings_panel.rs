@@ -13,9 +13,11 @@ use crate::work::WorkerPhase;
 pub fn SettingsPanel() -> impl IntoView {
     view! {
         <section class="panel" aria-labelledby="settings-heading">
-            <h2 id="settings-heading">{said::HEADING}</h2>
+            <div class="heading">
+                <h2 id="settings-heading">{said::HEADING}</h2>
+                <Catalogue/>
+            </div>
             <ModelSelect/>
-            <Catalogue/>
             <BackendSelect/>
         </section>
     }

@@ -122,7 +122,7 @@ fn has_two_words(text: &str) -> bool {
     let words: Vec<&str> = text.split_whitespace().collect();
     words
         .windows(2)
-        .any(|pair| pair.iter().all(|word| is_word(&word)))
+        .any(|pair| pair.iter().all(is_word))
 }
 
 /// Whether a text may be for people: two words, a capital before a small letter, or the end of a sentence.
