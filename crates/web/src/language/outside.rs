@@ -120,9 +120,7 @@ fn without(text: &str, open: char, close: char) -> String {
 fn has_two_words(text: &str) -> bool {
     let is_word = |word: &&str| word.starts_with(is_letter);
     let words: Vec<&str> = text.split_whitespace().collect();
-    words
-        .windows(2)
-        .any(|pair| pair.iter().all(is_word))
+    words.windows(2).any(|pair| pair.iter().all(is_word))
 }
 
 /// Whether a text may be for people: two words, a capital before a small letter, or the end of a sentence.
