@@ -30,7 +30,10 @@ async function transform(backend, vit, file) {
         worker.onerror = (event) => reject(new Error(event.message));
         worker.onmessage = ({ data }) => {
           const message = JSON.parse(data.message);
-          if (message.kind === "failed") reject(new Error(message.failure.what));
+          if (message.kind === "failed") {
+            delete window.workers[backend];
+            reject(new Error(message.failure.what));
+          }
           if (message.kind === "transformed") resolve(new Uint8Array(data.bytes));
         };
         const request = JSON.stringify({ kind: "transform", job: 1, vit: JSON.stringify(vit) });
@@ -44,6 +47,23 @@ async function transform(backend, vit, file) {
   );
   return readSafetensors(Buffer.from(base64, "base64"));
 }
+
+test("a transformer that can't be is refused in words", async () => {
+  const name = "dinov3_mlp";
+  const config = transformerConfig(name);
+  const request = transformer(name);
+  const { shape } = readSafetensors(readFileSync(join(reference, `${name}.safetensors`))).get("input");
+  const ask = (changed, [images, channels, rows, columns]) => {
+    const values = new Float32Array(images * channels * rows * columns);
+    request.set("input", { shape: [images, channels, rows, columns], values });
+    return transform("cpu", { ...config, ...changed }, writeSafetensors(request));
+  };
+  await assert.rejects(ask({ num_heads: 3 }, shape), /num_heads is 3 in embed_dim \d+, expected is heads whose width/);
+  await assert.rejects(ask({ patch_size: 6 }, shape), /patch_size is 6, expected is a multiple of 4/);
+  const [images, channels, rows, columns] = shape;
+  await assert.rejects(ask({}, [images, channels + 1, rows, columns]), /image's channels is \d+, expected is \d+/);
+  await assert.rejects(ask({}, [images, channels, rows + 1, columns]), /image's size is \d+ × \d+, expected is edges/);
+});
 
 for (const backend of ["webgpu", "cpu"]) {
   for (const name of ["dinov3_mlp", "dinov3_swiglu"]) {

@@ -12,6 +12,7 @@ use dinomed3d_core::results::predictor::Predictor;
 use dinomed3d_core::results::strokes::{Step, StrokedCase, stroke_worst};
 use dinomed3d_core::results::validation::check_order;
 use dinomed3d_core::train::dataset::DatasetIndex;
+use dinomed3d_volume::statistics::mean;
 use std::path::PathBuf;
 
 /// Arguments of `strokes`.
@@ -85,9 +86,7 @@ fn table(cases: &[StrokedCase], strokes: usize) -> String {
     for case in cases {
         text += &row(&case.name, of(case), case.voxels as f64);
     }
-    let mean = |value: &dyn Fn(&StrokedCase) -> f64| {
-        cases.iter().map(value).sum::<f64>() / cases.len().max(1) as f64
-    };
+    let mean = |value: &dyn Fn(&StrokedCase) -> f64| mean(cases.iter().map(value)).unwrap_or(0.0);
     let means = [0, 1, 2].map(|which| mean(&|case| of(case)[which]));
     text += &row("mean", means, mean(&|case| case.voxels as f64));
     text += "\nmean Dice after each stroke, painted and learnt:\n";

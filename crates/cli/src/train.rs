@@ -11,6 +11,7 @@ use dinomed3d_core::results::report::report_run;
 use dinomed3d_core::train::beginning::{Request, Run};
 use dinomed3d_core::train::{Event, Parallelism, Trainer};
 use dinomed3d_core::weights::fold::Folding;
+use dinomed3d_volume::statistics::mean;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -237,7 +238,7 @@ fn progress() -> impl FnMut(Event) {
             if recent.len() > 30 {
                 recent.pop_front();
             }
-            let mean = recent.iter().sum::<f64>() / recent.len() as f64;
+            let mean = mean(recent.iter().copied()).unwrap_or(0.0);
             let left = mean * (total_steps - step) as f64;
             line.show(&format!(
                 "stage {stage} epoch {epoch} step {step}/{total_steps} loss {loss:.4} {mean:.2} s/step, {:.0} min left in this stage",

@@ -19,8 +19,8 @@ pub struct Preflight {
 
 /// The program itself.
 const PROGRAM_BYTES: u64 = 20 << 20;
-/// Bringing a score back to a voxel takes as long as so many operations of the network: 8 ns beside 31 GFLOP/s, measured on the drawn head.
-const OPERATIONS_PER_SCORE: f64 = 250.0;
+/// Bringing a logit back to a voxel takes as long as so many operations of the network: 8 ns beside 31 GFLOP/s, measured on the drawn head.
+const OPERATIONS_PER_LOGIT: f64 = 250.0;
 /// Values of a window held beside logits, per voxel, where the decoder ends at half size: its input, and what its last convolutions
 /// read and write.
 const ACTIVATIONS: u64 = 40;
@@ -139,7 +139,7 @@ impl Cost {
             voxels
         };
         let looks = if is_located { 2 } else { 1 };
-        let scores = (looks * region * classes) as f64;
+        let logits = (looks * region * classes) as f64;
 
         let window = product(manifest.window);
         let [slices, rows, columns] = grid.shape();
@@ -178,7 +178,7 @@ impl Cost {
         let most = prepare.max(compute) + finish;
         Ok(Preflight {
             windows,
-            gflop: rounds as f64 * self.window_gflop + 1e-9 * OPERATIONS_PER_SCORE * scores,
+            gflop: rounds as f64 * self.window_gflop + 1e-9 * OPERATIONS_PER_LOGIT * logits,
             memory_bytes: PROGRAM_BYTES + self.weight_bytes() + (2 * stored_bytes).max(held + most),
         })
     }
@@ -220,7 +220,7 @@ impl Cost {
         let windows = places * starts.iter().map(Vec::len).product::<usize>();
         let passes = windows * (1 + usize::from(manifest.mirrored));
         let (voxels, classes) = (product(shape), pipeline.values.len() as u64);
-        let scores = (places as u64 * crop_voxels * classes) as f64;
+        let logits = (places as u64 * crop_voxels * classes) as f64;
         // The map, and while a place is sought its label's voxels and a mark of each.
         let seek = 3 * voxels;
         let look = voxels + 20 * crop_voxels + self.window_bytes(manifest);
@@ -228,7 +228,7 @@ impl Cost {
         Ok(Preflight {
             windows,
             gflop: passes.div_ceil(at_a_time) as f64 * self.window_gflop
-                + 1e-9 * OPERATIONS_PER_SCORE * scores,
+                + 1e-9 * OPERATIONS_PER_LOGIT * logits,
             memory_bytes: PROGRAM_BYTES + self.weight_bytes() + held + seek.max(look),
         })
     }

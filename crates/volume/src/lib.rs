@@ -19,6 +19,7 @@ mod label;
 mod label_map;
 pub mod label_table;
 mod labelling;
+pub mod markup;
 pub mod metrics;
 mod mgh;
 mod mid_plane;

@@ -1,6 +1,7 @@
 //! A result as one page to be printed and handed on: a file that needs nothing beside it, runs nothing and asks nobody.
 
 use dinomed3d_volume::Label;
+use dinomed3d_volume::markup::escaped;
 use dinomed3d_volume::metrics::Presence;
 use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
 
@@ -348,22 +349,6 @@ fn compared(comparison: &Compared) -> String {
     }
     let title = compare::against(&comparison.against);
     section(&title, table("scores", &heads, &rows) + &paragraph(&said))
-}
-
-/// Text as it stands in an element or a quoted attribute.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            '\'' => safe += "&#39;",
-            _ => safe.push(letter),
-        }
-    }
-    safe
 }
 
 /// Under a heading in plain text; `html` is.

@@ -3,6 +3,7 @@
 use super::seen_window::SeenWindow;
 use super::windows::Windowing;
 use dinomed3d_volume::nifti::{Depth, Probabilities, ProbabilityError};
+use dinomed3d_volume::statistics::softmax;
 use dinomed3d_volume::{Affine, GridError, MidPlane, ModelGrid, Region, Scan};
 use std::io::Write;
 
@@ -188,18 +189,14 @@ impl Seen {
         };
         let rights: Vec<_> = self.classes.iter().map(|value| right_of(*value)).collect();
         let mut doubt = [0.0f64; 256];
-        let mut shares = vec![0.0f32; self.classes.len()];
+        let mut shares = Vec::new();
         self.each_voxel(|voxel, logits| {
             let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             if logits.iter().filter(|logit| most - **logit < FAR).count() < 2 {
                 return;
             }
-            for (share, logit) in shares.iter_mut().zip(logits) {
-                *share = (logit - most).exp();
-            }
-            let sum: f32 = shares.iter().sum();
-            for ((share, value), right) in shares.iter().zip(&self.classes).zip(&rights) {
-                let p = share / sum;
+            softmax(logits, &mut shares);
+            for ((p, value), right) in shares.iter().zip(&self.classes).zip(&rights) {
                 let value = match right {
                     Some((plane, right)) if plane.is_right(affine, voxel, shape) => *right,
                     _ => *value,

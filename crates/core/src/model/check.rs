@@ -101,7 +101,11 @@ impl DinoMed3dConfig {
 }
 
 impl VitConfig {
-    fn check(&self) -> Result<(), SettingError> {
+    /// Whether a transformer can be made of these settings.
+    ///
+    /// # Errors
+    /// [`SettingError`], which names the first that can't be.
+    pub fn check(&self) -> Result<(), SettingError> {
         width("in_channels", self.in_channels)?;
         patch_size(self.patch_size)?;
         width("embed_dim", self.embed_dim)?;
@@ -129,6 +133,33 @@ impl VitConfig {
         )?;
         let scale = self.layer_scale;
         expect(scale.is_finite(), "layer_scale", scale, "a finite number")
+    }
+
+    /// Whether images can be cut into its patches.
+    ///
+    /// # Shapes
+    /// `[image, channel, row, column]`
+    ///
+    /// # Errors
+    /// [`SettingError`], which says what does not fit.
+    pub fn check_images(
+        &self,
+        [_, channels, rows, columns]: [usize; 4],
+    ) -> Result<(), SettingError> {
+        let (expected, patch) = (self.in_channels, self.patch_size);
+        expect(
+            channels == expected,
+            "the number of an image's channels",
+            channels,
+            &expected.to_string(),
+        )?;
+        let is_whole = |edge: usize| edge > 0 && edge.is_multiple_of(patch);
+        expect(
+            is_whole(rows) && is_whole(columns),
+            "an image's size",
+            format!("{rows} × {columns}"),
+            &format!("edges that are multiples of {patch}"),
+        )
     }
 }
 

@@ -6,6 +6,7 @@ use super::predictor::Predictor;
 use crate::infer::{InferError, Prediction};
 use crate::train::dataset::RawCase;
 use dinomed3d_volume::metrics::Reliability;
+use dinomed3d_volume::statistics::{mean, most_and_sum};
 
 /// Of each case about so many voxels are looked at, and of all together: their logits are held.
 const VOXELS_OF_CASE: usize = 50_000;
@@ -83,7 +84,7 @@ impl Answers {
             let (most, sum) = most_and_sum(logits, times);
             f64::from(sum.ln() - (logits[truth] - most) * times)
         };
-        self.voxels().map(of_voxel).sum::<f64>() / self.truth.len() as f64
+        mean(self.voxels().map(of_voxel)).unwrap_or(f64::NAN)
     }
 
     /// By golden section over its logarithm: the surprise has one minimum, as it is convex in the temperature's inverse.
@@ -118,13 +119,6 @@ impl Answers {
         });
         (!self.truth.is_empty()).then(|| Reliability::of(answers))
     }
-}
-
-/// The largest logit, and the sum of exponentials of how far all are from it, so many times.
-fn most_and_sum(logits: &[f32], times: f32) -> (f32, f32) {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let below = logits.iter().map(|logit| (logit - most) * times);
-    (most, below.map(f32::exp).sum())
 }
 
 /// Voxels with a label and their neighbours.

@@ -24,6 +24,15 @@ pub struct Stroke {
     pub voxels: Vec<u32>,
 }
 
+impl Stroke {
+    /// Gives its voxels its value.
+    pub(crate) fn paint(&self, labels: &mut [u8]) {
+        for voxel in &self.voxels {
+            labels[*voxel as usize] = self.value;
+        }
+    }
+}
+
 /// The label map of a scan after learning from strokes, which it holds as they were painted; that of the network alone where there
 /// are none. Left and right stay parted where they were: strokes move no plane. Nothing else is drawn by chance than by a fixed seed: the same strokes give the same map.
 ///
@@ -52,10 +61,6 @@ pub fn learn(
     }
     let labelled = pipeline.labels_of(seen.grid(), &logits, shape, affine, seen.plane())?;
     let mut labels = labelled.labels;
-    for stroke in strokes {
-        for voxel in &stroke.voxels {
-            labels[*voxel as usize] = stroke.value;
-        }
-    }
+    strokes.iter().for_each(|stroke| stroke.paint(&mut labels));
     Ok(labels)
 }

@@ -6,6 +6,7 @@ use super::fit::Samples;
 use crate::infer::{InferError, Pipeline, Seen};
 use dinomed3d_volume::Affine;
 use dinomed3d_volume::random::SplitMix64;
+use dinomed3d_volume::statistics::softmax;
 use std::collections::BTreeMap;
 
 /// Most voxels of a stroke.
@@ -132,14 +133,6 @@ impl Samples {
         })?;
         Ok(Some(samples))
     }
-}
-
-fn softmax(logits: &[f32], shares: &mut Vec<f32>) {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    shares.clear();
-    shares.extend(logits.iter().map(|logit| (logit - most).exp()));
-    let sum: f32 = shares.iter().sum();
-    shares.iter_mut().for_each(|share| *share /= sum);
 }
 
 /// Some of them, at random.

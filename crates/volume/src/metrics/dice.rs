@@ -10,6 +10,19 @@ pub fn dice(prediction: &[u8], reference: &[u8], label: u8) -> f64 {
     Overlap::of(prediction, reference, label).dice()
 }
 
+/// Dice coefficient of the voxels of two maps of the same grid that are what is asked for, numbers of any size; 1 if there are none.
+///
+/// # Panics
+/// If the maps differ in size.
+pub fn dice_where<T: Copy>(
+    prediction: &[T],
+    reference: &[T],
+    in_prediction: impl Fn(T) -> bool,
+    in_reference: impl Fn(T) -> bool,
+) -> f64 {
+    Overlap::of_those(prediction, reference, in_prediction, in_reference).dice()
+}
+
 /// Voxels of one label in two label maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Overlap {
@@ -20,6 +33,16 @@ pub(super) struct Overlap {
 
 impl Overlap {
     pub(super) fn of(prediction: &[u8], reference: &[u8], label: u8) -> Self {
+        let is_label = |value| value == label;
+        Self::of_those(prediction, reference, is_label, is_label)
+    }
+
+    fn of_those<T: Copy>(
+        prediction: &[T],
+        reference: &[T],
+        in_prediction: impl Fn(T) -> bool,
+        in_reference: impl Fn(T) -> bool,
+    ) -> Self {
         assert_eq!(
             prediction.len(),
             reference.len(),
@@ -31,7 +54,7 @@ impl Overlap {
             both: 0,
         };
         for (&p, &r) in prediction.iter().zip(reference) {
-            let (p, r) = (usize::from(p == label), usize::from(r == label));
+            let (p, r) = (usize::from(in_prediction(p)), usize::from(in_reference(r)));
             overlap.prediction += p;
             overlap.reference += r;
             overlap.both += p & r;

@@ -4,7 +4,7 @@ mod dice;
 mod reliability;
 mod surface;
 
-pub use dice::dice;
+pub use dice::{dice, dice_where};
 pub use reliability::{Reliability, ReliabilityBin};
 pub use surface::SurfaceDistances;
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::header::field;
+use crate::statistics::most_and_sum_of_each;
 use crate::{Datatype, GridError, Labelling, MidPlane, ModelGrid, Scan, ScanError};
 
 /// How fine probabilities are.
@@ -85,7 +86,7 @@ impl<'a> Probabilities<'a> {
         let (mut log_sums, mut certainty) =
             (Vec::with_capacity(voxels), Vec::with_capacity(voxels));
         grid.each_slice(logits, classes.len(), |_, slice| {
-            for (most, sum) in sums(slice, plane) {
+            for (most, sum) in most_and_sum_of_each(slice, plane) {
                 log_sums.push(most + sum.ln());
                 certainty.push((255.0 / sum).round() as u8);
             }
@@ -218,22 +219,6 @@ impl<'a> Probabilities<'a> {
         ];
         self.grid.memory_index(place) as usize
     }
-}
-
-/// Of logits, `[class, plane]`, the largest at each place, and the sum of exponentials of how far all are from it.
-fn sums(logits: &[f32], plane: usize) -> Vec<(f32, f32)> {
-    let mut sums: Vec<(f32, f32)> = logits[..plane].iter().map(|logit| (*logit, 0.0)).collect();
-    for logits in logits.chunks_exact(plane) {
-        for ((most, _), logit) in sums.iter_mut().zip(logits) {
-            *most = most.max(*logit);
-        }
-    }
-    for logits in logits.chunks_exact(plane) {
-        for ((most, sum), logit) in sums.iter_mut().zip(logits) {
-            *sum += (logit - *most).exp();
-        }
-    }
-    sums
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 mod moments;
 mod quantile;
+mod softmax;
 
 pub use moments::{mean, mean_and_std};
 pub use quantile::{quantile, quantile_of_unsorted};
+pub use softmax::{most_and_sum, most_and_sum_of_each, softmax};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -1,5 +1,6 @@
 use std::rc::Rc;
 
+use dinomed3d_volume::statistics::mean;
 use leptos::prelude::*;
 
 use crate::browser;
@@ -463,7 +464,7 @@ fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
 fn DiceTable(dice: Vec<(u8, f64)>) -> impl IntoView {
     let state = State::expect();
     let labels = state.outcome_labels();
-    let mean = dice.iter().map(|(_, dice)| dice).sum::<f64>() / dice.len() as f64;
+    let mean = mean(dice.iter().map(|(_, dice)| *dice)).unwrap_or(f64::NAN);
     let row = move |(value, dice): (u8, f64)| {
         let label = named(&labels, value);
         view! {

@@ -22,6 +22,7 @@ pub async fn transform(
 ) -> Result<Vec<u8>, String> {
     let bytes = bytes.ok_or("No file came with the request.")?;
     let config: VitConfig = serde_json::from_str(vit).map_err(|error| error.to_string())?;
+    config.check().map_err(|error| error.to_string())?;
     let mut tensors = decode(&bytes.to_vec()).map_err(|error| error.to_string())?;
     let input = tensors
         .remove("input")
@@ -30,6 +31,9 @@ pub async fn transform(
         .shape
         .try_into()
         .map_err(|shape| format!("Images have four dimensions, found {shape:?}."))?;
+    config
+        .check_images(shape)
+        .map_err(|error| error.to_string())?;
     let weights: NamedTensors = tensors
         .into_iter()
         .map(|(name, tensor)| {

@@ -1,8 +1,9 @@
 //! Numbers of the answers as tables in Markdown.
 
-use super::structures::{DEEP, dice};
+use super::structures::DEEP;
 use super::variant::Variant;
 use super::{Labels, places};
+use dinomed3d_volume::metrics::dice_where;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -100,7 +101,7 @@ fn structures(text: &mut String, answers: &[Answer]) {
                 let found = &answer.labels.voxels;
                 format!(
                     "{:.3}",
-                    dice(found, &reference.voxels, is, is_in_reference(*label))
+                    dice_where(found, &reference.voxels, is, is_in_reference(*label))
                 )
             })
             .collect();
@@ -143,8 +144,8 @@ fn brains(text: &mut String, answers: &[Answer]) {
             .map(|place| mask.at(&inverse, place))
             .collect();
         let found = &answer.labels.voxels;
-        let without = dice(found, &mask, |v| v != 0 && v != CSF, |v| v != 0);
-        let with = dice(found, &mask, |v| v != 0, |v| v != 0);
+        let without = dice_where(found, &mask, |v| v != 0 && v != CSF, |v| v != 0);
+        let with = dice_where(found, &mask, |v| v != 0, |v| v != 0);
         let took = answer.took.as_secs_f64();
         let _ = writeln!(
             text,

@@ -1,9 +1,11 @@
 //! The same scan in another form; its answer must be the same in the world.
 
-use super::structures::{DEEP, dice};
+use super::structures::DEEP;
 use super::{Labels, places};
+use dinomed3d_volume::metrics::dice_where;
 use dinomed3d_volume::nifti::{Values, encode};
 use dinomed3d_volume::region::mirror;
+use dinomed3d_volume::statistics::mean;
 use dinomed3d_volume::{Affine, Orientation, Volume};
 
 /// What is done to the scan.
@@ -77,11 +79,11 @@ impl Variant {
             .flat_map(|(name, [left, right])| {
                 [left, right].map(|label| {
                     let is = |value: u16| value == *label;
-                    (dice(&original.voxels, &voxels, is, is), *name)
+                    (dice_where(&original.voxels, &voxels, is, is), *name)
                 })
             })
             .collect();
-        let mean = scores.iter().map(|(score, _)| score).sum::<f64>() / scores.len() as f64;
+        let mean = mean(scores.iter().map(|(score, _)| *score)).expect("structures");
         let (least, name) = scores
             .into_iter()
             .min_by(|a, b| a.0.total_cmp(&b.0))

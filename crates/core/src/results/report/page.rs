@@ -9,6 +9,7 @@ use dinomed3d_volume::NOTICE;
 use dinomed3d_volume::evaluation::{
     CaseScores, EMPTY_MASKS, Evaluation, QUARTILES, interval_words,
 };
+use dinomed3d_volume::markup::escaped;
 use dinomed3d_volume::statistics::Summary;
 
 /// A case with its pictures.
@@ -279,25 +280,4 @@ impl Page<'_> {
 /// A dash for a label that a case does not hold.
 fn dice(value: Option<f64>) -> String {
     value.map_or("–".to_owned(), |dice| format!("{dice:.3}"))
-}
-
-/// Text inside of HTML, attributes included.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_cannot_become_markup() {
-        assert_eq!(
-            escaped("<a href=\"x\">&"),
-            "&lt;a href=&quot;x&quot;&gt;&amp;"
-        );
-    }
 }
