@@ -179,13 +179,17 @@ impl Image<'_> {
         let row_of_result = self.attention.heads * dim;
         for (block, result) in self.result.chunks_mut(ROWS * row_of_result).enumerate() {
             let queries = rows::<ROWS>(queries, dim, dim, block * ROWS);
-            for start in (0..tokens).step_by(OF_KEYS * S::F32_LANES) {
-                let first = [zero; OF_KEYS];
-                let sums =
-                    sums::<S, ROWS, OF_KEYS>(simd, first, queries, &keys[start..], *key_pitch);
-                for (scores, sums) in scores.chunks_exact_mut(*key_pitch).zip(sums) {
-                    write::<S, OF_KEYS>(&mut scores[start..], sums);
+            let mut start = 0;
+            while start < tokens {
+                let vectors = (tokens - start).div_ceil(S::F32_LANES).min(OF_KEYS);
+                let (keys, pitch) = (&keys[start..], *key_pitch);
+                let to = &mut scores[start..];
+                match vectors {
+                    1 => score::<S, ROWS, 1>(simd, queries, keys, to, pitch),
+                    2 => score::<S, ROWS, 2>(simd, queries, keys, to, pitch),
+                    _ => score::<S, ROWS, OF_KEYS>(simd, queries, keys, to, pitch),
                 }
+                start += vectors * S::F32_LANES;
             }
             let wholes = exponentials::<S, ROWS>(simd, scores, *key_pitch, tokens);
             let weights = rows::<ROWS>(&scores[..ROWS * *key_pitch], *key_pitch, tokens, 0);
@@ -205,6 +209,22 @@ impl Image<'_> {
                 }
             }
         }
+    }
+}
+
+/// The products of queries with as many keys as so many vectors hold; of a row of keys to the next, and of scores, it is `pitch`.
+#[inline(always)]
+fn score<S: Simd, const ROWS: usize, const VECTORS: usize>(
+    simd: S,
+    queries: [&[f32]; ROWS],
+    keys: &[f32],
+    scores: &mut [f32],
+    pitch: usize,
+) {
+    let first = [simd.splat_f32s(0.0); VECTORS];
+    let sums = sums::<S, ROWS, VECTORS>(simd, first, queries, keys, pitch);
+    for (scores, sums) in scores.chunks_mut(pitch).zip(sums) {
+        write::<S, VECTORS>(scores, sums);
     }
 }
 

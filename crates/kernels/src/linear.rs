@@ -62,14 +62,20 @@ fn linear_by(
     let mut result = vec![0.0; input.len() / inputs * outputs];
     let width = VECTORS * lanes;
     let stripes = outputs.div_ceil(width);
-    let mut ordered = vec![0.0; stripes * inputs * width];
-    for (stripe, ordered) in ordered.chunks_exact_mut(inputs * width).enumerate() {
-        let count = width.min(outputs - stripe * width);
-        let rows = map.weight.chunks_exact(outputs);
-        for (target, row) in ordered.chunks_exact_mut(width).zip(rows) {
-            target[..count].copy_from_slice(&row[stripe * width..][..count]);
-        }
-    }
+    let mut ordered = vec![Vec::new(); stripes];
+    let of_stripes = ordered.iter_mut().enumerate().collect();
+    for_each(
+        of_stripes,
+        || (),
+        |(), (stripe, ordered): (usize, &mut Vec<f32>)| {
+            ordered.reserve_exact(inputs * width);
+            let count = width.min(outputs - stripe * width);
+            for row in map.weight.chunks_exact(outputs) {
+                ordered.extend_from_slice(&row[stripe * width..][..count]);
+                ordered.resize(ordered.len() + width - count, 0.0);
+            }
+        },
+    );
     let mut bias = map.bias.map_or_else(Vec::new, <[f32]>::to_vec);
     bias.resize(stripes * width, 0.0);
     let parts: Vec<(&[f32], &mut [f32])> = input
@@ -96,9 +102,9 @@ fn linear_by(
 /// Some rows under way.
 struct Part<'a> {
     channels: [usize; 2],
-    /// `[stripe, input, output in the stripe]`, zeros for outputs that there are not.
-    weight: &'a [f32],
-    /// Likewise.
+    /// Of each stripe `[input, output in the stripe]`, zeros for outputs that there are not.
+    weight: &'a [Vec<f32>],
+    /// `[stripe, output in the stripe]`, likewise.
     bias: &'a [f32],
     activation: Activation,
     input: &'a [f32],
@@ -124,8 +130,8 @@ impl Part<'_> {
     fn multiply<S: Simd, const ROWS: usize>(self, simd: S) {
         let [inputs, outputs] = self.channels;
         let width = VECTORS * S::F32_LANES;
-        let stripes = self.weight.chunks_exact(inputs * width);
-        for (stripe, (weight, bias)) in stripes.zip(self.bias.chunks_exact(width)).enumerate() {
+        let stripes = self.weight.iter().zip(self.bias.chunks_exact(width));
+        for (stripe, (weight, bias)) in stripes.enumerate() {
             let (bias, _) = S::as_simd_f32s(bias);
             let start = stripe * width;
             let count = width.min(outputs - start);

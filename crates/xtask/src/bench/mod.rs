@@ -42,6 +42,7 @@ fn run_all(places: &Places) -> Result<()> {
             .args(scan);
         run("native", &mut native, "the messages are above")?;
     }
+    browser::run(places, "tests/browser/start.mjs")?;
     browser::run(places, "tests/browser/bench.mjs")
 }
 

@@ -1,10 +1,13 @@
 //! Steps by the crate `kernels`, of tensors that lie on the processor and whose gradients nobody asks for.
 
 use super::LAYER_NORM_EPSILON;
+use burn::backend::Flex;
+use burn::backend::tensor::FloatTensor;
 use burn::nn::conv::Conv3d;
 use burn::nn::{GroupNorm, LayerNorm, PaddingConfig3d};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use dinomed3d_kernels::{self as kernels, Activation, Attention, Conv3, Norm};
+use std::ops::Deref;
 
 /// Whether a tensor lies where the kernels compute, and nobody asks for its gradient.
 pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
@@ -13,10 +16,32 @@ pub fn takes<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && !device.is_autodiff() && device == Device::flex()
 }
 
-/// Its values, not copied where nobody else has them.
+/// Its values to be changed, not copied where nobody else has them.
 fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     let values = x.into_data().try_into_vec();
     values.expect("the tensor was asked for its type")
+}
+
+/// A tensor's values where they lie; only those that lie in another order are laid out anew.
+struct Seen(FloatTensor<Flex>);
+
+impl Seen {
+    fn of<const D: usize>(x: Tensor<D>) -> Self {
+        let x = x.try_into_primitive::<Flex>();
+        let x = x.expect("the tensor was asked where it lies");
+        match x.as_slice::<f32>() {
+            Some(_) => Self(x),
+            None => Self(x.to_contiguous()),
+        }
+    }
+}
+
+impl Deref for Seen {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        self.0.as_slice().expect("they lie in order")
+    }
 }
 
 fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
@@ -43,9 +68,9 @@ pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
         shape: [depth, rows, columns],
         stride: conv.stride[1],
     };
-    let weight = values(weight);
-    let bias = conv.bias.as_ref().map(|bias| values(bias.val()));
-    let input = values(x);
+    let weight = Seen::of(weight);
+    let bias = conv.bias.as_ref().map(|bias| Seen::of(bias.val()));
+    let input = Seen::of(x);
     let of_one = |input: &[f32]| kernels::conv3(kernel, input, &weight, bias.as_deref());
     let mut parts = input.chunks(input.len() / batch).map(of_one);
     let result = match batch {
@@ -59,8 +84,8 @@ pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
 pub fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Tensor<5> {
     let [batch, inputs, depth, rows, columns] = x.dims();
     let [outputs, _] = weight.dims();
-    let (weight, bias) = (values(weight), bias.map(values));
-    let input = values(x);
+    let (weight, bias) = (Seen::of(weight), bias.map(Seen::of));
+    let input = Seen::of(x);
     let of_one =
         |input: &[f32]| kernels::pointwise([inputs, outputs], input, &weight, bias.as_deref());
     let mut parts = input.chunks(input.len() / batch).map(of_one);
@@ -73,7 +98,7 @@ pub fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Te
 
 pub fn pixel_shuffle(x: Tensor<5>, factor: usize) -> Tensor<5> {
     let [batch, channels, depth, rows, columns] = x.dims();
-    let result = kernels::pixel_shuffle(factor, [depth, rows, columns], &values(x));
+    let result = kernels::pixel_shuffle(factor, [depth, rows, columns], &Seen::of(x));
     let channels = channels / (factor * factor);
     tensor(
         result,
@@ -85,7 +110,7 @@ pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tens
     let shape = x.dims();
     let [batch, channels, ..] = shape;
     let parameters = |parameters: &Option<burn::module::Param<Tensor<1>>>| {
-        parameters.as_ref().map(|values_of| values(values_of.val()))
+        parameters.as_ref().map(|values| Seen::of(values.val()))
     };
     let (scale, shift) = (parameters(&norm.gamma), parameters(&norm.beta));
     let norm = Norm {
@@ -104,13 +129,12 @@ pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tens
 
 pub fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tensor<D> {
     let shape = x.dims();
-    let scale = values(norm.gamma.val());
-    let shift = match &norm.beta {
-        Some(shift) => values(shift.val()),
-        None => vec![0.0; scale.len()],
-    };
+    let scale = Seen::of(norm.gamma.val());
+    let shift = norm.beta.as_ref().map(|shift| Seen::of(shift.val()));
+    let zeros = vec![0.0; if shift.is_some() { 0 } else { scale.len() }];
+    let shift = shift.as_deref().unwrap_or(&zeros);
     let mut all = values(x);
-    kernels::layer_norm(&mut all, [&scale, &shift], LAYER_NORM_EPSILON as f32);
+    kernels::layer_norm(&mut all, [&scale, shift], LAYER_NORM_EPSILON as f32);
     tensor(all, shape)
 }
 
@@ -124,20 +148,21 @@ pub fn linear<const D: usize>(
     let mut shape = x.dims();
     assert_eq!(shape[D - 1], channels[0], "inputs of a linear map");
     shape[D - 1] = channels[1];
-    let (weight, bias) = (values(weight), bias.map(values));
-    let result = kernels::linear(channels, &values(x), &weight, bias.as_deref(), activation);
+    let (weight, bias) = (Seen::of(weight), bias.map(Seen::of));
+    let input = Seen::of(x);
+    let result = kernels::linear(channels, &input, &weight, bias.as_deref(), activation);
     tensor(result, shape)
 }
 
 pub fn attention(joined: Tensor<3>, heads: usize, turn: [Tensor<2>; 2]) -> Tensor<3> {
     let [images, tokens, width] = joined.dims();
-    let [cos, sin] = turn.map(values);
+    let [cos, sin] = turn.map(Seen::of);
     let kernel = Attention {
         tokens,
         heads,
         turn: [&cos, &sin],
     };
-    let result = kernels::attention(kernel, &values(joined));
+    let result = kernels::attention(kernel, &Seen::of(joined));
     tensor(result, [images, tokens, width / 3])
 }
 
