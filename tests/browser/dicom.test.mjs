@@ -50,6 +50,13 @@ async function dropFolder(visitor, name, files) {
   );
 }
 
+/** How many pixels of all frames belong to a segment: one bit each, in the last element of a segmentation's file. */
+function marked(seg) {
+  const at = seg.lastIndexOf(Buffer.from([0xe0, 0x7f, 0x10, 0x00]));
+  const pixels = seg.subarray(at + 12, at + 12 + seg.readUInt32LE(at + 8));
+  return pixels.reduce((count, byte) => count + byte.toString(2).replaceAll("0", "").length, 0);
+}
+
 /** The facts that the page shows of its scan. */
 const facts = (visitor) => visitor.at("scan-facts").innerText();
 
@@ -85,6 +92,26 @@ test("all files of a series are one scan, which is segmented on its own grid and
   const equal = agreement(page.voxels, command.voxels);
   t.diagnostic(`${(100 * equal).toFixed(3)} % of voxels equal the command line's`);
   assert.ok(equal >= 0.999, `${equal}`);
+
+  // What a person changes has a segmentation of its own, which says so and holds the change.
+  await visitor.at("mend").click();
+  await visitor.at("mend-label").selectOption("1");
+  await visitor.at("mend-size").fill("8");
+  await visitor.at("mend-size").press("Enter");
+  await visitor.page.locator("#viewer canvas").focus();
+  for (const key of ["b", " "]) await visitor.page.keyboard.press(key);
+  const { name: mendedName, bytes: mended } = await visitor.saved("download-labels");
+  assert.equal(mendedName, "2-001_desc-mended_dseg.nii.gz");
+  const { name: segName, bytes: changed } = await visitor.saved("download-seg");
+  assert.equal(segName, "2-001_desc-mended_seg.dcm");
+  for (const words of ["SEMIAUTOMATIC", "changed by hand"]) {
+    assert.ok(changed.includes(words) && !seg.includes(words), words);
+  }
+  const labelled = (file) => readNifti(file).voxels.filter((voxel) => voxel !== 0).length;
+  assert.equal(marked(seg), labelled(bytes));
+  assert.equal(marked(changed), labelled(mended));
+  assert.notEqual(marked(changed), marked(seg));
+  await visitor.at("mend").click();
 
   const sent = visitor.requests.slice(before).map((request) => request.url());
   assert.deepEqual(sent.filter((address) => !/^(blob|data):/.test(address)), []);

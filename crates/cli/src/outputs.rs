@@ -265,6 +265,7 @@ impl Segmented<'_> {
             model_version: model.version.clone(),
             model_hash: model.weights_sha256.clone(),
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            is_changed_by_hand: false,
             unix_seconds: unix_seconds() as i64,
         };
         Ok(segmentation::write(

@@ -169,6 +169,7 @@ fn provenance() -> Provenance {
         model_version: "0.3.0".to_owned(),
         model_hash: "0123456789abcdef".repeat(4),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        is_changed_by_hand: false,
         unix_seconds: 1_735_689_599,
     }
 }

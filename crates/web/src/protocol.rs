@@ -211,6 +211,16 @@ pub enum ToWorker {
         /// Labels of the map without the background.
         labels: Vec<Label>,
     },
+    /// Make a DICOM segmentation of a label map of the scan that a person has changed. Its gzipped NIfTI file travels beside this
+    /// message; the answer is [`FromWorker::Segmentation`].
+    Segmentation {
+        /// This request.
+        job: JobId,
+        /// Labels of the map without the background.
+        labels: Vec<Label>,
+        /// The model that found what was changed.
+        maker: Maker,
+    },
     /// Say how sure the network was of a result. The answer is [`FromWorker::Probabilities`].
     Probabilities {
         /// This request.
@@ -355,6 +365,11 @@ pub enum FromWorker {
     /// that came as DICOM, just before [`FromWorker::Segmented`].
     DicomSeg {
         /// The [`ToWorker::Segment`] or [`ToWorker::Closer`] request.
+        job: JobId,
+    },
+    /// The DICOM segmentation that was asked for; its file travels beside this message.
+    Segmentation {
+        /// The [`ToWorker::Segmentation`] request.
         job: JobId,
     },
     /// The label map is ready; its gzipped NIfTI file travels beside this message.
@@ -543,6 +558,18 @@ pub struct ModelInfo {
     /// How far its certainty is from how often it is right, in the mean; none where nobody measured it.
     #[serde(default)]
     pub calibration_error: Option<f64>,
+}
+
+/// The model that has made a label map.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Maker {
+    /// Folder name.
+    pub name: String,
+    /// Version of its weights; empty where it is not known.
+    pub version: String,
+    /// Their checksum, likewise.
+    pub weights_sha256: String,
 }
 
 /// A scan as the page shows it.

@@ -640,6 +640,11 @@ impl Session {
         self.tell(|work| work.ask_probabilities(what));
     }
 
+    /// Saves what the visitor has changed as a DICOM segmentation.
+    pub fn save_segmentation(self) {
+        self.tell(Work::ask_segmentation);
+    }
+
     /// Compares with nothing any more.
     pub fn forget_comparison(self) {
         self.inner.update_value(|inner| inner.comparison += 1);
@@ -750,7 +755,15 @@ impl Session {
                     inner.work.broke(*generation, failure);
                 }
             }),
-            Order::Save { name, bytes } => browser::save_file(&name, &bytes, "application/gzip"),
+            Order::Save { name, bytes } => {
+                let is_dicom = name.ends_with(".dcm");
+                let kind = if is_dicom {
+                    "application/dicom"
+                } else {
+                    "application/gzip"
+                };
+                browser::save_file(&name, &bytes, kind);
+            }
             Order::TakeLearnt { bytes, strokes } => self.take_learnt(&bytes, strokes),
             Order::MarkMended => self.mark_mended(),
             Order::FindModels(job) => spawn_local(async move {

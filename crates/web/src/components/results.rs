@@ -62,10 +62,6 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         let mended = state.mending.get();
         mended.map_or_else(|| of_outcome.clone(), |mended| mended.sizes)
     });
-    let was_dicom = match &outcome.mended_from {
-        Some(found) => found.seg.is_some(),
-        None => outcome.seg.is_some(),
-    };
     let made = said::made(&words::made(outcome.millis, outcome.backend));
     let of_ranges = outcome.labels.clone();
     view! {
@@ -79,7 +75,6 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
                 <p class="warning" data-testid="mended-note">
                     {said::CHANGED}
                     {move || learnt_from.get().map(|strokes| said::learnt(&mend::learnt(strokes)))}
-                    {was_dicom.then_some(said::NO_SEG)}
                 </p>
             </Show>
         </div>
@@ -143,22 +138,39 @@ fn SaveLabels(outcome: Rc<Outcome>) -> impl IntoView {
     }
 }
 
-/// The worker's DICOM segmentation, while it is of what is on screen.
+/// A scan's DICOM segmentation: the one that came with the result or, of what a person has changed, one that is made when it is
+/// asked for.
 #[component]
 fn SaveSegmentation(outcome: Rc<Outcome>, is_changed: Memo<bool>) -> impl IntoView {
-    outcome.seg.as_ref().map(|seg| {
-        view! {
+    let session = expect_context::<Session>();
+    let found = outcome.mended_from.as_ref().unwrap_or(&outcome);
+    found.seg.as_ref()?;
+    let (name, made) = (words::seg_name(&outcome.name), outcome.seg.clone());
+    let made = StoredValue::new_local(made);
+    let view = move || match made.get_value().filter(|_| !is_changed.get()) {
+        Some(seg) => view! {
             <a
                 class="button"
                 data-testid="download-seg"
-                hidden=move || is_changed.get()
-                download=words::seg_name(&outcome.name)
-                href=saved(seg, "application/dicom")
+                download=name.clone()
+                href=saved(&seg, "application/dicom")
             >
                 {said::SAVE_SEG}
             </a>
         }
-    })
+        .into_any(),
+        None => view! {
+            <button
+                type="button"
+                data-testid="download-seg"
+                on:click=move |_| session.save_segmentation()
+            >
+                {said::SAVE_SEG}
+            </button>
+        }
+        .into_any(),
+    };
+    Some(view)
 }
 
 /// How sure the network was: over the scan, and as files.

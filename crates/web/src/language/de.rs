@@ -443,7 +443,6 @@ pub mod result {
     pub fn learnt(learnt: &str) -> String {
         format!(" Die letzten Schichten des Netzes {learnt}.")
     }
-    pub const NO_SEG: &str = " Ein DICOM-SEG davon gibt es nicht: es nennt das Netz als Urheber.";
     pub const SAVE_REPORT: &str = "Bericht speichern";
     pub const REPORT_TITLE: &str = "Eine Seite zum Drucken oder Weitergeben: Bilder, Volumina, Sicherheit, und wie es gemacht wurde";
     pub const INSIDE: &str = "Im Inneren des Netzes";
@@ -787,6 +786,7 @@ pub mod status {
         "Der Worker wurde beendet, und ein neuer startet; was offen war, bleibt offen.";
     pub const ENDED: &str = "Der Worker wurde beendet. Was offen war, bleibt offen.";
 
+    pub const WRITING_SEG: &str = "Schreibt das DICOM-SEG…";
     pub const COMPUTING_CERTAINTY: &str = "Berechnet, wie sicher das Netz ist…";
     pub const CERTAINTY_SHOWN: &str =
         "Wo das Netz weniger sicher ist, liegt nun über der Aufnahme.";

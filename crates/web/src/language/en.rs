@@ -509,7 +509,6 @@ pub mod result {
     pub fn learnt(learnt: &str) -> String {
         format!(" The network's last layers {learnt}.")
     }
-    pub const NO_SEG: &str = " There is no DICOM-SEG of it: that names the network as its maker.";
     pub const SAVE_REPORT: &str = "Save a report";
     pub const REPORT_TITLE: &str =
         "One page to print or hand on: pictures, volumes, certainty, and how it was made";
@@ -879,6 +878,7 @@ pub mod status {
         "The worker was ended and a fresh one is starting; what was open stays open.";
     pub const ENDED: &str = "The worker was ended. What was open stays open.";
 
+    pub const WRITING_SEG: &str = "Writing the DICOM-SEG…";
     pub const COMPUTING_CERTAINTY: &str = "Computing how sure the network is…";
     pub const CERTAINTY_SHOWN: &str = "Where the network is less sure lies over the scan.";
     pub fn saved(name: &str) -> String {

@@ -22,6 +22,8 @@ pub struct Jobs<B> {
     pub restoring: Option<JobId>,
     /// The worker was asked how sure the network was.
     pub probabilities: Option<JobId>,
+    /// The worker was asked for a DICOM segmentation, to be saved under this name.
+    pub segmentation: Option<(JobId, String)>,
     /// The worker was asked to learn from so many strokes.
     pub learning: Option<(JobId, usize)>,
     /// Whether the worker holds the scan on screen.
@@ -82,6 +84,7 @@ impl<B> Jobs<B> {
             preflight: None,
             restoring: None,
             probabilities: None,
+            segmentation: None,
             learning: None,
             has_scan: false,
             reading: None,
@@ -124,6 +127,7 @@ impl<B> Jobs<B> {
         self.preflight = None;
         self.restoring = None;
         self.probabilities = None;
+        self.segmentation = None;
         self.learning = None;
         self.has_scan = false;
         self.reading = match self.reading.take() {

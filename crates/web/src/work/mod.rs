@@ -9,6 +9,7 @@ mod life;
 mod list;
 mod own;
 mod sample;
+mod segmentation;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -845,6 +846,7 @@ impl<B: Clone> Work<B> {
                 }
             }
             FromWorker::Failed { job, failure } => self.failed(job, failure),
+            FromWorker::Segmentation { job } => self.segmentation_came(job, bytes),
             FromWorker::Learnt { job } => self.has_learnt(job, bytes),
             FromWorker::Probabilities { job, what } => self.probabilities_came(job, what, bytes),
             // What no page asks for.
@@ -1132,6 +1134,7 @@ impl<B: Clone> Work<B> {
             self.model_is_missing(failure);
         } else if Jobs::<B>::answers(&mut self.jobs.probabilities, job)
             || self.inside_failed(job)
+            || self.segmentation_ends(job).is_some()
             || self.learning_ends(job).is_some()
         {
             self.shown.failure = Some(failure);

@@ -1518,7 +1518,7 @@ fn a_mended_result_takes_the_results_place_and_gives_it_back() {
 }
 
 #[test]
-fn a_mended_map_has_no_dicom_segmentation_and_certainty_is_that_of_the_network() {
+fn a_mended_map_has_a_dicom_segmentation_of_its_own_and_certainty_is_that_of_the_network() {
     let mut desk = Desk::with_scan();
     let (job, _) = desk.segment().expect("it starts");
     let seg = FromWorker::DicomSeg { job };
@@ -1531,6 +1531,25 @@ fn a_mended_map_has_no_dicom_segmentation_and_certainty_is_that_of_the_network()
         desk.page.shown().has_logits,
         "they are still those of the scan"
     );
+    desk.page.ask_segmentation();
+    let asked = desk.orders().into_iter().find_map(|order| match order {
+        Order::Post(ToWorker::Segmentation { job, maker, .. }, bytes) => {
+            Some((job, maker.name, bytes))
+        }
+        _ => None,
+    });
+    let (job, maker, bytes) = asked.expect("it is asked");
+    assert_eq!((&*maker, bytes), (&*mended.model, Some("mended")));
+    let late = FromWorker::Segmentation { job: job + 1 };
+    desk.page.hear(desk.worker, late, Some("late"), 0.0);
+    let message = FromWorker::Segmentation { job };
+    desk.page.hear(desk.worker, message, Some("of hand"), 0.0);
+    let saved = desk.orders().into_iter().find_map(|order| match order {
+        Order::Save { name, bytes } => Some((name, bytes)),
+        _ => None,
+    });
+    let name = "scan_desc-mended_seg.dcm".to_owned();
+    assert_eq!(saved, Some((name, "of hand")));
     desk.page.ask_probabilities(Probabilities::CertaintyFile);
     let job = desk.posts().into_iter().find_map(|post| match post {
         ToWorker::Probabilities { job, .. } => Some(job),

@@ -232,6 +232,11 @@ impl Engine {
                     trouble.post(job);
                 }
             }
+            ToWorker::Segmentation { job, labels, maker } => {
+                if let Err(trouble) = self.segmentation(job, &labels, maker, bytes) {
+                    trouble.post(job);
+                }
+            }
             ToWorker::Inside {
                 job,
                 of,

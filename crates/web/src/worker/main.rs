@@ -41,6 +41,7 @@ mod protocol;
 mod scope;
 #[cfg(target_arch = "wasm32")]
 mod segment;
+mod segmentation;
 #[cfg(target_arch = "wasm32")]
 #[path = "../thrown.rs"]
 mod thrown;

@@ -406,6 +406,7 @@ mod tests {
             model_version: "1".to_owned(),
             model_hash: "0".to_owned(),
             program_version: "1".to_owned(),
+            is_changed_by_hand: false,
             unix_seconds: 0,
         };
         let origin = found.origin.as_ref().expect("it came as DICOM");

@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::{Computer, InferError, Progress};
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_volume::dicom::segmentation::{self, Origin, Provenance, Segment, SegmentationError};
 use dinomed3d_volume::volumetry::label_sizes;
 use dinomed3d_volume::{Image, Label, LabelMap, Scan, gzip, read_channels};
 use js_sys::{Float32Array, Uint8Array};
@@ -15,8 +14,9 @@ use super::crew::{Crew, ModelSource};
 use super::describe;
 use super::engine::{Engine, Trouble};
 use super::kept::{self, DESCRIPTION, KeptLogits};
-use super::protocol::{FromWorker, JobId};
+use super::protocol::{FromWorker, JobId, Maker};
 use super::scope;
+use super::segmentation::segmentation_of;
 
 /// Messages about progress are at least this far apart.
 const PROGRESS_EVERY_MS: f64 = 60.0;
@@ -254,7 +254,12 @@ impl Engine {
         let voxel_ml = scan.affine().voxel_volume_ml();
         let statistics = label_sizes(&map.labels, &labels, voxel_ml);
         if let Some(origin) = &*self.origin.borrow() {
-            match dicom_seg(map, &labels, origin, manifest) {
+            let maker = Maker {
+                name: manifest.name.clone(),
+                version: manifest.version.clone(),
+                weights_sha256: manifest.weights.sha256.clone(),
+            };
+            match segmentation_of(map, &labels, origin, maker, false) {
                 Ok(seg) => scope::post_with(&FromWorker::DicomSeg { job }, &seg),
                 Err(error) => warnings.push(format!("No DICOM-SEG can be saved: {error}.")),
             }
@@ -301,27 +306,8 @@ pub(super) fn file_of(scan: &Scan, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_v
     Ok(gzip(&scan.encode_label_map(labels, DESCRIPTION)?))
 }
 
-/// The label map as a DICOM segmentation of the series that `origin` is of.
-fn dicom_seg(
-    map: &LabelMap,
-    labels: &[Label],
-    origin: &Origin,
-    manifest: &ModelManifest,
-) -> Result<Vec<u8>, SegmentationError> {
-    let segment = |label| Segment::of(label, Some(&manifest.name));
-    let segments: Vec<_> = labels.iter().map(segment).collect();
-    let provenance = Provenance {
-        model: manifest.name.clone(),
-        model_version: manifest.version.clone(),
-        model_hash: manifest.weights.sha256.clone(),
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        unix_seconds: scope::local_seconds(),
-    };
-    segmentation::write(map, &segments, origin, &provenance)
-}
-
 /// A label map of the scan, which has that shape, from its file.
-fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
+pub(super) fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
     let unread =
         |what: String| Trouble::new(format!("The label map can't be read: {what}."), AGAIN);
     let map = Scan::open(file, None).and_then(|image| image.label_map());

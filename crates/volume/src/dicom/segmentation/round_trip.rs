@@ -15,6 +15,7 @@ fn provenance() -> Provenance {
         model_version: "0.6.0".to_owned(),
         model_hash: "abc".to_owned(),
         program_version: "0.1.0".to_owned(),
+        is_changed_by_hand: false,
         unix_seconds: 951_782_399,
     }
 }
@@ -200,6 +201,33 @@ fn the_same_input_is_the_same_instance_and_another_is_another() {
     let mut other = map.clone();
     *other.labels.last_mut().unwrap() ^= 1;
     assert_ne!(uid_of(&other, &provenance()), uid);
+}
+
+/// Whoever reads it must not take a person's work for a network's.
+#[test]
+fn what_a_person_has_changed_is_no_longer_automatic() {
+    let (origin, shape, affine) = origin(&slices(4, AXIAL));
+    let changed = Provenance {
+        is_changed_by_hand: true,
+        ..provenance()
+    };
+    for (provenance, algorithm, said) in [
+        (provenance(), "AUTOMATIC", "hippocampus 0.6.0, research"),
+        (
+            changed,
+            "SEMIAUTOMATIC",
+            "hippocampus 0.6.0, changed by hand",
+        ),
+    ] {
+        let bytes = write(&map(shape, affine), &[], &origin, &provenance).unwrap();
+        let file = from_reader(&bytes[..]).unwrap();
+        for segment in items(&file, tags::SEGMENT_SEQUENCE) {
+            let found = segment.get(tags::SEGMENT_ALGORITHM_TYPE).unwrap();
+            assert_eq!(found.to_str().unwrap(), algorithm);
+        }
+        let series = text(&file, tags::SERIES_DESCRIPTION).unwrap();
+        assert!(series.starts_with(said) && series.len() <= 64, "{series}");
+    }
 }
 
 /// A frame says which file it lies on, the file which study and patient it belongs to.

@@ -25,6 +25,8 @@ pub struct Provenance {
     pub model_hash: String,
     /// Of the program.
     pub program_version: String,
+    /// Whether a person has changed what the model found.
+    pub is_changed_by_hand: bool,
     /// When, in seconds since 1970 in the time zone of whoever reads it. It is no part of the UIDs: the same result made again
     /// is the same instance.
     pub unix_seconds: i64,
@@ -294,7 +296,15 @@ fn segment_item(
             tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE,
             vec![algorithm],
         ),
-        text(tags::SEGMENT_ALGORITHM_TYPE, VR::CS, "AUTOMATIC"),
+        text(
+            tags::SEGMENT_ALGORITHM_TYPE,
+            VR::CS,
+            if provenance.is_changed_by_hand {
+                "SEMIAUTOMATIC"
+            } else {
+                "AUTOMATIC"
+            },
+        ),
         text(tags::SEGMENT_ALGORITHM_NAME, VR::LO, &name),
         coded(
             tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE,
@@ -472,7 +482,14 @@ fn equipment(provenance: &Provenance) -> [InMemElement; 5] {
         text(
             tags::SERIES_DESCRIPTION,
             VR::LO,
-            &line(&format!("{model}, research and education only"), LINE),
+            &line(
+                &if provenance.is_changed_by_hand {
+                    format!("{model}, changed by hand, research and education only")
+                } else {
+                    format!("{model}, research and education only")
+                },
+                LINE,
+            ),
         ),
     ]
 }
