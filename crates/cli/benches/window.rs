@@ -8,6 +8,9 @@ mod allocator;
 mod device;
 #[path = "shared/profile.rs"]
 mod profile;
+#[path = "../src/threads.rs"]
+#[allow(unused_imports, reason = "its tests run with the program's")]
+mod threads;
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use clap::Parser;
@@ -53,6 +56,7 @@ struct Args {
 
 fn main() {
     allocator::keep_memory();
+    threads::share_out(None).unwrap();
     let args = Args::parse();
     let device = device::device(&args.device).unwrap();
     let network = Network::load(&args, &device);
