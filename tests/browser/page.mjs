@@ -67,9 +67,9 @@ export async function openPage(browser, { at = site, query = "", prepare, view, 
 /** Files of the site's samples, by what they are called there. */
 const SAMPLES = { "Sample head": "head.nii.gz", "Sample hippocampus": "sample.nii.gz" };
 
-/** For `prepare` of a page: the site offers only this one of its models. */
-export function onlyModel(page, name) {
-  return page.context().route("**/models/index.json", (route) => route.fulfill({ json: [name] }));
+/** For `prepare` of a page: the site offers only these of its models. */
+export function onlyModel(page, ...names) {
+  return page.context().route("**/models/index.json", (route) => route.fulfill({ json: names }));
 }
 
 /** A person at the page. */

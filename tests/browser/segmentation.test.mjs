@@ -12,7 +12,7 @@ const LABELS = [1, 2];
 /** Below every case of the validation set; a shifted or mirrored label map scores under 0.5. */
 const LOWEST_DICE = 0.7;
 
-const withModel = sharedPage({ query: "?backend=cpu", view: "planes", prepare: (page) => onlyModel(page, "hippocampus") }, (visitor) => visitor.waitForModel());
+const withModel = sharedPage({ query: "?backend=cpu", view: "planes", prepare: (page) => onlyModel(page, "hippocampus", "hippocampus/four-bits") }, (visitor) => visitor.waitForModel());
 
 test("a real case equals the command line", { skip }, async (t) => {
   const [name] = validationCases();
@@ -57,6 +57,29 @@ test("a real case equals the command line", { skip }, async (t) => {
   assert.ok(await visitor.canvasShowsSomething());
   assert.match(await visitor.page.locator(".results").innerText(), /Research and education only; not a medical device\./);
   assert.deepEqual(visitor.problems, []);
+});
+
+test("the same model in four bits can be chosen, and equals the command line's", async (t) => {
+  const visitor = await withModel();
+  const options = await visitor.at("model").locator("option").allInnerTexts();
+  assert.match(options[1], /, in four bits$/);
+  assert.equal(options[1].replace(", in four bits", ""), options[0]);
+  await visitor.at("model").selectOption("hippocampus/four-bits");
+  await visitor.waitForModel();
+  const sample = join(root, "public/samples/sample.nii.gz");
+  await visitor.choose(sample);
+  await visitor.waitForScan("sample.nii.gz");
+  await visitor.segment();
+  const { bytes } = await visitor.save();
+  const file = join(scratch(), "native.nii.gz");
+  const native = dinomed3d("segment", sample, "-o", file, "--model", join(model, "four-bits"));
+  assert.equal(native.status, 0, native.stderr);
+  const [page, command] = [bytes, file].map(readNifti);
+  const equal = agreement(page.voxels, command.voxels);
+  t.diagnostic(`${(100 * equal).toFixed(3)} % of voxels equal the command line's`);
+  assert.ok(equal >= 0.999, `${equal}`);
+  await visitor.at("model").selectOption("hippocampus");
+  await visitor.waitForModel();
 });
 
 test("a run can be cancelled; in the next one the sample is found, and its two labels are about right", async (t) => {

@@ -15,12 +15,16 @@ const DEFAULT_RECIPE: &str = "hippocampus";
 /// # Errors
 /// It is nowhere; says where it was looked for.
 pub fn model(named: &Path) -> anyhow::Result<PathBuf> {
-    let is_name = named.components().count() == 1;
-    if !is_name || named.is_dir() {
+    if named.is_dir() || named.is_absolute() {
         return Ok(named.to_owned());
     }
-    find(&candidates("public/models", "models"), named)
-        .with_context(|| format!("model {} is nowhere", named.display()))
+    let found = find(&candidates("public/models", "models"), named);
+    let is_name = named.components().count() == 1;
+    match found {
+        // A path of somebody's own, of which will be said what it lacks.
+        Err(_) if !is_name => Ok(named.to_owned()),
+        found => found.with_context(|| format!("model {} is nowhere", named.display())),
+    }
 }
 
 /// The folder of all models.
@@ -31,7 +35,7 @@ pub fn models() -> anyhow::Result<PathBuf> {
     find(&candidates("public/models", "models"), Path::new(""))
 }
 
-/// All models, each by the first folder that has it, sorted by name.
+/// All models, each by the first folder that has it, sorted by name: `head`, and what lies in that model's folder, `head/four-bits`.
 ///
 /// # Errors
 /// There is none; says where it was looked for.
@@ -39,11 +43,11 @@ pub fn all_models() -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let folders = candidates("public/models", "models");
     let mut models = BTreeMap::new();
     for folder in &folders {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.path().join(MANIFEST_FILE).is_file() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                models.entry(name).or_insert(entry.path());
+        for (name, path) in models_in(folder) {
+            for (variant, path) in models_in(&path) {
+                models.entry(format!("{name}/{variant}")).or_insert(path);
             }
+            models.entry(name).or_insert(path);
         }
     }
     let places: Vec<String> = folders.iter().map(|it| it.display().to_string()).collect();
@@ -53,6 +57,20 @@ pub fn all_models() -> anyhow::Result<BTreeMap<String, PathBuf>> {
         places.join(", ")
     );
     Ok(models)
+}
+
+/// The folders in a folder that hold a model.
+fn models_in(folder: &Path) -> Vec<(String, PathBuf)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.path().join(MANIFEST_FILE).is_file())
+        .map(|entry| {
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                entry.path(),
+            )
+        })
+        .collect()
 }
 
 /// The default recipe.

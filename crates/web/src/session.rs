@@ -969,7 +969,9 @@ async fn find_models() -> Result<Vec<ModelEntry>, String> {
                     training: head.training,
                     scores: head.scores,
                 };
-                (head.title, head.part_of, Some(offer))
+                let storage = offer.weights.as_ref().map(|weights| &*weights.quantization);
+                let title = words::title_of(head.title, storage.unwrap_or_default());
+                (title, head.part_of, Some(offer))
             }
             Err(_) => (name.clone(), None, None),
         };

@@ -254,6 +254,15 @@ pub fn seg_name(label_map: &str) -> String {
     format!("{}_seg.dcm", result_stem(label_map))
 }
 
+/// What a model is called, beside one with the same network whose weights are stored in more bits.
+pub fn title_of(title: String, storage: &str) -> String {
+    if storage.starts_with("q4") {
+        model::in_four_bits(&title)
+    } else {
+        title
+    }
+}
+
 /// `scan_dseg.nii.gz` as `scan_report.html`.
 pub fn report_name(label_map: &str) -> String {
     format!("{}_report.html", result_stem(label_map))
@@ -262,6 +271,14 @@ pub fn report_name(label_map: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_of_one_network_are_told_apart_by_their_bits() {
+        let title = |storage: &str| title_of("Heads".to_owned(), storage);
+        assert_eq!(title("q8-block64"), "Heads");
+        assert_eq!(title(""), "Heads");
+        assert_eq!(title("q4-block32"), "Heads, in four bits");
+    }
 
     #[test]
     fn a_guessed_time_is_rounded_and_never_negative() {

@@ -175,6 +175,9 @@ pub mod model {
         format!("Ihr eigenes, nur auf diesem Gerät, solange die Seite offen ist. SHA-256 {hash}…")
     }
     pub const YOURS: &str = "(Ihres)";
+    pub fn in_four_bits(title: &str) -> String {
+        format!("{title}, in vier Bit")
+    }
 
     pub const WAITING: &str = "Wartet auf den Worker.";
     pub fn loading_bytes(received: &str, total: &str) -> String {

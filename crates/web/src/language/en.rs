@@ -213,6 +213,10 @@ pub mod model {
     }
     /// Behind the name of such a model, also in tables that are saved.
     pub const YOURS: &str = "(yours)";
+    /// What a model is called whose weights are stored in four bits.
+    pub fn in_four_bits(title: &str) -> String {
+        format!("{title}, in four bits")
+    }
 
     // How loading goes.
     pub const WAITING: &str = "Waiting for the worker.";

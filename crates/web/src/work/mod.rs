@@ -1003,22 +1003,21 @@ impl<B: Clone> Work<B> {
         let Some(model) = &self.shown.model else {
             return Vec::new();
         };
-        let entries = self.shown.models.iter();
-        entries
-            .filter(|entry| {
-                entry
-                    .part_of
-                    .as_ref()
-                    .is_some_and(|of| of.model == model.info.name)
-            })
-            .map(|entry| Closer {
-                model: entry.name.clone(),
-                name: entry
-                    .part_of
-                    .as_ref()
-                    .map_or_else(String::new, |of| of.name.clone()),
-            })
-            .collect()
+        let mut closer: Vec<Closer> = Vec::new();
+        for entry in &self.shown.models {
+            let part = entry.part_of.as_ref();
+            let Some(part) = part.filter(|part| part.model == model.info.name) else {
+                continue;
+            };
+            // The same model may be there once more, with its weights in fewer bits.
+            if closer.iter().all(|closer| closer.name != part.name) {
+                closer.push(Closer {
+                    model: entry.name.clone(),
+                    name: part.name.clone(),
+                });
+            }
+        }
+        closer
     }
 
     fn announce_readiness(&mut self) {

@@ -204,6 +204,9 @@ pub struct ModelOffer {
 pub struct OfferedWeights {
     /// Size of the file.
     pub bytes: u64,
+    /// How they are stored, such as `q4-block32`.
+    #[serde(default)]
+    pub quantization: String,
 }
 
 /// How an offered model was made.
