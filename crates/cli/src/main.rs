@@ -29,6 +29,7 @@ mod outputs;
 mod places;
 mod prepared_cases;
 mod progress;
+mod proxy;
 mod quantize;
 mod report;
 mod say;
@@ -87,6 +88,8 @@ enum Command {
     Export(export::Args),
     /// Make the probabilities of a model true, by the cases that it did not learn from.
     Calibrate(calibrate::Args),
+    /// Give a model a head for stage 1's proxy task, so that what stage 1 makes of a scan can be shown.
+    Proxy(proxy::Args),
     /// Say what learning from a person's strokes is worth: Dice of the worst held-out cases before and after strokes.
     Strokes(strokes::Args),
     /// Say whether a device computes what it should: models' known answers, reference numbers.
@@ -114,6 +117,7 @@ fn main() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Quantize(args) => quantize::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Proxy(args) => proxy::run(args),
         Command::Strokes(args) => strokes::run(args),
         Command::Check(args) => check::run(args),
     };
