@@ -21,6 +21,7 @@ mod group;
 mod held_out;
 mod info;
 mod inspect;
+mod learn;
 mod many;
 mod memory;
 mod models;
@@ -64,6 +65,8 @@ enum Command {
     Segment(segment::Args),
     /// Show what goes on inside the network at a place of a scan, as maps and numbers.
     Inspect(inspect::Args),
+    /// Segment a scan and have the network's last layers learn from a person's strokes, as in the page.
+    Learn(learn::Args),
     /// Segment a BIDS data set, as a BIDS-App.
     Bids(bids::Args),
     /// Gather the volumes of many results in one table.
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::Bids(args) => return ended(bids::run(args)),
         Command::Info(args) => info::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Learn(args) => learn::run(args),
         Command::Nifti(args) => nifti::run(args),
         Command::Fingerprint(args) => fingerprint::run(args),
         Command::Models(args) => models::run(args),
