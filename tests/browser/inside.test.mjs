@@ -112,6 +112,9 @@ test("every station of the tour shows what the command line writes", async (t) =
   assert.equal(await pictures(), 2, "the slice with the labels of both stages");
   assert.deepEqual(await tableOf(visitor), Object.values(numbers.diceStage1).map((dice) => [Number(dice.toFixed(3))]));
   const { proxy } = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
+  await visitor.page.setViewportSize({ width: 360, height: 740 });
+  assert.ok(await visitor.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nine stations fit a phone");
+  await visitor.page.setViewportSize({ width: 1280, height: 720 });
   assert.match(await visitor.at("inside-answer").innerText(), new RegExp(`fitted anew.*Mean Dice ${proxy.meanDice.toFixed(2)} on ${proxy.numCases} held-out cases`));
   await visitor.assertAccessible();
 
