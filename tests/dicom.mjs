@@ -24,11 +24,13 @@ function short(value) {
 
 /**
  * The files of an axial series as `{ name, bytes }`, the first one lowest: `value(x, y, z)` for each voxel, columns towards the
- * left, rows towards the back, `spacing` in mm from column to column, row to row and slice to slice.
+ * left, rows towards the back, `spacing` in mm from column to column, row to row and slice to slice. Instances are counted from `begin`
+ * on: more of them at the same places are a second volume.
  */
-export function makeSeries({ uid, number, description, shape: [columns, rows, slices], spacing: [dx, dy, dz], value }) {
+export function makeSeries({ uid, number, description, shape: [columns, rows, slices], spacing: [dx, dy, dz], value, begin = 1 }) {
   return Array.from({ length: slices }, (_, z) => {
-    const instance = `${uid}.${z + 1}`;
+    const count = begin + z;
+    const instance = `${uid}.${count}`;
     const pixels = Buffer.alloc(2 * columns * rows);
     for (let i = 0; i < columns * rows; i++) pixels.writeUInt16LE(value(i % columns, Math.floor(i / columns), z), 2 * i);
     const meta = Buffer.concat([
@@ -53,7 +55,7 @@ export function makeSeries({ uid, number, description, shape: [columns, rows, sl
       element(0x0020, 0x000d, "UI", "1.2.3.4"),
       element(0x0020, 0x000e, "UI", uid),
       element(0x0020, 0x0011, "IS", `${number}`),
-      element(0x0020, 0x0013, "IS", `${z + 1}`),
+      element(0x0020, 0x0013, "IS", `${count}`),
       element(0x0020, 0x0032, "DS", `-10\\-20\\${30 + dz * z}`),
       element(0x0020, 0x0037, "DS", "1\\0\\0\\0\\1\\0"),
       element(0x0020, 0x0052, "UI", "1.2.3.5"),
@@ -68,6 +70,6 @@ export function makeSeries({ uid, number, description, shape: [columns, rows, sl
       element(0x0028, 0x0103, "US", short(0)),
       element(0x7fe0, 0x0010, "OW", pixels),
     ]);
-    return { name: `${number}-${String(z + 1).padStart(3, "0")}.dcm`, bytes };
+    return { name: `${number}-${String(count).padStart(3, "0")}.dcm`, bytes };
   });
 }

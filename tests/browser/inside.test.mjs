@@ -26,6 +26,10 @@ async function answered(visitor, station) {
   );
 }
 
+/** The numbers of the table of Dice, row by row. */
+const tableOf = (visitor) =>
+  visitor.at("inside-dice").evaluate((table) => [...table.tBodies[0].rows].map((row) => [...row.querySelectorAll("td")].map((cell) => Number(cell.textContent))));
+
 test("every station of the tour shows what the command line writes", async (t) => {
   const visitor = await open(t, { query: "?backend=cpu#inside/slices?x=-24&y=-16&z=-12", view: "planes", prepare: (page) => onlyModel(page, "hippocampus") });
   await visitor.waitForModel();
@@ -102,9 +106,51 @@ test("every station of the tour shows what the command line writes", async (t) =
   assert.deepEqual(shown, Object.values(numbers.diceWithout.adapters).map((dice) => Number(dice.toFixed(3))));
   await visitor.assertAccessible();
 
+  await go("proxy");
+  await same("proxy_labels", 0);
+  assert.match(await visitor.page.evaluate(() => location.hash), /^#inside\/proxy\?x=/);
+  assert.equal(await pictures(), 2, "the slice with the labels of both stages");
+  assert.deepEqual(await tableOf(visitor), Object.values(numbers.diceStage1).map((dice) => [Number(dice.toFixed(3))]));
+  const { proxy } = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
+  await visitor.page.setViewportSize({ width: 360, height: 740 });
+  assert.ok(await visitor.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nine stations fit a phone");
+  await visitor.page.setViewportSize({ width: 1280, height: 720 });
+  assert.match(await visitor.at("inside-answer").innerText(), new RegExp(`fitted anew.*Mean Dice ${proxy.meanDice.toFixed(2)} on ${proxy.numCases} held-out cases`));
+  await visitor.assertAccessible();
+
   await visitor.at("leave-inside").click();
   await visitor.at("statistics").waitFor();
   assert.equal(await visitor.page.evaluate(() => location.hash), "");
+  assert.deepEqual(visitor.problems, []);
+
+  // A reference that is loaded stands beside both; here it is the result itself.
+  await visitor.at("reference-input").setInputFiles({ name: "reference_dseg.nii.gz", mimeType: "application/gzip", buffer: (await visitor.save()).bytes });
+  await visitor.at("scores").waitFor();
+  await visitor.at("inside").click();
+  await go("proxy");
+  const rows = await tableOf(visitor);
+  assert.deepEqual(rows.map(([, , result]) => result), [1, 1], "the result against itself");
+  // The result is that of the network but for what postprocessing mends.
+  rows.forEach(([against, ofStage1]) => assert.ok(ofStage1 < 1 && Math.abs(ofStage1 - against) < 0.1, `stage 1 against the reference: ${ofStage1}, against the network: ${against}`));
+});
+
+test("a model without a head for stage 1 says so", async (t) => {
+  const visitor = await open(t, {
+    query: "?backend=cpu#inside/proxy",
+    view: "planes",
+    prepare: async (page) => {
+      await onlyModel(page, "hippocampus");
+      const manifest = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
+      delete manifest.proxy;
+      await page.context().route("**/models/hippocampus/manifest.json", (route) => route.fulfill({ json: manifest }));
+    },
+  });
+  await visitor.waitForModel();
+  await visitor.takeSample("Sample hippocampus");
+  await visitor.segment();
+  await answered(visitor, "proxy");
+  assert.match(await visitor.at("inside-answer").innerText(), /holds no head for stage 1/);
+  assert.equal(await visitor.at("download-inside").count(), 0);
   assert.deepEqual(visitor.problems, []);
 });
 

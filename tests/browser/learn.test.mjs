@@ -1,12 +1,65 @@
-// The network learns from strokes on the sample, in the worker on the CPU: what was painted stays, what lies near follows, and the way
-// back is exact.
+// The network learns from strokes, in the worker: what was painted stays, what lies near follows, the way back is exact, and the native
+// program learns the same.
 
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { readNifti } from "../nifti.mjs";
-import { onlyModel, sharedPage } from "./page.mjs";
+import { dinomed3d, model, root, scratch } from "../places.mjs";
+import { onlyModel, open, sharedPage } from "./page.mjs";
+import { makeTinyModel, serveModels } from "./tiny.mjs";
 
-const thePage = sharedPage({ query: "?backend=cpu", view: "planes", prepare: (page) => onlyModel(page, "hippocampus") }, (visitor) => visitor.waitForModel());
+const sample = join(root, "public/samples/sample.nii.gz");
+
+/** For `prepare` of a page: the strokes that the page gives its worker stay in `window.strokes`. */
+const keepStrokes = (page) =>
+  page.addInitScript(() => {
+    const post = Worker.prototype.postMessage;
+    Worker.prototype.postMessage = function (data, ...rest) {
+      if (typeof data?.message === "string" && JSON.parse(data.message).kind === "learn") {
+        const words = new Uint32Array(data.bytes.slice(0));
+        window.strokes = [];
+        for (let at = 0; at < words.length; at += 2 + words[at + 1]) {
+          window.strokes.push({ value: words[at], voxels: [...words.subarray(at + 2, at + 2 + words[at + 1])] });
+        }
+      }
+      return post.call(this, data, ...rest);
+    };
+  });
+
+const thePage = sharedPage(
+  {
+    query: "?backend=cpu",
+    view: "planes",
+    prepare: async (page) => {
+      await keepStrokes(page);
+      await onlyModel(page, "hippocampus");
+    },
+  },
+  (visitor) => visitor.waitForModel(),
+);
+
+/** A stroke of so many millimetres at the crosshair, with that tool. */
+async function paint(visitor, tool, mm) {
+  const canvas = visitor.page.locator("#viewer canvas");
+  await canvas.focus();
+  await visitor.at(`mend-${tool}`).click();
+  await visitor.at("mend-size").fill(String(mm));
+  await visitor.at("mend-size").press("Enter");
+  await canvas.focus();
+  await visitor.page.keyboard.press(" ");
+}
+
+/** The label map of the native program after the strokes that the page's worker was given last. */
+async function learntNatively(visitor, scan, folder) {
+  const strokes = await visitor.page.evaluate(() => window.strokes);
+  const [file, out] = ["strokes.json", "learnt.nii"].map((name) => join(scratch(), name));
+  writeFileSync(file, JSON.stringify(strokes));
+  const said = dinomed3d("learn", scan, "--model", folder, "--strokes", file, "-o", out);
+  assert.equal(said.status, 0, said.stderr);
+  return { strokes, ...readNifti(out) };
+}
 
 /** The label map as the page saves it now, and its name. */
 async function saved(visitor) {
@@ -25,13 +78,7 @@ test("labels follow a stroke, the stroke stays, and all goes back exactly", asyn
   const found = await saved(visitor);
 
   // A part of the hippocampus is said to be none.
-  const canvas = visitor.page.locator("#viewer canvas");
-  await canvas.focus();
-  await visitor.at("mend-erase").click();
-  await visitor.at("mend-size").fill("8");
-  await visitor.at("mend-size").press("Enter");
-  await canvas.focus();
-  await visitor.page.keyboard.press(" ");
+  await paint(visitor, "erase", 8);
   const painted = await saved(visitor);
   const stroke = different(found.voxels, painted.voxels);
   assert.ok(stroke.length > 20, `${stroke.length} voxels were painted`);
@@ -46,6 +93,11 @@ test("labels follow a stroke, the stroke stays, and all goes back exactly", asyn
   assert.deepEqual(learnt.geometry, found.geometry);
   assert.match(learnt.description, /learnt from 1 stroke; not a medical device/);
   assert.match(await visitor.at("mended-note").innerText(), /last layers learnt from 1 stroke on this scan/);
+
+  const natively = await learntNatively(visitor, sample, model);
+  assert.equal(natively.strokes.length, 1);
+  assert.deepEqual(natively.voxels, learnt.voxels, "the native program learns the same");
+  assert.deepEqual(natively.geometry, learnt.geometry);
 
   await visitor.at("mend-unlearn").click();
   const back = await saved(visitor);
@@ -62,5 +114,71 @@ test("labels follow a stroke, the stroke stays, and all goes back exactly", asyn
   await visitor.at("mend-undo").click();
   await visitor.at("mend-undo").click();
   assert.deepEqual((await saved(visitor)).voxels, found.voxels);
+  assert.deepEqual(visitor.problems, []);
+});
+
+test("whoever stops it keeps scan, result and strokes, and can go on", async () => {
+  const visitor = await thePage();
+  await visitor.takeSegmented("Sample hippocampus");
+  if ((await visitor.at("mend").getAttribute("aria-pressed")) !== "true") await visitor.at("mend").click();
+  await paint(visitor, "erase", 6);
+  const painted = await saved(visitor);
+  // At once: what the last layers see is kept, and the fit alone is over soon. So the result is made anew first.
+  visitor.page.once("dialog", (dialog) => dialog.accept());
+  await visitor.segment();
+  if ((await visitor.at("mend").getAttribute("aria-pressed")) !== "true") await visitor.at("mend").click();
+  await paint(visitor, "erase", 6);
+  assert.deepEqual((await saved(visitor)).voxels, painted.voxels);
+  await visitor.page.evaluate(async () => {
+    const at = (id) => document.querySelector(`[data-testid="${id}"]`);
+    at("mend-learn").click();
+    while (!at("mend-learn-stop")) await new Promise((resolve) => requestAnimationFrame(resolve));
+    at("mend-learn-stop").click();
+  });
+  await visitor.waitForStatus("Nothing was learnt.");
+  assert.equal(await visitor.errorText(), null);
+  assert.equal(await visitor.at("mend-learning").count(), 0);
+  assert.equal(await visitor.at("mend-unlearn").count(), 0);
+  assert.match(await visitor.at("scan-facts").innerText(), /sample\.nii\.gz/);
+  const after = await saved(visitor);
+  assert.deepEqual(after.voxels, painted.voxels, "result and stroke are still there");
+  assert.doesNotMatch(after.description, /learnt/);
+
+  await visitor.at("mend-learn").click();
+  await visitor.at("mend-unlearn").waitFor({ timeout: 120_000 });
+  assert.ok(different(painted.voxels, (await saved(visitor)).voxels).length > 0, "it learns when it may");
+  await visitor.at("mend-unlearn").click();
+  await visitor.at("mend-undo").click();
+  assert.deepEqual(visitor.problems, []);
+});
+
+test("it learns on WebGPU too", async (t) => {
+  const tiny = makeTinyModel();
+  const visitor = await open(t, {
+    query: "?backend=webgpu",
+    view: "planes",
+    prepare: async (page) => {
+      await keepStrokes(page);
+      await serveModels({ tiny: { folder: tiny.model } })(page);
+    },
+  });
+  await visitor.waitForModel();
+  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on WebGPU/);
+  await visitor.choose({ name: "small.nii", bytes: readFileSync(tiny.small) });
+  await visitor.waitForScan("small.nii");
+  await visitor.segment();
+  await visitor.at("mend").click();
+  await paint(visitor, "erase", 4);
+  const painted = await saved(visitor);
+  await visitor.at("mend-learn").click();
+  await visitor.at("mend-unlearn").waitFor({ timeout: 300_000 });
+  const learnt = await saved(visitor);
+  const natively = await learntNatively(visitor, tiny.small, tiny.model);
+  const [stroke] = natively.strokes;
+  for (const voxel of stroke.voxels) assert.equal(learnt.voxels[voxel], 0, `voxel ${voxel} was erased`);
+  assert.ok(different(painted.voxels, learnt.voxels).length > 0, "nothing has followed");
+  // Another device rounds otherwise: a voxel may lie on the fence.
+  const apart = different(learnt.voxels, natively.voxels).length;
+  assert.ok(apart <= learnt.voxels.length / 500, `${apart} of ${learnt.voxels.length} voxels differ from the processor's`);
   assert.deepEqual(visitor.problems, []);
 });

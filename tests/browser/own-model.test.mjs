@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { EDGE, makeRecipe, makeTwoChannels } from "../cli/boxes.mjs";
+import { makeSeries } from "../dicom.mjs";
 import { makeNifti, readNifti } from "../nifti.mjs";
 import { besides, dinomed3d, model, root, scratch } from "../places.mjs";
 import { makeZip } from "../zip.mjs";
@@ -59,6 +60,12 @@ test("files of a model folder are a model: named, chosen, and its labels are tho
   assert.equal((await offered(visitor)).at(-1), `*${TITLE}`);
   assert.match(await visitor.at("model-facts").innerText(), new RegExp(`Your own.*SHA-256 ${hash.slice(0, 16)}`));
   assert.ok(await visitor.at("download-labels").isVisible(), "the result before it is still there");
+  const address = await visitor.at("model-card").getAttribute("href");
+  assert.match(address, /^blob:/);
+  const [opened] = await Promise.all([visitor.context.waitForEvent("page"), visitor.at("model-card").click()]);
+  await opened.waitForLoadState();
+  assert.equal((await opened.evaluate(() => document.body.innerText)).trim(), card.bytes.toString().trim(), "its own card");
+  await opened.close();
   await assertSameLabels(visitor);
   const { text } = await visitor.report();
   assert.match(text, /My hippocampus \(mine\), version [^,]+, the visitor's own/);
@@ -106,7 +113,7 @@ test("what is wrong with a model is said, and all else stays", async () => {
     [[whole[1]], /weights\.safetensors is found, expected is manifest\.json/],
     [changed((json) => (json.format = 99)), /manifest has format 99, this program knows \d/],
     [changed((json) => json.labels.pop()), /labels/],
-    [changed((json) => (json.architecture.vit.embed_dim *= 2)), /shape|heads|tensor/],
+    [changed((json) => (json.architecture.vit.embed_dim *= 2)), /expected is 768 and 3 finite numbers, by the network/],
     [changed((json) => (json.check.logits = json.check.logits.map((value) => value + 1))), /check failed on CPU/],
     [[{ name: "manifest.json", bytes: Buffer.from("{") }, whole[1]], /not a model manifest/],
   ]) {
@@ -136,9 +143,9 @@ test("a scan that is dropped afterwards is a scan, and a fresh worker still has 
   await assertSameLabels(visitor);
 });
 
-test("a model of two channels takes two scans, which can change places; the labels are the command line's", async (t) => {
+test("a model of two channels takes two scans, which can change places, or the volumes of one; the labels are the command line's", async (t) => {
   const folder = scratch();
-  const [data, run, recipe, exported, expected] = ["data", "run", "recipe.toml", "two", "native.nii"].map((name) => join(folder, name));
+  const [data, run, recipe, exported, expected, both] = ["data", "run", "recipe.toml", "two", "native.nii", "both.nii"].map((name) => join(folder, name));
   mkdirSync(data);
   makeTwoChannels(data);
   makeRecipe(recipe, 2);
@@ -182,4 +189,55 @@ test("a model of two channels takes two scans, which can change places; the labe
   await visitor.at("channel-1").selectOption({ label: "small.nii" });
   await visitor.at("segment").click();
   assert.match(await visitor.waitForError(), /has \[8, 16, 16\] voxels \(z, y, x\), expected are \[16, 16, 16\]/);
+  await visitor.at("dismiss").click();
+
+  // One file whose fourth dimension they are, as the command line takes it too.
+  const volumes = scans.map((scan) => readNifti(scan).voxels);
+  const place = (x, y, z) => x + EDGE * (y + EDGE * (z % EDGE));
+  const four = (order) => makeNifti([EDGE, EDGE, EDGE, 2], (x, y, z) => volumes[order[Math.floor(z / EDGE)]][place(x, y, z)]);
+  writeFileSync(both, four([0, 1]));
+  const ofBoth = dinomed3d("segment", both, "-o", expected, "--model", exported);
+  assert.equal(ofBoth.status, 0, ofBoth.stderr);
+  const asOne = readNifti(expected);
+  assert.deepEqual(asOne.voxels, labels);
+  await visitor.choose({ name: "both.nii", bytes: readFileSync(both) });
+  await visitor.waitForScan("both/scan 0, volume 0");
+  assert.deepEqual([await chosen(0), await chosen(1)], ["both/scan 0, volume 0", "both/scan 0, volume 1"]);
+  await visitor.segment();
+  const saved = readNifti((await visitor.save()).bytes);
+  assert.deepEqual(saved.voxels, labels);
+  assert.deepEqual(saved.geometry, asOne.geometry);
+
+  // In the other order they change places.
+  await visitor.choose({ name: "turned.nii", bytes: four([1, 0]) });
+  await visitor.waitForScan("turned/scan 0, volume 0");
+  await visitor.at("channel-0").selectOption({ label: "turned/scan 0, volume 1" });
+  assert.deepEqual([await chosen(0), await chosen(1)], ["turned/scan 0, volume 1", "turned/scan 0, volume 0"]);
+  await visitor.segment();
+  assert.deepEqual(readNifti((await visitor.save()).bytes).voxels, labels);
+
+  // So are the volumes of a DICOM series.
+  const files = [0, 1].flatMap((volume) => {
+    const value = (x, y, z) => Math.round(1000 + volumes[volume][place(x, y, z)]);
+    return makeSeries({ uid: "1.2.3.9", number: 1, description: "both", shape: [EDGE, EDGE, EDGE], spacing: [1, 1, 1], value, begin: 1 + EDGE * volume });
+  });
+  const study = join(folder, "study");
+  mkdirSync(study);
+  files.forEach(({ name, bytes }) => writeFileSync(join(study, name), bytes));
+  const ofStudy = dinomed3d("segment", study, "-o", expected, "--model", exported);
+  assert.equal(ofStudy.status, 0, ofStudy.stderr);
+  await visitor.chooseAll(files);
+  await visitor.waitForScan(/both, volume 0/);
+  assert.match(await chosen(1), /both, volume 1$/);
+  await visitor.segment();
+  assert.deepEqual(readNifti((await visitor.save()).bytes).voxels, readNifti(expected).voxels);
+
+  // Of three volumes one is chosen, and the command line refuses them.
+  const three = makeNifti([EDGE, EDGE, EDGE, 3], (x) => x);
+  writeFileSync(both, three);
+  const refused = dinomed3d("segment", both, "-o", expected, "--model", exported);
+  assert.match(refused.stderr, /3 volumes are found, expected are 2 channels in this order: T1, T2/);
+  await visitor.choose({ name: "three.nii", bytes: three });
+  await visitor.at("series").waitFor();
+  assert.match(await visitor.at("series").innerText(), /three\.nii/);
 });

@@ -11,7 +11,7 @@ use dinomed3d_core::infer::check::known_answer;
 use dinomed3d_core::manifest::WeightsFile;
 use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::presets::Preset;
-use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
+use dinomed3d_core::model_folder::{ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::results::converted::{Named, manifest};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_core::weights::file::Quantization;
@@ -82,6 +82,7 @@ fn make(folder: &Path, bits: &str) {
         bytes: file.metadata().unwrap().len(),
         sha256: checksum(&file).unwrap(),
         quantization,
+        chunks: None,
     };
     println!(
         "paper-b, {values} values in {bits} bits: {:.1} MB, made in {seconds:.1} s",
@@ -95,7 +96,7 @@ fn make(folder: &Path, bits: &str) {
     let manifest = manifest(named, None, config, weights, |window| {
         pollster::block_on(known_answer(&network, window, &device))
     });
-    made.write(MANIFEST_FILE, &readable_json(&manifest.unwrap()))
+    made.write_manifest(&manifest.unwrap())
         .unwrap();
 }
 

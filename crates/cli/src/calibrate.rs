@@ -6,7 +6,7 @@ use crate::progress::Counting;
 use crate::say::say;
 use crate::segmenting::load_model;
 use anyhow::Context;
-use dinomed3d_core::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder, readable_json};
+use dinomed3d_core::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder};
 use dinomed3d_core::results::calibration::calibrate;
 use dinomed3d_core::results::model_card::with_certainty;
 use dinomed3d_core::results::predictor::Predictor;
@@ -78,7 +78,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         Err(error) => return Err(error).with_context(|| format!("reading {}", card.display())),
     };
     manifest.calibration = Some(calibration);
-    folder.write(MANIFEST_FILE, &readable_json(&manifest))?;
+    folder.write_manifest(&manifest)?;
     if let Some(card) = card {
         folder.write(CARD_FILE, card.as_bytes())?;
     }

@@ -5,7 +5,7 @@ use crate::places::models;
 use crate::segmenting::load_unchecked;
 use anyhow::{Context, ensure};
 use dinomed3d_core::infer::check::{CheckReach, TOLERANCE};
-use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, readable_json};
+use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder};
 use dinomed3d_core::reference::{Comparison, Reference, compare_all};
 use std::path::{Path, PathBuf};
 
@@ -103,7 +103,7 @@ fn known_answer(folder: &Path, device: &str, adds_window: bool) -> anyhow::Resul
     if adds_window && errors.are_tolerable() {
         let mut manifest = segmenter.manifest().clone();
         manifest.check.window = Some(pollster::block_on(segmenter.window_answer())?);
-        ModelFolder::open(folder).write(MANIFEST_FILE, &readable_json(&manifest))?;
+        ModelFolder::open(folder).write_manifest(&manifest)?;
         eprintln!(
             "{}: known answer for a whole window written",
             folder.display()

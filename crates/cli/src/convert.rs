@@ -10,7 +10,7 @@ use dinomed3d_core::model::adaptation::Adaptation;
 use dinomed3d_core::model::lora::LoraConfig;
 use dinomed3d_core::model::presets::{DinoV3, Preset};
 use dinomed3d_core::model::{DinoMed3dConfig, SliceSegmenter};
-use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
+use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
 use dinomed3d_core::results::converted::{Named, manifest};
 use dinomed3d_core::train::recipe_file::{read_recipe, recipe_files};
 use dinomed3d_core::weights::file::Quantization;
@@ -240,7 +240,7 @@ fn stage2(
     let manifest = manifest(named, recipe, config, weights, |window| {
         pollster::block_on(known_answer(&model, window, &device))
     })?;
-    folder.write(MANIFEST_FILE, &readable_json(&manifest))?;
+    folder.write_manifest(&manifest)?;
     if args.recipe.is_none() {
         say!(
             "The checkpoint does not say how scans were prepared: {MANIFEST_FILE} holds a guess (axial slices as they are, percentiles, z-score, windows of 16 slices). Give --recipe, or mend it before use."
@@ -316,5 +316,6 @@ fn write_weights(
         bytes,
         sha256: checksum(&file)?,
         quantization,
+        chunks: None,
     })
 }

@@ -73,7 +73,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     check_outputs_in(&args.out, &[NUMBERS], &inputs)?;
     let segmenter = load_model(&model, &args.device)?;
-    let input = Input::read(&args.scans, &args.choice, |warning| {
+    let input = Input::read(&args.scans, &args.choice, &segmenter, |warning| {
         eprintln!("warning: {warning}");
     })?;
     let window = pollster::block_on(seen(&segmenter, &input, at_mm))?;
@@ -153,6 +153,15 @@ fn corner(affine: &Affine, [slice, row, column]: [usize; 3]) -> String {
     let corner = affine.apply([column, row, slice].map(|edge| edge as f64 - 0.5));
     let [x, y, z] = corner.map(|mm| format!("{mm:.1}"));
     format!("{x}, {y}, {z}")
+}
+
+/// Dice of each label of a map of the same window.
+fn dice_of(inside: &Inside, map: &Map) -> Value {
+    let dice = inside.agreement(map).into_iter();
+    let dice: serde_json::Map<String, Value> = dice
+        .map(|it| (it.label.to_string(), json!(it.dice)))
+        .collect();
+    dice.into()
 }
 
 /// The middle of all that is labelled.
@@ -261,6 +270,8 @@ impl<'a> Looking<'a> {
         }
         let mut agreement = serde_json::Map::new();
         let mut hears = serde_json::Map::new();
+        // Of a model without a head for it, nothing.
+        let mut stage1 = Value::Null;
         let blanked = self.window.blanked(slice);
         let of_blanked = self
             .pass(blanked.clone(), None, "without the slice")
@@ -273,13 +284,12 @@ impl<'a> Looking<'a> {
             let said = format!("without {}", part.name());
             let less = self.pass(self.window.clone(), Some(part), &said).await?;
             add(format!("without-{}_labels", part.name()), less.labels());
-            let of_labels: serde_json::Map<String, Value> = inside
-                .agreement(&less)
-                .iter()
-                .map(|it| (it.label.to_string(), json!(it.dice)))
-                .collect();
-            agreement.insert(part.name().into(), of_labels.into());
+            agreement.insert(part.name().into(), dice_of(&inside, &less.labels()));
             if part == Part::Adapters {
+                if let Some(map) = self.segmenter.proxy(&less).await? {
+                    stage1 = dice_of(&inside, &map);
+                    add("proxy_labels".into(), map);
+                }
                 for after in 1..=blocks {
                     let difference = inside.difference(&less, after).await?;
                     add(format!("adapters_block-{after}"), difference);
@@ -297,6 +307,7 @@ impl<'a> Looking<'a> {
             "blocks": blocks,
             "attentionElsewhere": elsewhere,
             "diceWithout": agreement,
+            "diceStage1": stage1,
             "changeWhenSliceIsBlanked": hears,
         });
         Ok(Files { maps, numbers })

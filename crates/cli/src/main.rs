@@ -21,6 +21,7 @@ mod group;
 mod held_out;
 mod info;
 mod inspect;
+mod learn;
 mod many;
 mod memory;
 mod models;
@@ -29,6 +30,7 @@ mod outputs;
 mod places;
 mod prepared_cases;
 mod progress;
+mod proxy;
 mod quantize;
 mod report;
 mod say;
@@ -63,6 +65,8 @@ enum Command {
     Segment(segment::Args),
     /// Show what goes on inside the network at a place of a scan, as maps and numbers.
     Inspect(inspect::Args),
+    /// Segment a scan and have the network's last layers learn from a person's strokes, as in the page.
+    Learn(learn::Args),
     /// Segment a BIDS data set, as a BIDS-App.
     Bids(bids::Args),
     /// Gather the volumes of many results in one table.
@@ -87,6 +91,8 @@ enum Command {
     Export(export::Args),
     /// Make the probabilities of a model true, by the cases that it did not learn from.
     Calibrate(calibrate::Args),
+    /// Give a model a head for stage 1's proxy task, so that what stage 1 makes of a scan can be shown.
+    Proxy(proxy::Args),
     /// Say what learning from a person's strokes is worth: Dice of the worst held-out cases before and after strokes.
     Strokes(strokes::Args),
     /// Say whether a device computes what it should: models' known answers, reference numbers.
@@ -101,6 +107,7 @@ fn main() -> ExitCode {
         Command::Bids(args) => return ended(bids::run(args)),
         Command::Info(args) => info::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Learn(args) => learn::run(args),
         Command::Nifti(args) => nifti::run(args),
         Command::Fingerprint(args) => fingerprint::run(args),
         Command::Models(args) => models::run(args),
@@ -114,6 +121,7 @@ fn main() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Quantize(args) => quantize::run(args),
         Command::Calibrate(args) => calibrate::run(args),
+        Command::Proxy(args) => proxy::run(args),
         Command::Strokes(args) => strokes::run(args),
         Command::Check(args) => check::run(args),
     };

@@ -354,7 +354,9 @@ impl Work<'_> {
         let outline = Input::outline(paths, choice)?;
         let keep = Kind::keep(&self.kinds);
         models.expect_room(&outline, &case.input.display().to_string(), keep)?;
-        let input = Input::read(paths, choice, |warning| warnings.push(warning))?;
+        let input = Input::read(paths, choice, models.first(), |warning| {
+            warnings.push(warning)
+        })?;
         let found = models.segment(&input, keep, before)?;
         warnings.extend(found.warnings.iter().cloned());
         let result = Segmented {

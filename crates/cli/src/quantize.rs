@@ -6,7 +6,7 @@ use crate::say::say;
 use crate::segmenting::load_model;
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::manifest::{Calibration, ModelManifest, StorageScores, StoredDice};
-use dinomed3d_core::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder, readable_json};
+use dinomed3d_core::model_folder::{CARD_FILE, ModelFolder};
 use dinomed3d_core::results::calibration::calibrate;
 use dinomed3d_core::results::model_card::with_storage;
 use dinomed3d_core::results::predictor::Predictor;
@@ -354,7 +354,7 @@ fn write(args: &Args, mut manifest: ModelManifest, chosen: &Stored) -> anyhow::R
     let written = || -> anyhow::Result<()> {
         let folder = ModelFolder::create(&beside)?;
         folder.write(&manifest.weights.file, &chosen.weights)?;
-        folder.write(MANIFEST_FILE, &readable_json(&manifest))?;
+        folder.write_manifest(&manifest)?;
         if let Some(card) = &card {
             folder.write(CARD_FILE, card.as_bytes())?;
         }

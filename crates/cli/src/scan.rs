@@ -64,6 +64,31 @@ impl Choice {
         folder.outline(series, volume).with_context(within)
     }
 
+    /// The volumes of a DICOM series that has so many of them, in order, where none is chosen: channels. Of anything else what
+    /// [`Choice::open`] opens.
+    ///
+    /// # Errors
+    /// Those of [`Choice::open`].
+    pub fn open_channels(&self, input: &Path, count: usize) -> anyhow::Result<Vec<Opened>> {
+        if count > 1
+            && self.volume.is_none()
+            && let Some(files) = dicom_files(input)?
+        {
+            let within = || format!("in {}", input.display());
+            let folder = DicomFolder::read(files);
+            let series = folder.choose(self.series).with_context(within)?;
+            if folder.series()[series].num_volumes().ok() == Some(count) {
+                let of_volume = |volume| Self {
+                    series: Some(series),
+                    volume: Some(volume),
+                };
+                let volumes = (0..count).map(|volume| of_volume(volume).open(input));
+                return volumes.collect();
+            }
+        }
+        Ok(vec![self.open(input)?])
+    }
+
     /// Reads the scan that is chosen, and where it came from.
     ///
     /// # Errors

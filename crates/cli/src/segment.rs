@@ -76,7 +76,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let keep = Kind::keep(&kinds);
     models.expect_room(&outline, &args.scans[0].display().to_string(), keep)?;
-    let input = Input::read(&args.scans, &args.choice, |warning| {
+    let input = Input::read(&args.scans, &args.choice, models.first(), |warning| {
         eprintln!("warning: {warning}");
     })?;
     if kinds.contains(&Kind::DicomSeg) {

@@ -106,28 +106,35 @@ pub struct Input {
 }
 
 impl Input {
-    /// Reads a scan, and says what a person should know of it.
+    /// Reads a scan for that model, and says what a person should know of it. A single input may hold all channels.
     ///
     /// # Errors
     /// One that can't be read.
     pub fn read(
         paths: &[PathBuf],
         choice: &Choice,
+        model: &Segmenter,
         mut warn: impl FnMut(String),
     ) -> anyhow::Result<Self> {
         let mut origin = None;
         let mut images = Vec::new();
+        let channels = match paths {
+            [_] => model.manifest().channel_names().len(),
+            _ => 1,
+        };
         for path in paths {
             let name = path.display().to_string();
-            let opened = choice.open(path)?;
-            let Opened { scan: image, .. } = opened;
-            if images.is_empty() {
-                origin = opened.origin;
+            for opened in choice.open_channels(path, channels)? {
+                let Opened { scan: image, .. } = opened;
+                if images.is_empty() {
+                    origin = opened.origin;
+                }
+                for warning in image.warnings() {
+                    warn(format!("{name}: {warning}"));
+                }
+                let name = name.clone();
+                images.push(NamedImage { name, image });
             }
-            for warning in image.warnings() {
-                warn(format!("{name}: {warning}"));
-            }
-            images.push(NamedImage { name, image });
         }
         Ok(Self {
             paths: paths.to_vec(),

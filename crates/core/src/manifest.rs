@@ -5,14 +5,17 @@ use crate::infer::{
     Beyond, Blending, Correction, Locate, PartOf, Pipeline, Postprocessing, Windowing,
 };
 use crate::model::check::expect;
-use crate::model::{DinoMed3dConfig, SettingError};
+use crate::model::{DinoMed3dConfig, ProxyWeights, SettingError};
 use crate::preprocess::{PreprocessError, Preprocessing};
 use crate::weights::file::Quantization;
-use crate::weights::printable;
+use crate::weights::reader::each_piece;
+use crate::weights::{WeightBytes, WeightsError, hex, printable};
 use dinomed3d_volume::metrics::{Reliability, ReliabilityBin};
 use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 use dinomed3d_volume::{Label, UsualVolume};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::ops::Range;
 
 /// Version of the manifest's own format.
 pub const FORMAT: u32 = 2;
@@ -89,6 +92,9 @@ pub struct ModelManifest {
     /// How its probabilities are made true, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// The head of stage 1's proxy task, to show what stage 1 makes of a scan; nothing else needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
 }
 
 /// Smallest and largest extent of the training scans in mm.
@@ -111,6 +117,75 @@ pub struct WeightsFile {
     pub sha256: String,
     /// How values are stored.
     pub quantization: Quantization,
+    /// Checksums of its parts, so that one that was damaged on its way is known, and fetched again alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<WeightChunks>,
+}
+
+/// Checksums of the parts of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightChunks {
+    /// Length of each but the last, which may be shorter.
+    pub bytes: u64,
+    /// Of each in order, lower-case hexadecimal.
+    pub sha256: Vec<String>,
+}
+
+impl WeightChunks {
+    /// Length of the chunks that this program makes: small beside what a download costs, and few lines in a manifest.
+    const BYTES: u64 = 1 << 20;
+
+    /// Where a chunk lies, counted from 0, in a file of that length.
+    pub fn range(&self, place: usize, length: u64) -> Range<u64> {
+        let start = place as u64 * self.bytes;
+        start..(start + self.bytes).min(length)
+    }
+
+    /// Compares a chunk, counted from 0, with its checksum.
+    ///
+    /// # Errors
+    /// What is wrong, as a sentence without its full stop.
+    pub fn verify(&self, place: usize, chunk: &[u8]) -> Result<(), String> {
+        let (found, expected) = (hex(&Sha256::digest(chunk)), &self.sha256[place]);
+        if found == *expected {
+            return Ok(());
+        }
+        Err(format!(
+            "part {} of {} of the weights has SHA-256 {found}, the manifest says {}",
+            place + 1,
+            self.sha256.len(),
+            printable(expected)
+        ))
+    }
+
+    /// Those of a weights file.
+    ///
+    /// # Errors
+    /// [`WeightsError::Read`].
+    pub fn of(weights: &(impl WeightBytes + ?Sized)) -> Result<Self, WeightsError> {
+        let mut sha256 = Vec::new();
+        each_piece(weights, Self::BYTES, |piece| {
+            sha256.push(hex(&Sha256::digest(piece)));
+        })?;
+        Ok(Self {
+            bytes: Self::BYTES,
+            sha256,
+        })
+    }
+}
+
+/// The head of stage 1's proxy task, for the network's transformer without adapters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proxy {
+    /// Whether it was fitted when the network was done, and not trained in stage 1.
+    pub is_fitted: bool,
+    /// Mean Dice of stage 1 over held-out cases and labels, without postprocessing.
+    pub mean_dice: f64,
+    /// Of so many cases.
+    pub num_cases: usize,
+    /// Its numbers.
+    pub weights: ProxyWeights,
 }
 
 /// Where weights come from.
@@ -451,6 +526,34 @@ impl ModelManifest {
             format!("{file:?}"),
             "the name of a file in the manifest's own folder",
         )?;
+        if let Some(chunks) = &self.weights.chunks {
+            let count = chunks.sha256.len() as u64;
+            expect(
+                chunks.bytes > 0 && count == self.weights.bytes.div_ceil(chunks.bytes),
+                "weights.chunks",
+                format!("{count} of {} bytes", chunks.bytes),
+                &format!("as many as {} bytes have", self.weights.bytes),
+            )?;
+        }
+        if let Some(Proxy { weights, .. }) = &self.proxy {
+            let (dim, classes) = (network.vit.embed_dim, network.num_classes);
+            let mut numbers = weights.weight.iter().chain(&weights.bias);
+            expect(
+                weights.weight.len() == dim * classes
+                    && weights.bias.len() == classes
+                    && numbers.all(|number| number.is_finite()),
+                "proxy",
+                format!(
+                    "{} and {} numbers",
+                    weights.weight.len(),
+                    weights.bias.len()
+                ),
+                &format!(
+                    "{} and {classes} finite numbers, by the network",
+                    dim * classes
+                ),
+            )?;
+        }
         if let Some(part_of) = &self.part_of {
             part_of.check(self.labels.len().saturating_sub(1))?;
         }

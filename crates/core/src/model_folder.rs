@@ -1,6 +1,6 @@
 //! The folder of a model: manifest, weights, card; and the list of models beside it.
 
-use crate::manifest::ModelManifest;
+use crate::manifest::{ModelManifest, WeightChunks};
 use crate::segmenter::{ModelError, Segmenter};
 use burn::tensor::Device;
 use dinomed3d_volume::atomic_file::write_whole;
@@ -84,6 +84,19 @@ impl ModelFolder {
         write_whole(&path, bytes).map_err(failed("writing", &path))
     }
 
+    /// Writes the manifest, with checksums of the parts of the weights file that lies there.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn write_manifest(&self, manifest: &ModelManifest) -> Result<(), ModelError> {
+        let path = self.file(&manifest.weights.file);
+        let weights = File::open(&path).map_err(failed("reading", &path))?;
+        let chunks = WeightChunks::of(&weights).map_err(failed("reading", &path))?;
+        let mut manifest = manifest.clone();
+        manifest.weights.chunks = Some(chunks);
+        self.write(MANIFEST_FILE, &readable_json(&manifest))
+    }
+
     /// Adds the folder to the list beside it, from which the page learns what there is.
     ///
     /// # Errors
@@ -145,5 +158,57 @@ impl Formatter for LinePerKey {
 
     fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.0.end_object_value(writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the page compares with while weights come.
+    #[test]
+    fn the_shipped_manifests_have_the_checksums_of_their_weights() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public/models");
+        for name in ["hippocampus", "head"] {
+            let folder = ModelFolder::open(&models.join(name));
+            let weights = folder.manifest().unwrap().weights;
+            let file = File::open(folder.file(&weights.file)).unwrap();
+            let chunks = WeightChunks::of(&file).unwrap();
+            assert!(chunks.sha256.len() > 1, "{name}");
+            assert_eq!(weights.chunks, Some(chunks), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_is_written_has_checksums_of_what_lies_beside_it() {
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public/models");
+        let mut manifest = ModelFolder::open(&models.join("hippocampus"))
+            .manifest()
+            .unwrap();
+        let path = std::env::temp_dir().join(format!("dinomed3d-folder-{}", std::process::id()));
+        let folder = ModelFolder::create(&path).unwrap();
+        let weights = vec![7; (1 << 20) + 1];
+        manifest.weights.bytes = weights.len() as u64;
+        manifest.weights.chunks = None;
+        folder.write(&manifest.weights.file, &weights).unwrap();
+        folder.write_manifest(&manifest).unwrap();
+        let chunks = folder.manifest().unwrap().weights.chunks.unwrap();
+        assert_eq!(
+            chunks.range(1, manifest.weights.bytes),
+            1 << 20..(1 << 20) + 1
+        );
+        assert_eq!(chunks.verify(1, &[7]), Ok(()));
+        let wrong = chunks.verify(1, &[6]).unwrap_err();
+        assert!(
+            wrong.starts_with("part 2 of 2 of the weights has SHA-256"),
+            "{wrong}"
+        );
+        assert!(wrong.ends_with(&chunks.sha256[1]), "{wrong}");
+        // Of another length they would not be all.
+        manifest.weights.bytes = 1 << 20;
+        manifest.weights.chunks = Some(chunks);
+        let error = manifest.check().unwrap_err().to_string();
+        assert!(error.contains("weights.chunks"), "{error}");
+        std::fs::remove_dir_all(&path).unwrap();
     }
 }

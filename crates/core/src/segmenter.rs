@@ -3,9 +3,9 @@
 use crate::infer::check::{CheckErrors, CheckReach, answer, window_answer};
 use crate::infer::{Changes, Computer, InferError, Keep, Labelled};
 use crate::infer::{OneDevice, Pipeline, Progress, Seen, SeenWindow};
-use crate::inside::Inside;
+use crate::inside::{Inside, Map};
 use crate::manifest::{ExtentRange, ManifestError, ModelManifest};
-use crate::model::{DinoMed3d, Part};
+use crate::model::{DinoMed3d, Part, ProxyHead};
 use crate::preflight::Cost;
 use crate::strokes::{Features, Stroke, learn};
 use crate::weights::{Hold, WeightBytes, WeightsError, WeightsReader, checksum, load_from};
@@ -210,6 +210,18 @@ impl Segmenter {
             progress,
         )
         .await
+    }
+
+    /// What stage 1 makes of a window, of which `bare` is the pass without adapters; none of a model without a head for it.
+    ///
+    /// # Errors
+    /// Those of [`Inside::proxy`].
+    pub async fn proxy(&self, bare: &Inside) -> Result<Option<Map>, InferError> {
+        let Some(proxy) = &self.manifest.proxy else {
+            return Ok(None);
+        };
+        let head = ProxyHead::of(&proxy.weights, self.model.patch_size(), &self.device);
+        bare.proxy(&head, &self.pipeline.values).await.map(Some)
     }
 
     /// What the network's last layers see of a scan of which logits were kept; none where that would take more than `most_bytes`.

@@ -297,6 +297,21 @@ fn broken_manifests_are_refused_in_words() {
             "calibration.volumes.labels",
         ),
         ("/weights/file", json!("../../secret"), "weights.file"),
+        (
+            "/weights/chunks",
+            json!({"bytes": 0, "sha256": []}),
+            "weights.chunks",
+        ),
+        (
+            "/weights/chunks",
+            json!({"bytes": 1 << 20, "sha256": ["0", "0"]}),
+            "weights.chunks",
+        ),
+        (
+            "/proxy",
+            json!({"isFitted": true, "meanDice": 0.5, "numCases": 1, "weights": {"weight": [1.0], "bias": [0.0, 0.0, 0.0]}}),
+            "proxy",
+        ),
         ("/check/shape", json!([4, 16, 8]), "check.firstBlock"),
         ("/check/shape", json!([u64::MAX, 1, 1]), "check.shape"),
         ("/check/logits", json!([]), "check.logits"),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::evaluation::{CaseScores, Convention, Evaluation, GhostLabel};
 use dinomed3d_volume::label_table::{meant, names, whole_of_part};
-use dinomed3d_volume::metrics::{LabelScore, Presence, evaluate_case};
+use dinomed3d_volume::metrics::{LabelScore, Presence, dice, evaluate_case};
 use dinomed3d_volume::{Label, LabelMap, NumberedMap, Scan, grid_problem};
 
 use crate::language::{compare as said, page};
@@ -321,6 +321,39 @@ impl Comparison {
         scored.chain(ghosts).collect()
     }
 
+    /// Dice against the reference of each of its labels that lies within a map of a part of the scan on another grid: that of the map,
+    /// and that of the result. Voxels of the map are compared with those nearest to them.
+    pub fn dice_within(&self, map: &LabelMap) -> Vec<(u8, [f64; 2])> {
+        let (wanted, found) = (&self.reference, &self.maps.result);
+        let [_, rows, columns] = map.shape;
+        let Some(to_voxel) = wanted.affine.inverse() else {
+            return Vec::new();
+        };
+        // Of map, result and reference.
+        let mut voxels: [Vec<u8>; 3] = Default::default();
+        for (place, label) in map.labels.iter().enumerate() {
+            let plane = rows * columns;
+            let at = [place % columns, place / columns % rows, place / plane];
+            let at = to_voxel.apply(map.affine.apply(at.map(|index| index as f64)));
+            let [x, y, z] = at.map(f64::round);
+            let edges = wanted.shape.map(|edge| edge as f64);
+            let is_inside = |(index, edge): (f64, f64)| (0.0..edge).contains(&index);
+            if [z, y, x].into_iter().zip(edges).all(is_inside) {
+                let [_, rows, columns] = wanted.shape;
+                let voxel = (z as usize * rows + y as usize) * columns + x as usize;
+                voxels[0].push(*label);
+                voxels[1].push(found.labels[voxel]);
+                voxels[2].push(wanted.labels[voxel]);
+            }
+        }
+        let [map, found, wanted] = &voxels;
+        let values = self.labels.iter().map(|label| label.value);
+        let there = values.filter(|value| wanted.contains(value));
+        there
+            .map(|value| (value, [map, found].map(|of| dice(of, wanted, value))))
+            .collect()
+    }
+
     /// Mean Dice of all rows.
     pub fn mean_dice(&self) -> Option<f64> {
         self.scores.mean_dice
@@ -427,6 +460,22 @@ mod tests {
         let mut scoring = Scoring::new(maps, mapping.iter().copied().collect());
         while scoring.step() {}
         scoring.finish()
+    }
+
+    /// By hand: cells of two voxels a side in the first slice, of which the last lies beyond the scan.
+    #[test]
+    fn a_map_of_a_part_is_scored_where_it_lies() {
+        let reference = map(|i| u8::from(i % 5 < 2));
+        let comparison = compared(&reference, &[]);
+        let part = LabelMap {
+            labels: vec![1, 1, 2, 2],
+            shape: [1, 1, 4],
+            affine: found().affine.subgrid([0.0; 3], [2.0, 1.0, 1.0]),
+        };
+        // Of voxels 0, 2 and 4 of the first row the reference has 1, 0, 0; the result 1, 1, 0.
+        assert_eq!(found().labels[..5], [1, 1, 1, 1, 0]);
+        let expected = vec![(1, [2.0 / 3.0, 2.0 / 3.0])];
+        assert_eq!(comparison.dice_within(&part), expected);
     }
 
     /// The same voxels at the same places, stored along other axes.

@@ -145,6 +145,8 @@ pub enum Question {
         /// The part.
         part: Part,
     },
+    /// The labels of stage 1.
+    Proxy,
 }
 
 /// From the page to the worker, and from a worker to others that compute beside it.
@@ -446,12 +448,27 @@ pub struct InsideView {
     pub pictures: Vec<Picture>,
     /// Numbers over slices, in the order of the window's.
     pub curves: Vec<Curve>,
-    /// Dice of labels without a part, against those with it.
+    /// Dice of labels without a part or of stage 1, against those of the whole network.
     pub dice: Vec<(u8, f64)>,
+    /// How stage 1 is computed, where it was asked for and the model can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<ProxyFacts>,
     /// What there is to be asked about.
     pub network: NetworkSize,
     /// Slice, row and column of the token at the place; none where the network did not look.
     pub token: Option<[usize; 3]>,
+}
+
+/// What is known of a model's head for stage 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxyFacts {
+    /// Whether it was fitted when the network was done, and not trained in stage 1.
+    pub is_fitted: bool,
+    /// Mean Dice of stage 1 over held-out cases.
+    pub mean_dice: f64,
+    /// Of so many.
+    pub num_cases: usize,
 }
 
 /// What a map holds.
@@ -558,6 +575,9 @@ pub struct ModelInfo {
     /// How far its certainty is from how often it is right, in the mean; none where nobody measured it.
     #[serde(default)]
     pub calibration_error: Option<f64>,
+    /// The card that lies beside a model of the visitor's own, Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<String>,
 }
 
 /// The model that has made a label map.

@@ -580,6 +580,7 @@ mod tests {
             channels: Vec::new(),
             labels: found.labels.clone(),
             calibration_error: Some(0.012),
+            card: None,
         }));
         let mut report = report(&scan, &outcome);
         report.planes.push(Picture {

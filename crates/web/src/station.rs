@@ -22,11 +22,13 @@ pub enum Station {
     Detail,
     /// What becomes of the labels without a part.
     Parts,
+    /// What stage 1 makes of the scan, and what stage 2.
+    Proxy,
 }
 
 impl Station {
     /// All of them, in the order of the tour.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Slices,
         Self::Tokens,
         Self::Similarity,
@@ -35,6 +37,7 @@ impl Station {
         Self::Reach,
         Self::Detail,
         Self::Parts,
+        Self::Proxy,
     ];
 
     /// Its name in addresses.
@@ -48,6 +51,7 @@ impl Station {
             Self::Reach => "reach",
             Self::Detail => "detail",
             Self::Parts => "parts",
+            Self::Proxy => "proxy",
         }
     }
 
@@ -62,7 +66,7 @@ impl Station {
     pub fn follows_place(self) -> bool {
         matches!(
             self,
-            Self::Slices | Self::Similarity | Self::Attention | Self::Reach
+            Self::Slices | Self::Similarity | Self::Attention | Self::Reach | Self::Proxy
         )
     }
 
@@ -90,6 +94,7 @@ impl Station {
             Question::Reach => Self::Reach,
             Question::Detail { .. } | Question::Gate => Self::Detail,
             Question::Without { .. } => Self::Parts,
+            Question::Proxy => Self::Proxy,
         }
     }
 
@@ -104,6 +109,7 @@ impl Station {
             Self::Reach => &inside::REACH_STATION,
             Self::Detail => &inside::DETAIL_STATION,
             Self::Parts => &inside::PARTS_STATION,
+            Self::Proxy => &inside::PROXY_STATION,
         }
     }
 
@@ -118,6 +124,7 @@ impl Station {
             Self::Reach => "crates/core/src/inside/reach.rs",
             Self::Detail => "crates/core/src/model/detail.rs",
             Self::Parts => "crates/core/src/model/without.rs",
+            Self::Proxy => "crates/core/src/model/proxy.rs",
         }
     }
 }
@@ -184,6 +191,7 @@ impl Visit {
                 None => Question::Gate,
             },
             Station::Parts => Question::Without { part: self.part },
+            Station::Proxy => Question::Proxy,
         }
     }
 

@@ -130,7 +130,7 @@ pub fn several_scans(name: &str, offers: &[ScanOffer]) -> String {
 }
 
 /// What one of the scans that a file holds is called in a list.
-pub fn offer_in_list(file: &str, offer: &ScanOffer) -> String {
+pub fn offer_in_list(file: &str, offer: &ScanOffer, volume: usize) -> String {
     let ScanOffer {
         index,
         description,
@@ -146,7 +146,7 @@ pub fn offer_in_list(file: &str, offer: &ScanOffer) -> String {
         (series, _) => format!("{}/{series}", of_file.stem()),
     };
     if *num_volumes > 1 {
-        name = format!("{name}, {}", list::FIRST_VOLUME);
+        name = format!("{name}, {}", list::volume(volume));
     }
     name
 }
@@ -371,7 +371,7 @@ mod tests {
             several_scans("a.nii", std::slice::from_ref(&scan)),
             "a.nii holds 2 volumes. Choose one."
         );
-        assert_eq!(offer_in_list("study.zip", &scan), "study/scan 0, volume 0");
+        assert_eq!(offer_in_list("study.zip", &scan, 0), "study/scan 0, volume 0");
         scan = ScanOffer {
             modality: String::new(),
             spacing_mm: None,
@@ -381,10 +381,10 @@ mod tests {
         };
         assert_eq!(offer(&scan), "1 slice of 2 × 2");
         scan.description = "a/b.nii".to_owned();
-        assert_eq!(offer_in_list("study.zip", &scan), "a/b.nii");
+        assert_eq!(offer_in_list("study.zip", &scan, 0), "a/b.nii");
         scan.modality = "MR".to_owned();
         scan.description = "brain".to_owned();
-        assert_eq!(offer_in_list("study.zip", &scan), "study/brain");
+        assert_eq!(offer_in_list("study.zip", &scan, 0), "study/brain");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::InferError;
 use super::predict::read;
-use crate::model::{DinoMed3d, ForwardPass};
+use crate::model::{DinoMed3d, ForwardPass, ProxyHead};
 use burn::tensor::{Device, Tensor, TensorData};
 use std::ops::ControlFlow;
 
@@ -50,6 +50,48 @@ impl Computer for OneDevice<'_> {
         let input = input(window, self.window, self.device);
         window_logits(self.network, input, progress).await
     }
+}
+
+/// Stage 1 on a device: the transformer of a network without adapters, and a head of the proxy task.
+#[derive(Clone, Copy, Debug)]
+pub struct ProxyTask<'a> {
+    /// Which network, without adapters.
+    pub network: &'a DinoMed3d,
+    /// Its head.
+    pub head: &'a ProxyHead,
+    /// Edges of its windows, `[slice, row, column]`.
+    pub window: [usize; 3],
+    /// Where both lie.
+    pub device: &'a Device,
+}
+
+impl Computer for ProxyTask<'_> {
+    fn at_a_time(&self) -> usize {
+        1
+    }
+
+    async fn logits(
+        &self,
+        window: Vec<f32>,
+        progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+    ) -> Result<Vec<f32>, InferError> {
+        let input = input(window, self.window, self.device);
+        let [_, _, _, rows, columns] = input.dims();
+        let pass = blocks(self.network, input, progress).await?;
+        let logits = self
+            .network
+            .proxy_logits(self.head, pass.state(), [rows, columns]);
+        read(logits.flatten::<1>(0, 4)).await
+    }
+}
+
+/// A pass after all blocks: before detail stream and decoder.
+pub(crate) async fn blocks(
+    network: &DinoMed3d,
+    input: Tensor<5>,
+    progress: impl AsyncFnMut(f32) -> ControlFlow<()>,
+) -> Result<ForwardPass<'_>, InferError> {
+    all_but(2, network.start(input), progress).await
 }
 
 /// A window's values on a device, `[1, channel, slice, row, column]`.

@@ -17,7 +17,7 @@ pub mod slab;
 pub(crate) mod together;
 pub mod windows;
 
-pub use computer::{Computer, OneDevice};
+pub use computer::{Computer, OneDevice, ProxyTask};
 pub use locate::Locate;
 pub use part::{Crop, PartOf, Place};
 pub use pipeline::Pipeline;

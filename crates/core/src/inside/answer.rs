@@ -1,8 +1,9 @@
 //! What a part does: the same pass with and without it.
 
-use super::{Inside, Map, Values};
+use super::{Inside, Map, Values, labels_of};
 use crate::infer::InferError;
 use crate::infer::predict::read;
+use crate::model::ProxyHead;
 use dinomed3d_volume::metrics::dice;
 
 /// How far two label maps of a window agree on a label.
@@ -35,16 +36,37 @@ impl Inside {
         }
     }
 
-    /// Dice of each label that one of both passes has found in the window.
-    pub fn agreement(&self, other: &Self) -> Vec<Agreement> {
+    /// What the proxy head of stage 1 makes of this pass, which is one without adapters; `values` is the value of each class.
+    ///
+    /// # Errors
+    /// [`InferError::Device`], and [`InferError::NotFinite`] for an answer that is not a number.
+    pub async fn proxy(&self, head: &ProxyHead, values: &[u8]) -> Result<Map, InferError> {
+        let [_, rows, columns] = self.window.shape;
+        let tokens = &self.states[self.num_blocks()];
+        let logits = self.network.proxy_logits(head, tokens, [rows, columns]);
+        Ok(Map {
+            shape: self.window.shape,
+            affine: self.window.affine,
+            values: Values::Labels(labels_of(logits, values).await?),
+        })
+    }
+
+    /// Dice of each label that this pass or a map of labels of its window has found.
+    ///
+    /// # Panics
+    /// If the map is none of labels.
+    pub fn agreement(&self, other: &Map) -> Vec<Agreement> {
+        let Values::Labels(other) = &other.values else {
+            panic!("a map without labels");
+        };
         let mut is_there = [false; 256];
-        for label in self.labels.iter().chain(&other.labels) {
+        for label in self.labels.iter().chain(other) {
             is_there[usize::from(*label)] = true;
         }
         let there = (1..=u8::MAX).filter(|label| is_there[usize::from(*label)]);
         let agreement = |label| Agreement {
             label,
-            dice: dice(&other.labels, &self.labels, label),
+            dice: dice(other, &self.labels, label),
         };
         there.map(agreement).collect()
     }

@@ -51,6 +51,19 @@ fn mean_of(tokens: &[f32], width: usize) -> Vec<f64> {
     mean
 }
 
+/// Value of the class that wins at each voxel.
+async fn labels_of(logits: Tensor<5>, values: &[u8]) -> Result<Vec<u8>, InferError> {
+    let logits = read(logits.flatten::<1>(0, 4)).await?;
+    if logits.iter().any(|logit| !logit.is_finite()) {
+        return Err(InferError::NotFinite {
+            window: 1,
+            windows: 1,
+        });
+    }
+    let classes = crate::infer::classes(&logits, values.len());
+    Ok(classes.map(|class| values[usize::from(class)]).collect())
+}
+
 impl Inside {
     /// Passes a window through a network; `values` is the value of each class in a label map. `progress` is awaited after every
     /// step with the share of them that is done; [`ControlFlow::Break`] gives it up.
@@ -86,15 +99,7 @@ impl Inside {
                 return Err(InferError::Cancelled);
             }
         }
-        let logits = read(pass.logits().flatten::<1>(0, 4)).await?;
-        if logits.iter().any(|logit| !logit.is_finite()) {
-            return Err(InferError::NotFinite {
-                window: 1,
-                windows: 1,
-            });
-        }
-        let labels = crate::infer::classes(&logits, values.len());
-        let labels = labels.map(|class| values[usize::from(class)]).collect();
+        let labels = labels_of(pass.logits(), values).await?;
         Ok(Self {
             network,
             window,

@@ -39,5 +39,5 @@ pub mod without;
 
 pub use check::SettingError;
 pub use dinomed3d::{DinoMed3d, DinoMed3dConfig, ForwardPass};
-pub use proxy::{ProxyHead, SliceSegmenter};
+pub use proxy::{ProxyHead, ProxyWeights, SliceSegmenter};
 pub use without::Part;

@@ -1,13 +1,23 @@
 //! Stage 1: the segmentation proxy task on single multi-slice images.
 
 use super::adaptation::Adaptation;
-use super::dinomed3d::{DinoMed3dConfig, crop_in_plane, pad_to_patches};
+use super::dinomed3d::{DinoMed3d, DinoMed3dConfig, crop_in_plane, pad_to_patches};
 use super::resize::trilinear;
 use super::slices::{EndSlices, stack_neighbours};
-use super::vit::VisionTransformer;
-use burn::module::Module;
+use super::vit::{Tokens, VisionTransformer};
+use burn::module::{Module, Param};
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+/// The numbers of a [`ProxyHead`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProxyWeights {
+    /// `[embed_dim, class]`, flattened.
+    pub weight: Vec<f32>,
+    /// Of each class.
+    pub bias: Vec<f32>,
+}
 
 /// A 1×1 convolution on the last block's patch tokens and bilinear upsampling.
 #[derive(Module, Debug)]
@@ -23,6 +33,44 @@ impl ProxyHead {
             classifier: LinearConfig::new(embed_dim, num_classes).init(device),
             patch_size,
         }
+    }
+
+    /// With the numbers of one that was trained, for patches of that edge.
+    ///
+    /// # Panics
+    /// If their number does not make whole rows.
+    pub fn of(weights: &ProxyWeights, patch_size: usize, device: &Device) -> Self {
+        let classes = weights.bias.len();
+        let shape = [weights.weight.len() / classes, classes];
+        let weight = TensorData::new(weights.weight.clone(), shape);
+        let bias = TensorData::new(weights.bias.clone(), [classes]);
+        let bias = Param::from_tensor(Tensor::from_data(bias, device));
+        Self {
+            classifier: Linear {
+                weight: Param::from_tensor(Tensor::from_data(weight, device)),
+                bias: Some(bias),
+            },
+            patch_size,
+        }
+    }
+
+    /// Its numbers. Natively only: it waits for the device.
+    pub fn weights(&self) -> ProxyWeights {
+        let bias = self.classifier.bias.as_ref().map(Param::val);
+        let numbers = |data: TensorData| data.iter::<f32>().collect();
+        ProxyWeights {
+            weight: numbers(self.classifier.weight.val().into_data()),
+            bias: bias.map_or_else(Vec::new, |bias| numbers(bias.into_data())),
+        }
+    }
+
+    /// [`ProxyHead::forward`] without what was padded to whole patches.
+    ///
+    /// # Shapes
+    /// - `patches`: `[batch, slice, row, column, embed_dim]`
+    /// - returns: logits `[batch, class, slice, height, width]`
+    pub fn logits(&self, patches: Tensor<5>, [height, width]: [usize; 2]) -> Tensor<5> {
+        crop_in_plane(self.forward(patches), height, width)
     }
 
     /// # Shapes
@@ -88,5 +136,22 @@ impl SliceSegmenter {
             tokens = self.vit.block(index, tokens);
         }
         self.head.forward(self.vit.patch_grid(&tokens))
+    }
+}
+
+impl DinoMed3d {
+    /// What a proxy head says of `tokens`, which have passed all blocks; as in stage 1 where the network is
+    /// [without](Self::without) adapters.
+    ///
+    /// # Shapes
+    /// - `size`: rows and columns of the volume before it was padded to whole patches
+    /// - returns: logits `[batch, class, slice, row, column]`
+    pub fn proxy_logits(
+        &self,
+        head: &ProxyHead,
+        tokens: &Tokens,
+        [height, width]: [usize; 2],
+    ) -> Tensor<5> {
+        head.logits(self.vit.patch_grid(tokens), [height, width])
     }
 }

@@ -136,5 +136,6 @@ pub fn manifest(
         scores: None,
         storage_scores: None,
         calibration: None,
+        proxy: None,
     })
 }

@@ -3,13 +3,14 @@
 use super::calibration::calibrate;
 use super::model_card::ModelCard;
 use super::predictor::{Predictor, colored};
+use super::proxy::{proxy_of_run, scored_proxy};
 use super::trained_weights::TrainedWeights;
 use super::validation::{score_postprocessings, summarize};
 use super::{During, ResultsError};
 use crate::infer::Postprocessing;
 use crate::infer::check::known_answer;
 use crate::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
-use crate::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder, readable_json};
+use crate::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder};
 use crate::train::dataset::{CaseSplit, Examples, HeldOut};
 use crate::train::recipe_file::read_recipe;
 use crate::train::run_folder::RunFolder;
@@ -67,7 +68,7 @@ impl Exported {
         let before = ModelFolder::open(path).manifest();
         let before = before.map(|manifest| manifest.weights.file);
         folder.write(weights, &self.weights)?;
-        folder.write(MANIFEST_FILE, &readable_json(&self.manifest))?;
+        folder.write_manifest(&self.manifest)?;
         folder.write(CARD_FILE, self.card.as_bytes())?;
         folder.list()?;
         // Only those of the model that was replaced: what else lies there is somebody's own.
@@ -164,6 +165,7 @@ pub fn export(
             bytes: weights.len() as u64,
             sha256,
             quantization: Quantization::Q8Block64,
+            chunks: None,
         },
         check: pollster::block_on(known_answer(&model, recipe.window, &device))?,
         training: TrainingFacts {
@@ -183,6 +185,7 @@ pub fn export(
         scores: None,
         storage_scores: None,
         calibration: None,
+        proxy: None,
     };
     let cases = HeldOut::of_split(&recipe, &split, data)?;
     // Before the scoring, which takes long.
@@ -210,6 +213,17 @@ pub fn export(
     let unquantized_dice = exact[chosen].mean_dice();
     let tried: Vec<(Postprocessing, f64)> = postprocessings.into_iter().zip(dice).collect();
     manifest.postprocessing = tried[chosen].0.clone();
+    if let Some(head) = proxy_of_run(run, &tensors)? {
+        let proxy = scored_proxy(
+            &manifest,
+            &model,
+            (head, false),
+            &cases,
+            false,
+            &mut progress,
+        )?;
+        manifest.proxy = Some(proxy);
+    }
     let predictor = Predictor::new(&manifest, model, device.clone());
     manifest.calibration = calibrate(&predictor, &cases, &mut progress)?;
     part_sides(&mut manifest, &dataset);
@@ -320,6 +334,7 @@ mod tests {
         let exported = |content: &str| {
             let mut manifest = manifest.clone();
             manifest.weights.file = format!("weights-{content}.safetensors");
+            manifest.weights.bytes = content.len() as u64;
             Exported {
                 manifest,
                 weights: content.into(),

@@ -10,6 +10,7 @@ pub mod folds;
 pub mod model_card;
 pub mod model_cases;
 pub mod predictor;
+pub mod proxy;
 pub mod quantize;
 #[cfg(feature = "report")]
 pub mod report;

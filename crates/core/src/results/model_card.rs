@@ -2,13 +2,15 @@
 
 use crate::infer::Postprocessing;
 use crate::manifest::{
-    Ancestor, Calibration, ModelManifest, RunFacts, Scores, TrainingFacts, WeightsFile,
+    Ancestor, Calibration, ModelManifest, Proxy, RunFacts, Scores, TrainingFacts, WeightsFile,
 };
 use crate::model::adaptation::Adaptation;
 use std::fmt;
 
 /// Heading of the section of certainty.
 const CERTAINTY: &str = "## Certainty";
+/// Heading of the section of stage 1.
+const STAGE_1: &str = "## Stage 1 alone";
 
 /// A model card; displayed as Markdown.
 pub struct ModelCard<'a> {
@@ -38,6 +40,9 @@ impl fmt::Display for ModelCard<'_> {
         self.write_scores(f)?;
         if let Some(calibration) = &self.manifest.calibration {
             write!(f, "{}", certainty_section(calibration))?;
+        }
+        if let Some(proxy) = &self.manifest.proxy {
+            write!(f, "{}", stage1_section(proxy))?;
         }
         self.write_limits(f)?;
         writeln!(
@@ -241,16 +246,42 @@ pub fn certainty_section(calibration: &Calibration) -> String {
     section + "\n"
 }
 
+/// What a card says of stage 1, after a heading of its own.
+fn stage1_section(proxy: &Proxy) -> String {
+    let head = if proxy.is_fitted {
+        "a linear head that was fitted anew to the training cases when the network was done, as stage 1's own was not kept, on the \
+         transformer as it is now"
+    } else {
+        "the linear head of stage 1, whose transformer stage 2 has left as it was"
+    };
+    format!(
+        "{STAGE_1}\n\n\
+         The proxy task of stage 1 (patch tokens without adapters, one slice with its neighbours at a time, no detail stream and no \
+         decoder) has a mean Dice of {:.4} over {} held-out cases, without postprocessing. It is computed by {head}, and is there to \
+         be looked at: the model's answer does not use it.\n\n",
+        proxy.mean_dice, proxy.num_cases
+    )
+}
+
 /// A card in which the section of certainty is this one.
 pub fn with_certainty(card: &str, calibration: &Calibration) -> String {
+    with_section(card, CERTAINTY, &certainty_section(calibration))
+}
+
+/// A card in which the section of stage 1 is this one.
+pub fn with_stage1(card: &str, proxy: &Proxy) -> String {
+    with_section(card, STAGE_1, &stage1_section(proxy))
+}
+
+/// A card in which the section of that heading is `section`; a new one stands before the limits.
+fn with_section(card: &str, heading: &str, section: &str) -> String {
     let at = |heading: &str| {
         let line = card.find(&format!("\n{heading}\n"));
         line.map(|line| line + 1)
     };
-    let section = certainty_section(calibration);
-    let (before, after) = match (at(CERTAINTY), at("## Limits")) {
+    let (before, after) = match (at(heading), at("## Limits")) {
         (Some(start), _) => {
-            let rest = &card[start + CERTAINTY.len()..];
+            let rest = &card[start + heading.len()..];
             let next = rest.find("\n## ").map_or("", |next| &rest[next + 1..]);
             (&card[..start], next)
         }
@@ -272,6 +303,11 @@ pub fn with_storage(card: &str, manifest: &ModelManifest) -> String {
     let card = match &manifest.calibration {
         Some(calibration) => with_certainty(&card, calibration),
         None => card,
+    };
+    // Measured of the weights before, and of a head that goes with them.
+    let card = match &manifest.proxy {
+        Some(proxy) => with_stage1(&card, proxy),
+        None => with_section(&card, STAGE_1, ""),
     };
     match card.find("\n## Limits\n") {
         Some(at) => format!("{}{section}{}", &card[..=at], &card[at + 1..]),
@@ -359,6 +395,7 @@ fn descent(training: &TrainingFacts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ProxyWeights;
     use crate::model_folder::ModelFolder;
     use std::path::Path;
 
@@ -394,6 +431,33 @@ mod tests {
                 "a training without a step"
             );
         }
+    }
+
+    #[test]
+    fn a_card_is_told_of_stage_1_once_and_of_no_head_nothing() {
+        let proxy = |mean_dice| Proxy {
+            is_fitted: true,
+            mean_dice,
+            num_cases: 42,
+            weights: ProxyWeights {
+                weight: Vec::new(),
+                bias: Vec::new(),
+            },
+        };
+        let bare = "# A\n\n## Scores\n\nx\n\n## Limits\n\n- y\n";
+        let told = with_stage1(bare, &proxy(0.5));
+        assert!(
+            told.contains("mean Dice of 0.5000 over 42 held-out cases")
+                && told.contains("fitted anew")
+        );
+        assert!(
+            told.find("## Stage 1 alone") < told.find("## Limits"),
+            "{told}"
+        );
+        let again = with_stage1(&told, &proxy(0.25));
+        assert_eq!(again, told.replace("0.5000", "0.2500"));
+        assert_eq!(with_section(&again, STAGE_1, ""), bare);
+        assert_eq!(with_section(bare, STAGE_1, ""), bare);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! A network with everything that brings a scan to its grid and back, from a model folder or a run.
 
 use super::{During, ResultsError};
-use crate::infer::{InferError, Keep, OneDevice, Pipeline, Postprocessing, Prediction, Seen};
+use crate::infer::{
+    InferError, Keep, OneDevice, Pipeline, Postprocessing, Prediction, ProxyTask, Seen,
+};
 use crate::manifest::ModelManifest;
-use crate::model::DinoMed3d;
+use crate::model::{DinoMed3d, Part, ProxyHead};
 use crate::segmenter::Segmenter;
 use crate::strokes::Features;
 use crate::train::Recipe;
@@ -24,6 +26,8 @@ pub struct Predictor {
     labels: Vec<Label>,
     pipeline: Pipeline,
     network: DinoMed3d,
+    /// Of stage 1, in place of detail stream and decoder.
+    head: Option<ProxyHead>,
     device: Device,
 }
 
@@ -34,8 +38,25 @@ impl Predictor {
             labels: manifest.labels[1..].to_vec(),
             pipeline: manifest.pipeline(),
             network,
+            head: None,
             device,
         }
+    }
+
+    /// What stage 1 of a model's network says by a head of the proxy task: without adapters, detail stream, decoder, postprocessing and
+    /// mirror image.
+    pub fn of_proxy(
+        manifest: &ModelManifest,
+        network: &DinoMed3d,
+        head: ProxyHead,
+        device: Device,
+    ) -> Self {
+        let network = network.without(Part::Adapters);
+        let mut predictor = Self::new(manifest, network, device);
+        predictor.head = Some(head);
+        predictor.pipeline.postprocessing = Postprocessing::default();
+        predictor.pipeline.mirrored = false;
+        predictor
     }
 
     /// Of a loaded model on its device.
@@ -78,6 +99,7 @@ impl Predictor {
                 sides: Vec::new(),
             },
             network,
+            head: None,
             device,
         })
     }
@@ -98,10 +120,22 @@ impl Predictor {
     /// Those of [`Pipeline::predict`].
     pub fn predict(&self, channels: &[impl Image], keep: Keep) -> Result<Prediction, InferError> {
         let go_on = async |_| ControlFlow::Continue(());
+        let (network, device) = (&self.network, &self.device);
+        let window = self.pipeline.windowing.window;
+        if let Some(head) = &self.head {
+            let computer = ProxyTask {
+                network,
+                head,
+                window,
+                device,
+            };
+            let prediction = self.pipeline.predict(&computer, channels, keep, go_on);
+            return pollster::block_on(prediction);
+        }
         let computer = OneDevice {
-            network: &self.network,
-            window: self.pipeline.windowing.window,
-            device: &self.device,
+            network,
+            window,
+            device,
         };
         let prediction = self.pipeline.predict(&computer, channels, keep, go_on);
         pollster::block_on(prediction)

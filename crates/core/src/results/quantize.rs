@@ -195,9 +195,11 @@ pub fn manifest_of(
     manifest.weights.bytes = weights.len() as u64;
     manifest.weights.sha256 = sha256;
     manifest.weights.quantization = storage.quantization();
+    manifest.weights.chunks = None;
     manifest.check = pollster::block_on(known_answer(&network, manifest.window, &device))?;
     manifest.scores = None;
     manifest.storage_scores = None;
+    manifest.proxy = None;
     Ok(manifest)
 }
 

@@ -75,16 +75,28 @@ impl<B: WeightBytes + ?Sized> WeightBytes for &B {
 /// # Errors
 /// [`WeightsError::Read`].
 pub fn checksum(bytes: &(impl WeightBytes + ?Sized)) -> Result<String, WeightsError> {
-    const AT_ONCE: u64 = 1 << 20;
     let mut hasher = Sha256::new();
+    each_piece(bytes, 1 << 20, |piece| hasher.update(piece))?;
+    Ok(hex(&hasher.finalize()))
+}
+
+/// Hands out all bytes in pieces of that length, the last as long as it is.
+///
+/// # Errors
+/// [`WeightsError::Read`].
+pub(crate) fn each_piece(
+    bytes: &(impl WeightBytes + ?Sized),
+    at_once: u64,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), WeightsError> {
     let mut piece = Vec::new();
     let length = bytes.length()?;
-    for offset in (0..length).step_by(AT_ONCE as usize) {
-        piece.resize(AT_ONCE.min(length - offset) as usize, 0);
+    for offset in (0..length).step_by(at_once as usize) {
+        piece.resize(at_once.min(length - offset) as usize, 0);
         bytes.read_at(offset, &mut piece)?;
-        hasher.update(&piece);
+        take(&piece);
     }
-    Ok(hex(&hasher.finalize()))
+    Ok(())
 }
 
 /// Whether a safetensors file is one that this program wrote.

@@ -1,10 +1,12 @@
 use std::rc::Rc;
 
+use dinomed3d_volume::Scan;
 use dinomed3d_volume::statistics::mean;
+use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::comparison::named;
+use crate::comparison::{Comparison, named};
 use crate::components::results::saved;
 use crate::components::{Swatch, column_heads};
 use crate::language::{compare, inside as said, numbers, page};
@@ -353,7 +355,8 @@ fn Answer(station: Station) -> impl IntoView {
         // An answer of the station before says nothing here.
         let looked = state.inside.get();
         let looked = looked.filter(|looked| Station::of(looked.ask.question) == station)?;
-        Some(view! { <Found station looked/> })
+        let comparison = state.comparison.get();
+        Some(view! { <Found station looked comparison/> })
     };
     view! {
         <div aria-live="polite" data-testid="inside-answer" data-station=station.name() data-busy=move || is_busy().to_string()>
@@ -365,11 +368,16 @@ fn Answer(station: Station) -> impl IntoView {
 }
 
 #[component]
-fn Found(station: Station, looked: Rc<Looked>) -> impl IntoView {
+fn Found(
+    station: Station,
+    looked: Rc<Looked>,
+    comparison: Option<Rc<Comparison>>,
+) -> impl IntoView {
     let InsideView {
         pictures,
         curves,
         dice,
+        proxy,
         network,
         token,
         ..
@@ -385,6 +393,9 @@ fn Found(station: Station, looked: Rc<Looked>) -> impl IntoView {
         network.width,
         network.patch,
     );
+    let stage1 = proxy.map_or(said::NO_STAGE_1.to_owned(), |proxy| {
+        said::stage1(proxy.is_fitted, proxy.mean_dice, proxy.num_cases)
+    });
     let picture = |Picture { title, address }: Picture| {
         view! {
             <figure>
@@ -396,7 +407,12 @@ fn Found(station: Station, looked: Rc<Looked>) -> impl IntoView {
     view! {
         <div class="inside-pictures">{pictures.into_iter().map(picture).collect_view()}</div>
         {(!curves.is_empty()).then(|| view! { <Curves curves slice/> })}
-        {(!dice.is_empty()).then(|| view! { <DiceTable dice/> })}
+        {(!dice.is_empty()).then(|| {
+            let map = comparison.as_deref().zip(looked.map.as_ref());
+            let against = map.and_then(|(comparison, map)| against(comparison, map));
+            view! { <DiceTable dice against/> }
+        })}
+        <p class="hint">{(station == Station::Proxy).then_some(stage1)}</p>
         <p class="hint">{station.follows_place().then_some(place)}</p>
         {looked.map.as_ref().map(|map| view! {
             <a
@@ -460,25 +476,47 @@ fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
     }
 }
 
+/// Of labels of a map against the whole network's and, where a reference is loaded, of both against that.
 #[component]
-fn DiceTable(dice: Vec<(u8, f64)>) -> impl IntoView {
-    let state = State::expect();
-    let labels = state.outcome_labels();
+fn DiceTable(dice: Vec<(u8, f64)>, against: Option<Vec<(u8, [f64; 2])>>) -> impl IntoView {
+    const HEADS: [(&str, Option<&str>); 4] = [
+        (page::LABEL, None),
+        (compare::DICE, None),
+        (said::AGAINST_REFERENCE, None),
+        (said::RESULT_AGAINST_REFERENCE, None),
+    ];
+    let labels = State::expect().outcome_labels();
     let mean = mean(dice.iter().map(|(_, dice)| *dice)).unwrap_or(f64::NAN);
+    let heads = &HEADS[..if against.is_some() { 4 } else { 2 }];
     let row = move |(value, dice): (u8, f64)| {
         let label = named(&labels, value);
+        let mut cells = vec![Some(dice)];
+        if let Some(against) = &against {
+            let scores = against.iter().find(|(of, _)| *of == value);
+            cells.extend(scores.map_or([None; 2], |(_, scores)| scores.map(Some)));
+        }
+        let cell = |dice: Option<f64>| {
+            let dice = dice.map_or("–".to_owned(), |dice| numbers::number(dice, 3));
+            view! { <td>{dice}</td> }
+        };
         view! {
             <tr>
                 <th scope="row"><Swatch color=label.color/>{label.name}</th>
-                <td>{numbers::number(dice, 3)}</td>
+                {cells.into_iter().map(cell).collect_view()}
             </tr>
         }
     };
     view! {
         <table data-testid="inside-dice">
             <caption>{said::dice(mean)}</caption>
-            <thead><tr>{column_heads(&[(page::LABEL, None), (compare::DICE, None)])}</tr></thead>
+            <thead><tr>{column_heads(heads)}</tr></thead>
             <tbody>{dice.into_iter().map(row).collect_view()}</tbody>
         </table>
     }
+}
+
+/// Dice of a map of labels, and of the result where it lies, against the reference.
+fn against(comparison: &Comparison, map: &Uint8Array) -> Option<Vec<(u8, [f64; 2])>> {
+    let map = Scan::open(&map.to_vec(), None).ok()?.label_map().ok()?;
+    Some(comparison.dice_within(&map))
 }

@@ -1,6 +1,8 @@
+use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::components::Catalogue;
+use crate::components::results::saved;
 use crate::language::model as said;
 use crate::protocol::{BackendChoice, ModelInfo};
 use crate::session::Session;
@@ -64,8 +66,16 @@ fn ModelFacts(info: ModelInfo) -> impl IntoView {
     let is_own = state.model_name.with_untracked(|name| words::is_own(name));
     let own = is_own.then(|| {
         let hash = info.weights_sha256.get(..16).unwrap_or_default();
-        said::own(hash)
+        said::own(hash) + " "
     });
+    // A model of the visitor's own may lack a card.
+    let card = match &info.card {
+        Some(card) => {
+            let card = Uint8Array::from(card.as_bytes());
+            Some(saved(&card, "text/plain;charset=utf-8"))
+        }
+        None => (!is_own).then(|| format!("models/{}/README.md", info.name)),
+    };
     let has_document = state.models.with(|models| {
         models
             .iter()
@@ -76,8 +86,8 @@ fn ModelFacts(info: ModelInfo) -> impl IntoView {
         <p class="hint" data-testid="model-facts">
             <strong>{said::for_scans(&info.modality)}</strong>
             {own}
-            {(!is_own).then(|| view! {
-                <a href=format!("models/{}/README.md", info.name) target="_blank" rel="noopener">{said::ABOUT}</a>
+            {card.map(|card| view! {
+                <a href=card target="_blank" rel="noopener" data-testid="model-card">{said::ABOUT}</a>
             })}
             {(has_document && !is_own).then(|| view! {
                 " · "

@@ -154,7 +154,9 @@ pub mod list {
     pub fn scan(index: usize) -> String {
         format!("Aufnahme {index}")
     }
-    pub const FIRST_VOLUME: &str = "Volumen 0";
+    pub fn volume(number: usize) -> String {
+        format!("Volumen {number}")
+    }
 
     pub fn scans_at_once(count: usize) -> String {
         format!("Dieses Modell nimmt {count} Aufnahmen auf einmal")
@@ -656,6 +658,18 @@ pub mod inside {
         let mean = super::numbers::number(mean, 3);
         format!("Dice gegen das ganze Netz, im Mittel {mean}")
     }
+    pub const AGAINST_REFERENCE: &str = "gegen die Referenz";
+    pub const RESULT_AGAINST_REFERENCE: &str = "das Ergebnis gegen sie";
+    pub fn stage1(is_fitted: bool, mean_dice: f64, cases: usize) -> String {
+        let mean = super::numbers::number(mean_dice, 2);
+        let head = if is_fitted {
+            "Der Kopf der Stufe 1 wurde nicht aufgehoben: dieser wurde dem Transformer, wie er jetzt ist, neu angepasst, ohne Adapter"
+        } else {
+            "Der Kopf ist der von Stufe 1, und der Transformer auch"
+        };
+        format!("{head}. Mittlerer Dice {mean} in {cases} zurückgehaltenen Fällen.")
+    }
+    pub const NO_STAGE_1: &str = "Dieses Modell hat keinen Kopf für Stufe 1; was sie aus einer Aufnahme machte, lässt sich nicht zeigen.";
 
     pub struct Station {
         pub title: &'static str,
@@ -725,6 +739,15 @@ pub mod inside {
         why: "Wozu ein Teil gut ist, sieht man, wenn er fehlt. Das Netz wurde mit allen trainiert, deshalb ist dies mehr, als es \
               verlöre, hätte es den Teil nie gehabt.",
         question: "Welcher Teil fehlt am meisten, und welchen Strukturen?",
+    };
+    pub const PROXY_STATION: Station = Station {
+        title: "Stufe 1 und Stufe 2",
+        what: "In Stufe 1 lernt ein Netz einzelner Schichten Labels, mit nichts als einer linearen Schicht auf seinen letzten Token: \
+               seine Labels liegen über der Aufnahme. Stufe 2 legt Adapter, Detailstrom und Decoder um denselben Transformer, und \
+               Dice sagt, wie weit ihre Labels übereinstimmen.",
+        why: "Die Hilfsaufgabe lehrt die Token, was Strukturen sind, bevor anderes es tut. Grenzen, die feiner sind als ein Patch, und \
+              was zwischen Schichten vorgeht, bleiben Stufe 2.",
+        question: "Wo ist Stufe 2 anders: an Grenzen, an dünnen Enden oder von Schicht zu Schicht?",
     };
 }
 

@@ -185,7 +185,9 @@ pub mod list {
     pub fn scan(index: usize) -> String {
         format!("scan {index}")
     }
-    pub const FIRST_VOLUME: &str = "volume 0";
+    pub fn volume(number: usize) -> String {
+        format!("volume {number}")
+    }
 
     // A channel is one of the scans that a model takes at once, such as T1 and T2.
     pub fn scans_at_once(count: usize) -> String {
@@ -750,6 +752,21 @@ pub mod inside {
         let mean = super::numbers::number(mean, 3);
         format!("Dice against the whole network, {mean} in the mean")
     }
+    // Heads of columns beside that, where a reference is loaded: the labels of this station, and those of the result.
+    pub const AGAINST_REFERENCE: &str = "against the reference";
+    pub const RESULT_AGAINST_REFERENCE: &str = "the result against it";
+    /// How stage 1 is computed. The file of a model says how good it is on cases that it has not seen.
+    pub fn stage1(is_fitted: bool, mean_dice: f64, cases: usize) -> String {
+        let mean = super::numbers::number(mean_dice, 2);
+        let head = if is_fitted {
+            "The head of stage 1 was not kept: this one was fitted anew to the transformer as it is now, without adapters"
+        } else {
+            "The head is that of stage 1, and so is the transformer"
+        };
+        format!("{head}. Mean Dice {mean} on {cases} held-out cases.")
+    }
+    pub const NO_STAGE_1: &str =
+        "This model holds no head for stage 1, so what stage 1 made of a scan can't be shown.";
 
     /// What is said of a station: what is seen, in two sentences; why the network does so; a question to try.
     pub struct Station {
@@ -819,6 +836,15 @@ pub mod inside {
         why: "What a part is good for is seen when it is missing. The network was trained with all of them, so this is more \
               than it would lose had it never had the part.",
         question: "Which part is missed most, and by which structures?",
+    };
+    pub const PROXY_STATION: Station = Station {
+        title: "Stage 1 and stage 2",
+        what: "In stage 1 a network of single slices learns to label, by nothing but a linear layer on its last tokens: its labels lie \
+               over the scan. Stage 2 puts adapters, detail stream and decoder around the same transformer, and Dice says how far \
+               its labels agree.",
+        why: "The proxy task teaches tokens what structures are before anything else does. Borders finer than a patch and what goes on \
+              between slices are left to stage 2.",
+        question: "Where does stage 2 differ: at borders, at thin ends, or from slice to slice?",
     };
 }
 

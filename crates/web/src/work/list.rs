@@ -96,27 +96,43 @@ impl<B: Clone> List<B> {
 
     /// Adds those scans of a file that can be opened, in place of the file if it is in the list; returns the first.
     pub fn add_all_of(&mut self, file: &File<B>, offers: &[ScanOffer]) -> Option<ListId> {
+        let usable = offers.iter().filter(|offer| offer.problem.is_none());
+        let ids = self.put(file, usable.map(|offer| (offer, 0)).collect());
+        ids.first().copied()
+    }
+
+    /// Adds all volumes of a scan of a file likewise; returns them in order.
+    pub fn add_volumes_of(&mut self, file: &File<B>, offer: &ScanOffer) -> Vec<ListId> {
+        let volumes = 0..offer.num_volumes;
+        self.put(file, volumes.map(|volume| (offer, volume)).collect())
+    }
+
+    /// Puts volumes of scans in the place of their file.
+    fn put(&mut self, file: &File<B>, volumes: Vec<(&ScanOffer, usize)>) -> Vec<ListId> {
         let is_file = |entry: &Entry<B>| Some(entry.id) == file.entry;
         let place = self.entries.iter().position(is_file);
         let place = place.inspect(|&place| drop(self.entries.remove(place)));
-        let usable = offers.iter().filter(|offer| offer.problem.is_none());
-        let entries: Vec<Entry<B>> = usable
-            .map(|offer| {
-                let name = words::offer_in_list(&file.name, offer);
-                let (index, volume) = (offer.index, 0);
+        let entries: Vec<Entry<B>> = volumes
+            .into_iter()
+            .map(|(offer, volume)| {
+                let name = words::offer_in_list(&file.name, offer, volume);
+                let index = offer.index;
                 let choice = Some(ScanChoice { index, volume });
                 self.entry(name, Some(file.bytes.clone()), choice, None)
             })
             .collect();
-        let mut ids = entries.iter().map(|entry| entry.id);
-        let first = ids.next();
-        if let (Some(queue), Some(first)) = (self.queue_at(file.entry), first) {
-            queue.now = first;
-            ids.rev().for_each(|id| queue.left.push_front(id));
+        let ids: Vec<ListId> = entries.iter().map(|entry| entry.id).collect();
+        if let (Some(queue), Some((first, others))) = (self.queue_at(file.entry), ids.split_first())
+        {
+            queue.now = *first;
+            others
+                .iter()
+                .rev()
+                .for_each(|id| queue.left.push_front(*id));
         }
         let place = place.unwrap_or(self.entries.len());
         self.entries.splice(place..place, entries);
-        first
+        ids
     }
 
     fn entry(

@@ -417,6 +417,27 @@ impl<B: Clone> Work<B> {
         }
     }
 
+    /// A scan of as many volumes as the model takes at once, and that was to be chosen from, is its channels in that order, as the command
+    /// line has it; the visitor may say otherwise.
+    fn take_as_channels(&mut self) {
+        let count = self.channels().len();
+        let is_meant = |reading: &mut Reading<B>| match reading {
+            Reading::Choosing(_, offers) => match &offers.scans[..] {
+                [only] => only.num_volumes == count && only.problem.is_none(),
+                _ => false,
+            },
+            _ => false,
+        };
+        if count < 2 {
+            return;
+        }
+        if let Some(Reading::Choosing(file, offers)) = self.jobs.reading.take_if(is_meant) {
+            let volumes = self.list.add_volumes_of(&file, &offers.scans[0]);
+            self.said_channels = volumes.iter().copied().map(Some).collect();
+            self.open_first(volumes.first().copied());
+        }
+    }
+
     /// Which files are the channels of the model, in words.
     fn given(&self) -> Vec<String> {
         let channels = self.channels().into_iter();
@@ -683,6 +704,7 @@ impl<B: Clone> Work<B> {
                         millis,
                     });
                     self.shown.worker = WorkerPhase::Usable;
+                    self.take_as_channels();
                     self.announce_readiness();
                     self.ask_preflight();
                     self.orders.push_back(Order::KeepSite);
@@ -709,6 +731,7 @@ impl<B: Clone> Work<B> {
                         reason,
                     });
                     self.jobs.reading = Some(Reading::Choosing(file, offers));
+                    self.take_as_channels();
                 }
             }
             FromWorker::Progress {

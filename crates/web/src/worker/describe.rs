@@ -21,6 +21,7 @@ pub fn model(manifest: &ModelManifest) -> ModelInfo {
             .calibration
             .as_ref()
             .map(|calibration| calibration.reliability.expected_error()),
+        card: None,
     }
 }
 

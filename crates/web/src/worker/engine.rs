@@ -27,7 +27,7 @@ use super::own_model::OwnModel;
 use super::passes::Passes;
 use super::protocol::{
     AVOID_PARAMETER, BACKEND_PARAMETER, Backend, BackendChoice, CheckErrors, FromWorker, JobId,
-    ScanChoice, ToWorker,
+    ModelInfo, ScanChoice, ToWorker,
 };
 use super::scope;
 use super::transform;
@@ -87,6 +87,14 @@ impl Trouble {
             scope::post_failure(job, self.what, self.advice);
         }
     }
+}
+
+/// A model that is computed with.
+pub(super) struct Fetched {
+    pub(super) segmenter: Segmenter,
+    check_errors: check::CheckErrors,
+    /// Of the visitor's own.
+    card: Option<String>,
 }
 
 /// Why a model is not computed with.
@@ -278,7 +286,11 @@ impl Engine {
         model: &ModelSource,
     ) -> Result<(Segmenter, FromWorker), Trouble> {
         let started_ms = scope::now_ms();
-        let (segmenter, check_errors) = self
+        let Fetched {
+            segmenter,
+            check_errors,
+            card,
+        } = self
             .fetch_model(model, |received| {
                 if let Some((received, total)) = received {
                     scope::post(&FromWorker::Downloading {
@@ -296,7 +308,10 @@ impl Engine {
             .await?;
         let loaded = FromWorker::ModelLoaded {
             job,
-            model: describe::model(segmenter.manifest()),
+            model: ModelInfo {
+                card,
+                ..describe::model(segmenter.manifest())
+            },
             check_errors: CheckErrors {
                 first_block: check_errors.first_block,
                 logits: check_errors.logits,
@@ -311,7 +326,7 @@ impl Engine {
         &self,
         model: &ModelSource,
         mut goes_on: impl FnMut(Option<(u64, u64)>) -> ControlFlow<()>,
-    ) -> Result<(Segmenter, check::CheckErrors), Trouble> {
+    ) -> Result<Fetched, Trouble> {
         const FETCH: &str = "Check the connection to this site, then start again.";
         const DAMAGED: &str =
             "The file on this site is damaged or does not belong to this version; reload the page.";
@@ -331,20 +346,23 @@ impl Engine {
                 weights.push(Uint8Array::from(piece));
             });
             taken.map_err(unusable)?;
+            let card = own.card();
             drop(own);
             let trusted = self.trusted(&manifest, &weights).await;
-            return trusted.map_err(|untrusted| Trouble::new(untrusted.what, OWN));
+            let trusted = trusted.map_err(|untrusted| Trouble::new(untrusted.what, OWN))?;
+            return Ok(Fetched { card, ..trusted });
         }
         let base = &model.base;
         let address = format!("{base}manifest.json");
         let manifest = Download::new(&address, Length::AtMost(LONGEST_MANIFEST));
         let manifest = manifest.get(|_| goes_on(None)).await;
-        let manifest = manifest.map_err(|problem| Trouble::new(problem, FETCH))?;
+        let manifest = manifest.map_err(|lost| Trouble::new(lost.what, FETCH))?;
         let manifest = ModelManifest::from_json(&manifest.to_vec())
             .map_err(|error| Trouble::new(format!("The model can't be used: {error}."), DAMAGED))?;
         let total = manifest.weights.bytes;
         let address = format!("{base}{}", manifest.weights.file);
         let mut weights = Download::new(&address, Length::Exactly(total));
+        weights.verify_by(manifest.weights.chunks.as_ref());
         // One worker is enough to keep what has come.
         if !is_beside() {
             weights.keep_as(&manifest.weights.sha256);
@@ -354,7 +372,10 @@ impl Engine {
             let bytes = weights
                 .get(|received| goes_on(Some((received, total))))
                 .await;
-            let bytes = bytes.map_err(|problem| Trouble::new(problem, FETCH))?;
+            let bytes = bytes.map_err(|lost| {
+                let advice = if lost.is_damaged { DAMAGED } else { FETCH };
+                Trouble::new(lost.what, advice)
+            })?;
             match self.trusted(&manifest, &bytes).await {
                 Ok(trusted) => {
                     weights.forget().await;
@@ -389,7 +410,7 @@ impl Engine {
         &self,
         manifest: &ModelManifest,
         weights: &OutsideBytes,
-    ) -> Result<(Segmenter, check::CheckErrors), Untrusted> {
+    ) -> Result<Fetched, Untrusted> {
         loop {
             scope::turn().await;
             let (device, backend, is_forced, reach) = {
@@ -436,7 +457,11 @@ impl Engine {
                         seconds = (scope::now_ms() - again_ms) / 1e3;
                     }
                     self.seconds_per_gflop.set(Some(seconds / gflop));
-                    return Ok((segmenter, errors));
+                    return Ok(Fetched {
+                        segmenter,
+                        check_errors: errors,
+                        card: None,
+                    });
                 }
                 Ok(errors) => format!("its result for a known input is off by {errors}"),
                 Err(error) => error.to_string(),

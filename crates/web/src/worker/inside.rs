@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use dinomed3d_core::infer::{InferError, SeenWindow};
-use dinomed3d_core::inside::{Heads, Inside, Map, reach};
+use dinomed3d_core::inside::{Heads, Inside, Map, Values, reach};
 use dinomed3d_core::model;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::gzip;
@@ -14,7 +14,7 @@ use super::kept::DESCRIPTION;
 use super::passes::Of;
 use super::picture::{Plane, heat};
 use super::protocol::{
-    Curve, FromWorker, InsideView, JobId, MapKind, NetworkSize, Part, Picture, Question,
+    Curve, FromWorker, InsideView, JobId, MapKind, NetworkSize, Part, Picture, ProxyFacts, Question,
 };
 use super::scope;
 use super::segment::infer_trouble;
@@ -91,6 +91,7 @@ impl Looking<'_> {
             pictures: Vec::new(),
             curves: Vec::new(),
             dice: Vec::new(),
+            proxy: None,
             network: size_of(&inside),
             token: inside.token_at(at_mm),
         };
@@ -158,9 +159,28 @@ impl Looking<'_> {
             },
             Question::Without { part } => {
                 let less = self.pass(Some(part)).await?;
-                let dice = inside.agreement(&less).into_iter();
-                view.dice = dice.map(|it| (it.label, it.dice)).collect();
-                (less.labels(), MapKind::Labels)
+                let map = less.labels();
+                view.dice = dice_of(&inside, &map);
+                (map, MapKind::Labels)
+            }
+            Question::Proxy => {
+                let manifest = self.segmenter.manifest();
+                let less = self.pass(Some(Part::Adapters)).await?;
+                let map = self.segmenter.proxy(&less).await?;
+                let (Some(proxy), Some(map)) = (&manifest.proxy, map) else {
+                    return Ok((view, None));
+                };
+                view.proxy = Some(ProxyFacts {
+                    is_fitted: proxy.is_fitted,
+                    mean_dice: proxy.mean_dice,
+                    num_cases: proxy.num_cases,
+                });
+                view.dice = dice_of(&inside, &map);
+                let stages = [("stage 1", &map), ("stage 2", &inside.labels())];
+                let pictures = stages.into_iter();
+                let pictures = pictures.filter_map(|(title, map)| self.labelled(title, map, token));
+                view.pictures = pictures.collect();
+                (map, MapKind::Labels)
             }
         };
         view.map = Some(kind);
@@ -243,6 +263,32 @@ impl Looking<'_> {
         pictures
     }
 
+    /// The slice of the place, with labels over it.
+    fn labelled(&self, title: &str, map: &Map, token: [usize; 3]) -> Option<Picture> {
+        let Values::Labels(labels) = &map.values else {
+            return None;
+        };
+        let window = &self.window;
+        let [_, rows, columns] = window.shape;
+        let slice = window.slice(0, token[0] as isize);
+        let labels = &labels[token[0] * rows * columns..][..rows * columns];
+        let known = &self.segmenter.manifest().labels;
+        let pixel = |(grey, label): (u8, &u8)| {
+            let label = known
+                .iter()
+                .find(|known| known.value == *label && *label != 0);
+            let color = label.map_or([grey; 3], |label| label.color);
+            color.map(|part| ((u16::from(part) + u16::from(grey)) / 2) as u8)
+        };
+        let greys = Grey::of(slice).bytes(slice).into_iter();
+        let colours: Vec<[u8; 3]> = greys.zip(labels).map(pixel).collect();
+        let plane = Plane::of([rows, columns], &window.affine);
+        Some(Picture {
+            title: title.to_owned(),
+            address: plane.draw(&colours, None)?,
+        })
+    }
+
     /// Rows and columns of the window that are the token's patch, those beyond its end left out.
     fn patch(&self, inside: &Inside, [_, row, column]: [usize; 3]) -> [Range<usize>; 2] {
         let edge = inside.network().patch_size();
@@ -315,6 +361,12 @@ fn size_of(inside: &Inside) -> NetworkSize {
         width: inside.token_width(),
         tokens: inside.token_grid(),
     }
+}
+
+/// Dice of each label of a map of the same window.
+fn dice_of(inside: &Inside, map: &Map) -> Vec<(u8, f64)> {
+    let dice = inside.agreement(map).into_iter();
+    dice.map(|it| (it.label, it.dice)).collect()
 }
 
 /// A map of numbers, to be drawn from `low` to its highest.

@@ -28,25 +28,38 @@ impl OutsideBytes {
         }
     }
 
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Those from `from` on, in one part.
-    pub fn tail(&self, from: usize) -> Uint8Array {
-        let tail = Uint8Array::new_with_length((self.length - from) as u32);
+    /// Those from `from` up to `to`, in one part.
+    pub fn slice(&self, from: usize, to: usize) -> Uint8Array {
+        let length = (to - from) as u32;
+        let slice = Uint8Array::new_with_length(length);
         let mut at = 0;
         for part in self.parts_from(from) {
-            tail.set(&part, at);
-            at += part.length();
+            let count = part.length().min(length - at);
+            slice.set(&part.subarray(0, count), at);
+            at += count;
+            if at == length {
+                break;
+            }
         }
-        tail
+        slice
+    }
+
+    /// Puts these in the place of those from `from` on.
+    pub fn overwrite(&self, from: usize, bytes: &Uint8Array) {
+        let mut at = 0;
+        for part in self.parts_from(from) {
+            let count = part.length().min(bytes.length() - at);
+            part.set(&bytes.subarray(at, at + count), 0);
+            at += count;
+            if at == bytes.length() {
+                break;
+            }
+        }
     }
 
     /// All of them, in this program's memory.
     pub fn to_vec(&self) -> Vec<u8> {
-        self.tail(0).to_vec()
+        self.slice(0, self.length).to_vec()
     }
 
     /// The parts from `from` on, the first without what lies before it.

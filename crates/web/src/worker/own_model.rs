@@ -6,6 +6,10 @@ use dinomed3d_volume::dicom::{Source, zip_entries};
 
 /// What every model folder has.
 const MANIFEST: &str = "manifest.json";
+/// What a model folder says of itself.
+const CARD: &str = "README.md";
+/// A card is some thousand letters; of what is longer than this nobody has made one.
+const LONGEST_CARD: u64 = 1 << 18;
 
 /// Weights are given away in pieces of at most this.
 const PIECE_BYTES: usize = 1 << 20;
@@ -50,6 +54,24 @@ impl OwnModel {
         read(&*self.files[self.manifest])
     }
 
+    /// The card beside the manifest; none where there is none, or none that can be read.
+    pub fn card(&self) -> Option<String> {
+        let file = self.beside(CARD)?;
+        let mut card = Vec::new();
+        let content = file.open().ok()?;
+        content.take(LONGEST_CARD + 1).read_to_end(&mut card).ok()?;
+        let card = String::from_utf8(card).ok()?;
+        Some(card).filter(|card| card.len() as u64 <= LONGEST_CARD)
+    }
+
+    /// The file of that name in the manifest's folder.
+    fn beside(&self, name: &str) -> Option<&dyn Source> {
+        let manifest = self.files[self.manifest].name();
+        let path = format!("{}{name}", &manifest[..manifest.len() - MANIFEST.len()]);
+        let file = self.files.iter().find(|file| file.name() == path);
+        file.map(|file| &**file)
+    }
+
     /// Gives the weights file that the manifest names, of the length that it says, to `take`, piece by piece.
     ///
     /// # Errors
@@ -61,10 +83,7 @@ impl OwnModel {
         length: u64,
         mut take: impl FnMut(&[u8]),
     ) -> Result<(), String> {
-        let manifest = self.files[self.manifest].name();
-        let path = format!("{}{name}", &manifest[..manifest.len() - MANIFEST.len()]);
-        let file = self.files.iter().find(|file| file.name() == path);
-        let file = file.ok_or_else(|| {
+        let file = self.beside(name).ok_or_else(|| {
             let found = names(&self.files);
             format!(
                 "its manifest names the weights {name}, which are not beside it: {found} is found"
@@ -147,10 +166,12 @@ mod tests {
                 (&manifest, b"{}"),
                 ("__MACOSX/mine/._manifest.json", b"x"),
                 (&weights, b"123"),
+                (&path(CARD), b"# Mine"),
                 ("other/w2.safetensors", b"1"),
             ]))
             .expect("a model");
             assert_eq!(model.manifest().unwrap(), b"{}");
+            assert_eq!(model.card().as_deref(), Some("# Mine"));
             let weights = |name, length| {
                 let mut bytes = Vec::new();
                 let taken = model.weights(name, length, |piece| bytes.extend_from_slice(piece));

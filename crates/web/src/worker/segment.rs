@@ -173,8 +173,7 @@ impl Engine {
         if self.goes_on(job).is_break() {
             return Err(None);
         }
-        let (part, _) = fetched?;
-        let part = self.crew(part, model);
+        let part = self.crew(fetched?.segmenter, model);
         *self.part.borrow_mut() = Some((base.to_owned(), Rc::clone(&part)));
         Ok(part)
     }

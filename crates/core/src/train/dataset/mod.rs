@@ -201,7 +201,11 @@ impl Dataset {
         })
     }
 
-    fn of_scans(
+    /// Loads and prepares the scans of a split.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::load`]; a case of the split that is not there.
+    pub fn of_scans(
         folder: &Path,
         preprocessing: &Preprocessing,
         split: &CaseSplit,

@@ -1,0 +1,107 @@
+//! `dinomed3d learn`: a label map after the network's last layers have learnt from a person's strokes, as in the page.
+
+use crate::outputs::{self, Kind};
+use crate::say::say;
+use crate::scan::{Choice, files_of};
+use crate::segmenting::{By, Input, Models, files_of_model};
+use crate::threads;
+use anyhow::{Context, ensure};
+use dinomed3d_core::infer::Keep;
+use dinomed3d_core::strokes::Stroke;
+use dinomed3d_volume::NOTICE;
+use dinomed3d_volume::atomic_file::check_outputs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `learn`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The scan, as `segment` takes it.
+    #[arg(required = true, value_name = "SCAN")]
+    scans: Vec<PathBuf>,
+    #[command(flatten)]
+    choice: Choice,
+    /// JSON: a list of strokes in the order in which they were made, each {"value": LABEL, "voxels": [INDEX, …]}; a voxel's index counts
+    /// x fastest, and the value 0 erases.
+    #[arg(long, value_name = "FILE")]
+    strokes: PathBuf,
+    #[arg(short, long, value_name = "FILE", help = outputs::HELP)]
+    output: PathBuf,
+    #[command(flatten)]
+    by: By,
+}
+
+/// Segments, learns, and writes the map.
+///
+/// # Errors
+/// A scan, model or strokes that can't be used; an output that can't be written.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    threads::share_out(args.by.threads.map(usize::from))?;
+    ensure!(
+        args.by.closer.is_none(),
+        "--closer is given, expected is one model: its last layers learn"
+    );
+    let mut inputs = vec![args.strokes.clone()];
+    for folder in args.by.folders()? {
+        inputs.extend(files_of_model(&folder));
+    }
+    for scan in &args.scans {
+        inputs.extend(files_of(scan)?);
+    }
+    check_outputs(&[&args.output], &inputs)?;
+    let kind = Kind::of(&args.output)?;
+    let strokes = read_strokes(&args.strokes)?;
+    let models = Models::load(&args.by)?;
+    let input = Input::read(&args.scans, &args.choice, models.first(), |warning| {
+        eprintln!("warning: {warning}");
+    })?;
+    let mut found = models.segment(&input, Keep::Logits, "")?;
+    let (shape, affine) = (found.map.shape, found.map.affine);
+    let count = found.map.labels.len();
+    let mut voxels = strokes.iter().flat_map(|stroke| &stroke.voxels);
+    if let Some(voxel) = voxels.find(|voxel| **voxel as usize >= count) {
+        anyhow::bail!(
+            "a stroke in {} has voxel {voxel}, expected is one of the {count} of {}",
+            args.strokes.display(),
+            input.name()
+        );
+    }
+    let seen = found.seen.as_ref().context("logits were to be kept")?;
+    let segmenter = models.first();
+    let go_on = async |_| ControlFlow::Continue(());
+    let features = pollster::block_on(segmenter.features(seen, usize::MAX, go_on))?;
+    let features = features.context("features of any size were asked for")?;
+    found.map.labels = segmenter.learn(&features, seen, &strokes, shape, &affine)?;
+    for (path, content) in input.result(&found)?.files(kind, &args.output)? {
+        let writing = || format!("writing {}", path.display());
+        content.write(&path).with_context(writing)?;
+    }
+    say!(
+        "learnt from {} strokes: {}",
+        strokes.len(),
+        args.output.display()
+    );
+    say!("{NOTICE}");
+    Ok(())
+}
+
+/// A stroke as the file has it.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Made {
+    value: u8,
+    voxels: Vec<u32>,
+}
+
+fn read_strokes(path: &Path) -> anyhow::Result<Vec<Stroke>> {
+    let reading = || format!("reading {}", path.display());
+    let json = std::fs::read(path).with_context(reading)?;
+    let made: Vec<Made> = serde_json::from_slice(&json).with_context(|| {
+        format!(
+            "in {}: expected is a list of strokes, each {{\"value\": 1, \"voxels\": [0]}}",
+            path.display()
+        )
+    })?;
+    let stroke = |Made { value, voxels }| Stroke { value, voxels };
+    Ok(made.into_iter().map(stroke).collect())
+}
