@@ -43,7 +43,7 @@ test("four bits halve the weights file, each tensor's error is told, and the mod
   const [made, own] = [manifestOf(four), manifestOf(model)];
   assert.equal(made.weights.quantization, "q4-block32");
   assert.ok(made.weights.bytes < 0.62 * own.weights.bytes, `${made.weights.bytes} of ${own.weights.bytes}`);
-  assert.equal(made.name, "four");
+  assert.equal(made.name, "four", "it is a model of its own");
   assert.deepEqual([made.scores, made.calibration, made.storageScores], [null, undefined, undefined]);
   assert.deepEqual(readdirSync(four).sort(), ["README.md", "manifest.json", made.weights.file].sort());
   assert.deepEqual(readdirSync(folder), ["four"]);
