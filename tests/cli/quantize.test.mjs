@@ -61,6 +61,16 @@ test("four bits halve the weights file, each tensor's error is told, and the mod
   assert.ok(others > 0 && others < 0.2 * labelled, `${others} of ${labelled} voxels are others`);
 });
 
+test("in the folder of the model it is the same model once more, named by both", () => {
+  const own = withCases(scratch(), []);
+  const within = join(own, "four-bits");
+  const said = dinomed3d("quantize", own, "-o", within, "--bits", "4");
+  assert.equal(said.status, 0, said.stderr);
+  assert.equal(manifestOf(within).name, manifestOf(own).name);
+  const listed = dinomed3d("models");
+  assert.match(listed.stdout, /^hippocampus {2}[\s\S]*^hippocampus\/four-bits {2}/m);
+});
+
 test("with cases their Dice is measured as stored before, in eight and in four bits, and the manifest has it", { skip: without("hippocampus") }, () => {
   const folder = scratch();
   const names = validationCases().slice(0, 2).map((file) => file.replace(".nii.gz", ""));

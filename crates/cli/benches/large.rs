@@ -96,8 +96,7 @@ fn make(folder: &Path, bits: &str) {
     let manifest = manifest(named, None, config, weights, |window| {
         pollster::block_on(known_answer(&network, window, &device))
     });
-    made.write_manifest(&manifest.unwrap())
-        .unwrap();
+    made.write_manifest(&manifest.unwrap()).unwrap();
 }
 
 fn load(folder: &Path, hold: &str) {

@@ -371,7 +371,10 @@ mod tests {
             several_scans("a.nii", std::slice::from_ref(&scan)),
             "a.nii holds 2 volumes. Choose one."
         );
-        assert_eq!(offer_in_list("study.zip", &scan, 0), "study/scan 0, volume 0");
+        assert_eq!(
+            offer_in_list("study.zip", &scan, 0),
+            "study/scan 0, volume 0"
+        );
         scan = ScanOffer {
             modality: String::new(),
             spacing_mm: None,

@@ -196,6 +196,7 @@ mod dicom {
                 model_version: "1".to_owned(),
                 model_hash: "abc".to_owned(),
                 program_version: "1".to_owned(),
+                is_changed_by_hand: false,
                 unix_seconds: 0,
             };
             let origin = folder.origin(0, 0).unwrap();

@@ -1,5 +1,6 @@
 use super::file::described;
 use super::*;
+use dinomed3d_volume::gzip;
 use dinomed3d_volume::nifti::{Values, encode};
 
 const SHAPE: [usize; 3] = [7, 9, 11];

@@ -17,6 +17,8 @@ mod inside;
 #[cfg(target_arch = "wasm32")]
 mod kept;
 #[cfg(target_arch = "wasm32")]
+mod label_map;
+#[cfg(target_arch = "wasm32")]
 mod learn;
 #[cfg(target_arch = "wasm32")]
 #[path = "../link.rs"]

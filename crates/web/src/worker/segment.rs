@@ -14,6 +14,7 @@ use super::crew::{Crew, ModelSource};
 use super::describe;
 use super::engine::{Engine, Trouble};
 use super::kept::{self, DESCRIPTION, KeptLogits};
+use super::label_map::label_map;
 use super::protocol::{FromWorker, JobId, Maker};
 use super::scope;
 use super::segmentation::segmentation_of;
@@ -303,21 +304,6 @@ impl News<'_> {
 
 pub(super) fn file_of(scan: &Scan, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::ScanError> {
     Ok(gzip(&scan.encode_label_map(labels, DESCRIPTION)?))
-}
-
-/// A label map of the scan, which has that shape, from its file.
-pub(super) fn label_map(file: &[u8], shape: &[usize; 3]) -> Result<LabelMap, Trouble> {
-    let unread =
-        |what: String| Trouble::new(format!("The label map can't be read: {what}."), AGAIN);
-    let map = Scan::open(file, None).and_then(|image| image.label_map());
-    let map = map.map_err(|error| unread(error.to_string()))?;
-    if map.shape != *shape {
-        return Err(unread(format!(
-            "it has the shape (z, y, x) {:?}, the scan has {shape:?}",
-            map.shape
-        )));
-    }
-    Ok(map)
 }
 
 fn unassigned(problem: String) -> Trouble {

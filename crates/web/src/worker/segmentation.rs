@@ -5,9 +5,9 @@ use dinomed3d_volume::{Label, LabelMap};
 use js_sys::Uint8Array;
 
 use super::engine::{Engine, Trouble};
+use super::label_map::label_map;
 use super::protocol::{FromWorker, JobId, Maker};
 use super::scope;
-use super::segment::label_map;
 
 const AGAIN: &str = "Open the series again and segment it.";
 
