@@ -792,7 +792,11 @@ fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
     let (job, _) = desk.segment().expect("it starts");
     desk.segmented(job);
     let outcome = desk.page.shown().outcome.expect("there is a result");
-    assert_eq!(outcome.closer, [part("b"), part("c")], "a part is offered once");
+    assert_eq!(
+        outcome.closer,
+        [part("b"), part("c")],
+        "a part is offered once"
+    );
 
     let (job, ..) = look(&mut desk, part("b")).expect("it starts");
     let more = vec![Label::unnamed(1), Label::unnamed(2)];
