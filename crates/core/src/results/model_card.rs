@@ -249,8 +249,7 @@ pub fn certainty_section(calibration: &Calibration) -> String {
 /// What a card says of stage 1, after a heading of its own.
 fn stage1_section(proxy: &Proxy) -> String {
     let head = if proxy.is_fitted {
-        "a linear head that was fitted anew to the training cases when the network was done, as stage 1's own was not kept, on the \
-         transformer as it is now"
+        "a linear head that no stage 1 has trained, fitted anew to the training cases on the finished network's transformer"
     } else {
         "the linear head of stage 1, whose transformer stage 2 has left as it was"
     };

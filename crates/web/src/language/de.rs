@@ -663,7 +663,7 @@ pub mod inside {
     pub fn stage1(is_fitted: bool, mean_dice: f64, cases: usize) -> String {
         let mean = super::numbers::number(mean_dice, 2);
         let head = if is_fitted {
-            "Der Kopf der Stufe 1 wurde nicht aufgehoben: dieser wurde dem Transformer, wie er jetzt ist, neu angepasst, ohne Adapter"
+            "Diesen Kopf hat keine Stufe 1 trainiert: er wurde dem Transformer, wie er jetzt ist, neu angepasst, ohne Adapter"
         } else {
             "Der Kopf ist der von Stufe 1, und der Transformer auch"
         };

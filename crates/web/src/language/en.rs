@@ -759,7 +759,7 @@ pub mod inside {
     pub fn stage1(is_fitted: bool, mean_dice: f64, cases: usize) -> String {
         let mean = super::numbers::number(mean_dice, 2);
         let head = if is_fitted {
-            "The head of stage 1 was not kept: this one was fitted anew to the transformer as it is now, without adapters"
+            "This head is none that a stage 1 has trained: it was fitted anew to the transformer as it is now, without adapters"
         } else {
             "The head is that of stage 1, and so is the transformer"
         };
