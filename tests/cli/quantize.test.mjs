@@ -1,7 +1,7 @@
 // A model's weights stored in fewer bits.
 
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readNifti } from "../nifti.mjs";
@@ -64,6 +64,7 @@ test("four bits halve the weights file, each tensor's error is told, and the mod
 test("in the folder of the model it is the same model once more, named by both", () => {
   const own = withCases(scratch(), []);
   const within = join(own, "four-bits");
+  rmSync(within, { recursive: true });
   const said = dinomed3d("quantize", own, "-o", within, "--bits", "4");
   assert.equal(said.status, 0, said.stderr);
   assert.equal(manifestOf(within).name, manifestOf(own).name);

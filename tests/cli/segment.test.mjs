@@ -182,7 +182,8 @@ test("the default model is found beside the program, where it was installed, and
 test("a model with damaged weights is refused", () => {
   const folder = join(scratch(), "damaged");
   mkdirSync(folder);
-  for (const name of readdirSync(model)) {
+  const files = readdirSync(model, { withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const { name } of files) {
     const bytes = readFileSync(join(model, name));
     if (name.endsWith(".safetensors")) bytes[bytes.length - 9] ^= 4;
     writeFileSync(join(folder, name), bytes);
