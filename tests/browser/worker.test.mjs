@@ -188,23 +188,19 @@ test("a worker that panics is replaced, with the scan", async (t) => {
       beforeWorker(
         page,
         () => {
-          // Four heads do not divide a width of six: the program itself refuses by a panic, amid the segmentation.
-          const vit = { in_channels: 3, patch_size: 8, embed_dim: 6, depth: 1, num_heads: 4, mlp_dim: 8, num_registers: 1, layer_scale: 0.1, feed_forward: "mlp" };
-          const header = '{"input":{"dtype":"F32","shape":[1,1,1,1],"data_offsets":[0,4]},"vit.any":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}';
-          const bytes = new Uint8Array(8 + header.length + 8);
-          bytes[0] = header.length;
-          bytes.set(new TextEncoder().encode(header), 8);
-          const message = JSON.stringify({ kind: "transform", job: 0, vit: JSON.stringify(vit) });
+          // A window of one number, as no worker sends another: the program itself gives up by a panic, amid the segmentation.
           self.addEventListener("message", ({ data }) => {
             if (!data.message.includes('"segment"')) return;
-            setTimeout(() => self.dispatchEvent(new MessageEvent("message", { data: { message, bytes: bytes.buffer } })));
+            const { model } = JSON.parse(data.message);
+            const message = JSON.stringify({ kind: "window", job: 0, model });
+            setTimeout(() => self.dispatchEvent(new MessageEvent("message", { data: { message, bytes: new ArrayBuffer(4) } })));
           });
         },
         { once: true },
       ),
   });
   await visitor.at("segment").click();
-  assert.match(await visitor.waitForError(), /The worker crashed: .*6.*4|The worker crashed: .*4.*6/s);
+  assert.match(await visitor.waitForError(), /The worker crashed: /);
   await livesOn(visitor);
 });
 

@@ -22,8 +22,10 @@ pub fn of_model(
             |place: &usize| folder(paths[*place]) == folder(found) && !is_scan(paths[*place]);
         (0..paths.len()).filter(is_in_it).collect()
     };
-    let has_end = |end| paths.iter().find(move |path: &&&str| path.ends_with(end));
-    if let Some(weights) = has_end(WEIGHTS) {
+    // What lies in a model's folder may be the same model with its weights in fewer bits.
+    let depth = |path: &&&str| path.matches('/').count();
+    let weights = paths.iter().filter(|path| path.ends_with(WEIGHTS));
+    if let Some(weights) = weights.min_by_key(depth) {
         return of_folder(weights);
     }
     match paths.iter().find(|path| name(path) == MANIFEST) {
@@ -73,6 +75,8 @@ mod tests {
             [1, 2]
         );
         assert_eq!(found(&["w.safetensors"]), [0]);
+        let within = ["m/a/manifest.json", "m/a/w.safetensors"];
+        assert_eq!(found(&[&within[..], &mine].concat()), [2, 3, 4]);
     }
 
     #[test]

@@ -30,7 +30,11 @@ impl OwnModel {
         // What some systems put beside files.
         files.retain(|file| !last(file.name()).starts_with('.'));
         let is_manifest = |place: &usize| last(files[*place].name()) == MANIFEST;
-        let manifests: Vec<usize> = (0..files.len()).filter(is_manifest).collect();
+        let mut manifests: Vec<usize> = (0..files.len()).filter(is_manifest).collect();
+        // What lies in a model's folder may be the same model with its weights in fewer bits.
+        let depth = |place: &usize| files[*place].name().matches('/').count();
+        let least = manifests.iter().map(depth).min();
+        manifests.retain(|place| Some(depth(place)) == least);
         match manifests[..] {
             [manifest] => Ok(Self { files, manifest }),
             [] => Err(format!(
@@ -168,6 +172,8 @@ mod tests {
                 (&weights, b"123"),
                 (&path(CARD), b"# Mine"),
                 ("other/w2.safetensors", b"1"),
+                (&path("four-bits/manifest.json"), b"{ }"),
+                (&path("four-bits/w.safetensors"), b"12345"),
             ]))
             .expect("a model");
             assert_eq!(model.manifest().unwrap(), b"{}");
