@@ -49,7 +49,8 @@ fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn folder(path: &str) -> &str {
+/// Where a file lies, with the slash at its end; nothing of one in no folder.
+pub fn folder(path: &str) -> &str {
     &path[..path.len() - name(path).len()]
 }
 

@@ -66,6 +66,9 @@ pub fn sorted(paths: &[&str]) -> Vec<ScanFiles> {
         } else {
             self::sorted(&of_rest)
         };
+        // A model within the model's folder is the same with its weights in fewer bits.
+        let folder = model_files::folder(paths[of_model[0]]);
+        sorted.retain(|found| !(found.is_model && of_rest[found.files[0]].starts_with(folder)));
         for scan in &mut sorted {
             scan.files.iter_mut().for_each(|file| *file = rest[*file]);
         }
@@ -211,6 +214,27 @@ mod tests {
             said(&["a.json", "a.nii", "b.nrrd", "c.nii"]),
             ["a.nii = a.nii", "b.nrrd = b.nrrd", "c.nii = c.nii"]
         );
+    }
+
+    #[test]
+    fn a_model_in_a_model_s_folder_is_no_other_one() {
+        let found = said(&[
+            "m/four-bits/manifest.json",
+            "m/four-bits/w4.safetensors",
+            "m/manifest.json",
+            "m/w.safetensors",
+            "s/a.nii",
+        ]);
+        assert_eq!(
+            found,
+            [
+                "a.nii = s/a.nii",
+                "model m = m/manifest.json m/w.safetensors"
+            ]
+        );
+        let two = ["m/manifest.json", "m/w.safetensors"];
+        let others = ["n/manifest.json", "n/w.safetensors"];
+        assert_eq!(said(&[two, others].concat()).len(), 2);
     }
 
     #[test]
