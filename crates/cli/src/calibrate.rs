@@ -71,16 +71,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             100.0 * volumes.coverage
         );
     }
-    let card = folder.file(CARD_FILE);
-    let card = match std::fs::read_to_string(&card) {
-        Ok(card) => Some(with_certainty(&card, &calibration)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error).with_context(|| format!("reading {}", card.display())),
-    };
-    manifest.calibration = Some(calibration);
-    folder.write_manifest(&manifest)?;
-    if let Some(card) = card {
-        folder.write(CARD_FILE, card.as_bytes())?;
-    }
+    manifest.calibration = Some(calibration.clone());
+    folder.rewrite(&manifest, |card| with_certainty(card, &calibration))?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::held_out::held_out;
 use crate::progress::Counting;
 use crate::say::say;
 use crate::segmenting::load_model;
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use dinomed3d_core::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder};
 use dinomed3d_core::results::model_card::with_stage1;
 use dinomed3d_core::results::proxy::{FitSettings, Step, fit_proxy, scored_proxy};
@@ -82,16 +82,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         proxy.mean_dice,
         proxy.num_cases
     );
-    let card = folder.file(CARD_FILE);
-    let card = match std::fs::read_to_string(&card) {
-        Ok(card) => Some(with_stage1(&card, &proxy)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error).with_context(|| format!("reading {}", card.display())),
-    };
-    manifest.proxy = Some(proxy);
-    folder.write_manifest(&manifest)?;
-    if let Some(card) = card {
-        folder.write(CARD_FILE, card.as_bytes())?;
-    }
+    manifest.proxy = Some(proxy.clone());
+    folder.rewrite(&manifest, |card| with_stage1(card, &proxy))?;
     Ok(())
 }

@@ -655,6 +655,16 @@ impl ModelManifest {
         self.labels.iter().filter(move |label| !is_second(label))
     }
 
+    /// The same with its classes as labels: one for both sides of a structure, as drawn images have it.
+    #[must_use]
+    pub fn by_class(&self) -> Self {
+        Self {
+            labels: self.classes().cloned().collect(),
+            sides: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// The way of a scan to the network and back.
     pub fn pipeline(&self) -> Pipeline {
         Pipeline {

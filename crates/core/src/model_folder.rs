@@ -97,6 +97,25 @@ impl ModelFolder {
         self.write(MANIFEST_FILE, &readable_json(&manifest))
     }
 
+    /// Replaces the manifest, and the card, if there is one, by what `change` makes of it.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn rewrite(
+        &self,
+        manifest: &ModelManifest,
+        change: impl FnOnce(&str) -> String,
+    ) -> Result<(), ModelError> {
+        let path = self.file(CARD_FILE);
+        let card = match std::fs::read_to_string(&path) {
+            Ok(card) => Some(change(&card)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed("reading", &path)(error)),
+        };
+        self.write_manifest(manifest)?;
+        card.map_or(Ok(()), |card| self.write(CARD_FILE, card.as_bytes()))
+    }
+
     /// Adds the folder to the list beside it, from which the page learns what there is.
     ///
     /// # Errors
@@ -169,7 +188,12 @@ mod tests {
     #[test]
     fn the_shipped_manifests_have_the_checksums_of_their_weights() {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public/models");
-        for name in ["hippocampus", "head"] {
+        for name in [
+            "hippocampus",
+            "hippocampus/four-bits",
+            "head",
+            "head/four-bits",
+        ] {
             let folder = ModelFolder::open(&models.join(name));
             let weights = folder.manifest().unwrap().weights;
             let file = File::open(folder.file(&weights.file)).unwrap();

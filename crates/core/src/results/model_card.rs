@@ -401,9 +401,12 @@ mod tests {
     /// Of what the manifest knows; which postprocessings were tried beside the chosen one, it does not.
     #[test]
     fn the_shipped_cards_say_what_their_manifests_say() {
-        for (name, num_parameters, ancestors) in
-            [("hippocampus", 2_120_031, 6), ("head", 4_390_431, 8)]
-        {
+        for (name, num_parameters, ancestors) in [
+            ("hippocampus", 2_120_031, 6),
+            ("hippocampus/four-bits", 2_120_031, 6),
+            ("head", 4_390_431, 8),
+            ("head/four-bits", 4_390_431, 8),
+        ] {
             let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public/models");
             let folder = models.join(name);
             let manifest = ModelFolder::open(&folder).manifest().unwrap();

@@ -2,7 +2,7 @@
 //! do not change, fitted to the training cases by stage 1's loss.
 
 use super::predictor::Predictor;
-use super::validation::score_cases;
+use super::validation::evaluate;
 use super::{During, ResultsError};
 use crate::infer::computer::{blocks, input};
 use crate::infer::predict::read;
@@ -20,7 +20,6 @@ use crate::weights::{NamedTensors, decode};
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
-use dinomed3d_volume::evaluation::{Convention, Evaluation};
 use dinomed3d_volume::statistics::mean_and_std;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -282,17 +281,12 @@ pub fn scored_proxy(
     by_class: bool,
     progress: impl FnMut(usize, usize),
 ) -> Result<Proxy, ResultsError> {
-    let mut manifest = manifest.clone();
-    if by_class {
-        manifest.labels = manifest.classes().cloned().collect();
-        manifest.sides.clear();
-    }
+    let by_classes = by_class.then(|| manifest.by_class());
+    let manifest = by_classes.as_ref().unwrap_or(manifest);
     let device = Device::flex();
     let head = ProxyHead::of(&weights, manifest.architecture.vit.patch_size, &device);
-    let predictor = Predictor::of_proxy(&manifest, network, head, device);
-    let scores = score_cases(&predictor, cases, Convention::Native, None, progress)?;
-    let labels = manifest.labels[1..].to_vec();
-    let evaluation = Evaluation::of(scores, labels, Convention::Native)?;
+    let predictor = Predictor::of_proxy(manifest, network, head, device);
+    let evaluation = evaluate(&predictor, cases, progress)?;
     Ok(Proxy {
         is_fitted,
         mean_dice: evaluation.mean_dice(),

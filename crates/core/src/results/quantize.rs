@@ -1,7 +1,7 @@
 //! A model whose weights are stored in fewer bits, and what that costs.
 
 use super::predictor::Predictor;
-use super::validation::score_cases;
+use super::validation::evaluate;
 use super::{During, ResultsError};
 use crate::infer::check::{answer, known_answer};
 use crate::manifest::ModelManifest;
@@ -14,7 +14,7 @@ use crate::weights::{
     load_into,
 };
 use burn::tensor::Device;
-use dinomed3d_volume::evaluation::{Convention, Evaluation};
+use dinomed3d_volume::evaluation::Evaluation;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -228,15 +228,13 @@ pub fn score(
     by_class: bool,
     progress: impl FnMut(usize, usize),
 ) -> Result<Evaluation, ResultsError> {
-    let mut manifest = manifest.clone();
-    if by_class {
-        manifest.labels = manifest.classes().cloned().collect();
-        manifest.sides.clear();
-    }
-    let predictor = Predictor::new(&manifest, network, Device::flex());
-    let scores = score_cases(&predictor, cases, Convention::Native, None, progress)?;
-    let labels = manifest.labels[1..].to_vec();
-    Ok(Evaluation::of(scores, labels, Convention::Native)?)
+    let by_classes = by_class.then(|| manifest.by_class());
+    let manifest = by_classes.as_ref().unwrap_or(manifest);
+    evaluate(
+        &Predictor::new(manifest, network, Device::flex()),
+        cases,
+        progress,
+    )
 }
 
 #[cfg(test)]

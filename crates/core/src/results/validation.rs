@@ -81,6 +81,20 @@ pub fn score_cases(
     Ok(scores)
 }
 
+/// The scores of `cases` on their own grid, gathered; `progress` as in [`score_cases`].
+///
+/// # Errors
+/// A file that cannot be read or segmented, by name.
+pub fn evaluate(
+    predictor: &Predictor,
+    cases: &HeldOut,
+    progress: impl FnMut(usize, usize),
+) -> Result<Evaluation, ResultsError> {
+    let scores = score_cases(predictor, cases, Convention::Native, None, progress)?;
+    let labels = predictor.labels().to_vec();
+    Ok(Evaluation::of(scores, labels, Convention::Native)?)
+}
+
 /// Scores `cases` on their own grid once for each of `postprocessings`, which a predictor without one is given;
 /// `progress` as in [`score_cases`].
 ///

@@ -131,8 +131,14 @@ pub fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tensor<D> {
     let shape = x.dims();
     let scale = Seen::of(norm.gamma.val());
     let shift = norm.beta.as_ref().map(|shift| Seen::of(shift.val()));
-    let zeros = vec![0.0; if shift.is_some() { 0 } else { scale.len() }];
-    let shift = shift.as_deref().unwrap_or(&zeros);
+    let zeros;
+    let shift = match &shift {
+        Some(shift) => &shift[..],
+        None => {
+            zeros = vec![0.0; scale.len()];
+            &zeros
+        }
+    };
     let mut all = values(x);
     kernels::layer_norm(&mut all, [&scale, shift], LAYER_NORM_EPSILON as f32);
     tensor(all, shape)
