@@ -7,40 +7,11 @@ import { test } from "node:test";
 import { Readable } from "node:stream";
 import { createGzip, gunzipSync } from "node:zlib";
 import { SHAPE, ct } from "../ct.mjs";
+import { limitMemory } from "./memory.mjs";
 import { HEADERS, open, site } from "./page.mjs";
 
 /** Pages of 64 KiB for the first of the workers, and for each other. */
 const PAGES = [1200e6, 300e6].map((bytes) => Math.floor(bytes / 65536));
-
-/** A number as wasm writes it, and how to read one. */
-function leb128(number) {
-  const bytes = [];
-  for (; number >= 128; number = Math.floor(number / 128)) bytes.push((number % 128) | 128);
-  return [...bytes, number];
-}
-function unleb128(bytes, at) {
-  let [number, shift] = [0, 1];
-  for (; ; shift *= 128) {
-    number += (bytes[at] & 127) * shift;
-    if (bytes[at++] < 128) return [number, at];
-  }
-}
-
-/** The same program with a memory that does not grow over so many pages. */
-function limited(wasm, pages) {
-  for (let at = 8; at < wasm.length; ) {
-    const [size, begin] = unleb128(wasm, at + 1);
-    if (wasm[at] === 5) {
-      const [count, flag] = [wasm[begin], wasm[begin + 1]];
-      assert.deepEqual([count, flag & ~1], [1, 0], "one memory, of this worker alone");
-      const [least] = unleb128(wasm, begin + 2);
-      const section = [1, 1, ...leb128(least), ...leb128(pages)];
-      return Buffer.concat([wasm.subarray(0, at), Buffer.from([5, ...leb128(section.length), ...section]), wasm.subarray(begin + size)]);
-    }
-    at = begin + size;
-  }
-  assert.fail("a program without memory");
-}
 
 /** In the page: a worker that answers one request after another. */
 function startWorker() {
@@ -80,7 +51,7 @@ test("a CT of 512 × 512 × 600 is segmented by workers of 1.5 GB together", asy
       await page.route("**/scan.nii.gz", (route) => route.fulfill({ body: file, headers: HEADERS }));
       await page.context().route("**/worker_bg.wasm*", async (route) => {
         const own = await (await route.fetch()).body();
-        const body = limited(own, PAGES[Math.min(workers++, 1)]);
+        const body = limitMemory(own, () => PAGES[Math.min(workers++, 1)]);
         await route.fulfill({ body, contentType: "application/wasm", headers: { ...HEADERS, "cache-control": "no-store" } });
       });
     },

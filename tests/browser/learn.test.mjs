@@ -2,31 +2,13 @@
 // program learns the same.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readNifti } from "../nifti.mjs";
-import { dinomed3d, model, root, scratch } from "../places.mjs";
-import { onlyModel, open, sharedPage } from "./page.mjs";
-import { makeTinyModel, serveModels } from "./tiny.mjs";
+import { model, root } from "../places.mjs";
+import { onlyModel, sharedPage } from "./page.mjs";
+import { different, keepStrokes, learntNatively, paint, saved } from "./strokes.mjs";
 
 const sample = join(root, "public/samples/sample.nii.gz");
-
-/** For `prepare` of a page: the strokes that the page gives its worker stay in `window.strokes`. */
-const keepStrokes = (page) =>
-  page.addInitScript(() => {
-    const post = Worker.prototype.postMessage;
-    Worker.prototype.postMessage = function (data, ...rest) {
-      if (typeof data?.message === "string" && JSON.parse(data.message).kind === "learn") {
-        const words = new Uint32Array(data.bytes.slice(0));
-        window.strokes = [];
-        for (let at = 0; at < words.length; at += 2 + words[at + 1]) {
-          window.strokes.push({ value: words[at], voxels: [...words.subarray(at + 2, at + 2 + words[at + 1])] });
-        }
-      }
-      return post.call(this, data, ...rest);
-    };
-  });
 
 const thePage = sharedPage(
   {
@@ -39,36 +21,6 @@ const thePage = sharedPage(
   },
   (visitor) => visitor.waitForModel(),
 );
-
-/** A stroke of so many millimetres at the crosshair, with that tool. */
-async function paint(visitor, tool, mm) {
-  const canvas = visitor.page.locator("#viewer canvas");
-  await canvas.focus();
-  await visitor.at(`mend-${tool}`).click();
-  await visitor.at("mend-size").fill(String(mm));
-  await visitor.at("mend-size").press("Enter");
-  await canvas.focus();
-  await visitor.page.keyboard.press(" ");
-}
-
-/** The label map of the native program after the strokes that the page's worker was given last. */
-async function learntNatively(visitor, scan, folder) {
-  const strokes = await visitor.page.evaluate(() => window.strokes);
-  const [file, out] = ["strokes.json", "learnt.nii"].map((name) => join(scratch(), name));
-  writeFileSync(file, JSON.stringify(strokes));
-  const said = dinomed3d("learn", scan, "--model", folder, "--strokes", file, "-o", out);
-  assert.equal(said.status, 0, said.stderr);
-  return { strokes, ...readNifti(out) };
-}
-
-/** The label map as the page saves it now, and its name. */
-async function saved(visitor) {
-  const { name, bytes } = await visitor.saved("download-labels");
-  const file = readNifti(bytes);
-  return { name, ...file, description: file.bytes.subarray(148, 228).toString("latin1").replaceAll("\0", "") };
-}
-
-const different = (a, b) => [...a.keys()].filter((i) => a[i] !== b[i]);
 
 test("labels follow a stroke, the stroke stays, and all goes back exactly", async () => {
   const visitor = await thePage();
@@ -149,36 +101,5 @@ test("whoever stops it keeps scan, result and strokes, and can go on", async () 
   assert.ok(different(painted.voxels, (await saved(visitor)).voxels).length > 0, "it learns when it may");
   await visitor.at("mend-unlearn").click();
   await visitor.at("mend-undo").click();
-  assert.deepEqual(visitor.problems, []);
-});
-
-test("it learns on WebGPU too", async (t) => {
-  const tiny = makeTinyModel();
-  const visitor = await open(t, {
-    query: "?backend=webgpu",
-    view: "planes",
-    prepare: async (page) => {
-      await keepStrokes(page);
-      await serveModels({ tiny: { folder: tiny.model } })(page);
-    },
-  });
-  await visitor.waitForModel();
-  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on WebGPU/);
-  await visitor.choose({ name: "small.nii", bytes: readFileSync(tiny.small) });
-  await visitor.waitForScan("small.nii");
-  await visitor.segment();
-  await visitor.at("mend").click();
-  await paint(visitor, "erase", 4);
-  const painted = await saved(visitor);
-  await visitor.at("mend-learn").click();
-  await visitor.at("mend-unlearn").waitFor({ timeout: 300_000 });
-  const learnt = await saved(visitor);
-  const natively = await learntNatively(visitor, tiny.small, tiny.model);
-  const [stroke] = natively.strokes;
-  for (const voxel of stroke.voxels) assert.equal(learnt.voxels[voxel], 0, `voxel ${voxel} was erased`);
-  assert.ok(different(painted.voxels, learnt.voxels).length > 0, "nothing has followed");
-  // Another device rounds otherwise: a voxel may lie on the fence.
-  const apart = different(learnt.voxels, natively.voxels).length;
-  assert.ok(apart <= learnt.voxels.length / 500, `${apart} of ${learnt.voxels.length} voxels differ from the processor's`);
   assert.deepEqual(visitor.problems, []);
 });

@@ -4,8 +4,9 @@ import { readFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import assert from "node:assert/strict";
 import { EDGE, makeData, makeRecipe } from "../cli/boxes.mjs";
-import { makeNifti } from "../nifti.mjs";
+import { makeNifti, readNifti } from "../nifti.mjs";
 import { dinomed3d, scratch } from "../places.mjs";
+import { open } from "./page.mjs";
 
 /** Trains it on made-up boxes; returns the folder of the model, a scan with a box, and a smaller one. */
 export function makeTinyModel() {
@@ -54,4 +55,28 @@ export function serveModels(models) {
 /** The weights file that a model's manifest names. */
 function weightsOf(folder) {
   return JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")).weights.file;
+}
+
+/** A page with the tiny model and, on screen, its scan with a box. */
+export async function openTiny(test, tiny, { prepare, ...options } = {}) {
+  const visitor = await open(test, {
+    view: "planes",
+    ...options,
+    prepare: async (page) => {
+      await serveModels({ tiny: { folder: tiny.model } })(page);
+      await prepare?.(page);
+    },
+  });
+  await visitor.waitForModel();
+  await visitor.choose(tiny.scan);
+  await visitor.waitForScan("scan.nii");
+  return visitor;
+}
+
+/** What the command line makes of a scan with the tiny model. */
+export function segmentedNatively(tiny, scan) {
+  const file = join(scratch(), "native.nii.gz");
+  const said = dinomed3d("segment", scan, "-o", file, "--model", tiny.model);
+  assert.equal(said.status, 0, said.stderr);
+  return readNifti(file);
 }

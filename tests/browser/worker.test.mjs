@@ -1,43 +1,16 @@
-// The shipped worker on both backends, and under everything that can go wrong inside it, with a tiny network. Failures are
-// brought about from outside: by what runs before the worker's program, or by its files changed on the way.
+// The shipped worker under everything that can go wrong inside it, with a tiny network. Failures are brought about from outside: by
+// what runs before the worker's program, or by its files changed on the way.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { agreement, makeNifti, readNifti } from "../nifti.mjs";
-import { dinomed3d, scratch } from "../places.mjs";
-import { HEADERS, beforeWorker, open, site } from "./page.mjs";
-import { makeTinyModel, serveModels } from "./tiny.mjs";
+import { limitMemory } from "./memory.mjs";
+import { HEADERS, beforeWorker, site } from "./page.mjs";
+import { makeTinyModel, openTiny, segmentedNatively, serveModels } from "./tiny.mjs";
 
 let tiny;
 before(() => (tiny = makeTinyModel()));
-
-/** What the command line makes of a scan with the tiny model. */
-function native(scan) {
-  const file = join(scratch(), "native.nii.gz");
-  const said = dinomed3d("segment", scan, "-o", file, "--model", tiny.model);
-  assert.equal(said.status, 0, said.stderr);
-  return readNifti(file);
-}
-
-const serveTiny = (page) => serveModels({ tiny: { folder: tiny.model } })(page);
-
-/** A page with the tiny model and the scan with a box. */
-async function withScan(t, { prepare, ...options }) {
-  const visitor = await open(t, {
-    view: "planes",
-    ...options,
-    prepare: async (page) => {
-      await serveTiny(page);
-      await prepare?.(page);
-    },
-  });
-  await visitor.waitForModel();
-  await visitor.choose(tiny.scan);
-  await visitor.waitForScan("scan.nii");
-  return visitor;
-}
 
 /** The page lives on with a fresh worker and the scan that was there. */
 async function livesOn(visitor) {
@@ -47,67 +20,6 @@ async function livesOn(visitor) {
   await visitor.segment();
 }
 
-/** Loses the graphics device of the page's workers at the segmentation after `doom()`. */
-const loseDevice = (page) =>
-  beforeWorker(page, () => {
-    const request = globalThis.GPUAdapter?.prototype.requestDevice;
-    if (!request) return;
-    let device;
-    GPUAdapter.prototype.requestDevice = async function (...words) {
-      return (device = await request.apply(this, words));
-    };
-    let isDoomed = false;
-    new BroadcastChannel("doom").onmessage = () => (isDoomed = true);
-    self.addEventListener("message", ({ data }) => {
-      if (isDoomed && data.message.includes('"segment"')) setTimeout(() => device?.destroy());
-    });
-  });
-
-const doom = ({ page }) =>
-  page.evaluate(() => {
-    const channel = new BroadcastChannel("doom");
-    channel.postMessage(null);
-    channel.close();
-  });
-
-test("a software adapter gives way to the CPU; on either backend the label map equals the command line's; a device that is lost is said so, and the visitor can go on with the CPU", async (t) => {
-  const visitor = await withScan(t, { prepare: loseDevice });
-  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. The only WebGPU adapter here is software/);
-  // A software adapter takes seconds for a window: its scan has fewer.
-  for (const [title, scan, name] of [["CPU", tiny.scan, "scan.nii"], ["WebGPU", tiny.small, "small.nii"]]) {
-    const expected = native(scan);
-    const inBox = expected.voxels.filter((voxel) => voxel === 1).length;
-    assert.ok(inBox > 100 && inBox < expected.voxels.length / 2, `there is something to agree on: ${inBox} voxels`);
-    if (title === "WebGPU") {
-      await visitor.at("backend").selectOption("webgpu");
-      await visitor.page.locator('[data-testid="backend-reason"]', { hasText: "Runs on WebGPU. You chose it" }).waitFor({ timeout: 60_000 });
-      await visitor.waitForModel();
-      await visitor.choose(scan);
-      await visitor.waitForScan(name);
-    }
-    const { block, network } = await visitor.checkErrors();
-    t.diagnostic(`${title} against native CPU: ${block} after one transformer block, ${network} of the whole network`);
-    assert.ok(block <= 1e-3 && network <= 1e-3);
-    await visitor.segment();
-    const { bytes } = await visitor.save();
-    const found = readNifti(bytes);
-    assert.deepEqual(found.geometry, expected.geometry);
-    const equal = agreement(found.voxels, expected.voxels);
-    t.diagnostic(`${(100 * equal).toFixed(3)} % of voxels on ${title} equal the command line's`);
-    assert.ok(equal >= 0.999, `${equal}`);
-    assert.match(await visitor.page.locator(".results").innerText(), new RegExp(`on (the )?${title}`));
-  }
-  assert.deepEqual(visitor.problems, []);
-
-  await doom(visitor);
-  await visitor.at("segment").click();
-  assert.match(await visitor.waitForError(600_000), /CPU/, "what can be done is said");
-  await visitor.at("backend").selectOption("cpu");
-  await visitor.waitForModel();
-  assert.match(await visitor.at("scan-facts").innerText(), /small\.nii/);
-  await visitor.segment();
-});
-
 test("of two models chosen quickly the second segments, also when the first comes later", async (t) => {
   let release;
   const hold = new Promise((done) => (release = done));
@@ -116,7 +28,7 @@ test("of two models chosen quickly the second segments, also when the first come
     Object.assign(manifest.labels[1], { value: 7, name: "Crate" });
     return manifest;
   };
-  const visitor = await withScan(t, {
+  const visitor = await openTiny(t, tiny, {
     query: "?backend=cpu",
     prepare: serveModels({ tiny: { folder: tiny.model }, other: { folder: tiny.model, change: other, hold } }),
   });
@@ -161,7 +73,7 @@ const watchOthers = (dies) => (page) =>
 for (const dies of [false, true]) {
   test(`windows are shared out among workers${dies ? ", and one that dies costs its window only" : ""}`, async (t) => {
     const said = [];
-    const visitor = await withScan(t, {
+    const visitor = await openTiny(t, tiny, {
       query: "?backend=cpu",
       prepare: async (page) => {
         page.on("console", (message) => said.push(message.text()));
@@ -176,13 +88,13 @@ for (const dies of [false, true]) {
     // Whoever is first may have computed all others meanwhile.
     assert.ok(dies || times("a window is given away") > 0);
     const { bytes } = await visitor.save();
-    assert.ok(agreement(readNifti(bytes).voxels, native(tiny.scan).voxels) >= 0.999);
+    assert.ok(agreement(readNifti(bytes).voxels, segmentedNatively(tiny, tiny.scan).voxels) >= 0.999);
     assert.deepEqual(visitor.problems, []);
   });
 }
 
 test("a worker that panics is replaced, with the scan", async (t) => {
-  const visitor = await withScan(t, {
+  const visitor = await openTiny(t, tiny, {
     query: "?backend=cpu",
     prepare: (page) =>
       beforeWorker(
@@ -204,42 +116,11 @@ test("a worker that panics is replaced, with the scan", async (t) => {
   await livesOn(visitor);
 });
 
-/** The program with so many mebibytes of memory to grow by and no more. */
-function limitMemory(program, mebibytes) {
-  const number = (at) => {
-    let [value, shift, byte] = [0, 0, 0];
-    do {
-      byte = program[at++];
-      value += (byte & 0x7f) * 2 ** shift;
-      shift += 7;
-    } while (byte & 0x80);
-    return { value, at };
-  };
-  const encoded = (value) => {
-    const bytes = [];
-    for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value & 0x7f) | 0x80);
-    return [...bytes, value];
-  };
-  const MEMORY_SECTION = 5;
-  for (let at = 8; at < program.length; ) {
-    const { value: length, at: content } = number(at + 1);
-    if (program[at] === MEMORY_SECTION) {
-      // One memory, without a limit: its flags and its first size, in pages of 64 KiB.
-      assert.deepEqual([...program.subarray(content, content + 2)], [1, 0]);
-      const { value: pages } = number(content + 2);
-      const section = [1, 1, ...encoded(pages), ...encoded(pages + 16 * mebibytes)];
-      return Buffer.concat([program.subarray(0, at), Buffer.from([MEMORY_SECTION, ...encoded(section.length), ...section]), program.subarray(content + length)]);
-    }
-    at = content + length;
-  }
-  throw new Error("the program has no memory");
-}
-
 test("a worker that runs out of memory is replaced, with the scan", async (t) => {
   const program = Buffer.from(await (await fetch(`${site}worker_bg.wasm`)).arrayBuffer());
-  // Enough to read the scan below, too little for its scores.
-  const body = limitMemory(program, 64);
-  const visitor = await withScan(t, {
+  // 40 MiB more than it begins with: enough to read the scan below, too little to segment it.
+  const body = limitMemory(program, (least) => least + 40 * 16);
+  const visitor = await openTiny(t, tiny, {
     query: "?backend=cpu",
     prepare: (page) => page.context().route("**/worker_bg.wasm", (route) => route.fulfill({ body, contentType: "application/wasm", headers: HEADERS }), { times: 1 }),
   });
@@ -252,49 +133,4 @@ test("a worker that runs out of memory is replaced, with the scan", async (t) =>
   await visitor.choose(tiny.scan);
   await visitor.waitForScan("scan.nii");
   await visitor.segment();
-});
-
-test("a backend that fails the model's check is not used", async (t) => {
-  // Of a window, which is the same again, no answer is known to it: its parts are wrong already.
-  const partsAlone = ({ check: { window, ...check }, ...manifest }) => ({ ...manifest, check });
-  const visitor = await open(t, {
-    prepare: async (page) => {
-      await serveModels({ tiny: { folder: tiny.model, change: partsAlone } })(page);
-      await beforeWorker(page, () => {
-        // A card by its looks, which computes one function for another.
-        for (const key of ["vendor", "architecture", "device", "description"]) {
-          Object.defineProperty(GPUAdapterInfo.prototype, key, { get: () => "card" });
-        }
-        Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { get: () => false });
-        const create = GPUDevice.prototype.createShaderModule;
-        GPUDevice.prototype.createShaderModule = function ({ code, ...rest }) {
-          return create.call(this, { code: code.replace(/\bexp\(/g, "cos("), ...rest });
-        };
-      });
-    },
-  });
-  await visitor.waitForModel();
-  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. WebGPU did not pass the model's check: its result/);
-});
-
-test("a browser without WebGPU computes on the CPU; insisting is answered, also when a file is opened then", async (t) => {
-  const visitor = await open(t, {
-    prepare: async (page) => {
-      await serveTiny(page);
-      await beforeWorker(page, () => Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => undefined }));
-    },
-  });
-  await visitor.waitForModel();
-  assert.match(await visitor.at("backend-reason").innerText(), /^Runs on CPU\. This browser offers no WebGPU/);
-  await visitor.at("backend").selectOption("webgpu");
-  assert.match(await visitor.waitForError(), /WebGPU can't be used here/);
-  await visitor.at("dismiss").click();
-  await visitor.choose(tiny.scan);
-  assert.match(await visitor.waitForError(), /WebGPU can't be used here/, "no endless reading");
-  assert.ok(await visitor.at("file-input").isEnabled());
-  await visitor.at("backend").selectOption("automatic");
-  await visitor.waitForModel();
-  assert.equal(await visitor.errorText(), null);
-  await visitor.choose(tiny.scan);
-  await visitor.waitForScan("scan.nii");
 });

@@ -80,16 +80,16 @@ test("on a machine without a card it checks, segments and trains on the processo
 });
 
 test("training goes on from what came back, and is killed at the limit", () => {
-  // Of a run that has more epochs than the time allows, first half a minute, then the other.
+  // Of a run that has more epochs than the time allows, first a quarter of a minute, then another.
   const out = ["first", "second"].map((name) => join(folder, name));
   const long = join(folder, "long.toml");
   spawnSync("sh", ["-c", 'sed "s/^epochs = .*/epochs = 100000/" "$1" >"$2"', "sh", recipe, long]);
   const environment = { RECIPE: long, DEVICES: "cpu" };
   const outcome = (path) => table(join(path, "times.csv")).find((row) => row.what === "train").result;
 
-  assert.equal(run(environment, out[0], "30", data).status, 0);
+  assert.equal(run(environment, out[0], "15", data).status, 0);
   assert.equal(outcome(out[0]), "stopped at its limit");
-  const result = run(environment, out[1], "30", data, out[0]);
+  const result = run(environment, out[1], "15", data, out[0]);
   assert.equal(result.status, 0, result.stdout);
   assert.equal(outcome(out[1]), "stopped at its limit");
   assert.ok(epochs(out[1]) > epochs(out[0]), `${epochs(out[0])}, then ${epochs(out[1])} epochs`);
