@@ -17,20 +17,25 @@ impl AxisWeights {
     /// Of `to` points from `from`, at least one.
     pub fn new(from: usize, to: usize) -> Self {
         let scale = from as f64 / to as f64;
-        let last = from - 1;
-        let points = (0..to)
-            .map(|i| {
-                let position = ((i as f64 + 0.5) * scale - 0.5).clamp(0.0, last as f64);
-                let lower = (position.floor() as usize).min(last);
-                (lower, (position - lower as f64) as f32)
-            })
-            .collect();
-        Self { from, points }
+        Self::at(from, (0..to).map(|i| (i as f64 + 0.5) * scale - 0.5))
+    }
+
+    /// Of `from` points, at least one, at these places; what lies outside the first and last takes their value.
+    pub fn at(from: usize, positions: impl Iterator<Item = f64>) -> Self {
+        let within = |position: f64| {
+            let (lower, share) = lower_and_share(position.clamp(0.0, (from - 1) as f64));
+            (lower as usize, share)
+        };
+        Self {
+            from,
+            points: positions.map(within).collect(),
+        }
     }
 
     /// Whether nothing changes.
     pub fn is_identity(&self) -> bool {
-        self.from == self.points.len()
+        let is_itself = |(i, point): (usize, &(usize, f32))| *point == (i, 0.0);
+        self.from == self.points.len() && self.points.iter().enumerate().all(is_itself)
     }
 
     /// The two neighbours of point `i` and their shares.
@@ -58,9 +63,24 @@ impl AxisWeights {
     }
 }
 
+/// The point before a place on an axis, and the share of the one after it.
+pub(crate) fn lower_and_share(position: f64) -> (i64, f32) {
+    let lower = position.floor();
+    (lower as i64, (position - lower) as f32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn points_are_taken_where_they_are_asked_for() {
+        let weights = AxisWeights::at(3, [-1.0, 0.5, 1.0, 1.25, 9.0].into_iter());
+        let mut result = Vec::new();
+        weights.apply(&[1.0, 3.0, 7.0], 1, &mut result);
+        assert_eq!(result, [1.0, 2.0, 3.0, 4.0, 7.0]);
+        assert!(!AxisWeights::at(2, [1.0, 0.0].into_iter()).is_identity());
+    }
 
     fn along(from: &[f32], to: usize) -> Vec<f32> {
         let mut result = Vec::new();

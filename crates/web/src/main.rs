@@ -7,6 +7,7 @@ mod archive;
 mod certainty;
 mod comparison;
 mod language;
+mod media_type;
 mod mending;
 mod model_files;
 #[cfg(test)]

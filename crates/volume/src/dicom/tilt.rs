@@ -3,6 +3,7 @@
 //! The slices stay in their planes; each is moved along its plane, bilinearly, so that values are mixed within a slice only.
 
 use super::stack::Tilt;
+use crate::resample::lower_and_share;
 use crate::{Affine, Volume};
 
 /// The grid of a leaning stack once it is straightened.
@@ -57,9 +58,9 @@ pub(super) fn straightened(leaning: &Volume, tilt: &Tilt) -> Volume {
             }
         };
         for row in 0..shape[1] {
-            let (row, below) = whole_and_rest(row as f64 - above - down);
+            let (row, below) = lower_and_share(row as f64 - above - down);
             for column in 0..shape[2] {
-                let (column, beside) = whole_and_rest(column as f64 - left - right);
+                let (column, beside) = lower_and_share(column as f64 - left - right);
                 let line = |row: i64| mix(at(row, column), at(row, column + 1), beside);
                 voxels.push(mix(line(row), line(row + 1), below));
             }
@@ -70,11 +71,6 @@ pub(super) fn straightened(leaning: &Volume, tilt: &Tilt) -> Volume {
         shape,
         affine,
     }
-}
-
-fn whole_and_rest(position: f64) -> (i64, f32) {
-    let whole = position.floor();
-    (whole as i64, (position - whole) as f32)
 }
 
 fn mix(a: f32, b: f32, share_of_b: f32) -> f32 {

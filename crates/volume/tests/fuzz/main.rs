@@ -1,5 +1,5 @@
 //! Readers against files that are damaged in every way: seeds made here, changed at random for so many seconds a target
-//! (`DINOMED3D_FUZZ_SECONDS`, 5 by default). No input may make a reader panic, hang, or hold more than its memory.
+//! (`DINOMED3D_FUZZ_SECONDS`, 1 by default). No input may make a reader panic, hang, or hold more than its memory.
 //!
 //! A step of the tests gives each a minute, all at once (`crates/core/tests/fuzz` too). For ten minutes each:
 //! `DINOMED3D_FUZZ_SECONDS=600 cargo xtask test fuzz`.

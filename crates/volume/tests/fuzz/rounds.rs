@@ -27,7 +27,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 /// Has `read` read changed seeds until the time is up; each round is an input of its own, whatever came before it. `read`
 /// says whether the input was taken for what it was.
 pub fn fuzz(target: &'static str, read: impl Fn(&mut Mutation) -> bool + Send + 'static) {
-    let seconds = Duration::from_secs(number("DINOMED3D_FUZZ_SECONDS", 5));
+    let seconds = Duration::from_secs(number("DINOMED3D_FUZZ_SECONDS", 1));
     let first = number("DINOMED3D_FUZZ_ROUND", 0);
     // The round that is on, and when it began.
     static NEVER: u64 = u64::MAX;

@@ -10,6 +10,7 @@ use crate::comparison::{Comparison, named};
 use crate::components::results::saved;
 use crate::components::{Swatch, column_heads};
 use crate::language::{compare, inside as said, numbers, page};
+use crate::media_type;
 use crate::protocol::{Curve, InsideView, NetworkSize, Part, Picture};
 use crate::session::Session;
 use crate::state::{Looked, State};
@@ -419,7 +420,7 @@ fn Found(
                 class="button is-small"
                 data-testid="download-inside"
                 download=map_name(station)
-                href=saved(map, "application/gzip")
+                href=saved(map, media_type::NIFTI_GZIP)
             >
                 {said::SAVE_MAP}
             </a>

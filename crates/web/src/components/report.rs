@@ -9,6 +9,7 @@ use crate::browser;
 use crate::certainty;
 use crate::comparison::Comparison;
 use crate::language::{report as said, result, viewer};
+use crate::media_type;
 use crate::overlay::Overlay;
 use crate::protocol::Picture;
 use crate::report::{Compared, Report};
@@ -97,7 +98,7 @@ async fn save(state: State, session: Session, viewer: SharedViewer) {
     };
     let html = report.html();
     let name = words::report_name(&outcome.name);
-    browser::save_file(&name, &Uint8Array::from(html.as_bytes()), "text/html");
+    browser::save_file(&name, &Uint8Array::from(html.as_bytes()), media_type::HTML);
 }
 
 /// None where the viewer could not start or draw; the rest of a report is worth having without them.

@@ -9,6 +9,7 @@ use crate::browser;
 use crate::comparison::named;
 use crate::components::{Compare, SaveReport, Swatch, column_heads};
 use crate::language::{certainty, mend, numbers, page, result as said};
+use crate::media_type;
 use crate::overlay::Overlay;
 use crate::protocol::Probabilities;
 use crate::session::Session;
@@ -119,7 +120,7 @@ fn SaveLabels(outcome: Rc<Outcome>) -> impl IntoView {
             let (name, url) = outcome.with_value(|outcome| {
                 (
                     outcome.name.clone(),
-                    saved(&outcome.bytes, "application/gzip"),
+                    saved(&outcome.bytes, media_type::NIFTI_GZIP),
                 )
             });
             view! {
@@ -153,7 +154,7 @@ fn SaveSegmentation(outcome: Rc<Outcome>, is_changed: Memo<bool>) -> impl IntoVi
                 class="button"
                 data-testid="download-seg"
                 download=name.clone()
-                href=saved(&seg, "application/dicom")
+                href=saved(&seg, media_type::DICOM)
             >
                 {said::SAVE_SEG}
             </a>

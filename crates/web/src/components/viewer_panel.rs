@@ -10,6 +10,7 @@ use leptos::task::spawn_local;
 use crate::browser;
 use crate::components::{LabelLegend, MendTools, mends_by_key};
 use crate::language::{numbers, page, viewer as said};
+use crate::media_type;
 use crate::mending::Tool;
 use crate::protocol::MapKind;
 use crate::session::{PenMove, Session};
@@ -297,7 +298,7 @@ fn Picture(
         let name = format!("{stem}_{}.png", planes.get_untracked());
         spawn_local(async move {
             match viewer.picture().await {
-                Ok(picture) => browser::save_file(&name, &picture, "image/png"),
+                Ok(picture) => browser::save_file(&name, &picture, media_type::PNG),
                 Err(reason) => problem.set(Some(said::picture_failed(&reason))),
             }
         });

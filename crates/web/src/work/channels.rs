@@ -1,6 +1,8 @@
 //! Which scan of the list is which channel, for a model that takes several at once.
 
-use super::shown::{Channel, ListId};
+use super::Work;
+use super::jobs::Reading;
+use super::shown::{Channel, ListId, LoadedModel};
 
 /// A channel for each of `names`, with the scan that the visitor has said (`said`, by place), else one whose name has the channel's in it,
 /// else the next that is left. No scan is two.
@@ -38,6 +40,58 @@ pub fn changed(channels: &[Channel], place: usize, scan: ListId) -> Vec<Option<L
     }
     said[place] = Some(scan);
     said
+}
+
+impl<B: Clone> Work<B> {
+    /// The visitor says which scan of the list is a channel of the model.
+    pub fn assign_channel(&mut self, place: usize, scan: ListId) {
+        let channels = self.channels();
+        if place < channels.len() {
+            self.said_channels = changed(&channels, place, scan);
+        }
+    }
+
+    /// A scan of as many volumes as the model takes at once, and that was to be chosen from, is its channels in that order, as the command
+    /// line has it; the visitor may say otherwise.
+    pub(super) fn take_as_channels(&mut self) {
+        let count = self.channels().len();
+        let is_meant = |reading: &mut Reading<B>| match reading {
+            Reading::Choosing(_, offers) => match &offers.scans[..] {
+                [only] => only.num_volumes == count && only.problem.is_none(),
+                _ => false,
+            },
+            _ => false,
+        };
+        if count < 2 {
+            return;
+        }
+        if let Some(Reading::Choosing(file, offers)) = self.jobs.reading.take_if(is_meant) {
+            let volumes = self.list.add_volumes_of(&file, &offers.scans[0]);
+            self.said_channels = volumes.iter().copied().map(Some).collect();
+            self.open_first(volumes.first().copied());
+        }
+    }
+
+    /// Which files are the channels of the model, in words.
+    pub(super) fn given(&self) -> Vec<String> {
+        let channels = self.channels().into_iter();
+        let words = |Channel { name, scan }| {
+            let file = scan.and_then(|scan| self.list.file(scan));
+            format!(
+                "{name}: {}",
+                file.map_or_else(String::new, |file| file.name)
+            )
+        };
+        channels.map(words).collect()
+    }
+
+    /// The channels of the loaded model, if it takes several scans at once.
+    pub(super) fn channels(&self) -> Vec<Channel> {
+        let Some(LoadedModel { info, .. }) = &self.shown.model else {
+            return Vec::new();
+        };
+        assigned(&info.channels, &self.said_channels, &self.list.names())
+    }
 }
 
 #[cfg(test)]

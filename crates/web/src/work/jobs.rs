@@ -24,6 +24,8 @@ pub struct Jobs<B> {
     pub probabilities: Option<JobId>,
     /// The worker was asked for a DICOM segmentation, to be saved under this name.
     pub segmentation: Option<(JobId, String)>,
+    /// A DICOM segmentation is wanted once a worker holds the scan on screen.
+    pub waits_for_scan: bool,
     /// The worker was asked to learn from so many strokes.
     pub learning: Option<(JobId, usize)>,
     /// Whether the worker holds the scan on screen.
@@ -85,6 +87,7 @@ impl<B> Jobs<B> {
             restoring: None,
             probabilities: None,
             segmentation: None,
+            waits_for_scan: false,
             learning: None,
             has_scan: false,
             reading: None,

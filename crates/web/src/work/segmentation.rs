@@ -1,17 +1,28 @@
 //! What a person has changed as a DICOM segmentation, made when it is asked for.
 
 use crate::language::status;
+use crate::media_type;
 use crate::protocol::{JobId, Maker, ToWorker};
 use crate::words;
 
 use super::{Order, Work};
 
 impl<B: Clone> Work<B> {
-    /// Asks for the result on screen as a segmentation of the series that the worker holds, to be saved.
+    /// Asks for the result on screen as a segmentation of the scan's series, to be saved; as soon as there is a worker that holds the scan.
     pub fn ask_segmentation(&mut self) {
-        let Some(outcome) = self.shown.outcome.clone().filter(|_| self.jobs.has_scan) else {
+        let (Some(outcome), Some(scan)) = (self.shown.outcome.clone(), &self.shown.scan) else {
             return;
         };
+        if let Some(end) = self.end.clone() {
+            self.shown.failure = Some(end);
+            return;
+        }
+        if !self.jobs.has_scan {
+            self.shown.status = status::reading(&scan.name);
+            self.jobs.waits_for_scan = true;
+            self.go_on();
+            return;
+        }
         let made_by = outcome.made_by.as_ref();
         let maker = Maker {
             name: outcome.model.clone(),
@@ -33,7 +44,11 @@ impl<B: Clone> Work<B> {
             return;
         };
         self.shown.status = status::saved(&name);
-        self.orders.push_back(Order::Save { name, bytes });
+        self.orders.push_back(Order::Save {
+            name,
+            bytes,
+            media_type: media_type::DICOM,
+        });
     }
 
     /// It has come to an end, if it was that request; under which name it was to be saved.

@@ -4,7 +4,8 @@ use dinomed3d_volume::Label;
 
 use super::*;
 use crate::protocol::{
-    CheckErrors, InsideView, MapKind, ModelInfo, NetworkSize, Probabilities, Question, ScanOffer,
+    Backend, CheckErrors, InsideView, MapKind, ModelInfo, NetworkSize, Probabilities, Question,
+    ScanChoice, ScanInfo, ScanOffer,
 };
 
 type Page = Work<&'static str>;
@@ -1003,7 +1004,7 @@ fn how_sure_the_network_was_is_asked_of_the_result_on_screen() {
     );
     answer(&mut desk, job, Probabilities::OfLabels);
     let saved = desk.orders().into_iter().find_map(|order| match order {
-        Order::Save { name, bytes } => Some((name, bytes)),
+        Order::Save { name, bytes, .. } => Some((name, bytes)),
         _ => None,
     });
     let (name, bytes) = saved.expect("it is saved");
@@ -1558,7 +1559,7 @@ fn a_mended_map_has_a_dicom_segmentation_of_its_own_and_certainty_is_that_of_the
     let message = FromWorker::Segmentation { job };
     desk.page.hear(desk.worker, message, Some("of hand"), 0.0);
     let saved = desk.orders().into_iter().find_map(|order| match order {
-        Order::Save { name, bytes } => Some((name, bytes)),
+        Order::Save { name, bytes, .. } => Some((name, bytes)),
         _ => None,
     });
     let name = "scan_desc-mended_seg.dcm".to_owned();
@@ -1578,6 +1579,32 @@ fn a_mended_map_has_a_dicom_segmentation_of_its_own_and_certainty_is_that_of_the
         _ => None,
     });
     assert_eq!(saved.as_deref(), Some("scan_certainty.nii.gz"));
+}
+
+#[test]
+fn a_dicom_segmentation_waits_for_a_fresh_worker_to_have_the_scan() {
+    let mut desk = Desk::with_scan();
+    let (job, _) = desk.segment().expect("it starts");
+    desk.segmented(job);
+    mend(&mut desk, "mended");
+    desk.page.restart();
+    desk.orders();
+    desk.page.ask_segmentation();
+    assert!(desk.page.shown().status.contains("scan"));
+    let is_asked = |post: &ToWorker| matches!(post, ToWorker::Segmentation { .. });
+    assert!(!desk.posts().iter().any(is_asked), "there is no worker yet");
+    desk.ready(Backend::Cpu);
+    desk.read();
+    assert!(desk.posts().iter().any(is_asked));
+
+    desk.page.restart();
+    desk.orders();
+    desk.page.ask_segmentation();
+    desk.ready(Backend::Cpu);
+    let restored = desk.asked_scans().pop();
+    desk.fail(restored, "it can't be read any more");
+    let failure = desk.page.shown().failure.expect("it is said");
+    assert_eq!(failure.what, "it can't be read any more");
 }
 
 #[test]

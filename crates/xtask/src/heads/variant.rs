@@ -6,7 +6,7 @@ use dinomed3d_volume::metrics::dice_where;
 use dinomed3d_volume::nifti::{Values, encode};
 use dinomed3d_volume::region::mirror;
 use dinomed3d_volume::statistics::mean;
-use dinomed3d_volume::{Affine, Orientation, Volume};
+use dinomed3d_volume::{Affine, AxisWeights, Orientation, Volume};
 
 /// What is done to the scan.
 #[derive(Clone, Copy, PartialEq)]
@@ -148,38 +148,17 @@ fn turned(affine: &Affine) -> Affine {
 /// Trilinear; the first voxel stays where it is.
 fn resampled(scan: &Volume) -> Volume {
     let factors = [1.3, 1.1, 0.9]; // x, y, z
-    let [depth, rows, columns] = scan.shape;
-    let edge = |edge: usize, factor: f64| ((edge - 1) as f64 / factor) as usize + 1;
-    let shape = [
-        edge(depth, factors[2]),
-        edge(rows, factors[1]),
-        edge(columns, factors[0]),
-    ];
-    let value = |at: [usize; 3]| scan.voxels[(at[2] * rows + at[1]) * columns + at[0]];
-    let mut voxels = Vec::new();
-    for z in 0..shape[0] {
-        for y in 0..shape[1] {
-            for x in 0..shape[2] {
-                let at = [
-                    x as f64 * factors[0],
-                    y as f64 * factors[1],
-                    z as f64 * factors[2],
-                ];
-                let mut sum = 0.0;
-                for corner in 0..8usize {
-                    let mut share = 1.0;
-                    let voxel = [0, 1, 2].map(|axis| {
-                        let low = at[axis].floor();
-                        let up = (corner >> axis) & 1;
-                        let part = at[axis] - low;
-                        share *= if up == 1 { part } else { 1.0 - part };
-                        (low as usize + up).min([columns, rows, depth][axis] - 1)
-                    });
-                    sum += share as f32 * value(voxel);
-                }
-                voxels.push(sum);
-            }
-        }
+    let mut shape = scan.shape;
+    let mut voxels = scan.voxels.clone();
+    for axis in 0..3 {
+        let (from, factor) = (shape[axis], factors[2 - axis]);
+        let to = ((from - 1) as f64 / factor) as usize + 1;
+        let weights = AxisWeights::at(from, (0..to).map(|i| i as f64 * factor));
+        let inner = shape[axis + 1..].iter().product();
+        let mut along = Vec::new();
+        weights.apply(&voxels, inner, &mut along);
+        voxels = along;
+        shape[axis] = to;
     }
     let mut affine = scan.affine;
     for row in &mut affine.0[..3] {
