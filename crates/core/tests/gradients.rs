@@ -21,7 +21,7 @@ use dinomed3d_core::train::freeze::freeze;
 use dinomed3d_core::train::loss::{IGNORED, one_hot, segmentation_loss};
 use dinomed3d_core::weights::{load_into, named_tensors};
 use dinomed3d_volume::random::SplitMix64;
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 
 /// So short that hardly any ReLU turns on the way.
 const STEP: f64 = 1e-7;
@@ -45,6 +45,18 @@ fn draw(count: usize, seed: u64) -> Vec<f64> {
 fn tensor(values: Vec<f64>, device: &Device) -> Tensor<1> {
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+/// A part with the same parameters each time: drawn by chance they would now and then have a kink between the two points. The
+/// generator is that of all tests together, so one draws after the other.
+fn begun<M: Module>(init: impl Fn(&Device) -> M, device: &Device) -> M {
+    static DRAWING: Mutex<()> = Mutex::new(());
+    let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(3);
+    let module = init(device);
+    // A parameter is drawn when it is first asked for.
+    named_tensors(&module);
+    module
 }
 
 /// A part's inputs, taken from one list.
@@ -118,7 +130,7 @@ fn difference<M: Module>(
         (outputs * weights).sum()
     };
     // What begins as zero would hide what lies before it.
-    let mut tensors = named_tensors(&init(&device));
+    let mut tensors = named_tensors(&begun(&init, &device));
     for (seed, tensor) in tensors.values_mut().enumerate() {
         let drawn = draw(tensor.values.len(), 100 + seed as u64);
         for (value, drawn) in tensor.values.iter_mut().zip(drawn) {
@@ -128,7 +140,7 @@ fn difference<M: Module>(
     let inputs = draw(num_inputs, 2);
 
     let learning = device.clone().autodiff();
-    let module = load_into(init(&learning), tensors.clone()).expect("its own parameters");
+    let module = load_into(begun(&init, &learning), tensors.clone()).expect("its own parameters");
     let module = freeze(module, |_| false);
     let traced = tensor(inputs.clone(), &learning).require_grad();
     let gradients = objective(&module, traced.clone()).backward();
@@ -152,7 +164,7 @@ fn difference<M: Module>(
     };
     let shares: Vec<f64> = found.iter().zip(&directions).map(along).collect();
 
-    let plain = load_into(init(&device), tensors).expect("its own parameters");
+    let plain = load_into(begun(&init, &device), tensors).expect("its own parameters");
     let (of_inputs, of_module) = directions.split_last().expect("that of the inputs");
     let at = |by: f64| -> f64 {
         let directions = of_module.iter();
