@@ -6,6 +6,8 @@
 mod activation;
 mod attention;
 mod conv;
+#[cfg(feature = "graphics")]
+pub mod graphics;
 mod layer_norm;
 mod linear;
 mod norm;

@@ -1,5 +1,7 @@
 //! Depthwise 3-D convolution of token grids.
 
+#[cfg(feature = "graphics")]
+use super::step::graphics;
 #[cfg(feature = "libtorch")]
 use super::step::libtorch;
 use burn::config::Config;
@@ -61,6 +63,10 @@ impl Depthwise3d {
         #[cfg(feature = "libtorch")]
         if libtorch::takes(&grid) {
             return libtorch::depthwise(self.weight.val(), self.bias.val(), self.kernel, grid);
+        }
+        #[cfg(feature = "graphics")]
+        if graphics::takes_grid(&grid) {
+            return graphics::depthwise(self.weight.val(), self.bias.val(), self.kernel, grid);
         }
         let [batch, depth, rows, columns, channels] = grid.dims();
         let [kernel_d, kernel_h, kernel_w] = self.kernel;

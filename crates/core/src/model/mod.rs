@@ -40,4 +40,6 @@ pub mod without;
 pub use check::SettingError;
 pub use dinomed3d::{DinoMed3d, DinoMed3dConfig, ForwardPass};
 pub use proxy::{ProxyHead, ProxyWeights, SliceSegmenter};
+#[cfg(feature = "graphics")]
+pub use step::graphics::choose as choose_kernels;
 pub use without::Part;

@@ -1,10 +1,14 @@
 //! Steps of the network that the processor takes by our own kernels; other devices, and gradients, take Burn's.
 
+#[cfg(feature = "graphics")]
+pub(super) mod graphics;
 #[cfg(feature = "libtorch")]
 pub(super) mod libtorch;
 #[cfg(feature = "flex")]
 mod processor;
 
+#[cfg(any(feature = "flex", feature = "graphics"))]
+use burn::nn::PaddingConfig3d;
 use burn::nn::conv::Conv3d;
 use burn::nn::{GroupNorm, LayerNorm, Linear};
 use burn::tensor::Tensor;
@@ -22,14 +26,31 @@ const LAYER_NORM_EPSILON: f64 = 1e-5;
 pub(super) fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
     let _span = trace_span!("conv3").entered();
     #[cfg(feature = "flex")]
-    if processor::takes(&x) && processor::has_kernel(conv) {
+    if processor::takes(&x) && is_plain(conv) {
         return processor::convolve(conv, x);
+    }
+    #[cfg(feature = "graphics")]
+    if graphics::convolves(conv, &x) {
+        return graphics::convolve(conv, x);
     }
     #[cfg(feature = "libtorch")]
     if libtorch::takes(&x) {
         return libtorch::convolve(conv, x);
     }
     conv.forward(x)
+}
+
+/// Whether a convolution is one of those that our kernels know: 3×3×3, zeros around, one stride of rows and columns.
+#[cfg(any(feature = "flex", feature = "graphics"))]
+fn is_plain(conv: &Conv3d) -> bool {
+    let [of_slices, of_rows, of_columns] = conv.stride;
+    conv.kernel_size == [3; 3]
+        && conv.dilation == [1; 3]
+        && conv.groups == 1
+        && conv.padding == PaddingConfig3d::Explicit(1, 1, 1)
+        && of_slices == 1
+        && of_rows == of_columns
+        && of_rows <= 2
 }
 
 /// A convolution with kernel 1×1×1, elsewhere computed as the matrix product that it is.
@@ -43,6 +64,10 @@ pub(super) fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>
     #[cfg(feature = "flex")]
     if processor::takes(&x) {
         return processor::pointwise(weight, bias, x);
+    }
+    #[cfg(feature = "graphics")]
+    if graphics::points(&weight, &x) {
+        return graphics::pointwise(weight, bias, x);
     }
     #[cfg(feature = "libtorch")]
     if libtorch::takes(&x) {
@@ -142,6 +167,10 @@ pub(super) fn linear_map<const D: usize>(
         let y = libtorch::linear(x, weight, bias);
         drop(span);
         return activate(y, activation);
+    }
+    #[cfg(feature = "graphics")]
+    if graphics::maps(&x, &weight) {
+        return graphics::linear(x, weight, bias, activation);
     }
     let y = burn::tensor::module::linear(x, weight, bias);
     drop(span);

@@ -50,7 +50,21 @@ mod thrown;
 #[cfg(target_arch = "wasm32")]
 mod transform;
 
+#[cfg(target_arch = "wasm32")]
+#[allow(unsafe_code, reason = "the linker's own function")]
+unsafe extern "C" {
+    /// Made by the linker: what Burn's compiler of kernels registers before `main`.
+    fn __wasm_call_ctors();
+}
+
 fn main() {
     #[cfg(target_arch = "wasm32")]
-    engine::start();
+    {
+        // A program that calls it nowhere has it called by the linker at each call from outside, which are thousands a window.
+        #[allow(unsafe_code, reason = "it is called once, before all else")]
+        unsafe {
+            __wasm_call_ctors();
+        }
+        engine::start();
+    }
 }

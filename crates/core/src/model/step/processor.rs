@@ -4,7 +4,7 @@ use super::LAYER_NORM_EPSILON;
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::nn::conv::Conv3d;
-use burn::nn::{GroupNorm, LayerNorm, PaddingConfig3d};
+use burn::nn::{GroupNorm, LayerNorm};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use dinomed3d_kernels::{self as kernels, Activation, Attention, Conv3, Norm};
 use std::ops::Deref;
@@ -46,17 +46,6 @@ impl Deref for Seen {
 
 fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), &Device::flex())
-}
-
-pub fn has_kernel(conv: &Conv3d) -> bool {
-    let [of_slices, of_rows, of_columns] = conv.stride;
-    conv.kernel_size == [3; 3]
-        && conv.dilation == [1; 3]
-        && conv.groups == 1
-        && conv.padding == PaddingConfig3d::Explicit(1, 1, 1)
-        && of_slices == 1
-        && of_rows == of_columns
-        && of_rows <= 2
 }
 
 pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {

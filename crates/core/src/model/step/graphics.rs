@@ -1,0 +1,232 @@
+//! Steps by the crate `kernels`, of tensors that lie on a graphics processor and whose gradients nobody asks for: those that were
+//! measured to be faster there than Burn's.
+
+mod choice;
+
+use burn::backend::DispatchDevice;
+use burn::nn::PaddingConfig3d;
+use burn::nn::conv::{Conv3d, Conv3dConfig};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn_cubecl::CubeBackend;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+use dinomed3d_kernels::Activation;
+use dinomed3d_kernels::graphics::{self, Bias, Grids, Matrices, Volumes};
+
+/// Measures both on a device that the program computes on from now on; `now_ms` is a clock. Takes a few times what both need to
+/// be compiled.
+pub async fn choose(device: &Device, now_ms: impl Fn() -> f64) {
+    let values = |count: usize| -> Vec<f32> {
+        let number = |i: usize| (i * 7919 % 1009) as f32 / 504.5 - 1.0;
+        (0..count).map(number).collect()
+    };
+    let (tokens, inner, outer) = (128, 256, 256);
+    let x = Tensor::<2>::from_data(
+        TensorData::new(values(tokens * inner), [tokens, inner]),
+        device,
+    );
+    let weight = TensorData::new(values(inner * outer), [inner, outer]);
+    let weight = Tensor::<2>::from_data(weight, device);
+    let ours = || linear(x.clone(), weight.clone(), None, Activation::Identity);
+    let burns = || burn::tensor::module::linear(x.clone(), weight.clone(), None);
+    choice::PRODUCTS
+        .make(&now_ms, || ours().flatten(0, 1), || burns().flatten(0, 1))
+        .await;
+
+    let conv = Conv3dConfig::new([16, 16], [3; 3])
+        .with_padding(PaddingConfig3d::Explicit(1, 1, 1))
+        .init(device);
+    let shape = [1, 16, 4, 16, 16];
+    let volume = TensorData::new(values(shape.iter().product()), shape);
+    let volume = Tensor::<5>::from_data(volume, device);
+    let ours = || convolve(&conv, volume.clone());
+    let burns = || conv.forward(volume.clone());
+    choice::CONVOLUTIONS
+        .make(&now_ms, || ours().flatten(0, 4), || burns().flatten(0, 4))
+        .await;
+}
+
+/// Whether a tensor lies on a graphics processor, and nobody asks for its gradient.
+fn takes<const D: usize>(x: &Tensor<D>) -> bool {
+    x.dtype() == DType::F32 && matches!(x.device().as_dispatch(), DispatchDevice::Cube(_))
+}
+
+/// A tensor's values in order.
+fn seen<const D: usize>(x: Tensor<D>) -> CubeTensor {
+    let x = x.try_into_primitive::<CubeBackend>();
+    into_contiguous(x.expect("the tensor was asked where it lies"))
+}
+
+/// Room for a tensor, on the same device as another one.
+fn empty<const D: usize>(beside: &CubeTensor, shape: [usize; D]) -> CubeTensor {
+    let (client, device) = (beside.client.clone(), beside.device.clone());
+    empty_device_contiguous_dtype(client, device, shape.into(), DType::F32)
+}
+
+/// Whether [`convolve()`] takes such a convolution of a tensor, and is faster.
+pub fn convolves(conv: &Conv3d, x: &Tensor<5>) -> bool {
+    choice::CONVOLUTIONS.is_ours() && can_convolve(conv, x)
+}
+
+fn can_convolve(conv: &Conv3d, x: &Tensor<5>) -> bool {
+    takes(x) && super::is_plain(conv) && volumes(conv, x).fit()
+}
+
+fn volumes(conv: &Conv3d, x: &Tensor<5>) -> Volumes {
+    let [batch, inputs, slices, rows, columns] = x.dims();
+    Volumes {
+        batch,
+        inputs,
+        outputs: conv.weight.dims()[0],
+        shape: [slices, rows, columns],
+        stride: conv.stride[1],
+    }
+}
+
+pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
+    let volumes = volumes(conv, &x);
+    let [slices, rows, columns] = volumes.result_shape();
+    let weight = seen(conv.weight.val().permute([1, 2, 3, 4, 0])); // [in, 3, 3, 3, out]
+    let bias = conv.bias.as_ref().map(|bias| seen(bias.val()));
+    let x = seen(x);
+    let result = empty(&x, [volumes.batch, volumes.outputs, slices, rows, columns]);
+    graphics::convolve(
+        &result.client,
+        volumes,
+        x.into_buffer_arg(),
+        weight.into_buffer_arg(),
+        bias.map(CubeTensor::into_buffer_arg),
+        result.clone().into_buffer_arg(),
+    );
+    Tensor::from_primitive::<CubeBackend>(result)
+}
+
+/// Whether [`pointwise()`] takes these sizes, and is faster.
+pub fn points(weight: &Tensor<2>, x: &Tensor<5>) -> bool {
+    choice::PRODUCTS.is_ours() && takes(x) && takes(weight) && of_channels(weight, x).fit()
+}
+
+/// Weights, the same for each volume, times its channels.
+fn of_channels(weight: &Tensor<2>, x: &Tensor<5>) -> Matrices {
+    let [batch, inner, slices, rows, columns] = x.dims();
+    Matrices {
+        batch,
+        rows: weight.dims()[0],
+        inner,
+        columns: slices * rows * columns,
+        is_first_shared: true,
+        is_second_shared: batch == 1,
+    }
+}
+
+pub fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Tensor<5> {
+    let matrices = of_channels(&weight, &x);
+    let [batch, _, slices, rows, columns] = x.dims();
+    let shape = [batch, matrices.rows, slices, rows, columns];
+    let bias = bias.map(|bias| Bias::OfRows(seen(bias).into_buffer_arg()));
+    product(matrices, weight, x, bias, shape, false)
+}
+
+/// Whether [`linear()`] takes these sizes, and is faster.
+pub fn maps<const D: usize>(x: &Tensor<D>, weight: &Tensor<2>) -> bool {
+    choice::PRODUCTS.is_ours() && takes(x) && takes(weight) && of_tokens(x, weight).fit()
+}
+
+/// All tokens are rows of one matrix.
+fn of_tokens<const D: usize>(x: &Tensor<D>, weight: &Tensor<2>) -> Matrices {
+    let [inner, columns] = weight.dims();
+    Matrices {
+        batch: 1,
+        rows: x.dims().iter().product::<usize>() / inner,
+        inner,
+        columns,
+        is_first_shared: true,
+        is_second_shared: true,
+    }
+}
+
+pub fn linear<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+) -> Tensor<D> {
+    let matrices = of_tokens(&x, &weight);
+    let mut shape = x.dims();
+    shape[D - 1] = matrices.columns;
+    let bias = bias.map(|bias| Bias::OfColumns(seen(bias).into_buffer_arg()));
+    let y = product(
+        matrices,
+        x,
+        weight,
+        bias,
+        shape,
+        activation == Activation::Gelu,
+    );
+    match activation {
+        Activation::Relu => super::activate(y, activation),
+        Activation::Identity | Activation::Gelu => y,
+    }
+}
+
+fn product<const A: usize, const B: usize, const D: usize>(
+    matrices: Matrices,
+    first: Tensor<A>,
+    second: Tensor<B>,
+    bias: Option<Bias>,
+    shape: [usize; D],
+    has_gelu: bool,
+) -> Tensor<D> {
+    let (first, second) = (seen(first), seen(second));
+    let result = empty(&first, shape);
+    graphics::product(
+        &result.client,
+        matrices,
+        first.into_buffer_arg(),
+        second.into_buffer_arg(),
+        bias,
+        result.clone().into_buffer_arg(),
+        has_gelu,
+    );
+    Tensor::from_primitive::<CubeBackend>(result)
+}
+
+/// Whether [`depthwise()`] takes such a grid.
+pub fn takes_grid(grid: &Tensor<5>) -> bool {
+    takes(grid) && grids(grid, [1; 3]).fit()
+}
+
+fn grids(grid: &Tensor<5>, kernel: [usize; 3]) -> Grids {
+    let [batch, slices, rows, columns, channels] = grid.dims();
+    Grids {
+        batch,
+        shape: [slices, rows, columns],
+        channels,
+        kernel,
+    }
+}
+
+/// # Shapes
+/// - `weight`: `[offset, channel]`; `bias`: `[channel]`
+/// - `grid` and the result: `[batch, slice, row, column, channel]`
+pub fn depthwise(
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    kernel: [usize; 3],
+    grid: Tensor<5>,
+) -> Tensor<5> {
+    let grids = grids(&grid, kernel);
+    let shape = grid.dims();
+    let (grid, weight, bias) = (seen(grid), seen(weight), seen(bias));
+    let result = empty(&grid, shape);
+    graphics::depthwise(
+        &result.client,
+        grids,
+        grid.into_buffer_arg(),
+        weight.into_buffer_arg(),
+        bias.into_buffer_arg(),
+        result.clone().into_buffer_arg(),
+    );
+    Tensor::from_primitive::<CubeBackend>(result)
+}

@@ -1,0 +1,129 @@
+//! Small kernels, one for each channel, over grids whose channels lie side by side: one program instead of three for each place of a kernel.
+
+use cubecl::calculate_cube_count_elemwise;
+use cubecl::client::Client;
+use cubecl::ir::AddressType;
+use cubecl::prelude::*;
+
+/// Channels that a unit computes.
+const WIDTH: usize = 4;
+/// Units that are started together.
+const UNITS: u32 = 64;
+
+/// What is convolved, with zeros around it: `[batch, slice, row, column, channel]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Grids {
+    /// How many.
+    pub batch: usize,
+    /// Slices, rows and columns.
+    pub shape: [usize; 3],
+    /// Of each place.
+    pub channels: usize,
+    /// Odd edges of the kernels, of slices, rows and columns.
+    pub kernel: [usize; 3],
+}
+
+impl Grids {
+    /// Whether [`depthwise()`] takes grids of so many channels.
+    pub fn fit(&self) -> bool {
+        self.channels.is_multiple_of(WIDTH)
+    }
+}
+
+/// Some channels of a place. `channels` is in vectors, as are all buffers; `weight` is `[place of the kernel, channel]`.
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn place<N: Size>(
+    grid: &[Vector<f32, N>],
+    weight: &[Vector<f32, N>],
+    bias: &[Vector<f32, N>],
+    result: &mut [Vector<f32, N>],
+    batch: usize,
+    slices: usize,
+    rows: usize,
+    columns: usize,
+    channels: usize,
+    #[comptime] kernel: [usize; 3],
+) {
+    if ABSOLUTE_POS >= batch * slices * rows * columns * channels {
+        terminate!();
+    }
+    let channel = ABSOLUTE_POS % channels;
+    let mut rest = ABSOLUTE_POS / channels;
+    let column = rest % columns;
+    rest /= columns;
+    let row = rest % rows;
+    rest /= rows;
+    let slice = rest % slices;
+    let first = rest / slices * slices;
+    let [kernel_slices, kernel_rows, kernel_columns] = comptime!(kernel);
+    let mut sum = bias[channel];
+    // Places are those of the padded grid, as numbers without sign begin at zero.
+    for from_slice in 0..kernel_slices {
+        let z = slice + from_slice;
+        for from_row in 0..kernel_rows {
+            let y = row + from_row;
+            for from_column in 0..kernel_columns {
+                let x = column + from_column;
+                let is_inside = z >= kernel_slices / 2
+                    && z < slices + kernel_slices / 2
+                    && y >= kernel_rows / 2
+                    && y < rows + kernel_rows / 2
+                    && x >= kernel_columns / 2
+                    && x < columns + kernel_columns / 2;
+                if is_inside {
+                    let line = (first + z - kernel_slices / 2) * rows + y - kernel_rows / 2;
+                    let at = (line * columns + x - kernel_columns / 2) * channels + channel;
+                    let offset =
+                        (from_slice * kernel_rows + from_row) * kernel_columns + from_column;
+                    sum = fma(grid[at], weight[offset * channels + channel], sum);
+                }
+            }
+        }
+    }
+    result[ABSOLUTE_POS] = sum;
+}
+
+/// A convolution into a buffer for the same sizes, of grids that [`Grids::fit`]. `weight` is `[place of the kernel, channel]`.
+pub fn depthwise(
+    client: &Client,
+    grids: Grids,
+    grid: BufferArg,
+    weight: BufferArg,
+    bias: BufferArg,
+    result: BufferArg,
+) {
+    assert!(grids.fit(), "{grids:?}");
+    let Grids {
+        batch,
+        shape: [slices, rows, columns],
+        channels,
+        kernel,
+    } = grids;
+    let channels = channels / WIDTH;
+    let units = batch * slices * rows * columns * channels;
+    let dim = CubeDim::new_1d(UNITS);
+    let count = calculate_cube_count_elemwise(client, units, dim);
+    #[allow(
+        unsafe_code,
+        reason = "units beyond the last end, and what is read lies inside"
+    )]
+    unsafe {
+        place::launch_unchecked(
+            client,
+            count,
+            dim,
+            AddressType::U32,
+            WIDTH,
+            grid,
+            weight,
+            bias,
+            result,
+            batch,
+            slices,
+            rows,
+            columns,
+            channels,
+            kernel,
+        );
+    }
+}

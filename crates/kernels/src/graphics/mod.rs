@@ -1,0 +1,9 @@
+//! The same for graphics processors, as programs that CubeCL compiles where it runs. Only what Burn's own are slower at is here.
+
+mod conv;
+mod depthwise;
+mod product;
+
+pub use conv::{Volumes, convolve};
+pub use depthwise::{Grids, depthwise};
+pub use product::{Bias, Matrices, product};

@@ -1,0 +1,196 @@
+//! Products of matrices without matrix units or memory that units share: each unit holds a tile of the result in its registers.
+//!
+//! Burn's kernel for such devices stages its operands in shared memory, which a graphics processor in software has to imitate.
+
+use cubecl::calculate_cube_count_elemwise;
+use cubecl::client::Client;
+use cubecl::ir::AddressType;
+use cubecl::prelude::*;
+
+/// Numbers that are read and written at once.
+const WIDTH: usize = 4;
+/// Rows of a tile.
+const ROWS: usize = 8;
+/// Vectors of a tile's row.
+const VECTORS: usize = 2;
+/// Units that are started together.
+const UNITS: u32 = 64;
+
+/// What is multiplied: `[batch, row, inner] · [batch, inner, column]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrices {
+    /// How many products.
+    pub batch: usize,
+    /// Rows of the first and of the result.
+    pub rows: usize,
+    /// Columns of the first, rows of the second.
+    pub inner: usize,
+    /// Columns of the second and of the result.
+    pub columns: usize,
+    /// Whether the first is the same in all products, and stands there once.
+    pub is_first_shared: bool,
+    /// Whether the second is.
+    pub is_second_shared: bool,
+}
+
+impl Matrices {
+    /// Whether [`product()`] takes matrices of these sizes.
+    pub fn fit(&self) -> bool {
+        self.inner.is_multiple_of(WIDTH) && self.columns.is_multiple_of(VECTORS * WIDTH)
+    }
+}
+
+/// What is added to the result.
+pub enum Bias {
+    /// A number for each row.
+    OfRows(BufferArg),
+    /// A number for each column.
+    OfColumns(BufferArg),
+}
+
+/// A tile of the result. All buffers hold rows one after the other.
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn tile<N: Size>(
+    first: &[Vector<f32, N>],
+    second: &[Vector<f32, N>],
+    bias: ComptimeOption<&[f32]>,
+    result: &mut [Vector<f32, N>],
+    batch: usize,
+    rows: usize,
+    inner: usize,
+    columns: usize,
+    #[comptime] is_first_shared: bool,
+    #[comptime] is_second_shared: bool,
+    #[comptime] is_bias_of_rows: bool,
+    #[comptime] has_gelu: bool,
+) {
+    let across = columns / VECTORS;
+    let down = rows.div_ceil(ROWS);
+    let column = ABSOLUTE_POS % across * VECTORS;
+    let row = ABSOLUTE_POS / across % down * ROWS;
+    let product = ABSOLUTE_POS / across / down;
+    if product >= batch {
+        terminate!();
+    }
+    let mut sums = Array::<Vector<f32, N>>::new(comptime!(ROWS * VECTORS));
+    #[unroll]
+    for i in 0..ROWS * VECTORS {
+        sums[i] = Vector::new(0.0f32);
+    }
+    let mut starts = Array::<usize>::new(ROWS);
+    #[unroll]
+    for i in 0..ROWS {
+        // Rows beyond the last are computed as that one, and not written.
+        let mut start = min(row + i, rows - 1) * inner;
+        if !is_first_shared {
+            start += product * rows * inner;
+        }
+        starts[i] = start;
+    }
+    let mut at = column;
+    if !is_second_shared {
+        at += product * inner * WIDTH * columns;
+    }
+    let mut values = Array::<Vector<f32, N>>::new(ROWS);
+    for k in 0..inner {
+        #[unroll]
+        for i in 0..ROWS {
+            values[i] = first[starts[i] + k];
+        }
+        #[unroll]
+        for part in 0..WIDTH {
+            #[unroll]
+            for j in 0..VECTORS {
+                let weight = second[at + j];
+                #[unroll]
+                for i in 0..ROWS {
+                    let value = Vector::new(values[i].extract(part));
+                    sums[i * VECTORS + j] = fma(value, weight, sums[i * VECTORS + j]);
+                }
+            }
+            at += columns;
+        }
+    }
+    #[unroll]
+    for i in 0..ROWS {
+        if row + i < rows {
+            #[unroll]
+            for j in 0..VECTORS {
+                let mut sum = sums[i * VECTORS + j];
+                #[comptime]
+                match &bias {
+                    ComptimeOption::Some(bias) => {
+                        if is_bias_of_rows {
+                            sum += Vector::new(bias[row + i]);
+                        } else {
+                            #[unroll]
+                            for part in 0..WIDTH {
+                                let shift = bias[(column + j) * WIDTH + part];
+                                sum.insert(part, sum.extract(part) + shift);
+                            }
+                        }
+                    }
+                    ComptimeOption::None => {}
+                }
+                if has_gelu {
+                    let half = Vector::new(0.5f32);
+                    let one = Vector::new(1.0f32);
+                    let root = Vector::new(core::f32::consts::FRAC_1_SQRT_2);
+                    sum = sum * half * (one + (sum * root).erf());
+                }
+                result[(product * rows + row + i) * columns + column + j] = sum;
+            }
+        }
+    }
+}
+
+/// `activation(first · second + bias)` into a buffer for `[batch, row, column]`, of sizes that [`Matrices::fit`].
+pub fn product(
+    client: &Client,
+    matrices: Matrices,
+    first: BufferArg,
+    second: BufferArg,
+    bias: Option<Bias>,
+    result: BufferArg,
+    has_gelu: bool,
+) {
+    let Matrices {
+        batch,
+        rows,
+        inner,
+        columns,
+        is_first_shared,
+        is_second_shared,
+    } = matrices;
+    let is_bias_of_rows = matches!(bias, Some(Bias::OfRows(_)));
+    let bias = bias.map(|(Bias::OfRows(bias) | Bias::OfColumns(bias))| bias);
+    assert!(matrices.fit(), "{matrices:?}");
+    let units = batch * rows.div_ceil(ROWS) * (columns / WIDTH / VECTORS);
+    let dim = CubeDim::new_1d(UNITS);
+    let count = calculate_cube_count_elemwise(client, units, dim);
+    #[allow(
+        unsafe_code,
+        reason = "what is read and written lies within: `fit` was asked, rows beyond the last are not"
+    )]
+    unsafe {
+        tile::launch_unchecked(
+            client,
+            count,
+            dim,
+            AddressType::U32,
+            WIDTH,
+            first,
+            second,
+            bias.into(),
+            result,
+            batch,
+            rows,
+            inner / WIDTH,
+            columns / WIDTH,
+            is_first_shared,
+            is_second_shared,
+            is_bias_of_rows,
+            has_gelu,
+        );
+    }
+}
