@@ -2,7 +2,6 @@
 
 use burn::tensor::Device;
 use dinomed3d_core::infer::check::CheckReach;
-use dinomed3d_core::model::choose_kernels;
 
 use super::protocol::{Backend, BackendChoice, FromWorker};
 use super::scope::{self, Adapter};
@@ -87,7 +86,6 @@ impl ChosenBackend {
             .init_async()
             .await
             .map_err(|error| format!("The graphics device could not be started: {error}."))?;
-        choose_kernels(&device, scope::now_ms).await;
         let name = &adapter.name;
         let reason = match (is_forced, adapter.is_software) {
             (true, true) => {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::check::{self, CheckReach};
 use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::model::choose_kernels;
 use dinomed3d_core::model::vit::VisionTransformer;
 use dinomed3d_core::segmenter::{ModelError, Segmenter};
 use dinomed3d_core::weights::{Hold, WeightsError};
@@ -60,6 +61,8 @@ pub(super) struct Engine {
     transformer: RefCell<Option<VisionTransformer>>,
     /// How long this device takes for 10⁹ operations, as far as it is known.
     pub(super) seconds_per_gflop: Cell<Option<f64>>,
+    /// Whether the graphics processor's kernels are chosen.
+    has_kernels: Cell<bool>,
     /// Jobs up to this one are to be given up.
     pub(super) cancelled: Cell<JobId>,
 }
@@ -174,6 +177,7 @@ impl Engine {
             origin: RefCell::new(None),
             kept: RefCell::new(None),
             passes: Passes::default(),
+            has_kernels: Cell::new(false),
             cancelled: Cell::new(0),
         });
         scope::listen(move |message, bytes| {
@@ -267,6 +271,7 @@ impl Engine {
                 Err(Some(trouble)) => trouble.post(job),
             },
             ToWorker::Transform { job, vit } => {
+                self.choose_kernels().await;
                 let device = self.backend.borrow().device.clone();
                 match transform::transform(&vit, bytes, &device, &self.transformer).await {
                     Ok(features) => {
@@ -405,12 +410,25 @@ impl Engine {
         Crew::new(Rc::new(segmenter), model, has_others)
     }
 
+    /// Finds which kernels are fastest on a graphics processor, once. The page knows by then what is computed on: should the device not
+    /// live through it, another worker leaves it alone.
+    async fn choose_kernels(&self) {
+        let (device, backend) = {
+            let chosen = self.backend.borrow();
+            (chosen.device.clone(), chosen.backend)
+        };
+        if backend == Backend::WebGpu && !self.has_kernels.replace(true) {
+            choose_kernels(&device, scope::now_ms).await;
+        }
+    }
+
     /// Loads the model onto a backend that gives the known output, which need not be the first one.
     async fn trusted(
         &self,
         manifest: &ModelManifest,
         weights: &OutsideBytes,
     ) -> Result<Fetched, Untrusted> {
+        self.choose_kernels().await;
         loop {
             scope::turn().await;
             let (device, backend, is_forced, reach) = {
