@@ -65,7 +65,7 @@ impl Depthwise3d {
             return libtorch::depthwise(self.weight.val(), self.bias.val(), self.kernel, grid);
         }
         #[cfg(feature = "graphics")]
-        if graphics::takes_grid(&grid) {
+        if graphics::takes_grid(&grid, self.kernel) {
             return graphics::depthwise(self.weight.val(), self.bias.val(), self.kernel, grid);
         }
         let [batch, depth, rows, columns, channels] = grid.dims();

@@ -1,4 +1,4 @@
-//! Steps of the network that the processor takes by our own kernels; other devices, and gradients, take Burn's.
+//! Steps of the network that a device takes by our own kernels or LibTorch's; other devices, and gradients, take Burn's.
 
 #[cfg(feature = "graphics")]
 pub(super) mod graphics;

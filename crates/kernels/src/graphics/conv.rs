@@ -1,5 +1,6 @@
 //! Convolutions of 3×3×3 without memory that units share: each unit holds some places of a row, of several channels, in its registers.
 
+use super::{UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::client::Client;
 use cubecl::ir::AddressType;
@@ -7,12 +8,8 @@ use cubecl::prelude::*;
 
 /// Places of a row that a unit computes.
 const PLACES: usize = 8;
-/// Channels that lie in one vector.
-const WIDTH: usize = 4;
 /// Vectors of channels that a unit computes.
 const VECTORS: usize = 2;
-/// Units that are started together.
-const UNITS: u32 = 64;
 const KERNEL: usize = 3;
 
 /// What is convolved, with zeros around it.

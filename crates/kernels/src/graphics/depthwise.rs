@@ -1,14 +1,10 @@
 //! Small kernels, one for each channel, over grids whose channels lie side by side: one program instead of three for each place of a kernel.
 
+use super::{UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::client::Client;
 use cubecl::ir::AddressType;
 use cubecl::prelude::*;
-
-/// Channels that a unit computes.
-const WIDTH: usize = 4;
-/// Units that are started together.
-const UNITS: u32 = 64;
 
 /// What is convolved, with zeros around it: `[batch, slice, row, column, channel]`.
 #[derive(Debug, Clone, Copy)]

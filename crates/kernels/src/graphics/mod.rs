@@ -7,3 +7,8 @@ mod product;
 pub use conv::{Volumes, convolve};
 pub use depthwise::{Grids, depthwise};
 pub use product::{Bias, Matrices, product};
+
+/// Numbers that are read and written at once, and lie in one vector.
+const WIDTH: usize = 4;
+/// Units that are started together.
+const UNITS: u32 = 64;

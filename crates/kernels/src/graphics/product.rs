@@ -2,35 +2,26 @@
 //!
 //! Burn's kernel for such devices stages its operands in shared memory, which a graphics processor in software has to imitate.
 
+use super::{UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::client::Client;
 use cubecl::ir::AddressType;
 use cubecl::prelude::*;
 
-/// Numbers that are read and written at once.
-const WIDTH: usize = 4;
 /// Rows of a tile.
 const ROWS: usize = 8;
 /// Vectors of a tile's row.
 const VECTORS: usize = 2;
-/// Units that are started together.
-const UNITS: u32 = 64;
 
-/// What is multiplied: `[batch, row, inner] · [batch, inner, column]`.
+/// What is multiplied: `[row, inner] · [inner, column]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Matrices {
-    /// How many products.
-    pub batch: usize,
     /// Rows of the first and of the result.
     pub rows: usize,
     /// Columns of the first, rows of the second.
     pub inner: usize,
     /// Columns of the second and of the result.
     pub columns: usize,
-    /// Whether the first is the same in all products, and stands there once.
-    pub is_first_shared: bool,
-    /// Whether the second is.
-    pub is_second_shared: bool,
 }
 
 impl Matrices {
@@ -55,21 +46,16 @@ fn tile<N: Size>(
     second: &[Vector<f32, N>],
     bias: ComptimeOption<&[f32]>,
     result: &mut [Vector<f32, N>],
-    batch: usize,
     rows: usize,
     inner: usize,
     columns: usize,
-    #[comptime] is_first_shared: bool,
-    #[comptime] is_second_shared: bool,
     #[comptime] is_bias_of_rows: bool,
     #[comptime] has_gelu: bool,
 ) {
     let across = columns / VECTORS;
-    let down = rows.div_ceil(ROWS);
     let column = ABSOLUTE_POS % across * VECTORS;
-    let row = ABSOLUTE_POS / across % down * ROWS;
-    let product = ABSOLUTE_POS / across / down;
-    if product >= batch {
+    let row = ABSOLUTE_POS / across * ROWS;
+    if row >= rows {
         terminate!();
     }
     let mut sums = Array::<Vector<f32, N>>::new(comptime!(ROWS * VECTORS));
@@ -81,16 +67,9 @@ fn tile<N: Size>(
     #[unroll]
     for i in 0..ROWS {
         // Rows beyond the last are computed as that one, and not written.
-        let mut start = min(row + i, rows - 1) * inner;
-        if !is_first_shared {
-            start += product * rows * inner;
-        }
-        starts[i] = start;
+        starts[i] = min(row + i, rows - 1) * inner;
     }
     let mut at = column;
-    if !is_second_shared {
-        at += product * inner * WIDTH * columns;
-    }
     let mut values = Array::<Vector<f32, N>>::new(ROWS);
     for k in 0..inner {
         #[unroll]
@@ -138,13 +117,13 @@ fn tile<N: Size>(
                     let root = Vector::new(core::f32::consts::FRAC_1_SQRT_2);
                     sum = sum * half * (one + (sum * root).erf());
                 }
-                result[(product * rows + row + i) * columns + column + j] = sum;
+                result[(row + i) * columns + column + j] = sum;
             }
         }
     }
 }
 
-/// `activation(first · second + bias)` into a buffer for `[batch, row, column]`, of sizes that [`Matrices::fit`].
+/// `activation(first · second + bias)` into a buffer for `[row, column]`, of sizes that [`Matrices::fit`].
 pub fn product(
     client: &Client,
     matrices: Matrices,
@@ -155,17 +134,14 @@ pub fn product(
     has_gelu: bool,
 ) {
     let Matrices {
-        batch,
         rows,
         inner,
         columns,
-        is_first_shared,
-        is_second_shared,
     } = matrices;
     let is_bias_of_rows = matches!(bias, Some(Bias::OfRows(_)));
     let bias = bias.map(|(Bias::OfRows(bias) | Bias::OfColumns(bias))| bias);
     assert!(matrices.fit(), "{matrices:?}");
-    let units = batch * rows.div_ceil(ROWS) * (columns / WIDTH / VECTORS);
+    let units = rows.div_ceil(ROWS) * (columns / WIDTH / VECTORS);
     let dim = CubeDim::new_1d(UNITS);
     let count = calculate_cube_count_elemwise(client, units, dim);
     #[allow(
@@ -183,12 +159,9 @@ pub fn product(
             second,
             bias.into(),
             result,
-            batch,
             rows,
             inner / WIDTH,
             columns / WIDTH,
-            is_first_shared,
-            is_second_shared,
             is_bias_of_rows,
             has_gelu,
         );

@@ -104,19 +104,21 @@ pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
 
 /// Whether [`pointwise()`] takes these sizes, and is faster.
 pub fn points(weight: &Tensor<2>, x: &Tensor<5>) -> bool {
-    choice::PRODUCTS.is_ours() && takes(x) && takes(weight) && of_channels(weight, x).fit()
+    let is_one = x.dims()[0] == 1;
+    choice::PRODUCTS.is_ours()
+        && is_one
+        && takes(x)
+        && takes(weight)
+        && of_channels(weight, x).fit()
 }
 
-/// Weights, the same for each volume, times its channels.
+/// Weights times the channels of one volume.
 fn of_channels(weight: &Tensor<2>, x: &Tensor<5>) -> Matrices {
-    let [batch, inner, slices, rows, columns] = x.dims();
+    let [_, inner, slices, rows, columns] = x.dims();
     Matrices {
-        batch,
         rows: weight.dims()[0],
         inner,
         columns: slices * rows * columns,
-        is_first_shared: true,
-        is_second_shared: batch == 1,
     }
 }
 
@@ -137,12 +139,9 @@ pub fn maps<const D: usize>(x: &Tensor<D>, weight: &Tensor<2>) -> bool {
 fn of_tokens<const D: usize>(x: &Tensor<D>, weight: &Tensor<2>) -> Matrices {
     let [inner, columns] = weight.dims();
     Matrices {
-        batch: 1,
         rows: x.dims().iter().product::<usize>() / inner,
         inner,
         columns,
-        is_first_shared: true,
-        is_second_shared: true,
     }
 }
 
@@ -193,8 +192,8 @@ fn product<const A: usize, const B: usize, const D: usize>(
 }
 
 /// Whether [`depthwise()`] takes such a grid.
-pub fn takes_grid(grid: &Tensor<5>) -> bool {
-    takes(grid) && grids(grid, [1; 3]).fit()
+pub fn takes_grid(grid: &Tensor<5>, kernel: [usize; 3]) -> bool {
+    takes(grid) && grids(grid, kernel).fit()
 }
 
 fn grids(grid: &Tensor<5>, kernel: [usize; 3]) -> Grids {
