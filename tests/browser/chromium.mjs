@@ -11,6 +11,8 @@ const FLAGS = [
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
   "--enable-unsafe-swiftshader",
+  // Time stamps to the nanosecond.
+  "--enable-webgpu-developer-features",
   // Chromium itself calls nobody either.
   "--disable-background-networking",
   "--disable-component-update",

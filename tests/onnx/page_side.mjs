@@ -1,7 +1,8 @@
 // A network in Chromium as tests/onnx/side.py says, one window for each line that comes:
 //
-//     node tests/onnx/page_side.mjs ours|onnxruntime-web cpu|webgpu MODEL FOLDER LOGITS
+//     node tests/onnx/page_side.mjs ours|onnxruntime-web cpu|webgpu MODEL FOLDER LOGITS [KERNELS]
 //
+// KERNELS is a file for how long each of WebGPU's compute kernels takes in one more window, by the device's clock.
 // MODEL is one of the site's, or a transformer that tests/onnx/transformer.py wrote; ours is given its weights once.
 // Both compute in a worker of a page that does nothing else, on one thread, and are given and give back all values.
 
@@ -11,7 +12,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { HEADERS, launch, site } from "../browser/chromium.mjs";
 
-const [side, backend, model, folder, logits] = process.argv.slice(2);
+const [side, backend, model, folder, logits, kernels] = process.argv.slice(2);
 const facts = JSON.parse(readFileSync(join(folder, "facts.json")));
 const runtime = dirname(createRequire(import.meta.url).resolve("onnxruntime-web"));
 const { version } = JSON.parse(readFileSync(join(runtime, "../package.json")));
@@ -56,8 +57,9 @@ const WORKER = `
   self.postMessage({});
 `;
 
-const TYPES = { safetensors: "application/octet-stream", mjs: "text/javascript", wasm: "application/wasm", html: "text/html", f32: "application/octet-stream", onnx: "application/octet-stream" };
-const own = { "index.html": "<!doctype html><title>bench</title>", "worker.mjs": WORKER };
+const TYPES = { safetensors: "application/octet-stream", mjs: "text/javascript", js: "text/javascript", wasm: "application/wasm", html: "text/html", f32: "application/octet-stream", onnx: "application/octet-stream" };
+const clock = kernels ? readFileSync(join(import.meta.dirname, "gpu_clock.js"), "utf8") : "";
+const own = { "index.html": "<!doctype html><title>bench</title>", "gpu_clock.js": clock, "worker.mjs": kernels ? `import "./gpu_clock.js";\n${WORKER}` : WORKER };
 
 const browser = await launch();
 const context = await browser.newContext({ serviceWorkers: "block" });
@@ -70,6 +72,12 @@ await context.route("**/onnx-bench/*", (route) => {
   // No policy for scripts: only ours is made for the site's.
   return route.fulfill({ body, contentType: type, headers: { ...HEADERS, "cross-origin-opener-policy": "same-origin" } });
 });
+if (kernels) {
+  await context.route("**/worker_loader.js*", async (route) => {
+    const response = await route.fetch();
+    return route.fulfill({ response, body: `import "./onnx-bench/gpu_clock.js";\n${await response.text()}` });
+  });
+}
 const page = await context.newPage();
 page.on("console", (message) => message.type() === "error" && console.error(message.text()));
 page.on("pageerror", (error) => console.error(error.message));
@@ -143,6 +151,19 @@ const begin = {
   },
 }[side];
 
+/** One window with tests/onnx/gpu_clock.js on: of each kernel how many and how long. */
+const gpuClock = async () => {
+  const channel = new BroadcastChannel("gpu-clock");
+  const ask = (what) =>
+    new Promise((resolve) => {
+      channel.onmessage = ({ data }) => resolve(data);
+      channel.postMessage(what);
+    });
+  await ask("on");
+  await window.once("window");
+  return ask("off");
+};
+
 const once = (what) => page.evaluate((what) => window.once(what), what);
 const say = (message) => console.log(JSON.stringify(message));
 
@@ -157,6 +178,7 @@ const found = await page.evaluate(() => {
 });
 writeFileSync(logits, Buffer.from(found, "base64"));
 await once("product");
+if (kernels) writeFileSync(kernels, JSON.stringify(await page.evaluate(gpuClock)));
 say({ about: side === "ours" ? "ours" : `onnxruntime-web ${version}` });
 for await (const line of createInterface({ input: process.stdin })) {
   const what = line.trim();

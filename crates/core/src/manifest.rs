@@ -2,7 +2,8 @@
 
 use crate::infer::check::{SelfCheck, summary_len};
 use crate::infer::{
-    Beyond, Blending, Correction, Locate, PartOf, Pipeline, Postprocessing, Windowing,
+    Beyond, Blending, Correction, IntensityModel, Locate, PartOf, Pipeline, Postprocessing,
+    Windowing,
 };
 use crate::model::check::expect;
 use crate::model::{DinoMed3dConfig, ProxyWeights, SettingError};
@@ -64,6 +65,9 @@ pub struct ModelManifest {
     /// Whether the network sees a window's mirror image too, left for right, and both answers are averaged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mirrored: bool,
+    /// How much the brightness of a scan's own voxels counts beside the network, where they are finer than its grid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intensity_model: Option<IntensityModel>,
     /// Of what the model sees a part, and which model finds it there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<PartOf>,
@@ -554,6 +558,9 @@ impl ModelManifest {
                 ),
             )?;
         }
+        if let Some(model) = self.intensity_model {
+            model.check(self.channel_names().len())?;
+        }
         if let Some(part_of) = &self.part_of {
             part_of.check(self.labels.len().saturating_sub(1))?;
         }
@@ -678,6 +685,7 @@ impl ModelManifest {
             },
             locate: self.locate,
             mirrored: self.mirrored,
+            intensity_model: self.intensity_model,
             temperature: self
                 .calibration
                 .as_ref()

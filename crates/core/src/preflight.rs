@@ -160,12 +160,18 @@ impl Cost {
         } else {
             (manifest.window[0].min(slices) * rows * columns) as u64
         };
+        // What brightness is worth is known when all logits are, and they are brought back with it.
+        let brightness = match manifest.intensity_model {
+            Some(_) if grid.is_coarser() => 4 * looked_at * classes + region,
+            _ => 0,
+        };
         // Each that computes beside the first is a program of its own.
         let beside = at_a_time.min(last * (1 + mirrored)) as u64 - 1;
         let compute = cut
             + region
             + looked_at * (4 * channels + 1)
             + 4 * slab * (classes + 1)
+            + brightness
             + 4 * window * classes * mirrored as u64
             + self.window_bytes(manifest)
             + beside * (PROGRAM_BYTES + self.window_bytes(manifest));

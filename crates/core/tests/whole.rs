@@ -34,6 +34,17 @@ fn segmenter(background: f32, settings: &serde_json::Value) -> Segmenter {
     Segmenter::load(manifest, &weights, &Device::flex()).unwrap()
 }
 
+/// Settings of a model of coarser voxels than the scans here have, which draws borders by their brightness.
+fn by_brightness(mut settings: serde_json::Value) -> serde_json::Value {
+    settings["intensityModel"] = json!({"weight": 0.8});
+    settings["preprocessing"] = json!({
+        "orientation": "RAS",
+        "spacingMm": [20.0, 20.0, 20.0],
+        "intensity": {"kind": "percentile-z-score", "lowPercent": 0.5, "highPercent": 99.5},
+    });
+    settings
+}
+
 /// A ball of noise, mirror-symmetric in x, near one corner of a dark room of 240 × 400 × 400 mm (x, y, z).
 fn room() -> Volume {
     let shape = [40, 40, 24];
@@ -106,8 +117,20 @@ fn one_window_is_laid_where_the_head_is_and_laid_again() {
         "what was found, before the last look"
     );
 
-    // Stored from the other end, it is the same scan.
-    let mut turned = scan.clone();
+    check_turned(&segmenter, scan, &found.labels);
+}
+
+/// Where brightness draws borders too.
+#[test]
+fn a_scan_that_is_stored_from_its_other_end_has_the_same_label_map() {
+    let segmenter = segmenter(0.0, &by_brightness(json!({"locate": "head"})));
+    let scan = room();
+    let (found, _) = segment(&segmenter, &scan);
+    check_turned(&segmenter, scan, &found.labels);
+}
+
+fn check_turned(segmenter: &Segmenter, scan: Volume, labels: &[u8]) {
+    let mut turned = scan;
     turned.voxels.reverse();
     for row in &mut turned.affine.0[..3] {
         let last: f64 = [23.0, 39.0, 39.0]
@@ -118,9 +141,9 @@ fn one_window_is_laid_where_the_head_is_and_laid_again() {
         row[3] += last;
         row[..3].iter_mut().for_each(|step| *step = -*step);
     }
-    let (mut of_turned, _) = segment(&segmenter, &turned);
+    let (mut of_turned, _) = segment(segmenter, &turned);
     of_turned.labels.reverse();
-    assert!(of_turned.labels == found.labels);
+    assert!(of_turned.labels == labels);
 }
 
 /// A window, then all windows; nothing around which a last one could be laid.
@@ -147,15 +170,19 @@ fn a_mirrored_scan_gives_the_mirrored_label_map() {
     };
     let mut image = scan.clone();
     mirror(&mut image.voxels, shape, 2);
-    let differ = |mirrored: bool| {
-        let segmenter = segmenter(0.0, &json!({"mirrored": mirrored}));
+    let differ = |settings: &serde_json::Value| {
+        let segmenter = segmenter(0.0, settings);
         let (of_scan, _) = segment(&segmenter, &scan);
         let (mut of_image, _) = segment(&segmenter, &image);
         mirror(&mut of_image.labels, shape, 2);
         of_image.labels != of_scan.labels
     };
-    assert!(!differ(true));
-    assert!(differ(false), "the network alone knows left from right");
+    assert!(!differ(&json!({"mirrored": true})));
+    assert!(!differ(&by_brightness(json!({"mirrored": true}))));
+    assert!(
+        differ(&json!({})),
+        "the network alone knows left from right"
+    );
 }
 
 /// The room is symmetric, and one side's crop is shown mirrored: so both sides are answered alike.
@@ -277,6 +304,10 @@ fn windows_that_are_computed_together_give_the_same_label_map() {
         (json!({}), 4),
         (json!({"mirrored": true}), 4),
         (json!({"locate": "head", "mirrored": true}), 2),
+        (
+            by_brightness(json!({"locate": "head", "mirrored": true})),
+            2,
+        ),
     ] {
         let segmenter = segmenter(0.0, &settings);
         let scan = room();
@@ -304,7 +335,9 @@ fn windows_that_are_computed_together_give_the_same_label_map() {
 /// What is kept of the last look says what the label map says, in the same places; nothing is probable beside the window.
 #[test]
 fn kept_logits_make_probabilities_of_the_same_labels() {
-    for settings in [json!({}), json!({"locate": "head", "mirrored": true})] {
+    let located = json!({"locate": "head", "mirrored": true});
+    let by_brightness = by_brightness(located.clone());
+    for settings in [json!({}), located, by_brightness] {
         let segmenter = segmenter(0.0, &settings);
         let room = room();
         let go_on = async |_| ControlFlow::Continue(());

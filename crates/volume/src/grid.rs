@@ -190,6 +190,12 @@ impl ModelGrid {
         self.spacing_mm
     }
 
+    /// Whether the scan's own voxels are smaller along some axis, and larger along none.
+    pub fn is_coarser(&self) -> bool {
+        let mut axes = self.shape.iter().zip(&self.oriented);
+        self.shape != self.oriented && axes.all(|(model, own)| model <= own)
+    }
+
     /// From the model grid's voxels, counted as `(column, row, slice)`, to the world; `scan` is the affine of the scan in which it
     /// lies, the whole one where it is [`within`](Self::within) a larger one.
     pub fn affine(&self, scan: &Affine) -> Affine {
@@ -366,6 +372,19 @@ pub(crate) mod tests {
         let spacing = model.spacing_mm();
         assert!((spacing[1] - 5.6 / 6.0).abs() < 1e-12);
         assert!((spacing[2] - 0.2).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_coarser_grid_is_so_along_every_axis() {
+        for (target, is_coarser) in [
+            ([1.5, 2.0, 2.0], true),
+            ([3.0, 2.0, 2.0], true),
+            ([1.0, 2.0, 2.0], false),
+            ([1.5, 0.8, 2.0], false),
+        ] {
+            let model = grid([9, 9, 9], [1.5, 2.0, 1.0], Some(target));
+            assert_eq!(model.is_coarser(), is_coarser, "{target:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From logits on the model grid to the labels of a scan's voxels, a few slices at a time.
 
-use crate::{AxisWeights, GridError, ModelGrid};
+use crate::{AxisWeights, GridError, Likelihood, ModelGrid};
 
 /// Labels of a scan's voxels, made while the logits of the model grid come in: they are interpolated to the file grid, and
 /// the class with the highest wins, the lower one of equals.
@@ -10,6 +10,8 @@ use crate::{AxisWeights, GridError, ModelGrid};
 pub struct Labelling<'a> {
     grid: &'a ModelGrid,
     num_classes: usize,
+    /// What is added to interpolated logits, and which of its classes the first of them is.
+    likelihood: Option<(&'a Likelihood, usize)>,
     back: [AxisWeights; 3],
     /// Logits of the slice that came last, `[class, row, column]`.
     last: Vec<f32>,
@@ -33,11 +35,31 @@ impl<'a> Labelling<'a> {
         Ok(Self {
             grid,
             num_classes,
+            likelihood: None,
             back,
             last: Vec::new(),
             received: 0,
             labelled: 0,
             labels: vec![0; grid.file_voxels()],
+        })
+    }
+
+    /// The same with what the scan's brightness says, of which the first class that comes is number `first`.
+    ///
+    /// # Errors
+    /// [`GridError::Count`] for another number of voxels or too few classes.
+    pub fn with(self, likelihood: &'a Likelihood, first: usize) -> Result<Self, GridError> {
+        let [voxels, classes] = likelihood.size();
+        let expected = self.grid.oriented.iter().product();
+        if voxels != expected || classes < first + self.num_classes {
+            return Err(GridError::Count {
+                expected,
+                got: voxels,
+            });
+        }
+        Ok(Self {
+            likelihood: Some((likelihood, first)),
+            ..self
         })
     }
 
@@ -94,6 +116,7 @@ impl<'a> Labelling<'a> {
         let mut best = vec![0.0f32; oriented_rows * oriented_columns];
         let mut winner = vec![0u8; best.len()];
         let (mut mixed, mut tall, mut wide) = (Vec::new(), Vec::new(), Vec::new());
+        let mut leaning = Vec::new();
         while self.labelled < self.grid.oriented[0] {
             let [(a, share_a), (b, share_b)] = self.back[0].neighbours(self.labelled);
             if b >= self.received + count {
@@ -114,6 +137,12 @@ impl<'a> Labelling<'a> {
                 if !self.back[2].is_identity() {
                     self.back[2].apply(current, 1, &mut wide);
                     current = &wide;
+                }
+                if let Some((likelihood, first)) = self.likelihood {
+                    let more = likelihood.of(first + class, self.labelled * best.len());
+                    leaning.clear();
+                    leaning.extend(current.iter().zip(more).map(|(logit, more)| logit + more));
+                    current = &leaning;
                 }
                 each(self.labelled, class, current)?;
                 if class == 0 {
@@ -179,95 +208,16 @@ impl<'a> Labelling<'a> {
     }
 }
 
-impl ModelGrid {
-    /// Hands out the logits of all classes at the scan's own voxels, a slice of the model's axis order at a time.
-    ///
-    /// # Shapes
-    /// `portions` are `[class, slice, row, column]` of some slices each, and fill the model grid; `each` takes the slice and
-    /// `[class, row, column]`.
-    ///
-    /// # Errors
-    /// Those of [`Labelling::add`] and [`Labelling::finish`].
-    pub(crate) fn each_slice(
-        &self,
-        portions: &[Vec<f32>],
-        num_classes: usize,
-        mut each: impl FnMut(usize, &[f32]),
-    ) -> Result<(), GridError> {
-        let plane = self.plane();
-        let mut of_slice = vec![0.0; num_classes * plane];
-        let mut labelling = Labelling::new(self, num_classes)?;
-        for portion in portions {
-            labelling.add_with(portion, |slice, class, logits| {
-                of_slice[class * plane..][..plane].copy_from_slice(logits);
-                if class + 1 == num_classes {
-                    each(slice, &of_slice);
-                }
-                Ok::<_, GridError>(())
-            })?;
-        }
-        labelling.finish().map(|_| ())
-    }
-
-    /// Hands out the logits of all classes at each voxel of the scan that the grid covers.
-    ///
-    /// # Shapes
-    /// `portions` are `[class, slice, row, column]` of some slices each, and fill the model grid; `each` takes the voxel's index
-    /// in the scan's memory and `[class]`.
-    ///
-    /// # Errors
-    /// Those of [`Labelling::add`] and [`Labelling::finish`].
-    pub fn each_voxel(
-        &self,
-        portions: &[Vec<f32>],
-        num_classes: usize,
-        mut each: impl FnMut(usize, &[f32]),
-    ) -> Result<(), GridError> {
-        let (plane, columns) = (self.plane(), self.oriented[2]);
-        let mut of_voxel = vec![0.0; num_classes];
-        self.each_slice(portions, num_classes, |slice, logits| {
-            for place in 0..plane {
-                for (class, logit) in of_voxel.iter_mut().enumerate() {
-                    *logit = logits[class * plane + place];
-                }
-                let at = [slice, place / columns, place % columns];
-                each(self.memory_index(at) as usize, &of_voxel);
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::grid::tests::grid;
-    use crate::{Affine, Orientation};
 
     #[test]
     fn equal_logits_go_to_the_lower_class() {
         let model = grid([1, 1, 2], [1.0; 3], None);
         let labels = Labelling::whole(&model, &[1.0, 0.0, 1.0, 2.0, 0.5, 2.0], 3).unwrap();
         assert_eq!(labels, [0, 1]);
-    }
-
-    /// The class that wins at each voxel is its label, in all orders of axes.
-    #[test]
-    fn each_voxel_has_the_logits_of_its_label() {
-        let shape = [3, 4, 5];
-        let affine = Affine::from_spacing_mm([1.0, 2.0, 3.0]);
-        for orientation in Orientation::all() {
-            let grid = ModelGrid::new(shape, &affine, orientation, Some([1.7; 3])).unwrap();
-            let count = grid.shape().iter().product::<usize>();
-            let logits: Vec<f32> = (0..3 * count).map(|i| (i * 7919 % 1009) as f32).collect();
-            let labels = Labelling::whole(&grid, &logits, 3).unwrap();
-            let mut found = vec![9u8; labels.len()];
-            grid.each_voxel(&[logits], 3, |voxel, logits| {
-                let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                found[voxel] = logits.iter().position(|logit| *logit == most).unwrap() as u8;
-            })
-            .unwrap();
-            assert!(found == labels, "{orientation}");
-        }
     }
 
     #[test]

@@ -39,15 +39,8 @@ impl Pipeline {
                 let whole = channels.iter().map(Image::whole);
                 let whole = whole.collect::<Result<Vec<_>, _>>()?;
                 let preprocessing = &self.preprocessing;
-                self.predict_everywhere(
-                    preprocessing,
-                    computer,
-                    &whole,
-                    self.mirrored,
-                    keep,
-                    progress,
-                )
-                .await
+                self.predict_everywhere(preprocessing, computer, &whole, true, keep, progress)
+                    .await
             }
             Some(locate) => {
                 self.predict_located(locate, computer, channels, keep, progress)
@@ -111,11 +104,12 @@ impl Pipeline {
         let is_same = finer == 1.0
             && around.shape() == region.shape()
             && are_near(&around, &region, &scan.affine());
-        if is_same && !self.mirrored {
+        let is_done = !self.mirrored && self.intensity_model.is_none();
+        if is_same && is_done {
             return Ok(found);
         }
         look.found = Some(Rc::new(found));
-        look.at(&around, finer, self.mirrored).await
+        look.at(&around, finer, true).await
     }
 
     /// How many times finer than the model's grid a look may be: interpolation adds nothing to what a scan has.
@@ -163,7 +157,7 @@ impl<C: Computer, I: Image, P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_,
         &mut self,
         region: &Region,
         finer: f64,
-        mirrored: bool,
+        is_last: bool,
     ) -> Result<Prediction, InferError> {
         let cut: Vec<Volume> = self.channels.iter().map(|c| region.cut(c)).collect();
         let (done, expected, keep) = (self.done, self.expected, self.keep);
@@ -179,7 +173,7 @@ impl<C: Computer, I: Image, P: AsyncFnMut(Progress) -> ControlFlow<()>> Look<'_,
                 &self.pipeline.preprocessing.finer(finer),
                 self.computer,
                 &cut,
-                mirrored,
+                is_last,
                 keep,
                 async |step: Progress| {
                     let all = expected.max(done + step.windows);

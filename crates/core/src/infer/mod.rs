@@ -3,6 +3,7 @@
 pub mod check;
 pub mod computer;
 pub mod features;
+mod intensity_model;
 pub mod locate;
 mod looks;
 pub mod part;
@@ -18,6 +19,7 @@ pub(crate) mod together;
 pub mod windows;
 
 pub use computer::{Computer, OneDevice, ProxyTask};
+pub use intensity_model::IntensityModel;
 pub use locate::Locate;
 pub use part::{Crop, PartOf, Place};
 pub use pipeline::Pipeline;

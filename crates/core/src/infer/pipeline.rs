@@ -2,6 +2,7 @@
 
 use super::InferError;
 use super::computer::Computer;
+use super::intensity_model::{IntensityModel, Levels};
 use super::locate::Locate;
 use super::postprocess::Postprocessing;
 use super::predict::predict;
@@ -12,7 +13,7 @@ use super::together::Together;
 use super::windows::Windowing;
 use crate::preprocess::Preprocessing;
 use dinomed3d_volume::region::mirror;
-use dinomed3d_volume::{Affine, Image, LabelMap, Labelling, MidPlane, ModelGrid};
+use dinomed3d_volume::{Affine, GridLogits, Image, LabelMap, Labelling, MidPlane, ModelGrid};
 use dinomed3d_volume::{Orientation, Region, Volume};
 use futures_util::try_join;
 use std::borrow::Borrow;
@@ -32,6 +33,8 @@ pub struct Pipeline {
     pub mirrored: bool,
     /// What to look for where one window holds all that is labelled; windows over the whole scan where this is not said.
     pub locate: Option<Locate>,
+    /// How much the brightness of a scan's own voxels counts, where they are finer than the network's; for one channel.
+    pub intensity_model: Option<IntensityModel>,
     /// What logits that are kept are divided by, so that probabilities are true; 1 where that is not known.
     pub temperature: f32,
     /// Value of each class in a label map, background first.
@@ -43,18 +46,27 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// By windows over the whole of what is given, prepared so; of their mirror images, see [`Pipeline::mirrored`].
+    /// By windows over the whole of what is given, prepared so; of the last look their mirror images and the scan's brightness
+    /// count too, where the model has it so.
     pub(super) async fn predict_everywhere(
         &self,
         preprocessing: &Preprocessing,
         computer: &impl Computer,
         channels: &[impl Borrow<Volume>],
-        mirrored: bool,
+        is_last: bool,
         keep: Keep,
         progress: impl AsyncFnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Prediction, InferError> {
+        let mirrored = is_last && self.mirrored;
         let left_right = mirrored.then(|| preprocessing.orientation.to(Orientation::RAS)[0].0);
-        let prepared = preprocessing.apply(channels)?;
+        let model = self.intensity_model.filter(|_| is_last);
+        let mut levels = None;
+        let prepared = preprocessing.apply_with(channels, |normalized| {
+            levels = model.map(|_| Levels::of(normalized));
+        })?;
+        let brightness = model.zip(levels).filter(|_| prepared.grid.is_coarser());
+        // Brightness is known when all of the network's answer is.
+        let mut portions = Vec::new();
         let num_classes = self.values.len();
         let mut labelling = Labelling::new(&prepared.grid, num_classes)?;
         let mut model_classes = Vec::with_capacity(prepared.shape.iter().product());
@@ -96,11 +108,29 @@ impl Pipeline {
             |slice| {
                 model_classes.extend(classes(slice, num_classes));
                 seen.iter_mut().for_each(|seen| seen.add(slice));
+                if brightness.is_some() {
+                    portions.push(slice.to_vec());
+                    return Ok(());
+                }
                 Ok(labelling.add(slice)?)
             },
         )
         .await?;
-        let file_classes = labelling.finish()?;
+        let file_classes = match brightness {
+            None => labelling.finish()?,
+            Some((model, levels)) => {
+                let likelihood = model.likelihood(levels, &portions, &prepared.voxels, num_classes);
+                let logits = GridLogits {
+                    grid: &prepared.grid,
+                    portions: &portions,
+                    num_classes,
+                    likelihood: Some(&likelihood),
+                };
+                let classes = logits.labels()?;
+                seen = seen.map(|seen| seen.beside(likelihood));
+                classes
+            }
+        };
         let seen = seen.map(|seen| seen.given(prepared.voxels, mirrored));
         Ok(self.prediction(
             file_classes,
@@ -115,24 +145,19 @@ impl Pipeline {
     /// The label map of a scan from the logits of a look at it: `[z, y, x]` of the scan's own grid, background where nobody looked.
     ///
     /// # Shapes
-    /// `logits` are `[class, slice, row, column]` of some slices each, and fill `grid`; `shape` is `[z, y, x]` of the scan.
+    /// `shape` is `[z, y, x]` of the scan.
     ///
     /// # Errors
     /// Logits that are no numbers or do not fill the grid.
     pub(crate) fn labels_of(
         &self,
-        grid: &ModelGrid,
-        logits: &[Vec<f32>],
+        logits: GridLogits<'_>,
         shape: [usize; 3],
         affine: &Affine,
         plane: Option<&MidPlane>,
     ) -> Result<Labelled, InferError> {
-        let mut labelling = Labelling::new(grid, self.values.len())?;
-        for portion in logits {
-            labelling.add(portion)?;
-        }
         let classes = LabelMap {
-            labels: labelling.finish()?,
+            labels: logits.labels()?,
             shape,
             affine: *affine,
         };

@@ -4,7 +4,9 @@ use super::seen_window::SeenWindow;
 use super::windows::Windowing;
 use dinomed3d_volume::nifti::{Depth, Probabilities, ProbabilityError};
 use dinomed3d_volume::statistics::softmax;
-use dinomed3d_volume::{Affine, GridError, MidPlane, ModelGrid, Region, Scan};
+use dinomed3d_volume::{
+    Affine, GridError, GridLogits, Likelihood, MidPlane, ModelGrid, Region, Scan,
+};
 use std::io::Write;
 
 /// What is kept of logits once classes are known.
@@ -32,6 +34,8 @@ pub struct Seen {
     temperature: f32,
     /// Divided, `[class, slice, row, column]` of some slices each.
     logits: Vec<Vec<f32>>,
+    /// What the scan's brightness says beside them, for logits that are divided.
+    likelihood: Option<Likelihood>,
     /// What it was given, `[channel, slice, row, column]`.
     voxels: Vec<f32>,
     /// Whether the mean with the mirror image's logits was taken.
@@ -48,6 +52,7 @@ impl Seen {
             sides: None,
             temperature,
             logits: Vec::new(),
+            likelihood: None,
             voxels: Vec::new(),
             mirrored: false,
         }
@@ -67,9 +72,14 @@ impl Seen {
         &self.grid
     }
 
-    /// Divided by the temperature, `[class, slice, row, column]` of some slices each.
-    pub(crate) fn logits(&self) -> &[Vec<f32>] {
-        &self.logits
+    /// Divided by the temperature.
+    pub(crate) fn logits(&self) -> GridLogits<'_> {
+        GridLogits {
+            grid: &self.grid,
+            portions: &self.logits,
+            num_classes: self.classes.len(),
+            likelihood: self.likelihood.as_ref(),
+        }
     }
 
     /// What the network was given, `[channel, slice, row, column]` of the grid.
@@ -106,6 +116,8 @@ impl Seen {
     pub(crate) fn at_temperature(mut self, temperature: f32) -> Self {
         let logits = self.logits.iter_mut().flatten();
         logits.for_each(|logit| *logit /= temperature);
+        let likelihood = self.likelihood.take();
+        self.likelihood = likelihood.map(|likelihood| likelihood.at_temperature(temperature));
         self.temperature = temperature;
         self
     }
@@ -114,13 +126,21 @@ impl Seen {
     #[cfg(feature = "train")]
     pub(crate) fn bytes(&self) -> usize {
         let numbers = self.logits.iter().map(Vec::len).sum::<usize>() + self.voxels.len();
-        numbers * size_of::<f32>()
+        numbers * size_of::<f32>() + self.likelihood.as_ref().map_or(0, Likelihood::bytes)
     }
 
     /// Takes the logits of the next slices, `[class, slice, row, column]`.
     pub(super) fn add(&mut self, logits: &[f32]) {
         let calibrated = logits.iter().map(|logit| logit / self.temperature);
         self.logits.push(calibrated.collect());
+    }
+
+    /// The same with what the scan's brightness says beside logits that were not divided.
+    pub(super) fn beside(self, likelihood: Likelihood) -> Self {
+        Self {
+            likelihood: Some(likelihood.at_temperature(self.temperature)),
+            ..self
+        }
     }
 
     /// The same of a region within a whole scan.
@@ -150,12 +170,12 @@ impl Seen {
         ))
     }
 
-    /// Hands out the logits of all classes at each voxel where the network looked, see [`ModelGrid::each_voxel`].
+    /// Hands out the logits of all classes at each voxel where the network looked, see [`GridLogits::each_voxel`].
     ///
     /// # Errors
-    /// Those of [`ModelGrid::each_voxel`].
+    /// Those of [`GridLogits::each_voxel`].
     pub fn each_voxel(&self, each: impl FnMut(usize, &[f32])) -> Result<(), GridError> {
-        self.grid.each_voxel(&self.logits, self.classes.len(), each)
+        self.logits().each_voxel(each)
     }
 
     /// How probable the class of each voxel is to the network, in 255 steps, before any postprocessing; 255, background for
@@ -167,7 +187,7 @@ impl Seen {
     /// # Errors
     /// Those of [`Probabilities::new`].
     pub fn certainty(&self) -> Result<Vec<u8>, GridError> {
-        Ok(Probabilities::new(&self.grid, &self.logits, &self.classes)?.certainty())
+        Ok(Probabilities::new(self.logits(), &self.classes)?.certainty())
     }
 
     /// How unsure the network is of the volume of each value: the sum over all voxels of p · (1 − p), p its probability, which
@@ -177,7 +197,7 @@ impl Seen {
     /// `affine` and `shape` (`[z, y, x]`) are the scan's
     ///
     /// # Errors
-    /// Those of [`ModelGrid::each_voxel`].
+    /// Those of [`GridLogits::each_voxel`].
     pub fn doubt(&self, affine: &Affine, shape: [usize; 3]) -> Result<[f64; 256], GridError> {
         // A class so far below the one that wins has no share worth an exponential.
         const FAR: f32 = 12.0;
@@ -220,7 +240,7 @@ impl Seen {
     ) -> Result<(), ProbabilityError> {
         let sides = self.sides.as_ref();
         let sides = sides.map(|(plane, sides)| (plane, &sides[..]));
-        Probabilities::new(&self.grid, &self.logits, &self.classes)?.write(
+        Probabilities::new(self.logits(), &self.classes)?.write(
             scan,
             &self.labels,
             sides,

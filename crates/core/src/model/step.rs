@@ -186,7 +186,7 @@ pub(super) fn linear_map<const D: usize>(
 /// - returns: `[image, token, embed_dim]`
 #[allow(
     unused_variables,
-    reason = "without the processor there is only elsewhere"
+    reason = "without our kernels there is only elsewhere"
 )]
 pub(super) fn attention_of_joined(
     joined: Tensor<3>,
@@ -197,6 +197,10 @@ pub(super) fn attention_of_joined(
     #[cfg(feature = "flex")]
     if processor::takes(&joined) {
         return processor::attention(joined, num_heads, turn);
+    }
+    #[cfg(feature = "graphics")]
+    if graphics::attends(&joined, num_heads) {
+        return graphics::attention(joined, num_heads, turn);
     }
     elsewhere(joined)
 }

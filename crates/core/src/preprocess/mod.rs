@@ -156,6 +156,21 @@ impl Preprocessing {
     /// # Errors
     /// A channel that is empty, constant or nowhere finite; channels of different shapes; an unusable affine or setting.
     pub fn apply(&self, channels: &[impl Borrow<Volume>]) -> Result<Prepared, PreprocessError> {
+        self.apply_with(channels, |_| ())
+    }
+
+    /// As [`Preprocessing::apply`]; `normalized` is told the values of each channel in turn, before they come onto the model grid.
+    ///
+    /// # Shapes
+    /// `normalized` takes `[slice, row, column]` of the scan's own voxels in the model's axis order.
+    ///
+    /// # Errors
+    /// Those of [`Preprocessing::apply`].
+    pub fn apply_with(
+        &self,
+        channels: &[impl Borrow<Volume>],
+        mut normalized: impl FnMut(&[f32]),
+    ) -> Result<Prepared, PreprocessError> {
         let channels = || channels.iter().map(Borrow::borrow);
         let shapes = || channels().map(|channel: &Volume| channel.shape);
         let Some(first) = channels()
@@ -174,11 +189,11 @@ impl Preprocessing {
             grid,
         };
         if prepared.num_channels == 1 {
-            prepared.voxels = self.apply_to_one(first, &prepared.grid)?;
+            prepared.voxels = self.apply_to_one(first, &prepared.grid, normalized)?;
             return Ok(prepared);
         }
         for (place, channel) in channels().enumerate() {
-            let voxels = self.apply_to_one(channel, &prepared.grid);
+            let voxels = self.apply_to_one(channel, &prepared.grid, &mut normalized);
             prepared
                 .voxels
                 .extend(voxels.map_err(|error| PreprocessError::Channel {
@@ -189,7 +204,12 @@ impl Preprocessing {
         Ok(prepared)
     }
 
-    fn apply_to_one(&self, volume: &Volume, grid: &ModelGrid) -> Result<Vec<f32>, PreprocessError> {
+    fn apply_to_one(
+        &self,
+        volume: &Volume,
+        grid: &ModelGrid,
+        mut normalized: impl FnMut(&[f32]),
+    ) -> Result<Vec<f32>, PreprocessError> {
         let expected = volume.shape.iter().product();
         if volume.voxels.len() != expected {
             return Err(GridError::Count {
@@ -200,6 +220,7 @@ impl Preprocessing {
         }
         let mut voxels = grid.orient(&volume.voxels);
         self.intensity.normalize(&mut voxels)?;
+        normalized(&voxels);
         Ok(grid.resample(voxels))
     }
 

@@ -105,6 +105,7 @@ pub fn manifest(
             .map_or(Beyond::Mean, |r| r.windowing().beyond),
         locate: recipe.as_ref().and_then(|r| r.locate),
         mirrored: recipe.as_ref().is_some_and(|r| r.mirrored),
+        intensity_model: recipe.as_ref().and_then(|r| r.intensity_model),
         part_of: recipe.as_ref().and_then(|r| r.part_of.clone()),
         postprocessing: Postprocessing::default(),
         sides: Vec::new(),

@@ -154,6 +154,7 @@ pub fn export(
         beyond: recipe.windowing().beyond,
         locate: recipe.locate,
         mirrored: recipe.mirrored,
+        intensity_model: recipe.intensity_model,
         part_of: recipe.part_of.clone(),
         postprocessing: Postprocessing::default(),
         extent_mm: Some(extent),

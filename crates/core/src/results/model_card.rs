@@ -78,7 +78,7 @@ impl ModelCard<'_> {
             [] | [_] => String::new(),
             names => format!(", channels {} in this order", names.join(", ")),
         };
-        vec![
+        let mut facts = vec![
             ("version", self.manifest.version.clone()),
             (
                 "network",
@@ -135,7 +135,15 @@ impl ModelCard<'_> {
                     self.manifest.modality, preprocessing.orientation
                 ),
             ),
-        ]
+        ];
+        facts.extend(self.manifest.intensity_model.map(|model| {
+            let borders = format!(
+                "drawn by the brightness of the scan's own voxels too, where none of their edges is longer than the network's; weight {}",
+                model.weight
+            );
+            ("borders", borders)
+        }));
+        facts
     }
 
     /// The chosen one and what the others would have made.

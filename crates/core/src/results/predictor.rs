@@ -91,6 +91,7 @@ impl Predictor {
                 windowing: recipe.windowing(),
                 locate: recipe.locate,
                 mirrored: recipe.mirrored,
+                intensity_model: recipe.intensity_model,
                 temperature: 1.0,
                 preprocessing: recipe.preprocessing,
                 values: data.labels.iter().map(|(value, _)| *value).collect(),

@@ -5,7 +5,7 @@ use crate::infer::{InferError, Pipeline, Progress, Seen, predict};
 use crate::model::DinoMed3d;
 use burn::tensor::Device;
 use dinomed3d_volume::region::mirror;
-use dinomed3d_volume::{ModelGrid, Orientation};
+use dinomed3d_volume::{GridLogits, ModelGrid, Orientation};
 use futures_util::lock::Mutex;
 use std::ops::ControlFlow;
 
@@ -100,7 +100,12 @@ impl Features {
 
     /// Hands out all features at each voxel where the network looked, in the order of [`Seen::each_voxel`].
     pub(super) fn each_voxel(&self, each: impl FnMut(usize, &[f32])) -> Result<(), InferError> {
-        let given = self.grid.each_voxel(&self.portions, self.count, each);
-        given.map_err(InferError::from)
+        let features = GridLogits {
+            grid: &self.grid,
+            portions: &self.portions,
+            num_classes: self.count,
+            likelihood: None,
+        };
+        features.each_voxel(each).map_err(InferError::from)
     }
 }

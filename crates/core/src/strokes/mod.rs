@@ -12,7 +12,7 @@ mod samples;
 pub use features::Features;
 
 use crate::infer::{InferError, Pipeline, Seen};
-use dinomed3d_volume::Affine;
+use dinomed3d_volume::{Affine, GridLogits};
 use fit::Samples;
 
 /// What a person painted with one movement.
@@ -52,14 +52,19 @@ pub fn learn(
     shape: [usize; 3],
     affine: &Affine,
 ) -> Result<Vec<u8>, InferError> {
-    let mut logits = seen.logits().to_vec();
+    let network = seen.logits();
+    let mut portions = network.portions.to_vec();
     if let Some(samples) = Samples::of(features, pipeline, seen, strokes, shape, affine)? {
         let correction = samples.fit();
-        for (features, logits) in features.portions().iter().zip(&mut logits) {
+        for (features, logits) in features.portions().iter().zip(&mut portions) {
             correction.add(features, logits);
         }
     }
-    let labelled = pipeline.labels_of(seen.grid(), &logits, shape, affine, seen.plane())?;
+    let logits = GridLogits {
+        portions: &portions,
+        ..network
+    };
+    let labelled = pipeline.labels_of(logits, shape, affine, seen.plane())?;
     let mut labels = labelled.labels;
     strokes.iter().for_each(|stroke| stroke.paint(&mut labels));
     Ok(labels)

@@ -4,7 +4,9 @@ use super::TrainError;
 use super::loss::CROSS_ENTROPY_WEIGHT;
 use super::setting::{RandomChange, expect};
 use super::synthesis::Synthesis;
-use crate::infer::{Beyond, Blending, Correction, Locate, PartOf, PlaneCut, Windowing};
+use crate::infer::{
+    Beyond, Blending, Correction, IntensityModel, Locate, PartOf, PlaneCut, Windowing,
+};
 use crate::model::DinoMed3dConfig;
 use crate::model::presets::Preset;
 use crate::preprocess::{Intensity, Preprocessing, Spacing};
@@ -48,6 +50,9 @@ pub struct Recipe {
     /// Whether a trained network sees a window's mirror image too, left for right, and both answers are averaged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mirrored: bool,
+    /// How much the brightness of a scan's own voxels counts beside a trained network, where they are finer than its grid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intensity_model: Option<IntensityModel>,
     /// Of what the model sees a part, and which model finds it there.
     #[serde(default)]
     pub part_of: Option<PartOf>,

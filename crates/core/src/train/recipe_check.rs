@@ -19,6 +19,10 @@ impl Recipe {
             let labels = Some(self.colors.len()).filter(|count| *count > 0);
             part_of.check(labels.unwrap_or_else(of_first))?;
         }
+        // That there is one channel, only the data set says.
+        if let Some(model) = self.intensity_model {
+            model.check(1)?;
+        }
         let decay = self.ema_decay;
         let is_right = (0.0..1.0).contains(&decay);
         expect(is_right, "ema-decay", decay, "0 to below 1")?;

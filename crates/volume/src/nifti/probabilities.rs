@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::header::field;
 use crate::statistics::most_and_sum_of_each;
-use crate::{Datatype, GridError, Labelling, MidPlane, ModelGrid, Scan, ScanError};
+use crate::{Datatype, GridError, GridLogits, MidPlane, Scan, ScanError};
 
 /// How fine probabilities are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +59,7 @@ impl From<io::Error> for ProbabilityError {
 /// number of classes. No postprocessing changes them.
 #[derive(Debug)]
 pub struct Probabilities<'a> {
-    grid: &'a ModelGrid,
-    /// `[class, slice, row, column]` of some slices each.
-    logits: &'a [Vec<f32>],
+    logits: GridLogits<'a>,
     /// Value of each class, 0 for background.
     classes: &'a [u8],
     /// Logarithm of the sum of all classes' exponentials, in the model's axis order at the scan's voxels.
@@ -71,28 +69,23 @@ pub struct Probabilities<'a> {
 }
 
 impl<'a> Probabilities<'a> {
-    /// Of logits in portions of whole slices, `[class, slice, row, column]` each, that fill the model grid; `classes` is the value
-    /// of each class.
+    /// Of the logits of all classes; `classes` is the value of each.
     ///
     /// # Errors
-    /// Those of [`Labelling::add`] and [`Labelling::finish`].
-    pub fn new(
-        grid: &'a ModelGrid,
-        logits: &'a [Vec<f32>],
-        classes: &'a [u8],
-    ) -> Result<Self, GridError> {
+    /// Those of [`GridLogits::labels`].
+    pub fn new(logits: GridLogits<'a>, classes: &'a [u8]) -> Result<Self, GridError> {
+        let grid = logits.grid;
         let plane = grid.plane();
         let voxels = grid.oriented[0] * plane;
         let (mut log_sums, mut certainty) =
             (Vec::with_capacity(voxels), Vec::with_capacity(voxels));
-        grid.each_slice(logits, classes.len(), |_, slice| {
+        logits.each_slice(|_, slice| {
             for (most, sum) in most_and_sum_of_each(slice, plane) {
                 log_sums.push(most + sum.ln());
                 certainty.push((255.0 / sum).round() as u8);
             }
         })?;
         Ok(Self {
-            grid,
             logits,
             classes,
             log_sums,
@@ -106,7 +99,7 @@ impl<'a> Probabilities<'a> {
     /// # Shapes
     /// `[z, y, x]` of the scan
     pub fn certainty(&self) -> Vec<u8> {
-        let mut map = vec![255; self.grid.file_voxels()];
+        let mut map = vec![255; self.logits.grid.file_voxels()];
         for (i, steps) in self.certainty.iter().enumerate() {
             map[self.memory_index(i)] = *steps;
         }
@@ -136,7 +129,7 @@ impl<'a> Probabilities<'a> {
         let shape = scan.grid_shape();
         assert_eq!(
             shape.iter().product::<usize>(),
-            self.grid.file_voxels(),
+            self.logits.grid.file_voxels(),
             "voxels of grid and scan"
         );
         assert!(!labels.is_empty(), "no label");
@@ -188,36 +181,30 @@ impl<'a> Probabilities<'a> {
 
     /// Probability of a class, `[z, y, x]` of the scan; nothing of no class.
     fn volume(&self, class: Option<usize>, depth: Depth) -> Result<Vec<u16>, GridError> {
-        let mut volume = vec![0; self.grid.file_voxels()];
+        let mut volume = vec![0; self.logits.grid.file_voxels()];
         let Some(class) = class else {
             return Ok(volume);
         };
-        let mut labelling = Labelling::new(self.grid, 1)?;
-        let plane = self.grid.plane();
-        for portion in self.logits {
-            let of_class = portion.len() / self.classes.len();
-            let logits = &portion[class * of_class..][..of_class];
-            labelling.add_with(logits, |slice, _, logits| {
-                let sums = &self.log_sums[slice * plane..][..plane];
-                for (i, (logit, log_sum)) in logits.iter().zip(sums).enumerate() {
-                    let steps = ((logit - log_sum).exp() * depth.steps()).round() as u16;
-                    volume[self.memory_index(slice * plane + i)] = steps;
-                }
-                Ok::<_, GridError>(())
-            })?;
-        }
+        let plane = self.logits.grid.plane();
+        self.logits.each_slice_of(class, |slice, logits| {
+            let sums = &self.log_sums[slice * plane..][..plane];
+            for (i, (logit, log_sum)) in logits.iter().zip(sums).enumerate() {
+                let steps = ((logit - log_sum).exp() * depth.steps()).round() as u16;
+                volume[self.memory_index(slice * plane + i)] = steps;
+            }
+        })?;
         Ok(volume)
     }
 
     /// In the scan's memory, of a voxel in the model's axis order.
     fn memory_index(&self, voxel: usize) -> usize {
-        let [_, rows, columns] = self.grid.oriented;
+        let [_, rows, columns] = self.logits.grid.oriented;
         let place = [
             voxel / (rows * columns),
             voxel / columns % rows,
             voxel % columns,
         ];
-        self.grid.memory_index(place) as usize
+        self.logits.grid.memory_index(place) as usize
     }
 }
 
@@ -226,7 +213,7 @@ mod tests {
     use super::*;
     use crate::nifti::fixture::Made;
     use crate::random::SplitMix64;
-    use crate::{Affine, Format, Orientation, Region, Volume};
+    use crate::{Affine, Format, Labelling, ModelGrid, Orientation, Region, Volume};
 
     const SHAPE: [usize; 3] = [4, 3, 5];
 
@@ -237,6 +224,15 @@ mod tests {
             affine,
         };
         Scan::of_volume(Format::Dicom, &volume, Vec::new())
+    }
+
+    fn on<'a>(grid: &'a ModelGrid, portions: &'a [Vec<f32>], num_classes: usize) -> GridLogits<'a> {
+        GridLogits {
+            grid,
+            portions,
+            num_classes,
+            likelihood: None,
+        }
     }
 
     fn logits(count: usize) -> Vec<f32> {
@@ -269,7 +265,7 @@ mod tests {
             .iter()
             .for_each(|portion| labelling.add(portion).unwrap());
         // Classes in another order than their labels.
-        let found = Probabilities::new(grid, &portions, &[0, 7, 5]).unwrap();
+        let found = Probabilities::new(on(grid, &portions, 3), &[0, 7, 5]).unwrap();
         let mut file = Vec::new();
         found
             .write(scan, &[5, 7], None, depth, "test", &mut file)
@@ -345,7 +341,7 @@ mod tests {
             }
             let all = [logits.clone()];
             let certainty = |grid: &ModelGrid| {
-                Probabilities::new(grid, &all, &[0, 7, 5])
+                Probabilities::new(on(grid, &all, 3), &[0, 7, 5])
                     .unwrap()
                     .certainty()
             };
@@ -411,7 +407,7 @@ mod tests {
         let grid = ModelGrid::new(SHAPE, &affine, Orientation::RAS, None).unwrap();
         let logits = [[0.0; 60], [40.0; 60], [0.0; 60]].concat();
         let portions = [logits];
-        let found = Probabilities::new(&grid, &portions, &[0, 2, 9]).unwrap();
+        let found = Probabilities::new(on(&grid, &portions, 3), &[0, 2, 9]).unwrap();
         let plane = MidPlane {
             normal: [1.0, 0.0, 0.0],
             offset_mm: 0.5,
@@ -437,7 +433,7 @@ mod tests {
         let affine = Affine::from_spacing_mm([1.0; 3]);
         let grid = ModelGrid::new([1, 1, 2], &affine, "SAR".parse().unwrap(), None).unwrap();
         let portions = [vec![0.0, 3.0, 1.0, 3.0]];
-        let found = Probabilities::new(&grid, &portions, &[0, 1]).unwrap();
+        let found = Probabilities::new(on(&grid, &portions, 2), &[0, 1]).unwrap();
         let share = 1.0 / (1.0 + (-1.0f32).exp());
         assert_eq!(found.certainty(), [(255.0 * share).round() as u8, 128]);
     }
@@ -447,7 +443,7 @@ mod tests {
         let affine = Affine::from_spacing_mm([1.0; 3]);
         let grid = ModelGrid::new(SHAPE, &affine, Orientation::RAS, None).unwrap();
         let portions = [vec![0.0; 2 * 12]];
-        let error = Probabilities::new(&grid, &portions, &[0, 1]).unwrap_err();
+        let error = Probabilities::new(on(&grid, &portions, 2), &[0, 1]).unwrap_err();
         assert!(matches!(error, GridError::Count { .. }), "{error}");
     }
 }

@@ -1,7 +1,7 @@
 //! Our networks beside the same ones, exported to ONNX, in other programs: in turns, in one run, on the same cores.
 
-use super::profile;
 use super::side::Side;
+use super::{kernels, profile};
 use crate::command::{program, run};
 use crate::native;
 use crate::places::Places;
@@ -55,7 +55,7 @@ pub struct How {
     /// In the browser on WebGPU too, each once; a software adapter takes minutes.
     #[arg(long, requires = "against")]
     webgpu: bool,
-    /// Which part takes how long, natively.
+    /// Which part takes how long natively, and which kernel on WebGPU.
     #[arg(long, requires = "against")]
     profile: bool,
 }
@@ -70,6 +70,8 @@ impl How {
 /// Relative to the largest logit: of programs that disagree by more no times are told.
 const TOLERANCE: f32 = 1e-4;
 
+/// As tests/onnx/page_side.mjs calls them, ours first.
+const PAGE_SIDES: [&str; 2] = ["ours", "onnxruntime-web"];
 /// The shipped models, by their folders.
 const MODELS: [&str; 2] = ["hippocampus", "head"];
 /// By its name in `core::model::presets`.
@@ -133,12 +135,22 @@ pub fn measure(places: &Places, how: &How) -> Result<()> {
         }
         if !how.native_only {
             let server = Server::start(&places.dist(), Some(0))?;
-            let sides = model.in_page(places, &server, "cpu")?;
+            let sides = PAGE_SIDES.map(|side| model.in_page(places, &server, [side, "cpu"], None));
+            let sides = sides.into_iter().collect::<Result<_>>()?;
             table.extend(turns(&model, "page, CPU, 1 thread", sides, how.turns)?);
             if how.webgpu {
                 let model = Model::export(places, &python, name, FEW_IMAGES)?;
-                let sides = model.in_page(places, &server, "webgpu")?;
+                let kernels = PAGE_SIDES.map(|side| model.folder.join(format!("{side}.json")));
+                let sides = PAGE_SIDES.iter().zip(&kernels).map(|(side, kernels)| {
+                    let kernels = how.profile.then_some(&**kernels);
+                    model.in_page(places, &server, [side, "webgpu"], kernels)
+                });
+                let sides = sides.collect::<Result<_>>()?;
                 table.extend(turns(&model, "page, WebGPU", sides, 1)?);
+                for (side, file) in PAGE_SIDES.iter().zip(&kernels).filter(|_| how.profile) {
+                    println!("\n{}, WebGPU, {side}:\n", model.title);
+                    println!("{}", kernels::table(file)?);
+                }
             }
         }
     }
@@ -240,19 +252,22 @@ impl Model {
         Ok(sides)
     }
 
-    /// Ours first.
-    fn in_page(&self, places: &Places, server: &Server, backend: &str) -> Result<Vec<Side>> {
-        let start = |side: &str| {
-            let logits = self.folder.join(format!("{side}-{backend}.f32"));
-            let mut node: Command = program("node", &places.root);
-            node.arg("tests/onnx/page_side.mjs")
-                .args([side, backend, &self.name]);
-            node.arg(&self.folder).arg(&logits);
-            node.env("DINOMED3D_URL", server.url())
-                .env("CHROMIUM", chromium::find()?);
-            Side::start(&mut node, &logits)
-        };
-        Ok(vec![start("ours")?, start("onnxruntime-web")?])
+    /// `kernels` is a file for the times of a graphics processor's.
+    fn in_page(
+        &self,
+        places: &Places,
+        server: &Server,
+        [side, backend]: [&str; 2],
+        kernels: Option<&Path>,
+    ) -> Result<Side> {
+        let logits = self.folder.join(format!("{side}-{backend}.f32"));
+        let mut node: Command = program("node", &places.root);
+        node.arg("tests/onnx/page_side.mjs")
+            .args([side, backend, &self.name]);
+        node.arg(&self.folder).arg(&logits).args(kernels);
+        node.env("DINOMED3D_URL", server.url())
+            .env("CHROMIUM", chromium::find()?);
+        Side::start(&mut node, &logits)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Measuring: one case through the native program's code and through the browser; a window beside other programs.
 
 mod against;
+mod kernels;
 mod profile;
 mod side;
 

@@ -12,7 +12,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use dinomed3d_kernels::Activation;
-use dinomed3d_kernels::graphics::{self, Bias, Grids, Matrices, Volumes};
+use dinomed3d_kernels::graphics::{self, Bias, Grids, Heads, Matrices, Volumes};
 
 /// Measures both on a device that the program computes on from now on; `now_ms` is a clock. Takes a few times what both need to
 /// be compiled.
@@ -34,6 +34,26 @@ pub async fn choose(device: &Device, now_ms: impl Fn() -> f64) {
         .make(&now_ms, || ours().flatten(0, 1), || burns().flatten(0, 1))
         .await;
 
+    let (tokens, num_heads, head_dim) = (48, 3, 64);
+    let shape = [2, tokens, 3 * num_heads * head_dim];
+    let joined = TensorData::new(values(shape.iter().product()), shape);
+    let joined = Tensor::<3>::from_data(joined, device);
+    // Turned by nothing.
+    let table = |value: f32| Tensor::<2>::full([tokens, head_dim], value, device);
+    let ours = || attention(joined.clone(), num_heads, [table(1.0), table(0.0)]);
+    let burns = || {
+        let parts = joined.clone().reshape([2, tokens, 3, num_heads, head_dim]);
+        let parts = parts.permute([2, 0, 3, 1, 4]);
+        let part = |i| {
+            let part = parts.clone().narrow(0, i, 1);
+            part.reshape([2, num_heads, tokens, head_dim])
+        };
+        super::attention(part(0), part(1), part(2)).swap_dims(1, 2)
+    };
+    choice::ATTENTION
+        .make(&now_ms, || ours().flatten(0, 2), || burns().flatten(0, 3))
+        .await;
+
     let conv = Conv3dConfig::new([16, 16], [3; 3])
         .with_padding(PaddingConfig3d::Explicit(1, 1, 1))
         .init(device);
@@ -45,6 +65,47 @@ pub async fn choose(device: &Device, now_ms: impl Fn() -> f64) {
     choice::CONVOLUTIONS
         .make(&now_ms, || ours().flatten(0, 4), || burns().flatten(0, 4))
         .await;
+}
+
+/// Whether [`attention()`] takes heads of this size, and is faster.
+pub fn attends(joined: &Tensor<3>, num_heads: usize) -> bool {
+    choice::ATTENTION.is_ours() && takes(joined) && heads(joined, num_heads).fit()
+}
+
+fn heads(joined: &Tensor<3>, heads: usize) -> Heads {
+    let [images, tokens, width] = joined.dims();
+    Heads {
+        images,
+        tokens,
+        heads,
+        head_dim: width / 3 / heads,
+    }
+}
+
+/// As [`super::attention_of_joined`].
+pub fn attention(joined: Tensor<3>, num_heads: usize, turn: [Tensor<2>; 2]) -> Tensor<3> {
+    let heads = heads(&joined, num_heads);
+    let [images, tokens, width] = joined.dims();
+    let joined = seen(joined);
+    let turn = turn.map(seen);
+    let keys = empty(&joined, [heads.of_keys()]);
+    let result = empty(&joined, [images, tokens, width / 3]);
+    graphics::turn_keys(
+        &result.client,
+        heads,
+        joined.clone().into_buffer_arg(),
+        turn.clone().map(CubeTensor::into_buffer_arg),
+        keys.clone().into_buffer_arg(),
+    );
+    graphics::attention(
+        &result.client,
+        heads,
+        joined.into_buffer_arg(),
+        turn.map(CubeTensor::into_buffer_arg),
+        keys.into_buffer_arg(),
+        result.clone().into_buffer_arg(),
+    );
+    Tensor::from_primitive::<CubeBackend>(result)
 }
 
 /// Whether a tensor lies on a graphics processor, and nobody asks for its gradient.

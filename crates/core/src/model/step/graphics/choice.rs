@@ -8,6 +8,8 @@ pub struct Choice(AtomicBool);
 
 /// For linear maps and products.
 pub static PRODUCTS: Choice = Choice(AtomicBool::new(false));
+/// For attention.
+pub static ATTENTION: Choice = Choice(AtomicBool::new(false));
 /// For convolutions of 3×3×3.
 pub static CONVOLUTIONS: Choice = Choice(AtomicBool::new(false));
 

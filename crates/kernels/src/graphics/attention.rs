@@ -1,0 +1,254 @@
+//! Attention of the tokens of an image without their scores in memory: a unit takes one query past all keys and keeps the mean of the
+//! values so far, weighed by exponentials of scores below the highest so far.
+//!
+//! Source: Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
+
+use super::{UNITS, WIDTH};
+use cubecl::calculate_cube_count_elemwise;
+use cubecl::client::Client;
+use cubecl::ir::AddressType;
+use cubecl::prelude::*;
+
+/// Keys that a query meets together: what was weighed before is brought to a new highest score once for all of them.
+const KEYS: usize = 4;
+/// Below every score.
+const LEAST: f32 = -1e30;
+
+/// What attention looks like.
+#[derive(Debug, Clone, Copy)]
+pub struct Heads {
+    /// How many.
+    pub images: usize,
+    /// Of an image.
+    pub tokens: usize,
+    /// Of a token.
+    pub heads: usize,
+    /// Numbers of a head of a token.
+    pub head_dim: usize,
+}
+
+impl Heads {
+    /// Whether [`attention()`] takes heads of this size: a query and a mean are held in registers.
+    pub fn fit(&self) -> bool {
+        self.head_dim.is_multiple_of(2 * WIDTH) && self.head_dim <= 128
+    }
+
+    /// Numbers of all keys.
+    pub fn of_keys(&self) -> usize {
+        self.images * self.tokens * self.heads * self.head_dim
+    }
+}
+
+/// Part of a query or key, turned by its place: with the halves x and y of each, `[x, y] · cos + [−y, x] · sin`. `at` is where it
+/// begins, `token` which one it is of, and sizes are in vectors.
+#[cube]
+fn turned<N: Size>(
+    joined: &[Vector<f32, N>],
+    cos: &[Vector<f32, N>],
+    sin: &[Vector<f32, N>],
+    at: usize,
+    token: usize,
+    part: usize,
+    #[comptime] width: usize,
+) -> Vector<f32, N> {
+    let half = comptime!(width / 2);
+    let is_second = part >= half;
+    let other = joined[at + select(is_second, part - half, part + half)];
+    let other = select(is_second, other, -other);
+    let place = token * width + part;
+    fma(joined[at + part], cos[place], other * sin[place])
+}
+
+/// A vector of a key, turned, into `[image, head, token, head_dim]`.
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn turn_key<N: Size>(
+    joined: &[Vector<f32, N>],
+    cos: &[Vector<f32, N>],
+    sin: &[Vector<f32, N>],
+    keys: &mut [Vector<f32, N>],
+    images: usize,
+    tokens: usize,
+    heads: usize,
+    #[comptime] width: usize,
+) {
+    let part = ABSOLUTE_POS % width;
+    let mut rest = ABSOLUTE_POS / width;
+    let token = rest % tokens;
+    rest /= tokens;
+    let head = rest % heads;
+    let image = rest / heads;
+    if image >= images {
+        terminate!();
+    }
+    let at = (((image * tokens + token) * 3 + 1) * heads + head) * width;
+    keys[ABSOLUTE_POS] = turned::<N>(joined, cos, sin, at, token, part, width);
+}
+
+/// All that a query looks at.
+#[cube(launch_unchecked, address_type = "dynamic")]
+fn look<N: Size>(
+    joined: &[Vector<f32, N>],
+    keys: &[Vector<f32, N>],
+    cos: &[Vector<f32, N>],
+    sin: &[Vector<f32, N>],
+    result: &mut [Vector<f32, N>],
+    images: usize,
+    tokens: usize,
+    heads: usize,
+    scale: f32,
+    #[comptime] width: usize,
+) {
+    // Units side by side read the same keys and values.
+    let token = ABSOLUTE_POS % tokens;
+    let rest = ABSOLUTE_POS / tokens;
+    let head = rest % heads;
+    let image = rest / heads;
+    if image >= images {
+        terminate!();
+    }
+    let at = ((image * tokens + token) * 3 * heads + head) * width;
+    let mut query = Array::<Vector<f32, N>>::new(width);
+    let mut mean = Array::<Vector<f32, N>>::new(width);
+    #[unroll]
+    for part in 0..width {
+        let of_part = turned::<N>(joined, cos, sin, at, token, part, width);
+        query[part] = of_part * Vector::new(scale);
+        mean[part] = Vector::new(0.0f32);
+    }
+    let first_key = (image * heads + head) * tokens * width;
+    let first_value = ((image * tokens * 3 + 2) * heads + head) * width;
+    let most = RuntimeCell::<f32>::new(LEAST);
+    let total = RuntimeCell::<f32>::new(0.0f32);
+    let mut scores = Array::<f32>::new(KEYS);
+    for group in 0..tokens.div_ceil(KEYS) {
+        let mut highest = most.read();
+        #[unroll]
+        for i in 0..KEYS {
+            let key = group * KEYS + i;
+            let at = first_key + min(key, tokens - 1) * width;
+            let mut sum = Vector::new(0.0f32);
+            #[unroll]
+            for part in 0..width {
+                sum = fma(query[part], keys[at + part], sum);
+            }
+            let mut score = 0.0f32;
+            #[unroll]
+            for part in 0..WIDTH {
+                score += sum.extract(part);
+            }
+            scores[i] = select(key < tokens, score, LEAST);
+            highest = max(highest, scores[i]);
+        }
+        let fade = (most.read() - highest).exp();
+        most.store(highest);
+        let mut sum = total.read() * fade;
+        #[unroll]
+        for part in 0..width {
+            mean[part] *= Vector::new(fade);
+        }
+        #[unroll]
+        for i in 0..KEYS {
+            let share = (scores[i] - highest).exp();
+            sum += share;
+            let key = min(group * KEYS + i, tokens - 1);
+            let at = first_value + key * 3 * heads * width;
+            #[unroll]
+            for part in 0..width {
+                mean[part] = fma(Vector::new(share), joined[at + part], mean[part]);
+            }
+        }
+        total.store(sum);
+    }
+    let at = ((image * tokens + token) * heads + head) * width;
+    #[unroll]
+    for part in 0..width {
+        result[at + part] = mean[part] / Vector::new(total.read());
+    }
+}
+
+impl Heads {
+    fn launch(self, client: &Client, units: usize) -> (CubeCount, CubeDim, usize) {
+        assert!(self.fit(), "{self:?}");
+        let dim = CubeDim::new_1d(UNITS);
+        let count = calculate_cube_count_elemwise(client, units, dim);
+        (count, dim, self.head_dim / WIDTH)
+    }
+}
+
+/// Keys in the order in which [`attention()`] reads them, turned by their places, of heads that [`Heads::fit`].
+///
+/// # Shapes
+/// - `joined`: `[image, token, 3, head, head_dim]`, queries, keys and values
+/// - `turn`: cosines and sines, both `[token, head_dim]`
+/// - `keys`: room for [`Heads::of_keys`]
+pub fn turn_keys(
+    client: &Client,
+    heads: Heads,
+    joined: BufferArg,
+    turn: [BufferArg; 2],
+    keys: BufferArg,
+) {
+    let (count, dim, width) = heads.launch(client, heads.of_keys() / WIDTH);
+    let [cos, sin] = turn;
+    #[allow(unsafe_code, reason = "units beyond the last end")]
+    unsafe {
+        turn_key::launch_unchecked(
+            client,
+            count,
+            dim,
+            AddressType::U32,
+            WIDTH,
+            joined,
+            cos,
+            sin,
+            keys,
+            heads.images,
+            heads.tokens,
+            heads.heads,
+            width,
+        );
+    }
+}
+
+/// `softmax(query · keyᵀ / √head_dim) · value` of each image and head, queries turned by their places first, of heads that
+/// [`Heads::fit`].
+///
+/// # Shapes
+/// - `joined` and `turn`: as for [`turn_keys`], which made `keys`
+/// - `result`: `[image, token, head, head_dim]`
+pub fn attention(
+    client: &Client,
+    heads: Heads,
+    joined: BufferArg,
+    turn: [BufferArg; 2],
+    keys: BufferArg,
+    result: BufferArg,
+) {
+    let queries = heads.images * heads.heads * heads.tokens;
+    let (count, dim, width) = heads.launch(client, queries);
+    let [cos, sin] = turn;
+    let scale = (heads.head_dim as f32).sqrt().recip();
+    #[allow(
+        unsafe_code,
+        reason = "units beyond the last end, and keys are clamped to those that there are"
+    )]
+    unsafe {
+        look::launch_unchecked(
+            client,
+            count,
+            dim,
+            AddressType::U32,
+            WIDTH,
+            joined,
+            keys,
+            cos,
+            sin,
+            result,
+            heads.images,
+            heads.tokens,
+            heads.heads,
+            scale,
+            width,
+        );
+    }
+}
