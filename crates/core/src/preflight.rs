@@ -160,18 +160,18 @@ impl Cost {
         } else {
             (manifest.window[0].min(slices) * rows * columns) as u64
         };
-        // What brightness is worth is known when all logits are, and they are brought back with it.
-        let brightness = match manifest.intensity_model {
-            Some(_) if grid.is_coarser() => 4 * looked_at * classes + region,
-            _ => 0,
+        // Brightness in steps is held meanwhile; what it is worth is known when all logits are, after the last window.
+        let (levels, all_logits) = match manifest.intensity_model {
+            Some(_) if grid.is_coarser() => (region, 4 * looked_at * classes),
+            _ => (0, 0),
         };
+        let prepared = cut + region + looked_at * (4 * channels + 1) + levels;
+        let slab_bytes = 4 * slab * (classes + 1);
+        let label = prepared + slab_bytes + all_logits;
         // Each that computes beside the first is a program of its own.
         let beside = at_a_time.min(last * (1 + mirrored)) as u64 - 1;
-        let compute = cut
-            + region
-            + looked_at * (4 * channels + 1)
-            + 4 * slab * (classes + 1)
-            + brightness
+        let compute = prepared
+            + slab_bytes
             + 4 * window * classes * mirrored as u64
             + self.window_bytes(manifest)
             + beside * (PROGRAM_BYTES + self.window_bytes(manifest));
@@ -181,7 +181,7 @@ impl Cost {
         // As the file has it, and as numbers too where all of it is looked at.
         let numbers = if is_located { 0 } else { 4 * channels * voxels };
         let held = stored_bytes + numbers;
-        let most = prepare.max(compute) + finish;
+        let most = prepare.max(compute).max(label) + finish;
         Ok(Preflight {
             windows,
             gflop: rounds as f64 * self.window_gflop + 1e-9 * OPERATIONS_PER_LOGIT * logits,
