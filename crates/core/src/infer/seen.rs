@@ -191,7 +191,8 @@ impl Seen {
     }
 
     /// How unsure the network is of the volume of each value: the sum over all voxels of p · (1 − p), p its probability, which
-    /// would be the volume's variance if every voxel were drawn by itself. In voxels.
+    /// would be the volume's variance if every voxel were drawn by itself. In voxels. Brightness has no say in it: it knows where a
+    /// border is, not whether the network is right about what lies there.
     ///
     /// # Shapes
     /// `affine` and `shape` (`[z, y, x]`) are the scan's
@@ -210,7 +211,11 @@ impl Seen {
         let rights: Vec<_> = self.classes.iter().map(|value| right_of(*value)).collect();
         let mut doubt = [0.0f64; 256];
         let mut shares = Vec::new();
-        self.each_voxel(|voxel, logits| {
+        let of_network = GridLogits {
+            likelihood: None,
+            ..self.logits()
+        };
+        of_network.each_voxel(|voxel, logits| {
             let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             if logits.iter().filter(|logit| most - **logit < FAR).count() < 2 {
                 return;
