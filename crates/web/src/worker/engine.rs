@@ -13,6 +13,7 @@ use dinomed3d_core::segmenter::{ModelError, Segmenter};
 use dinomed3d_core::weights::{Hold, WeightsError};
 use dinomed3d_volume::Scan;
 use dinomed3d_volume::dicom::segmentation::Origin;
+use futures_util::future::join;
 use js_sys::Uint8Array;
 use wasm_bindgen_futures::spawn_local;
 
@@ -374,9 +375,9 @@ impl Engine {
         }
         let mut is_first = true;
         loop {
-            let bytes = weights
-                .get(|received| goes_on(Some((received, total))))
-                .await;
+            // A graphics processor's programs are compiled while weights come.
+            let fetched = weights.get(|received| goes_on(Some((received, total))));
+            let (bytes, ()) = join(fetched, self.choose_kernels()).await;
             let bytes = bytes.map_err(|lost| {
                 let advice = if lost.is_damaged { DAMAGED } else { FETCH };
                 Trouble::new(lost.what, advice)
