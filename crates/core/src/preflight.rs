@@ -100,7 +100,12 @@ impl Cost {
         let of_scan = (4 + 1 + 2 + 2) * product(scan.shape);
         let pipeline = manifest.pipeline();
         let numbers = (pipeline.values.len() + pipeline.channels.len()) as u64;
-        Ok(4 * voxels * numbers + of_scan)
+        // Brightness in steps.
+        let levels = match manifest.intensity_model {
+            Some(_) if grid.is_coarser() => product(scan.shape),
+            _ => 0,
+        };
+        Ok(4 * voxels * numbers + of_scan + levels)
     }
 
     /// Of a scan, with so many windows computed at the same time as `at_a_time` says.

@@ -64,7 +64,13 @@ impl Pipeline {
         let prepared = preprocessing.apply_with(channels, |normalized| {
             levels = model.map(|_| Levels::of(normalized));
         })?;
-        let brightness = model.zip(levels).filter(|_| prepared.grid.is_coarser());
+        // Of the model's own voxels: that a small head is looked at finer makes no difference.
+        let scan = channels[0].borrow();
+        let is_finer = self
+            .preprocessing
+            .grid(scan.shape, &scan.affine)?
+            .is_coarser();
+        let brightness = model.zip(levels).filter(|_| is_finer);
         // Brightness is known when all of the network's answer is.
         let mut portions = Vec::new();
         let num_classes = self.values.len();
@@ -119,7 +125,7 @@ impl Pipeline {
         let file_classes = match brightness {
             None => labelling.finish()?,
             Some((model, levels)) => {
-                let likelihood = model.likelihood(levels, &portions, &prepared.voxels, num_classes);
+                let likelihood = model.likelihood(levels, &prepared.grid, &portions, num_classes);
                 let logits = GridLogits {
                     grid: &prepared.grid,
                     portions: &portions,
