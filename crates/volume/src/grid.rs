@@ -258,31 +258,6 @@ impl ModelGrid {
         result
     }
 
-    /// Of each voxel of the model grid what the scan has at its centre.
-    ///
-    /// # Shapes
-    /// `values` is of the scan's own voxels in the model's axis order, the result `[slice, row, column]`.
-    ///
-    /// # Panics
-    /// If `values` is not of the grid's size.
-    pub fn at_centres(&self, values: &[u8]) -> Vec<u8> {
-        let [slices, rows, columns] = self.oriented;
-        assert_eq!(values.len(), slices * rows * columns, "values of a scan");
-        let nearest = |axis: usize| -> Vec<usize> {
-            let (from, to) = (self.oriented[axis], self.shape[axis]);
-            (0..to).map(|i| (2 * i + 1) * from / (2 * to)).collect()
-        };
-        let [of_slices, of_rows, of_columns] = [nearest(0), nearest(1), nearest(2)];
-        let mut result = Vec::with_capacity(self.shape.iter().product());
-        for slice in of_slices {
-            for row in &of_rows {
-                let line = &values[(slice * rows + row) * columns..][..columns];
-                result.extend(of_columns.iter().map(|column| line[*column]));
-            }
-        }
-        result
-    }
-
     /// Values of the file grid in the model's axis order.
     pub fn orient(&self, values: &[f32]) -> Vec<f32> {
         let [slices, rows, columns] = self.oriented;
@@ -397,23 +372,6 @@ pub(crate) mod tests {
         let spacing = model.spacing_mm();
         assert!((spacing[1] - 5.6 / 6.0).abs() < 1e-12);
         assert!((spacing[2] - 0.2).abs() < 1e-12);
-    }
-
-    /// By hand: of six voxels in three the second, fourth and sixth; of five in two the second and fourth; a finer grid repeats.
-    #[test]
-    fn at_a_centre_lies_a_voxel_of_the_scan() {
-        let model = grid([2, 5, 6], [1.0; 3], Some([2.0, 2.5, 0.5]));
-        assert_eq!(model.shape(), [3, 2, 4]);
-        let values: Vec<u8> = (0..60).collect();
-        let found = model.at_centres(&values);
-        let at = |slice: u8, row: u8, column: u8| (slice * 5 + row) * 2 + column;
-        let mut expected = Vec::new();
-        for slice in [1, 3, 5] {
-            for row in [1, 3] {
-                expected.extend([0, 0, 1, 1].map(|column| at(slice, row, column)));
-            }
-        }
-        assert_eq!(found, expected);
     }
 
     #[test]

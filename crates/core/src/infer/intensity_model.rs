@@ -10,7 +10,7 @@
 use crate::model::SettingError;
 use crate::model::check::expect;
 use dinomed3d_volume::statistics::softmax;
-use dinomed3d_volume::{LEVELS, Likelihood, ModelGrid};
+use dinomed3d_volume::{LEVELS, Likelihood};
 use serde::{Deserialize, Serialize};
 
 /// How often laws and classes are found by each other. Of nine drawn heads three rounds have 0.003 more of Dice, of one
@@ -40,6 +40,9 @@ pub struct IntensityModel {
 pub struct Levels {
     /// Of each voxel of the scan.
     steps: Vec<u8>,
+    low: f32,
+    /// From a value to steps.
+    scale: f32,
 }
 
 impl Levels {
@@ -48,10 +51,17 @@ impl Levels {
         let low = values.iter().copied().fold(f32::INFINITY, f32::min);
         let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let scale = (LEVELS - 1) as f32 / (high - low).max(f32::MIN_POSITIVE);
-        let step = |value: &f32| ((value - low) * scale).round() as u8;
-        Self {
-            steps: values.iter().map(step).collect(),
-        }
+        let mut levels = Self {
+            steps: Vec::new(),
+            low,
+            scale,
+        };
+        levels.steps = values.iter().map(|value| levels.step(*value)).collect();
+        levels
+    }
+
+    fn step(&self, value: f32) -> u8 {
+        ((value - self.low) * self.scale).round() as u8
     }
 }
 
@@ -75,32 +85,30 @@ impl IntensityModel {
         )
     }
 
-    /// What the brightness of a scan is worth, its laws found from a look at it: by the scan's own voxels at the centres of the model
-    /// grid's, whose noise is that of all, while what the network was given is smoothed.
+    /// What the brightness of a scan is worth, its laws found from a look at it.
     ///
     /// # Shapes
     /// `levels` are of the scan's own voxels in the model's axis order; `portions` are logits `[class, slice, row, column]` of some slices
-    /// each, background first
+    /// each, background first, and `values` what the network was given, `[slice, row, column]` of all of them
     ///
     /// # Panics
-    /// If logits and levels are of another grid.
+    /// If logits and values are of different grids.
     pub fn likelihood(
         self,
         levels: Levels,
-        grid: &ModelGrid,
         portions: &[Vec<f32>],
+        values: &[f32],
         num_classes: usize,
     ) -> Likelihood {
-        let at_centres = grid.at_centres(&levels.steps);
         let numbers = portions.iter().map(Vec::len).sum::<usize>();
         assert_eq!(
             numbers,
-            num_classes * at_centres.len(),
+            num_classes * values.len(),
             "logits of {num_classes} classes"
         );
         let mut worth = vec![[0.0; LEVELS]; num_classes];
         for _ in 0..ROUNDS {
-            let brightness = Brightness::seen(&at_centres, portions, &worth);
+            let brightness = Brightness::seen(&levels, portions, values, &worth);
             worth = brightness.worth(f64::from(self.weight));
         }
         Likelihood::new(levels.steps, worth)
@@ -112,25 +120,31 @@ struct Brightness(Vec<[f64; LEVELS]>);
 
 impl Brightness {
     /// On the model grid, by the network and by what brightness was worth until now.
-    fn seen(levels: &[u8], portions: &[Vec<f32>], worth: &[[f32; LEVELS]]) -> Self {
+    fn seen(
+        levels: &Levels,
+        portions: &[Vec<f32>],
+        values: &[f32],
+        worth: &[[f32; LEVELS]],
+    ) -> Self {
         let num_classes = worth.len();
         let mut counts = vec![[0.0; LEVELS]; num_classes];
         let (mut logits, mut shares) = (Vec::with_capacity(num_classes), Vec::new());
-        let mut levels = levels.iter();
+        let mut values = values.iter();
         for portion in portions {
             let voxels = portion.len() / num_classes;
-            for (voxel, level) in (0..voxels).zip(&mut levels) {
-                let step = usize::from(*level);
+            for (voxel, value) in (0..voxels).zip(&mut values) {
+                let step = usize::from(levels.step(*value));
                 logits.clear();
-                logits.extend(portion.iter().skip(voxel).step_by(voxels));
-                // By the network alone: what brightness makes certain is what its laws are to be found from.
+                let of_voxel = portion.iter().skip(voxel).step_by(voxels);
+                logits.extend(
+                    of_voxel
+                        .zip(worth)
+                        .map(|(logit, worth)| logit + worth[step]),
+                );
                 softmax(&logits, &mut shares);
                 if shares[0] > CERTAIN {
                     continue;
                 }
-                let more = logits.iter_mut().zip(worth);
-                more.for_each(|(logit, worth)| *logit += worth[step]);
-                softmax(&logits, &mut shares);
                 for (counts, share) in counts.iter_mut().zip(&shares) {
                     counts[step] += f64::from(*share);
                 }
@@ -139,14 +153,13 @@ impl Brightness {
         Self(counts)
     }
 
-    /// What each step of brightness adds to the logits: 0 where a class is as likely to have it as any other brightness. A class of
-    /// too few voxels for a law has that of all together, which speaks neither for nor against it.
+    /// What each step of brightness adds to the logits: 0 where a class is as likely to have it as any other brightness.
     fn worth(&self, weight: f64) -> Vec<[f32; LEVELS]> {
-        let of_all = |step: usize| self.0.iter().map(|counts| counts[step]).sum();
-        let together = as_seen(&std::array::from_fn(of_all));
         let of_class = |(class, counts): (usize, &[f64; LEVELS])| {
+            if counts.iter().sum::<f64>() < FEWEST {
+                return [0.0; LEVELS];
+            }
             let density = match class {
-                _ if counts.iter().sum::<f64>() < FEWEST => together,
                 0 => as_seen(counts),
                 _ => gaussian_of(counts),
             };
@@ -198,7 +211,7 @@ fn gaussian(mean: f64, variance: f64) -> [f64; LEVELS] {
 mod tests {
     use super::*;
     use dinomed3d_volume::random::SplitMix64;
-    use dinomed3d_volume::{Affine, GridLogits, Orientation};
+    use dinomed3d_volume::{Affine, GridLogits, ModelGrid, Orientation};
 
     /// A scan of 64 slices of 8 × 8 voxels, dark background up to slice 16, brighter tissue up to `border`, the brightest
     /// beyond; noise as a tenth of the steps between them.
@@ -218,6 +231,7 @@ mod tests {
         grid: ModelGrid,
         portions: Vec<Vec<f32>>,
         levels: Levels,
+        values: Vec<f32>,
     }
 
     /// A network that knows both borders to a voxel of its grid, and is not sure of the one it lies in.
@@ -227,6 +241,7 @@ mod tests {
         let target = Some([4.0, 1.0, 1.0]);
         let grid = ModelGrid::new(shape, &affine, Orientation::RAS, target).unwrap();
         assert_eq!(grid.shape(), [16, 8, 8]);
+        let values = grid.resample(scan.clone());
         let logit = |class: usize, slice: usize| {
             let place = slice as f32 + 0.5;
             match class {
@@ -240,6 +255,7 @@ mod tests {
         Case {
             portions: vec![logits.collect()],
             levels: Levels::of(&scan),
+            values,
             grid,
         }
     }
@@ -262,7 +278,7 @@ mod tests {
         for border in [38, 40, 42] {
             let case = case(scan(border), 3);
             let model = IntensityModel { weight: 0.8 };
-            let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
+            let likelihood = model.likelihood(case.levels.clone(), &case.portions, &case.values, 3);
             let expected = [16, border - 16, 64 - border].map(|slices| 64 * slices);
             assert_eq!(slices_of(&case, Some(&likelihood), 3), expected);
             let alone = slices_of(&case, None, 3);
@@ -274,25 +290,21 @@ mod tests {
     fn brightness_without_weight_changes_nothing() {
         let case = case(scan(38), 3);
         let model = IntensityModel { weight: 0.0 };
-        let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
+        let likelihood = model.likelihood(case.levels.clone(), &case.portions, &case.values, 3);
         assert_eq!(
             slices_of(&case, Some(&likelihood), 3),
             slices_of(&case, None, 3)
         );
     }
 
-    /// A class that the network saw nowhere has no law, and no brightness, however unusual, makes it more likely than what is there.
+    /// A class that the network saw nowhere has no law: nothing is added to its logits, whatever the brightness.
     #[test]
     fn a_class_that_is_nowhere_stays_there() {
         let case = case(scan(38), 4);
         let model = IntensityModel { weight: 1.0 };
-        let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 4);
+        let likelihood = model.likelihood(case.levels.clone(), &case.portions, &case.values, 4);
         assert_eq!(slices_of(&case, Some(&likelihood), 4)[3], 0);
-        for step in 0..LEVELS {
-            let others = (0..3).map(|class| likelihood.worth(class)[step]);
-            let most = others.fold(f32::NEG_INFINITY, f32::max);
-            assert!(likelihood.worth(3)[step] <= most + 1.0, "{step}");
-        }
+        assert_eq!(likelihood.worth(3), [0.0; LEVELS]);
     }
 
     /// However far from all laws, a voxel's brightness is worth no more than what its being an outlier is.
@@ -300,7 +312,7 @@ mod tests {
     fn an_outlier_is_worth_little() {
         let case = case(scan(38), 3);
         let model = IntensityModel { weight: 1.0 };
-        let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
+        let likelihood = model.likelihood(case.levels.clone(), &case.portions, &case.values, 3);
         let least = OUTLIERS.ln() as f32 - 1e-3;
         for class in 0..3 {
             assert!(likelihood.worth(class).iter().all(|worth| *worth >= least));
