@@ -9,7 +9,7 @@
   const stamps = new WeakMap();
   let isOn = false;
   let kernels = new Map();
-  let under_way = [];
+  let underWay = [];
 
   const wrap = (type, method, made) => {
     const original = type.prototype[method];
@@ -113,7 +113,7 @@
           });
           read.destroy();
         });
-        under_way.push(told);
+        underWay.push(told);
       }
     },
   );
@@ -121,13 +121,13 @@
   channel.onmessage = async ({ data }) => {
     if (data === "on") {
       kernels = new Map();
-      under_way = [];
+      underWay = [];
       isOn = true;
       channel.postMessage("is on");
     }
     if (data === "off") {
       isOn = false;
-      await Promise.all(under_way);
+      await Promise.all(underWay);
       channel.postMessage([...kernels].map(([name, kernel]) => ({ name, ...kernel })));
     }
   };

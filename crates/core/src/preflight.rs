@@ -101,9 +101,9 @@ impl Cost {
         let pipeline = manifest.pipeline();
         let numbers = (pipeline.values.len() + pipeline.channels.len()) as u64;
         // Brightness in steps.
-        let levels = match manifest.intensity_model {
-            Some(_) if grid.is_coarser() => product(scan.shape),
-            _ => 0,
+        let levels = match pipeline.brightness_on(&grid) {
+            Some(_) => product(scan.shape),
+            None => 0,
         };
         Ok(4 * voxels * numbers + of_scan + levels)
     }
@@ -166,9 +166,9 @@ impl Cost {
             (manifest.window[0].min(slices) * rows * columns) as u64
         };
         // Brightness in steps is held meanwhile; what it is worth is known when all logits are, after the last window.
-        let (levels, all_logits) = match manifest.intensity_model {
-            Some(_) if grid.is_coarser() => (region, 4 * looked_at * classes),
-            _ => (0, 0),
+        let (levels, all_logits) = match pipeline.brightness_on(&grid) {
+            Some(_) => (region, 4 * looked_at * classes),
+            None => (0, 0),
         };
         let prepared = cut + region + looked_at * (4 * channels + 1) + levels;
         let slab_bytes = 4 * slab * (classes + 1);

@@ -104,7 +104,7 @@ impl Pipeline {
         let is_same = finer == 1.0
             && around.shape() == region.shape()
             && are_near(&around, &region, &scan.affine());
-        let is_done = !self.mirrored && self.intensity_model.is_none();
+        let is_done = !self.mirrored && self.brightness_on(&grid).is_none();
         if is_same && is_done {
             return Ok(found);
         }

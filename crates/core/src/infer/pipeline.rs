@@ -59,18 +59,15 @@ impl Pipeline {
     ) -> Result<Prediction, InferError> {
         let mirrored = is_last && self.mirrored;
         let left_right = mirrored.then(|| preprocessing.orientation.to(Orientation::RAS)[0].0);
-        let model = self.intensity_model.filter(|_| is_last);
+        let scan = channels[0].borrow();
+        // Of the model's own voxels: that a small head is looked at finer makes no difference.
+        let own = self.preprocessing.grid(scan.shape, &scan.affine)?;
+        let model = self.brightness_on(&own).filter(|_| is_last);
         let mut levels = None;
         let prepared = preprocessing.apply_with(channels, |normalized| {
             levels = model.map(|_| Levels::of(normalized));
         })?;
-        // Of the model's own voxels: that a small head is looked at finer makes no difference.
-        let scan = channels[0].borrow();
-        let is_finer = self
-            .preprocessing
-            .grid(scan.shape, &scan.affine)?
-            .is_coarser();
-        let brightness = model.zip(levels).filter(|_| is_finer);
+        let brightness = model.zip(levels);
         // Brightness is known when all of the network's answer is.
         let mut portions = Vec::new();
         let num_classes = self.values.len();
@@ -174,6 +171,11 @@ impl Pipeline {
             &self.sides,
             plane,
         ))
+    }
+
+    /// How much brightness counts in a scan with this grid: nothing where its own voxels are not finer, or longer along some axis.
+    pub(crate) fn brightness_on(&self, grid: &ModelGrid) -> Option<IntensityModel> {
+        self.intensity_model.filter(|_| grid.is_coarser())
     }
 
     /// The class of a label's value, either side's; none of a value that the network does not know.
