@@ -258,6 +258,39 @@ impl ModelGrid {
         result
     }
 
+    /// Of each voxel of the model grid the eight of the scan around its centre: along an axis the two that it lies between, or twice
+    /// the one that it lies in the middle of or nearer to. Which way the scan is stored makes no difference.
+    ///
+    /// # Shapes
+    /// `values` is of the scan's own voxels in the model's axis order, the result `[slice, row, column]`.
+    ///
+    /// # Panics
+    /// If `values` is not of the grid's size.
+    pub fn around_centres(&self, values: &[u8]) -> Vec<[u8; 8]> {
+        let [slices, rows, columns] = self.oriented;
+        assert_eq!(values.len(), slices * rows * columns, "values of a scan");
+        let beside = |axis: usize| -> Vec<[usize; 2]> {
+            let (from, to) = (self.oriented[axis], self.shape[axis]);
+            // The centre lies so many halves of a model voxel from the edge; a scan's voxel ends at each whole number of the quotient.
+            let voxels = (0..to).map(|i| (2 * i + 1) * from);
+            voxels
+                .map(|place| [place.div_ceil(2 * to) - 1, place / (2 * to)])
+                .collect()
+        };
+        let [of_slices, of_rows, of_columns] = [beside(0), beside(1), beside(2)];
+        let mut result = Vec::with_capacity(self.shape.iter().product());
+        for slice in of_slices {
+            for row in &of_rows {
+                result.extend(of_columns.iter().map(|column| {
+                    std::array::from_fn(|i| {
+                        values[(slice[i / 4] * rows + row[i / 2 % 2]) * columns + column[i % 2]]
+                    })
+                }));
+            }
+        }
+        result
+    }
+
     /// Values of the file grid in the model's axis order.
     pub fn orient(&self, values: &[f32]) -> Vec<f32> {
         let [slices, rows, columns] = self.oriented;
@@ -372,6 +405,43 @@ pub(crate) mod tests {
         let spacing = model.spacing_mm();
         assert!((spacing[1] - 5.6 / 6.0).abs() < 1e-12);
         assert!((spacing[2] - 0.2).abs() < 1e-12);
+    }
+
+    /// By hand: of six voxels in three each centre lies between two; of five in two within the second and the fourth; a finer grid
+    /// repeats.
+    #[test]
+    fn around_a_centre_lie_voxels_of_the_scan() {
+        let model = grid([2, 5, 6], [1.0; 3], Some([2.0, 2.5, 0.5]));
+        assert_eq!(model.shape(), [3, 2, 4]);
+        let values: Vec<u8> = (0..60).collect();
+        let at = |slice: u8, row: u8, column: u8| (slice * 5 + row) * 2 + column;
+        let mut expected = Vec::new();
+        for slice in [0, 2, 4] {
+            for row in [1, 3] {
+                expected.extend([0, 0, 1, 1].map(|column| {
+                    let [lower, upper] = [at(slice, row, column), at(slice + 1, row, column)];
+                    [lower, lower, lower, lower, upper, upper, upper, upper]
+                }));
+            }
+        }
+        assert_eq!(model.around_centres(&values), expected);
+    }
+
+    /// The image of each voxel lies around the image of its centre, whatever the ratio.
+    #[test]
+    fn what_lies_around_a_centre_is_mirrored_with_the_scan() {
+        for edge in [1.0, 1.5, 1.7, 2.0, 2.5, 3.0] {
+            let model = grid([1, 1, 10], [1.0; 3], Some([edge, 1.0, 1.0]));
+            let values: Vec<u8> = (0..10).collect();
+            let image: Vec<u8> = values.iter().rev().copied().collect();
+            let sorted = |mut around: [u8; 8]| {
+                around.sort_unstable();
+                around
+            };
+            let here = model.around_centres(&values).into_iter().map(sorted);
+            let there = model.around_centres(&image).into_iter().rev().map(sorted);
+            assert!(here.eq(there), "{edge}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 use crate::model::SettingError;
 use crate::model::check::expect;
 use dinomed3d_volume::statistics::softmax;
-use dinomed3d_volume::{LEVELS, Likelihood};
+use dinomed3d_volume::{LEVELS, Likelihood, ModelGrid};
 use serde::{Deserialize, Serialize};
 
 /// How often laws and classes are found by each other. Of nine drawn heads three rounds have 0.003 more of Dice, of one
@@ -35,15 +35,9 @@ pub struct IntensityModel {
     pub weight: f32,
 }
 
-/// A scan's normalised values, in steps.
+/// A scan's normalised values, in steps: of each of its own voxels.
 #[derive(Clone, Debug)]
-pub struct Levels {
-    /// Of each voxel of the scan.
-    steps: Vec<u8>,
-    low: f32,
-    /// From a value to steps.
-    scale: f32,
-}
+pub struct Levels(Vec<u8>);
 
 impl Levels {
     /// Of finite values; of these the extremes are the first and last step.
@@ -51,17 +45,8 @@ impl Levels {
         let low = values.iter().copied().fold(f32::INFINITY, f32::min);
         let high = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let scale = (LEVELS - 1) as f32 / (high - low).max(f32::MIN_POSITIVE);
-        let mut levels = Self {
-            steps: Vec::new(),
-            low,
-            scale,
-        };
-        levels.steps = values.iter().map(|value| levels.step(*value)).collect();
-        levels
-    }
-
-    fn step(&self, value: f32) -> u8 {
-        ((value - self.low) * self.scale).round() as u8
+        let step = |value: &f32| ((value - low) * scale).round() as u8;
+        Self(values.iter().map(step).collect())
     }
 }
 
@@ -85,33 +70,35 @@ impl IntensityModel {
         )
     }
 
-    /// What the brightness of a scan is worth, its laws found from a look at it.
+    /// What the brightness of a scan is worth, its laws found from a look at it: by the scan's own voxels around the centres of the
+    /// model grid's, whose noise is that of all, while what the network was given is smoothed.
     ///
     /// # Shapes
     /// `levels` are of the scan's own voxels in the model's axis order; `portions` are logits `[class, slice, row, column]` of some slices
-    /// each, background first, and `values` what the network was given, `[slice, row, column]` of all of them
+    /// each, background first
     ///
     /// # Panics
-    /// If logits and values are of different grids.
+    /// If logits and levels are of another grid.
     pub fn likelihood(
         self,
         levels: Levels,
+        grid: &ModelGrid,
         portions: &[Vec<f32>],
-        values: &[f32],
         num_classes: usize,
     ) -> Likelihood {
+        let around = grid.around_centres(&levels.0);
         let numbers = portions.iter().map(Vec::len).sum::<usize>();
         assert_eq!(
             numbers,
-            num_classes * values.len(),
+            num_classes * around.len(),
             "logits of {num_classes} classes"
         );
         let mut worth = vec![[0.0; LEVELS]; num_classes];
         for _ in 0..ROUNDS {
-            let brightness = Brightness::seen(&levels, portions, values, &worth);
+            let brightness = Brightness::seen(&around, portions, &worth);
             worth = brightness.worth(f64::from(self.weight));
         }
-        Likelihood::new(levels.steps, worth)
+        Likelihood::new(levels.0, worth)
     }
 }
 
@@ -119,47 +106,46 @@ impl IntensityModel {
 struct Brightness(Vec<[f64; LEVELS]>);
 
 impl Brightness {
-    /// On the model grid, by the network and by what brightness was worth until now.
-    fn seen(
-        levels: &Levels,
-        portions: &[Vec<f32>],
-        values: &[f32],
-        worth: &[[f32; LEVELS]],
-    ) -> Self {
+    /// Around the centres of the model grid, by the network and by what brightness was worth until now.
+    fn seen(around: &[[u8; 8]], portions: &[Vec<f32>], worth: &[[f32; LEVELS]]) -> Self {
         let num_classes = worth.len();
-        let mut counts = vec![[0.0; LEVELS]; num_classes];
+        // By what each step multiplies a class's share before shares are made one: `[step][class]`.
+        let times = |step: usize| worth.iter().map(|worth| worth[step].exp()).collect();
+        let times: Vec<Vec<f32>> = (0..LEVELS).map(times).collect();
+        let mut counts = vec![vec![0.0; num_classes]; LEVELS];
         let (mut logits, mut shares) = (Vec::with_capacity(num_classes), Vec::new());
-        let mut values = values.iter();
+        let mut around = around.iter();
         for portion in portions {
             let voxels = portion.len() / num_classes;
-            for (voxel, value) in (0..voxels).zip(&mut values) {
-                let step = usize::from(levels.step(*value));
+            for (voxel, steps) in (0..voxels).zip(&mut around) {
                 logits.clear();
-                let of_voxel = portion.iter().skip(voxel).step_by(voxels);
-                logits.extend(
-                    of_voxel
-                        .zip(worth)
-                        .map(|(logit, worth)| logit + worth[step]),
-                );
+                logits.extend(portion.iter().skip(voxel).step_by(voxels));
+                // By the network alone: what brightness makes certain is what its laws are to be found from.
                 softmax(&logits, &mut shares);
                 if shares[0] > CERTAIN {
                     continue;
                 }
-                for (counts, share) in counts.iter_mut().zip(&shares) {
-                    counts[step] += f64::from(*share);
+                for step in steps.map(usize::from) {
+                    let of_step = || shares.iter().zip(&times[step]).map(|(a, b)| a * b);
+                    let part = (of_step().sum::<f32>() * steps.len() as f32).recip();
+                    for (counts, share) in counts[step].iter_mut().zip(of_step()) {
+                        *counts += f64::from(share * part);
+                    }
                 }
             }
         }
-        Self(counts)
+        let of_class = |class: usize| std::array::from_fn(|step| counts[step][class]);
+        Self((0..num_classes).map(of_class).collect())
     }
 
-    /// What each step of brightness adds to the logits: 0 where a class is as likely to have it as any other brightness.
+    /// What each step of brightness adds to the logits: 0 where a class is as likely to have it as any other brightness. A class of
+    /// too few voxels for a law has that of all together, which speaks neither for nor against it.
     fn worth(&self, weight: f64) -> Vec<[f32; LEVELS]> {
+        let of_all = |step: usize| self.0.iter().map(|counts| counts[step]).sum();
+        let together = as_seen(&std::array::from_fn(of_all));
         let of_class = |(class, counts): (usize, &[f64; LEVELS])| {
-            if counts.iter().sum::<f64>() < FEWEST {
-                return [0.0; LEVELS];
-            }
             let density = match class {
+                _ if counts.iter().sum::<f64>() < FEWEST => together,
                 0 => as_seen(counts),
                 _ => gaussian_of(counts),
             };
@@ -193,25 +179,25 @@ fn as_seen(counts: &[f64; LEVELS]) -> [f64; LEVELS] {
     let mut density = [0.0; LEVELS];
     for (step, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
         let kernel = gaussian(step as f64, BACKGROUND_WIDTH.powi(2));
-        // What would lie beyond the ends counts within.
-        let inside: f64 = kernel.iter().sum();
         for (density, kernel) in density.iter_mut().zip(kernel) {
-            *density += count / all * kernel / inside;
+            *density += count / all * kernel;
         }
     }
     density
 }
 
+/// What would lie beyond the first and last step counts within.
 fn gaussian(mean: f64, variance: f64) -> [f64; LEVELS] {
-    let most = (std::f64::consts::TAU * variance).sqrt().recip();
-    std::array::from_fn(|step| most * (-(step as f64 - mean).powi(2) / (2.0 * variance)).exp())
+    let density = |step| (-(step as f64 - mean).powi(2) / (2.0 * variance)).exp();
+    let inside: f64 = (0..LEVELS).map(density).sum();
+    std::array::from_fn(|step| density(step) / inside)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use dinomed3d_volume::random::SplitMix64;
-    use dinomed3d_volume::{Affine, GridLogits, ModelGrid, Orientation};
+    use dinomed3d_volume::{Affine, GridLogits, Orientation};
 
     /// A scan of 64 slices of 8 × 8 voxels, dark background up to slice 16, brighter tissue up to `border`, the brightest
     /// beyond; noise as a tenth of the steps between them.
@@ -226,12 +212,11 @@ mod tests {
         (0..64 * 64).map(|i| of_slice(i / 64) + noise()).collect()
     }
 
-    /// The scan's grid, logits on one four times as coarse along slices, and what the network was given there.
+    /// The scan's grid, and logits on one four times as coarse along slices.
     struct Case {
         grid: ModelGrid,
         portions: Vec<Vec<f32>>,
         levels: Levels,
-        values: Vec<f32>,
     }
 
     /// A network that knows both borders to a voxel of its grid, and is not sure of the one it lies in.
@@ -241,7 +226,6 @@ mod tests {
         let target = Some([4.0, 1.0, 1.0]);
         let grid = ModelGrid::new(shape, &affine, Orientation::RAS, target).unwrap();
         assert_eq!(grid.shape(), [16, 8, 8]);
-        let values = grid.resample(scan.clone());
         let logit = |class: usize, slice: usize| {
             let place = slice as f32 + 0.5;
             match class {
@@ -255,7 +239,6 @@ mod tests {
         Case {
             portions: vec![logits.collect()],
             levels: Levels::of(&scan),
-            values,
             grid,
         }
     }
@@ -278,7 +261,7 @@ mod tests {
         for border in [38, 40, 42] {
             let case = case(scan(border), 3);
             let model = IntensityModel { weight: 0.8 };
-            let likelihood = model.likelihood(case.levels.clone(), &case.portions, &case.values, 3);
+            let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
             let expected = [16, border - 16, 64 - border].map(|slices| 64 * slices);
             assert_eq!(slices_of(&case, Some(&likelihood), 3), expected);
             let alone = slices_of(&case, None, 3);
@@ -290,21 +273,25 @@ mod tests {
     fn brightness_without_weight_changes_nothing() {
         let case = case(scan(38), 3);
         let model = IntensityModel { weight: 0.0 };
-        let likelihood = model.likelihood(case.levels.clone(), &case.portions, &case.values, 3);
+        let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
         assert_eq!(
             slices_of(&case, Some(&likelihood), 3),
             slices_of(&case, None, 3)
         );
     }
 
-    /// A class that the network saw nowhere has no law: nothing is added to its logits, whatever the brightness.
+    /// A class that the network saw nowhere has no law, and no brightness, however unusual, makes it more likely than what is there.
     #[test]
     fn a_class_that_is_nowhere_stays_there() {
         let case = case(scan(38), 4);
         let model = IntensityModel { weight: 1.0 };
-        let likelihood = model.likelihood(case.levels.clone(), &case.portions, &case.values, 4);
+        let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 4);
         assert_eq!(slices_of(&case, Some(&likelihood), 4)[3], 0);
-        assert_eq!(likelihood.worth(3), [0.0; LEVELS]);
+        for step in 0..LEVELS {
+            let others = (0..3).map(|class| likelihood.worth(class)[step]);
+            let most = others.fold(f32::NEG_INFINITY, f32::max);
+            assert!(likelihood.worth(3)[step] <= most + 1.0, "{step}");
+        }
     }
 
     /// However far from all laws, a voxel's brightness is worth no more than what its being an outlier is.
@@ -312,7 +299,7 @@ mod tests {
     fn an_outlier_is_worth_little() {
         let case = case(scan(38), 3);
         let model = IntensityModel { weight: 1.0 };
-        let likelihood = model.likelihood(case.levels.clone(), &case.portions, &case.values, 3);
+        let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
         let least = OUTLIERS.ln() as f32 - 1e-3;
         for class in 0..3 {
             assert!(likelihood.worth(class).iter().all(|worth| *worth >= least));
@@ -322,7 +309,7 @@ mod tests {
     #[test]
     fn the_extremes_are_the_first_and_last_step() {
         let levels = Levels::of(&[-2.0, 3.0, 0.5, 3.0]);
-        assert_eq!(levels.steps, [0, 255, 128, 255]);
-        assert_eq!(Levels::of(&[1.0, 1.0]).steps, [0, 0]);
+        assert_eq!(levels.0, [0, 255, 128, 255]);
+        assert_eq!(Levels::of(&[1.0, 1.0]).0, [0, 0]);
     }
 }

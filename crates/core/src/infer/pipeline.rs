@@ -122,7 +122,7 @@ impl Pipeline {
         let file_classes = match brightness {
             None => labelling.finish()?,
             Some((model, levels)) => {
-                let likelihood = model.likelihood(levels, &portions, &prepared.voxels, num_classes);
+                let likelihood = model.likelihood(levels, &prepared.grid, &portions, num_classes);
                 let logits = GridLogits {
                     grid: &prepared.grid,
                     portions: &portions,
