@@ -1,0 +1,323 @@
+//! Kernels for graphics processors against the same computed plainly, at sizes of which few are multiples of what a unit holds.
+
+#![allow(
+    unsafe_code,
+    reason = "buffers are handed to kernels with the length that they were made with"
+)]
+
+use cubecl::client::Client;
+use cubecl::prelude::BufferArg;
+use cubecl::server::Handle;
+use dinomed3d_kernels::graphics::{self, Bias, Grids, Heads, Matrices, Volumes};
+
+/// Room beyond what kernels write, which they have to leave as it is.
+const BEYOND: usize = 64;
+const UNTOUCHED: f32 = 77.0;
+
+struct Device(Client);
+
+impl Device {
+    /// The adapter that the system's loader finds.
+    fn new() -> Self {
+        Self(cubecl::Device::default().client())
+    }
+
+    fn hold(&self, values: &[f32]) -> BufferArg {
+        arg(self.0.create_from_slice(bytes(values)), values.len())
+    }
+
+    /// What a kernel makes of room for `count` numbers, and that it wrote nothing beyond.
+    fn result(&self, count: usize, kernel: impl FnOnce(BufferArg)) -> Vec<f32> {
+        let room = vec![UNTOUCHED; count + BEYOND];
+        let handle = self.0.create_from_slice(bytes(&room));
+        kernel(arg(handle.clone(), room.len()));
+        let read = self.0.read_one(handle).expect("what was computed");
+        let number = |number: &[u8]| f32::from_le_bytes(number.try_into().unwrap());
+        let mut values: Vec<f32> = read.chunks_exact(4).map(number).collect();
+        assert!(values[count..].iter().all(|beyond| *beyond == UNTOUCHED));
+        values.truncate(count);
+        values
+    }
+}
+
+fn arg(handle: Handle, length: usize) -> BufferArg {
+    unsafe { BufferArg::from_raw_parts(handle, length) }
+}
+
+fn bytes(values: &[f32]) -> &[u8] {
+    let (before, bytes, after) = unsafe { values.align_to() };
+    assert!(before.is_empty() && after.is_empty());
+    bytes
+}
+
+/// Numbers between −1 and 1 without an order to them, others for each `seed`.
+fn numbers(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn assert_close(found: &[f32], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let most = expected.iter().fold(0.0, |most: f64, e| most.max(e.abs()));
+    for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let is_close = (f64::from(*found) - expected).abs() <= 1e-5 * most;
+        assert!(is_close, "{what}: {found}, not {expected}, at {at}");
+    }
+}
+
+/// By formula 7.1.26 of Abramowitz and Stegun, which is off by 1.5e-7 at most.
+fn erf(x: f64) -> f64 {
+    let t = (1.0 + 0.327_591_1 * x.abs()).recip();
+    let terms = [
+        0.254_829_592,
+        -0.284_496_736,
+        1.421_413_741,
+        -1.453_152_027,
+        1.061_405_429,
+    ];
+    let sum = terms.iter().rev().fold(0.0, |sum, term| (sum + term) * t);
+    (1.0 - sum * (-x * x).exp()).copysign(x)
+}
+
+/// Where a place of a small kernel lies in a volume, if it lies within.
+fn beside(
+    at: [usize; 3],
+    offset: usize,
+    kernel: [usize; 3],
+    stride: usize,
+    shape: [usize; 3],
+) -> Option<usize> {
+    let from = [
+        at[0] + offset / kernel[2] / kernel[1],
+        at[1] * stride + offset / kernel[2] % kernel[1],
+        at[2] * stride + offset % kernel[2],
+    ];
+    let mut place = 0;
+    for axis in 0..3 {
+        let seen = from[axis].checked_sub(kernel[axis] / 2);
+        place = place * shape[axis] + seen.filter(|seen| *seen < shape[axis])?;
+    }
+    Some(place)
+}
+
+fn indices(place: usize, shape: [usize; 3]) -> [usize; 3] {
+    let line = place / shape[2];
+    [line / shape[1], line % shape[1], place % shape[2]]
+}
+
+#[test]
+fn products() {
+    let device = Device::new();
+    for [rows, inner, columns] in [
+        [1, 4, 8],
+        [7, 4, 16],
+        [8, 12, 8],
+        [9, 20, 24],
+        [50, 36, 200],
+    ] {
+        let matrices = Matrices {
+            rows,
+            inner,
+            columns,
+        };
+        assert!(matrices.fit());
+        let (first, second) = (numbers(rows * inner, 1), numbers(inner * columns, 2));
+        for (has_bias, is_of_rows, has_gelu) in [
+            (false, false, false),
+            (true, true, false),
+            (true, false, true),
+        ] {
+            let shift = numbers(if is_of_rows { rows } else { columns }, 3);
+            let found = device.result(rows * columns, |result| {
+                let bias = has_bias.then(|| match is_of_rows {
+                    true => Bias::OfRows(device.hold(&shift)),
+                    false => Bias::OfColumns(device.hold(&shift)),
+                });
+                let [first, second] = [&first, &second].map(|values| device.hold(values));
+                graphics::product(&device.0, matrices, first, second, bias, result, has_gelu);
+            });
+            let number = |i: usize| {
+                let (row, column) = (i / columns, i % columns);
+                let mut sum = match (has_bias, is_of_rows) {
+                    (false, _) => 0.0,
+                    (true, true) => f64::from(shift[row]),
+                    (true, false) => f64::from(shift[column]),
+                };
+                for k in 0..inner {
+                    sum +=
+                        f64::from(first[row * inner + k]) * f64::from(second[k * columns + column]);
+                }
+                if has_gelu {
+                    sum *= 0.5 * (1.0 + erf(sum / 2f64.sqrt()));
+                }
+                sum
+            };
+            let expected: Vec<f64> = (0..rows * columns).map(number).collect();
+            assert_close(&found, &expected, &format!("{matrices:?}"));
+        }
+    }
+}
+
+#[test]
+fn convolutions() {
+    let device = Device::new();
+    for (batch, inputs, outputs, shape) in [
+        (1, 1, 8, [1, 1, 1]),
+        (1, 3, 8, [2, 3, 5]),
+        (2, 5, 16, [3, 4, 9]),
+        (1, 8, 24, [4, 7, 17]),
+    ] {
+        for (stride, has_bias) in [(1, true), (2, false), (2, true)] {
+            let volumes = Volumes {
+                batch,
+                inputs,
+                outputs,
+                shape,
+                stride,
+            };
+            assert!(volumes.fit());
+            let [of_volume, of_result] =
+                [shape, volumes.result_shape()].map(|shape| shape.iter().product::<usize>());
+            let values = numbers(batch * inputs * of_volume, 1);
+            let weight = numbers(inputs * 27 * outputs, 2);
+            let shift = numbers(outputs, 3);
+            let found = device.result(batch * outputs * of_result, |result| {
+                let bias = has_bias.then(|| device.hold(&shift));
+                let [values, weight] = [&values, &weight].map(|values| device.hold(values));
+                graphics::convolve(&device.0, volumes, values, weight, bias, result);
+            });
+            let number = |i: usize| {
+                let at = indices(i % of_result, volumes.result_shape());
+                let (output, volume) = (i / of_result % outputs, i / of_result / outputs);
+                let mut sum = if has_bias { shift[output].into() } else { 0.0 };
+                for input in 0..inputs {
+                    for offset in 0..27 {
+                        if let Some(place) = beside(at, offset, [3; 3], stride, shape) {
+                            let value = values[(volume * inputs + input) * of_volume + place];
+                            let weight = weight[(input * 27 + offset) * outputs + output];
+                            sum += f64::from(value) * f64::from(weight);
+                        }
+                    }
+                }
+                sum
+            };
+            let expected: Vec<f64> = (0..found.len()).map(number).collect();
+            assert_close(&found, &expected, &format!("{volumes:?}"));
+        }
+    }
+}
+
+#[test]
+fn depthwise_convolutions() {
+    let device = Device::new();
+    for (batch, shape, channels, kernel) in [
+        (1, [1, 1, 1], 4, [3, 3, 3]),
+        (2, [3, 2, 5], 12, [3, 3, 3]),
+        (1, [4, 5, 3], 20, [5, 3, 1]),
+        (1, [2, 3, 3], 8, [5, 5, 5]),
+    ] {
+        let grids = Grids {
+            batch,
+            shape,
+            channels,
+            kernel,
+        };
+        assert!(grids.fit());
+        let [places, offsets] = [shape, kernel].map(|edges| edges.iter().product::<usize>());
+        let grid = numbers(batch * places * channels, 1);
+        let (weight, shift) = (numbers(offsets * channels, 2), numbers(channels, 3));
+        let found = device.result(grid.len(), |result| {
+            let [grid, weight, bias] = [&grid, &weight, &shift].map(|values| device.hold(values));
+            graphics::depthwise(&device.0, grids, grid, weight, bias, result);
+        });
+        let number = |i: usize| {
+            let (channel, place) = (i % channels, i / channels);
+            let at = indices(place % places, shape);
+            let mut sum = f64::from(shift[channel]);
+            for offset in 0..offsets {
+                if let Some(seen) = beside(at, offset, kernel, 1, shape) {
+                    let value = grid[(place / places * places + seen) * channels + channel];
+                    sum += f64::from(value) * f64::from(weight[offset * channels + channel]);
+                }
+            }
+            sum
+        };
+        let expected: Vec<f64> = (0..grid.len()).map(number).collect();
+        assert_close(&found, &expected, &format!("{grids:?}"));
+    }
+}
+
+#[test]
+fn attention() {
+    let device = Device::new();
+    for [images, tokens, heads, head_dim] in [
+        [1, 1, 1, 8],
+        [2, 3, 1, 16],
+        [1, 5, 3, 24],
+        [3, 33, 2, 64],
+        [1, 9, 1, 128],
+    ] {
+        let sizes = Heads {
+            images,
+            tokens,
+            heads,
+            head_dim,
+        };
+        assert!(sizes.fit());
+        // Scores far from each other: a highest one so far is passed more than once.
+        let mut joined = numbers(3 * sizes.of_keys(), 1);
+        joined.iter_mut().for_each(|number| *number *= 3.0);
+        let angles = numbers(tokens * head_dim, 2);
+        let turn = [f32::cos, f32::sin].map(|of| angles.iter().copied().map(of).collect());
+        let turn: [Vec<f32>; 2] = turn;
+        let hold_turn = || [0, 1].map(|i| device.hold(&turn[i]));
+        let keys = device.result(sizes.of_keys(), |keys| {
+            graphics::turn_keys(&device.0, sizes, device.hold(&joined), hold_turn(), keys);
+        });
+        let found = device.result(sizes.of_keys(), |result| {
+            let [joined, keys] = [&joined, &keys].map(|values| device.hold(values));
+            graphics::attention(&device.0, sizes, joined, hold_turn(), keys, result);
+        });
+        let part_of = |token: usize, which: usize, head: usize, part: usize| {
+            f64::from(joined[((token * 3 + which) * heads + head) * head_dim + part])
+        };
+        let turned = |token: usize, which: usize, head: usize| -> Vec<f64> {
+            let half = head_dim / 2;
+            let of_part = |part: usize| {
+                let other = match part < half {
+                    true => -part_of(token, which, head, part + half),
+                    false => part_of(token, which, head, part - half),
+                };
+                let [cos, sin] =
+                    [0, 1].map(|i| f64::from(turn[i][token % tokens * head_dim + part]));
+                part_of(token, which, head, part) * cos + other * sin
+            };
+            (0..head_dim).map(of_part).collect()
+        };
+        let mut expected = Vec::new();
+        for query in 0..images * tokens {
+            let of_image = query / tokens * tokens..(query / tokens + 1) * tokens;
+            for head in 0..heads {
+                let turned_query = turned(query, 0, head);
+                let share = |key: usize| -> f64 {
+                    let products = turned_query.iter().zip(turned(key, 1, head));
+                    let score: f64 = products.map(|(q, k)| q * k).sum();
+                    (score / (head_dim as f64).sqrt()).exp()
+                };
+                let shares: Vec<f64> = of_image.clone().map(share).collect();
+                let all: f64 = shares.iter().sum();
+                expected.extend((0..head_dim).map(|part| {
+                    let values = of_image.clone().map(|key| part_of(key, 2, head, part));
+                    shares.iter().zip(values).map(|(s, v)| s * v).sum::<f64>() / all
+                }));
+            }
+        }
+        assert_close(&found, &expected, &format!("{sizes:?}"));
+    }
+}
