@@ -3,6 +3,7 @@
 use crate::command::run;
 use crate::native;
 use crate::places::Places;
+use crate::tools::chromium;
 use crate::tools::toolchain::WasmToolchain;
 use crate::tools::wasm_library::WASM_TARGET;
 use anyhow::Result;
@@ -45,6 +46,38 @@ pub fn test(places: &Places) -> Result<()> {
     cargo(places, "tests of the product", &product, FAILURES)?;
     let others = ["test", "--release", "-p", "xtask", "-p", "dinomed3d-web"];
     cargo(places, "tests of xtask and the page", &others, FAILURES)
+}
+
+/// The kernels for graphics processors, on the driver in software that Chromium brings.
+///
+/// # Errors
+/// When one computes something else than it should.
+pub fn test_graphics(places: &Places) -> Result<()> {
+    let Some([driver, loader]) = chromium::software_driver()? else {
+        println!("skipped: Chromium has no Vulkan driver here");
+        return Ok(());
+    };
+    let kernels = [
+        "--release",
+        "-p",
+        "dinomed3d-kernels",
+        "--features",
+        "adapter",
+    ];
+    let kernels = [&kernels[..], &["--test", "graphics"]].concat();
+    let lint = [&["clippy"], &kernels[..], &["--", "-D", "warnings"]].concat();
+    cargo(places, "clippy of their tests", &lint, LINTS)?;
+    let mut cargo = native::cargo(places);
+    cargo
+        .arg("test")
+        .args(kernels)
+        .env("VK_ICD_FILENAMES", driver)
+        .env("LD_LIBRARY_PATH", loader);
+    run(
+        "tests of the kernels for graphics processors",
+        &mut cargo,
+        FAILURES,
+    )
 }
 
 /// Warnings of the documentation.

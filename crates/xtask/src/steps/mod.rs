@@ -57,7 +57,7 @@ const FIRST: [Step; 4] = [
 ];
 
 /// What is compiled for this computer.
-const NATIVE: [Step; 4] = [
+const NATIVE: [Step; 5] = [
     Step {
         name: "clippy",
         about: "no lint on this computer's programs",
@@ -67,6 +67,11 @@ const NATIVE: [Step; 4] = [
         name: "test",
         about: "unit and whole-program tests of the Rust crates",
         run: crates::test,
+    },
+    Step {
+        name: "graphics",
+        about: "kernels for graphics processors compute what they should, on a driver in software",
+        run: crates::test_graphics,
     },
     Step {
         name: "doc",

@@ -4,7 +4,7 @@ use super::debian;
 use crate::command::on_path;
 use anyhow::{Context, Result, bail};
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A Chromium, which is installed if there is none; the variable `CHROMIUM` names another one.
 ///
@@ -34,4 +34,24 @@ pub fn find() -> Result<PathBuf> {
     debian::install(&["chromium"])
         .context("no Chromium; install one or name it in the variable CHROMIUM")?;
     installed().context("the package chromium brought no program of that name")
+}
+
+/// Where a Chromium has its Vulkan driver in software and the loader for it, if it has them: what `VK_ICD_FILENAMES` and
+/// `LD_LIBRARY_PATH` are to name.
+///
+/// # Errors
+/// Those of [`find`].
+pub fn software_driver() -> Result<Option<[PathBuf; 2]>> {
+    let program = find()?.canonicalize()?;
+    // Packages put a script on the path, and the program elsewhere.
+    let packaged = [
+        "/usr/lib/chromium",
+        "/usr/lib/chromium-browser",
+        "/opt/google/chrome",
+    ];
+    let folders = program.parent().into_iter().chain(packaged.map(Path::new));
+    let driver = |folder: &Path| [folder.join("vk_swiftshader_icd.json"), folder.to_owned()];
+    Ok(folders
+        .map(driver)
+        .find(|[file, folder]| file.is_file() && folder.join("libvulkan.so.1").is_file()))
 }
