@@ -15,6 +15,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::Duration;
+
+/// After a turn, until threads that wait for more work without letting the processor go, as PyTorch's do, have given up.
+const UNTIL_IDLE: Duration = Duration::from_millis(500);
 
 /// What is measured beside ours.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -291,6 +295,7 @@ fn turns(model: &Model, place: &str, mut sides: Vec<Side>, count: usize) -> Resu
     let mut fastest = 0.0f64;
     for _ in 0..count.max(1) {
         for (side, times) in sides.iter_mut().zip(&mut times) {
+            thread::sleep(UNTIL_IDLE);
             times.push(side.window_ms()?);
             fastest = fastest.max(side.product_gflops()?);
         }
