@@ -200,16 +200,18 @@ mod tests {
     use dinomed3d_volume::{Affine, GridLogits, Orientation};
 
     /// A scan of 64 slices of 8 × 8 voxels, dark background up to slice 16, brighter tissue up to `border`, the brightest
-    /// beyond; noise as a tenth of the steps between them.
-    fn scan(border: usize) -> Vec<f32> {
+    /// beyond; noise of at most so much of the steps between them.
+    fn scan(border: usize, noise: f64) -> Vec<f32> {
         let mut random = SplitMix64::new(3);
         let of_slice = |slice: usize| match slice {
             0..16 => 0.0f32,
             _ if slice < border => 1.0,
             _ => 2.0,
         };
-        let mut noise = || 0.1 * (random.next_f64() + random.next_f64() - 1.0) as f32;
-        (0..64 * 64).map(|i| of_slice(i / 64) + noise()).collect()
+        let mut of_voxel = || (noise * (random.next_f64() + random.next_f64() - 1.0)) as f32;
+        (0..64 * 64)
+            .map(|i| of_slice(i / 64) + of_voxel())
+            .collect()
     }
 
     /// The scan's grid, and logits on one four times as coarse along slices.
@@ -259,7 +261,7 @@ mod tests {
     #[test]
     fn borders_lie_where_brightness_changes() {
         for border in [38, 40, 42] {
-            let case = case(scan(border), 3);
+            let case = case(scan(border, 0.1), 3);
             let model = IntensityModel { weight: 0.8 };
             let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
             let expected = [16, border - 16, 64 - border].map(|slices| 64 * slices);
@@ -269,9 +271,36 @@ mod tests {
         }
     }
 
+    /// What the network was given is smoothed, as a voxel of its grid lies between the scan's: laws are those of the scan's own.
+    #[test]
+    fn laws_are_as_wide_as_the_noise_of_the_scans_own_voxels() {
+        let noise = 0.5;
+        let scan = scan(40, noise);
+        let ends = scan
+            .iter()
+            .fold([f32::MAX, f32::MIN], |[low, high], value| {
+                [low.min(*value), high.max(*value)]
+            });
+        let case = case(scan, 3);
+        let model = IntensityModel { weight: 1.0 };
+        let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
+        // The sum of two even distributions.
+        let of_noise = noise * f64::from((LEVELS - 1) as f32 / (ends[1] - ends[0])) / 6f64.sqrt();
+        let expected = of_noise.hypot(NARROWEST);
+        for class in [1, 2] {
+            let most = likelihood.worth(class).into_iter().fold(0.0, f32::max);
+            let density = f64::from(most).exp() / LEVELS as f64;
+            let found = (density * std::f64::consts::TAU.sqrt()).recip();
+            assert!(
+                (found / expected - 1.0).abs() < 0.1,
+                "{found} for {expected}"
+            );
+        }
+    }
+
     #[test]
     fn brightness_without_weight_changes_nothing() {
-        let case = case(scan(38), 3);
+        let case = case(scan(38, 0.1), 3);
         let model = IntensityModel { weight: 0.0 };
         let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
         assert_eq!(
@@ -283,7 +312,7 @@ mod tests {
     /// A class that the network saw nowhere has no law, and no brightness, however unusual, makes it more likely than what is there.
     #[test]
     fn a_class_that_is_nowhere_stays_there() {
-        let case = case(scan(38), 4);
+        let case = case(scan(38, 0.1), 4);
         let model = IntensityModel { weight: 1.0 };
         let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 4);
         assert_eq!(slices_of(&case, Some(&likelihood), 4)[3], 0);
@@ -297,7 +326,7 @@ mod tests {
     /// However far from all laws, a voxel's brightness is worth no more than what its being an outlier is.
     #[test]
     fn an_outlier_is_worth_little() {
-        let case = case(scan(38), 3);
+        let case = case(scan(38, 0.1), 3);
         let model = IntensityModel { weight: 1.0 };
         let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
         let least = OUTLIERS.ln() as f32 - 1e-3;
