@@ -185,6 +185,11 @@ impl ModelGrid {
         self.shape
     }
 
+    /// The scan's own slices, rows and columns in the model's axis order.
+    pub fn oriented(&self) -> [usize; 3] {
+        self.oriented
+    }
+
     /// Edges of a voxel in mm, `[slice, row, column]`; near the target, as a whole number of voxels fills the scan.
     pub fn spacing_mm(&self) -> [f64; 3] {
         self.spacing_mm

@@ -7,6 +7,7 @@
 //! Source: mixtures of Gaussians fitted to a scan itself, as in Van Leemput et al. 1999, "Automated model-based tissue classification
 //! of MR images of the brain", with the network's answer in the place of an atlas.
 
+use super::bias_field::{BiasField, Extent, Fit};
 use crate::model::SettingError;
 use crate::model::check::expect;
 use dinomed3d_volume::statistics::softmax;
@@ -93,49 +94,226 @@ impl IntensityModel {
             num_classes * around.len(),
             "logits of {num_classes} classes"
         );
+        let look = Look::of(grid, around, portions);
+        let Some(extent) = look.labelled else {
+            return Likelihood::new(levels.0, vec![[0.0; LEVELS]; num_classes]);
+        };
+        let weight = f64::from(self.weight);
+        let mut field = BiasField::even(extent);
         let mut worth = vec![[0.0; LEVELS]; num_classes];
         for _ in 0..ROUNDS {
-            let brightness = Brightness::seen(&around, portions, &worth);
-            worth = brightness.worth(f64::from(self.weight));
+            let brightness = look.brightness(&field, &worth);
+            worth = brightness.worth(weight);
+            field = look.field(&field, &worth, &brightness.laws(), extent);
         }
-        Likelihood::new(levels.0, worth)
+        worth = look.brightness(&field, &worth).worth(weight);
+        let mut levels = levels.0;
+        even_out(&mut levels, grid, &field);
+        Likelihood::new(levels, worth)
     }
+}
+
+/// Makes a scan's own voxels, in the model's axis order, as bright as they were in an even field.
+fn even_out(levels: &mut [u8], grid: &ModelGrid, field: &BiasField) {
+    let of_scan = grid.oriented();
+    let [_, rows, columns] = of_scan;
+    // Where the middle of a voxel lies on the model grid.
+    let place = |axis: usize, index: usize| {
+        (index as f64 + 0.5) * grid.shape()[axis] as f64 / of_scan[axis] as f64 - 0.5
+    };
+    let of_columns: Vec<f64> = (0..columns).map(|column| place(2, column)).collect();
+    let mut factors = Vec::with_capacity(columns);
+    for (line, levels) in levels.chunks_exact_mut(columns).enumerate() {
+        factors.clear();
+        field.along(
+            [place(0, line / rows), place(1, line % rows)],
+            &of_columns,
+            &mut factors,
+        );
+        for (level, factor) in levels.iter_mut().zip(&factors) {
+            *level = evened(*level, *factor);
+        }
+    }
+}
+
+/// Beyond the last step there is none.
+fn evened(step: u8, factor: f32) -> u8 {
+    (f32::from(step) * factor.recip() + 0.5) as u8
+}
+
+/// What the network says of a scan near labels, and the scan's own voxels around each of the model grid's.
+struct Look<'a> {
+    portions: &'a [Vec<f32>],
+    /// Of each portion the places in it that are not surely far from labels.
+    near: Vec<Vec<usize>>,
+    around: Vec<[u8; 8]>,
+    shape: [usize; 3],
+    /// Where the network alone sees labels.
+    labelled: Option<Extent>,
+}
+
+impl<'a> Look<'a> {
+    fn of(grid: &ModelGrid, around: Vec<[u8; 8]>, portions: &'a [Vec<f32>]) -> Self {
+        let mut look = Self {
+            portions,
+            near: portions.iter().map(|_| Vec::new()).collect(),
+            around,
+            shape: grid.shape(),
+            labelled: None,
+        };
+        let num_classes = look.num_classes();
+        let (mut labelled, mut shares) = (Vec::new(), Vec::new());
+        let mut first = 0;
+        for (portion, near) in portions.iter().zip(&mut look.near) {
+            let voxels = portion.len() / num_classes;
+            for voxel in 0..voxels {
+                let logits: Vec<f32> = of_voxel(portion, voxels, voxel).collect();
+                softmax(&logits, &mut shares);
+                // By the network alone: what brightness makes certain is what its laws are to be found from.
+                if shares[0] <= CERTAIN {
+                    near.push(voxel);
+                }
+                if shares[0] < 0.5 {
+                    labelled.push(first + voxel);
+                }
+            }
+            first += voxels;
+        }
+        look.labelled = Extent::of(labelled.into_iter().map(|voxel| look.place(voxel)));
+        look
+    }
+
+    fn num_classes(&self) -> usize {
+        self.portions.iter().map(Vec::len).sum::<usize>() / self.around.len()
+    }
+
+    fn place(&self, voxel: usize) -> [usize; 3] {
+        let [_, rows, columns] = self.shape;
+        [
+            voxel / columns / rows,
+            voxel / columns % rows,
+            voxel % columns,
+        ]
+    }
+
+    /// Hands out each voxel near labels, with the network's share of each class.
+    fn each_near(&self, mut each: impl FnMut(usize, &[f32])) {
+        let num_classes = self.num_classes();
+        let (mut logits, mut shares) = (Vec::with_capacity(num_classes), Vec::new());
+        let mut first = 0;
+        for (portion, near) in self.portions.iter().zip(&self.near) {
+            let voxels = portion.len() / num_classes;
+            for voxel in near {
+                logits.clear();
+                logits.extend(of_voxel(portion, voxels, *voxel));
+                softmax(&logits, &mut shares);
+                each(first + voxel, &shares);
+            }
+            first += voxels;
+        }
+    }
+
+    /// Hands out each voxel near labels with the scan's steps around it, as they are and evened out, and of each step the share of
+    /// each class by the network and by what brightness is worth, `[step][class]`.
+    fn each_seen(
+        &self,
+        field: &BiasField,
+        worth: &[[f32; LEVELS]],
+        mut each: impl FnMut([f64; 3], [[u8; 2]; 8], &[f32]),
+    ) {
+        // By what each step multiplies a class's share before shares are made one: `[step][class]`.
+        let times = |step: usize| worth.iter().map(|worth| worth[step].exp()).collect();
+        let times: Vec<Vec<f32>> = (0..LEVELS).map(times).collect();
+        let mut of_steps = Vec::with_capacity(8 * worth.len());
+        self.each_near(|voxel, shares| {
+            let place = self.place(voxel).map(|index| index as f64);
+            let factor = field.at(place) as f32;
+            let steps = self.around[voxel].map(|step| [step, evened(step, factor)]);
+            of_steps.clear();
+            for [_, even] in steps {
+                let of_step = || {
+                    shares
+                        .iter()
+                        .zip(&times[usize::from(even)])
+                        .map(|(a, b)| a * b)
+                };
+                let part = of_step().sum::<f32>().recip();
+                of_steps.extend(of_step().map(|share| share * part));
+            }
+            each(place, steps, &of_steps);
+        });
+    }
+
+    fn brightness(&self, field: &BiasField, worth: &[[f32; LEVELS]]) -> Brightness {
+        let num_classes = worth.len();
+        let mut counts = vec![vec![0.0; num_classes]; LEVELS];
+        self.each_seen(field, worth, |_, steps, shares| {
+            for ([_, even], shares) in steps.iter().zip(shares.chunks_exact(num_classes)) {
+                for (counts, share) in counts[usize::from(*even)].iter_mut().zip(shares) {
+                    *counts += f64::from(share / 8.0);
+                }
+            }
+        });
+        let of_class = |class: usize| std::array::from_fn(|step| counts[step][class]);
+        Brightness((0..num_classes).map(of_class).collect())
+    }
+
+    /// The field by which voxels differ from the laws of their classes.
+    fn field(
+        &self,
+        until_now: &BiasField,
+        worth: &[[f32; LEVELS]],
+        laws: &[Option<Law>],
+        extent: Extent,
+    ) -> BiasField {
+        let num_classes = worth.len();
+        // A class without a law counts nothing.
+        let of_law = |law: &Option<Law>| {
+            law.map_or([0.0; 2], |law| {
+                [law.mean, law.mean / law.variance].map(|number| number as f32)
+            })
+        };
+        let laws: Vec<[f32; 2]> = laws.iter().map(of_law).collect();
+        let mut fit = Fit::over(extent);
+        self.each_seen(until_now, worth, |place, steps, shares| {
+            let [mut expected, mut more] = [0.0; 2];
+            for ([step, _], shares) in steps.iter().zip(shares.chunks_exact(num_classes)) {
+                for ([mean, counting], share) in laws.iter().zip(shares) {
+                    let weight = share * counting;
+                    expected += weight * mean;
+                    more += weight * (f32::from(*step) - mean);
+                }
+            }
+            fit.add(place, expected.into(), more.into());
+        });
+        fit.field()
+    }
+}
+
+/// The logit of each class at a voxel of some slices.
+fn of_voxel(portion: &[f32], voxels: usize, voxel: usize) -> impl Iterator<Item = f32> + '_ {
+    portion.iter().skip(voxel).step_by(voxels).copied()
+}
+
+/// The Gaussian law of a class's brightness, in steps.
+#[derive(Clone, Copy)]
+struct Law {
+    mean: f64,
+    variance: f64,
 }
 
 /// How often each class has each brightness, `[class][step]`.
 struct Brightness(Vec<[f64; LEVELS]>);
 
 impl Brightness {
-    /// Around the centres of the model grid, by the network and by what brightness was worth until now.
-    fn seen(around: &[[u8; 8]], portions: &[Vec<f32>], worth: &[[f32; LEVELS]]) -> Self {
-        let num_classes = worth.len();
-        // By what each step multiplies a class's share before shares are made one: `[step][class]`.
-        let times = |step: usize| worth.iter().map(|worth| worth[step].exp()).collect();
-        let times: Vec<Vec<f32>> = (0..LEVELS).map(times).collect();
-        let mut counts = vec![vec![0.0; num_classes]; LEVELS];
-        let (mut logits, mut shares) = (Vec::with_capacity(num_classes), Vec::new());
-        let mut around = around.iter();
-        for portion in portions {
-            let voxels = portion.len() / num_classes;
-            for (voxel, steps) in (0..voxels).zip(&mut around) {
-                logits.clear();
-                logits.extend(portion.iter().skip(voxel).step_by(voxels));
-                // By the network alone: what brightness makes certain is what its laws are to be found from.
-                softmax(&logits, &mut shares);
-                if shares[0] > CERTAIN {
-                    continue;
-                }
-                for step in steps.map(usize::from) {
-                    let of_step = || shares.iter().zip(&times[step]).map(|(a, b)| a * b);
-                    let part = (of_step().sum::<f32>() * steps.len() as f32).recip();
-                    for (counts, share) in counts[step].iter_mut().zip(of_step()) {
-                        *counts += f64::from(share * part);
-                    }
-                }
-            }
-        }
-        let of_class = |class: usize| std::array::from_fn(|step| counts[step][class]);
-        Self((0..num_classes).map(of_class).collect())
+    /// Of each class; none of background, nor of too few voxels for one.
+    fn laws(&self) -> Vec<Option<Law>> {
+        let law = |(class, counts): (usize, &[f64; LEVELS])| {
+            let all: f64 = counts.iter().sum();
+            let is_one = class > 0 && all >= FEWEST;
+            is_one.then(|| law_of(counts))
+        };
+        self.0.iter().enumerate().map(law).collect()
     }
 
     /// What each step of brightness adds to the logits: 0 where a class is as likely to have it as any other brightness. A class of
@@ -143,23 +321,25 @@ impl Brightness {
     fn worth(&self, weight: f64) -> Vec<[f32; LEVELS]> {
         let of_all = |step: usize| self.0.iter().map(|counts| counts[step]).sum();
         let together = as_seen(&std::array::from_fn(of_all));
-        let of_class = |(class, counts): (usize, &[f64; LEVELS])| {
-            let density = match class {
-                _ if counts.iter().sum::<f64>() < FEWEST => together,
-                0 => as_seen(counts),
-                _ => gaussian_of(counts),
+        let of_class = |(class, law): (usize, Option<Law>)| {
+            let density = match law {
+                Some(law) => gaussian(law),
+                None if class == 0 && self.0[0].iter().sum::<f64>() >= FEWEST => {
+                    as_seen(&self.0[0])
+                }
+                None => together,
             };
             density.map(|density| {
                 let times_even = (1.0 - OUTLIERS) * density * LEVELS as f64 + OUTLIERS;
                 (weight * times_even.ln()) as f32
             })
         };
-        self.0.iter().enumerate().map(of_class).collect()
+        self.laws().into_iter().enumerate().map(of_class).collect()
     }
 }
 
-/// The Gaussian law with the mean and deviation of what is seen.
-fn gaussian_of(counts: &[f64; LEVELS]) -> [f64; LEVELS] {
+/// With the mean and deviation of what is seen.
+fn law_of(counts: &[f64; LEVELS]) -> Law {
     let all: f64 = counts.iter().sum();
     let moment = |of: &dyn Fn(f64) -> f64| {
         let sum = counts
@@ -170,7 +350,7 @@ fn gaussian_of(counts: &[f64; LEVELS]) -> [f64; LEVELS] {
     };
     let mean = moment(&|step| step);
     let variance = moment(&|step| (step - mean).powi(2)) + NARROWEST.powi(2);
-    gaussian(mean, variance)
+    Law { mean, variance }
 }
 
 /// What is seen, smoothed.
@@ -178,7 +358,10 @@ fn as_seen(counts: &[f64; LEVELS]) -> [f64; LEVELS] {
     let all: f64 = counts.iter().sum();
     let mut density = [0.0; LEVELS];
     for (step, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
-        let kernel = gaussian(step as f64, BACKGROUND_WIDTH.powi(2));
+        let kernel = gaussian(Law {
+            mean: step as f64,
+            variance: BACKGROUND_WIDTH.powi(2),
+        });
         for (density, kernel) in density.iter_mut().zip(kernel) {
             *density += count / all * kernel;
         }
@@ -187,7 +370,7 @@ fn as_seen(counts: &[f64; LEVELS]) -> [f64; LEVELS] {
 }
 
 /// What would lie beyond the first and last step counts within.
-fn gaussian(mean: f64, variance: f64) -> [f64; LEVELS] {
+fn gaussian(Law { mean, variance }: Law) -> [f64; LEVELS] {
     let density = |step| (-(step as f64 - mean).powi(2) / (2.0 * variance)).exp();
     let inside: f64 = (0..LEVELS).map(density).sum();
     std::array::from_fn(|step| density(step) / inside)
@@ -296,6 +479,22 @@ mod tests {
                 "{found} for {expected}"
             );
         }
+    }
+
+    /// Where one side is brighter than the other by as much as tissues differ, borders lie where they do in an even scan.
+    #[test]
+    fn a_field_that_is_not_even_moves_no_border() {
+        let even = scan(38, 0.1);
+        let field = |i: usize| 1.0 + 0.3 * ((i % 8) as f32 - 3.5) / 3.5;
+        let uneven = even
+            .iter()
+            .enumerate()
+            .map(|(i, value)| (value + 1.0) * field(i));
+        let case = case(uneven.collect(), 3);
+        let model = IntensityModel { weight: 0.8 };
+        let likelihood = model.likelihood(case.levels.clone(), &case.grid, &case.portions, 3);
+        let expected = [16, 22, 26].map(|slices| 64 * slices);
+        assert_eq!(slices_of(&case, Some(&likelihood), 3), expected);
     }
 
     #[test]

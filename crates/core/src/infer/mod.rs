@@ -1,5 +1,6 @@
 //! Inference: from a volume to a label map, window by window.
 
+mod bias_field;
 pub mod check;
 pub mod computer;
 pub mod features;
