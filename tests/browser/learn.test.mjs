@@ -69,6 +69,24 @@ test("labels follow a stroke, the stroke stays, and all goes back exactly", asyn
   assert.deepEqual(visitor.problems, []);
 });
 
+test("undo while it learns takes the stroke back, and nothing that was learnt from it comes after", async () => {
+  const visitor = await thePage();
+  await visitor.takeSegmented("Sample hippocampus");
+  if ((await visitor.at("mend").getAttribute("aria-pressed")) !== "true") await visitor.at("mend").click();
+  const found = await saved(visitor);
+  await paint(visitor, "erase", 8);
+  assert.notDeepEqual((await saved(visitor)).voxels, found.voxels);
+  await visitor.page.evaluate(() => {
+    for (const id of ["mend-learn", "mend-undo"]) document.querySelector(`[data-testid="${id}"]`).click();
+  });
+  await visitor.waitForStatus("Nothing was learnt.");
+  assert.deepEqual((await saved(visitor)).voxels, found.voxels);
+  assert.equal(await visitor.at("mend-unlearn").count(), 0);
+  await visitor.at("mend-redo").click();
+  await visitor.at("mend-undo").click();
+  assert.deepEqual(visitor.problems, []);
+});
+
 test("whoever stops it keeps scan, result and strokes, and can go on", async () => {
   const visitor = await thePage();
   await visitor.takeSegmented("Sample hippocampus");

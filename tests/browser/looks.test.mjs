@@ -117,6 +117,23 @@ test("the crosshair is told in mm and as the file's own voxel, however the file 
   assert.equal(seen.size, 4);
 });
 
+test("a file that does not say how it lies is drawn where its labels are: x to the left, around the middle", async (t) => {
+  const bytes = makeNifti([20, 24, 28], (x, y, z) => 10_000 * x + 100 * y + z);
+  for (const code of [252, 254]) bytes.writeInt16LE(0, code);
+  const visitor = await open(t, { view: "planes" });
+  await visitor.waitForModel();
+  await visitor.choose({ name: "nowhere.nii", bytes });
+  await visitor.waitForScan("nowhere.nii");
+  await visitor.page.locator("#viewer canvas").focus();
+  for (const key of ["ArrowRight", "ArrowUp", "PageUp"]) {
+    await visitor.page.keyboard.press(key);
+    const text = await visitor.at("location").innerText();
+    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(Number);
+    assert.equal(value, 10_000 * i + 100 * j + k, text);
+    [9.5 - i, j - 11.5, k - 13.5].forEach((mm, axis) => assert.ok(Math.abs(mm - [x, y, z][axis]) < 0.06, text));
+  }
+});
+
 /** The canvas as a picture that is no more `before`, as soon as it stays as it is. */
 async function drawn(visitor, before) {
   let last;

@@ -602,6 +602,9 @@ pub struct ScanInfo {
     pub spacing_mm: [f64; 3],
     /// Axis codes, such as `RAS`.
     pub orientation: String,
+    /// Rows of the matrix from voxels along x, y and z of the file to the world in mm, as everything but the viewer has it.
+    #[serde(default)]
+    pub affine: Option<[[f64; 4]; 3]>,
     /// NIfTI's name of the voxel type.
     pub datatype: String,
     /// What a reader should know.

@@ -408,6 +408,7 @@ mod tests {
                 shape: [36, 50, 35],
                 spacing_mm: [1.0, 1.0, 1.5],
                 orientation: "RAS".to_owned(),
+                affine: None,
                 datatype: "int16".to_owned(),
                 warnings: Vec::new(),
                 description: None,

@@ -46,6 +46,12 @@ const painted = () =>
     setTimeout(resolve, 200);
   });
 
+/** Has an image lie at `affine`. */
+function place(image, affine) {
+  image.hdr.affine = affine.map((row) => [...row]);
+  image.calculateRAS();
+}
+
 export class Viewer {
   /**
    * Starts NiiVue on `canvas`. As the crosshair moves `onLocation(x, y, z, value, label, i, j, k)` is called, with the index of the
@@ -125,12 +131,16 @@ export class Viewer {
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   }
 
-  /** Shows `bytes`, a NIfTI file, in place of whatever was there. */
-  showScan(bytes, name) {
+  /**
+   * Shows `bytes`, a NIfTI file, in place of whatever was there; `affine`, three rows of four numbers, is where it lies, if that is
+   * not left to NiiVue.
+   */
+  showScan(bytes, name, affine) {
     return this.#inTurn(async () => {
       // Drawing a large scan takes a while where there is no graphics card: what the page says of the scan comes first.
       await painted();
       const scan = await this.NVImage.new(bytes.buffer, name);
+      if (affine) place(scan, [0, 4, 8].map((row) => [...affine.subarray(row, row + 4)]).concat([[0, 0, 0, 1]]));
       this.#leaveMending();
       this.#remove(this.labels);
       this.#remove(this.scan);
@@ -153,7 +163,7 @@ export class Viewer {
     const turn = ++this.newest;
     return this.#inTurn(async () => {
       if (turn !== this.newest) return;
-      const labels = await this.NVImage.new(bytes.buffer, name);
+      const labels = this.#onGrid(await this.NVImage.new(bytes.buffer, name));
       if (voxels) labels.img.set(voxels);
       labels.setColormapLabel(key);
       this.#lay(labels);
@@ -168,7 +178,7 @@ export class Viewer {
     const turn = ++this.newest;
     return this.#inTurn(async () => {
       if (turn !== this.newest) return;
-      const map = await this.NVImage.new(bytes.buffer, name);
+      const map = this.#onGrid(await this.NVImage.new(bytes.buffer, name));
       if (low < high) {
         map.colormap = "inferno";
         Object.assign(map, { cal_min: low, cal_max: high });
@@ -339,6 +349,13 @@ export class Viewer {
 
   #remove(volume) {
     if (volume) this.niivue.removeVolume(volume);
+  }
+
+  /** What has the scan's grid lies where the scan does. */
+  #onGrid(image) {
+    const hasGrid = [1, 2, 3].every((axis) => image.hdr.dims[axis] === this.scan?.hdr.dims[axis]);
+    if (hasGrid) place(image, this.scan.hdr.affine);
+    return image;
   }
 
   /** Over the scan, in place of what was there. */

@@ -27,7 +27,12 @@ extern "C" {
     ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, js_name = showScan, catch)]
-    async fn show_scan_js(this: &Viewer, bytes: Uint8Array, name: &str) -> Result<(), JsValue>;
+    async fn show_scan_js(
+        this: &Viewer,
+        bytes: Uint8Array,
+        name: &str,
+        affine: Option<Box<[f64]>>,
+    ) -> Result<(), JsValue>;
 
     #[wasm_bindgen(method, js_name = showLabels, catch)]
     async fn show_labels_js(
@@ -148,14 +153,21 @@ impl Viewer {
             .map_err(|error| thrown::describe(&error))
     }
 
-    /// Shows a NIfTI file in place of what was there.
+    /// Shows a NIfTI file in place of what was there, at `affine` where that is said: a viewer may take another of a file's
+    /// two forms, or have its own way with one that has none.
     ///
     /// # Errors
     /// What the viewer says about the file.
-    pub async fn show_scan(&self, bytes: &Uint8Array, name: &str) -> Result<(), String> {
+    pub async fn show_scan(
+        &self,
+        bytes: &Uint8Array,
+        name: &str,
+        affine: Option<[[f64; 4]; 3]>,
+    ) -> Result<(), String> {
         // The viewer may keep and change what it is given.
         let copy = bytes.slice(0, bytes.length());
-        self.show_scan_js(copy, name)
+        let affine = affine.map(|rows| rows.as_flattened().into());
+        self.show_scan_js(copy, name, affine)
             .await
             .map_err(|error| thrown::describe(&error))
     }

@@ -424,9 +424,10 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
         if !there.is_some_and(|there| Rc::ptr_eq(&there, &scan)) {
             let (viewer, scan) = (viewer.clone(), Rc::clone(&scan));
             spawn_local(async move {
+                let affine = scan.info.affine;
                 let shown = match &scan.view {
-                    Some(file) => viewer.show_scan(file, SCAN_NAME).await,
-                    None => viewer.show_scan(&scan.bytes, &scan.name).await,
+                    Some(file) => viewer.show_scan(file, SCAN_NAME, affine).await,
+                    None => viewer.show_scan(&scan.bytes, &scan.name, affine).await,
                 };
                 problem.set(shown.err().map(|reason| said::cant_show_scan(&reason)));
             });

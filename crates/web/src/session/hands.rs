@@ -173,15 +173,17 @@ impl Session {
         }
     }
 
-    /// Takes the last stroke back; returns the labels that have changed.
+    /// Takes the last stroke back, and gives up what is being learnt from it; returns the labels that have changed.
     pub fn undo(self) -> Option<Patch> {
+        self.stop_learning();
         let patch = self.change(|hands| hands.mending.undo());
         self.show_hands();
         patch
     }
 
-    /// Makes the last undone stroke again; returns the labels that have changed.
+    /// Makes the last undone stroke again, and gives up what is being learnt without it; returns the labels that have changed.
     pub fn redo(self) -> Option<Patch> {
+        self.stop_learning();
         let patch = self.change(|hands| hands.mending.redo());
         self.show_hands();
         patch

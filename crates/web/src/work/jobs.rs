@@ -6,6 +6,16 @@ use std::rc::Rc;
 use super::shown::{ListId, Offers};
 use crate::protocol::{JobId, ScanChoice};
 
+/// A request to learn.
+#[derive(Debug, Clone, Copy)]
+pub struct Learning {
+    pub job: JobId,
+    /// From so many of them.
+    pub strokes: usize,
+    /// Whether nobody has given it up; what comes all the same is not taken.
+    pub is_wanted: bool,
+}
+
 /// The open requests; `B` is a file's bytes.
 #[derive(Debug)]
 pub struct Jobs<B> {
@@ -26,8 +36,8 @@ pub struct Jobs<B> {
     pub segmentation: Option<(JobId, String)>,
     /// A DICOM segmentation is wanted once a worker holds the scan on screen.
     pub waits_for_scan: bool,
-    /// The worker was asked to learn from so many strokes.
-    pub learning: Option<(JobId, usize)>,
+    /// The worker was asked to learn.
+    pub learning: Option<Learning>,
     /// Whether the worker holds the scan on screen.
     pub has_scan: bool,
     /// A scan on its way to the screen.

@@ -231,6 +231,7 @@ impl Desk {
                 shape: [1; 3],
                 spacing_mm: [1.0; 3],
                 orientation: "RAS".to_owned(),
+                affine: None,
                 datatype: "uint8".to_owned(),
                 warnings: Vec::new(),
                 description: None,

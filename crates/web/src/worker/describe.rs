@@ -33,6 +33,7 @@ pub fn scan(image: &Scan, description: Option<String>) -> ScanInfo {
         shape: [columns, rows, slices],
         spacing_mm: affine.spacing_mm(),
         orientation: affine.orientation().to_string(),
+        affine: affine.0.first_chunk().copied(),
         datatype: image.datatype_name().to_owned(),
         warnings: image.warnings().to_vec(),
         description,
