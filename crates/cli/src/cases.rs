@@ -375,7 +375,12 @@ mod tests {
         let found = |folder: &PathBuf| find(std::slice::from_ref(folder), &none, Path::new("out"));
         assert_eq!(
             names(&found(&folder).unwrap()),
-            ["sub-1_T1w", "sub-1_T2w", "sub-2"]
+            ["sub-1", "sub-1_desc-T2w", "sub-2"]
+        );
+        std::fs::write(folder.join("sub-1_desc-T2w_T1w.nii"), "").unwrap();
+        assert_eq!(
+            names(&found(&folder).unwrap()),
+            ["sub-1", "sub-1_T2w", "sub-1_desc-T2w_T1w", "sub-2"]
         );
         std::fs::write(folder.join("sub-2_T1w.nii.gz"), "").unwrap();
         let error = found(&folder).unwrap_err().to_string();
