@@ -50,8 +50,11 @@ test("a DICOM series becomes everything that a name can ask for, all of it from 
   assert.match(text("x.ctbl"), /^1 \S+ \d+ \d+ \d+ 255$/m);
   const { Models, Inputs, Notice } = JSON.parse(text("x.json"));
   const manifest = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
-  assert.deepEqual(Models, [{ Name: manifest.name, Version: manifest.version, WeightsSHA256: manifest.weights.sha256 }]);
+  const [{ ManifestSHA256, ...used }, ...others] = Models;
+  assert.deepEqual([used, others], [{ Name: manifest.name, Version: manifest.version, WeightsSHA256: manifest.weights.sha256 }, []]);
+  assert.match(ManifestSHA256, /^[0-9a-f]{64}$/);
   assert.equal(Inputs[0].Name, "series");
+  assert.ok(Inputs[0].Path.endsWith("/series"), Inputs[0].Path);
   assert.match(Inputs[0].SHA256, /^[0-9a-f]{64}$/);
   assert.match(Notice, /not a medical device/);
 });

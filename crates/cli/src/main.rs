@@ -37,6 +37,7 @@ mod say;
 mod scan;
 mod segment;
 mod segmenting;
+mod standing;
 mod strokes;
 mod synthesise;
 mod threads;

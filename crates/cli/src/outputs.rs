@@ -1,5 +1,7 @@
 //! What a segmentation is written as: the ending of a file's name says it.
 
+use crate::cases::plain;
+use crate::scan::{Choice, files_of};
 use anyhow::Context;
 use dinomed3d_core::infer::{Keep, Seen};
 use dinomed3d_core::weights::hex;
@@ -124,6 +126,7 @@ impl Kind {
 }
 
 /// A label map and all that is told of it.
+#[derive(Clone)]
 pub struct Segmented<'a> {
     /// The scan, whose header a label map takes over.
     pub scan: &'a Scan,
@@ -141,6 +144,8 @@ pub struct Segmented<'a> {
     pub inputs: Vec<Input>,
     /// See [`Provenance::sources`].
     pub sources: Vec<String>,
+    /// See [`Provenance::outputs`].
+    pub outputs: Vec<String>,
     /// What the network said, where it was kept.
     pub seen: Option<&'a Seen>,
     /// Of probabilities.
@@ -298,6 +303,9 @@ impl Segmented<'_> {
             command: words.join(" "),
             inputs: self.inputs.clone(),
             sources: self.sources.clone(),
+            outputs: self.outputs.clone(),
+            // Without logits there are no probabilities.
+            probability_bits: self.seen.map(|_| bits(self.depth)),
             unix_seconds: unix_seconds(),
             warnings: self.warnings.to_vec(),
         }
@@ -314,11 +322,19 @@ pub fn expect_dicom<'a>(origin: Option<&'a Origin>, scan: &str) -> anyhow::Resul
     })
 }
 
-/// A scan's name and the checksum of its files; of several files together that of their checksums.
+/// How many a stored probability has.
+pub fn bits(depth: Depth) -> u8 {
+    match depth {
+        Depth::Bits8 => 8,
+        Depth::Bits16 => 16,
+    }
+}
+
+/// The checksum of files; of several together that of their checksums.
 ///
 /// # Errors
 /// A file that can't be read any more.
-pub fn input(path: &Path, files: &[impl AsRef<Path>]) -> anyhow::Result<Input> {
+pub fn checksum(files: &[impl AsRef<Path>]) -> anyhow::Result<String> {
     let mut sums = Vec::new();
     for file in files {
         let file = file.as_ref();
@@ -329,10 +345,21 @@ pub fn input(path: &Path, files: &[impl AsRef<Path>]) -> anyhow::Result<Input> {
         [only] => *only,
         all => Sha256::digest(all.concat()),
     };
+    Ok(hex(&sum))
+}
+
+/// A scan as a sidecar names it: what was chosen of which file.
+///
+/// # Errors
+/// A file that can't be read any more; an empty path.
+pub fn input(path: &Path, choice: &Choice) -> anyhow::Result<Input> {
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(Input {
         name: name.to_string_lossy().into_owned(),
-        sha256: hex(&sum),
+        path: plain(path)?.to_str().map(str::to_owned),
+        sha256: checksum(&files_of(path)?)?,
+        series: choice.series(),
+        volume: choice.volume(),
     })
 }
 
