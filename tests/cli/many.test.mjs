@@ -134,6 +134,68 @@ test("results by another method are made anew: another manifest of the same weig
   assert.equal(by(other), "finished", "spaces in a manifest are no method");
 });
 
+test("of a pair either file is segmented, packed or not, alone and among others, as the same scan", () => {
+  const whole = gunzipSync(readFileSync(sample));
+  const header = Buffer.from(whole.subarray(0, 348));
+  const offset = whole.readFloatLE(108);
+  header.writeFloatLE(0, 108);
+  header.write("ni1\0", 344, "latin1");
+  const alone = join(scratch(), "alone.nii.gz");
+  assert.equal(dinomed3d("segment", sample, "--model", model, "-o", alone).status, 0);
+  for (const [end, voxels] of [["img", whole.subarray(offset)], ["img.gz", gzipSync(whole.subarray(offset))]]) {
+    const folder = scratch();
+    writeFileSync(join(folder, "p.hdr"), header);
+    writeFileSync(join(folder, `p.${end}`), voxels);
+    for (const [name, status] of [["p.hdr", "done"], [`p.${end}`, "finished"]]) {
+      const labels = join(folder, "labels.nii.gz");
+      const said = dinomed3d("segment", join(folder, name), "--model", model, "-o", labels);
+      assert.equal(said.status, 0, said.stderr);
+      assert.deepEqual(readNifti(labels).voxels, readNifti(alone).voxels, name);
+      rmSync(labels);
+      assert.deepEqual(statuses(many(join(folder, name), "--out", join(folder, "out"))), { p: status }, name);
+    }
+    assert.deepEqual(statuses(many(folder, "--out", join(folder, "out"))), { p: "finished" });
+  }
+});
+
+test("what can't be followed or named fails by itself, and the scans around it are done", () => {
+  const input = folderOf("a.nii.gz", "z.nii.gz", "sub/b.nii.gz");
+  symlinkSync("../annex/gone", join(input, "m.nii.gz"));
+  symlinkSync("..", join(input, "sub/up"));
+  const latin1 = Buffer.concat([Buffer.from(join(input, "M")), Buffer.from([0xfc]), Buffer.from("ller.nii.gz")]);
+  writeFileSync(latin1, readFileSync(sample));
+  const out = scratch();
+  for (const [dry, well] of [[["--dry-run"], "planned"], [[], "done"]]) {
+    const said = many(input, "--out", out, ...dry);
+    assert.equal(said.status, 1, said.stderr);
+    assert.deepEqual(statuses(said), { a: well, m: "failed", "M\ufffdller": "failed", "sub/b": well, "sub/up": "failed", z: well });
+    const error = (name) => said.lines.find((line) => line.case === name).error;
+    assert.match(error("m"), /m\.nii\.gz is a link to \.\.\/annex\/gone, which is not there/);
+    assert.match(error("sub/up"), /sub\/up is a link to .*\/in, in which it lies/);
+    assert.match(error("M\ufffdller"), /M\ufffdller\.nii\.gz is no UTF-8/);
+  }
+});
+
+test("of a list each line fails by itself, a mark of its encoding is passed over, and one that names nothing is an error", () => {
+  const input = folderOf("a.nii.gz", "b/b.nii.gz");
+  const [out, list] = [scratch(), join(input, "list.txt")];
+  const [a, b, gone] = ["a.nii.gz", "b/b.nii.gz", "b/gone.nii.gz"].map((name) => join(input, name));
+  writeFileSync(list, `\ufeff${a}\r\n${gone}\r\n${b}\r\n`);
+  const said = many("--list", list, "--out", out);
+  assert.equal(said.status, 1, said.stderr);
+  assert.deepEqual(statuses(said), { a: "done", "b/b": "done", "b/gone": "failed" });
+  assert.match(said.lines[2].error, /gone\.nii\.gz is not there/);
+  writeFileSync(list, Buffer.concat([Buffer.from(`${a}\nM`), Buffer.from([0xfc]), Buffer.from("ller.nii\n")]));
+  const line = many("--list", list, "--out", scratch(), "--dry-run");
+  assert.deepEqual(line.lines.map((it) => it.status).sort(), ["failed", "planned"], line.stderr);
+  for (const [text, error] of [["\n# none\n", /list\.txt names no scan: expected is one a line/], [Buffer.from(`\ufeff${a}`, "utf16le"), /list\.txt is UTF-16/]]) {
+    writeFileSync(list, text);
+    const none = many("--list", list, "--out", out);
+    assert.equal(none.status, 2);
+    assert.match(none.stderr, error);
+  }
+});
+
 test("of a file of two volumes each is a scan of its own", () => {
   const folder = scratch();
   const { voxels, shape } = readNifti(sample);

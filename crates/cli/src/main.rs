@@ -35,6 +35,7 @@ mod quantize;
 mod report;
 mod say;
 mod scan;
+mod scan_list;
 mod segment;
 mod segmenting;
 mod standing;

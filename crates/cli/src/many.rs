@@ -11,6 +11,7 @@ use anyhow::Context;
 use dinomed3d_volume::atomic_file::{check_outputs, remove_unfinished, write_whole};
 use dinomed3d_volume::derivative::DatasetDescription;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -70,12 +71,13 @@ impl Shard {
 #[serde(rename_all = "camelCase")]
 struct Outcome<'a> {
     case: String,
-    input: &'a Path,
+    /// As far as it is text.
+    input: Cow<'a, str>,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<f64>,
     /// Files that are there now.
-    outputs: Vec<PathBuf>,
+    outputs: Vec<String>,
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -143,11 +145,12 @@ pub fn run(
         let checksum = Checksum::default();
         for case in work.series(case) {
             let before = format!("{} of {}, {}: ", index + 1, own.len(), case.name());
-            let outcome = match work.standing(&case, &checksum) {
-                Standing::Finished => work.outcome(&case, Status::Finished),
-                Standing::Others(error) => work.failed(&case, error),
-                Standing::Nothing if many.dry_run => work.outcome(&case, Status::Planned),
-                Standing::Nothing => {
+            let outcome = match work.begin(&case, &checksum) {
+                Err(problem) => work.failed(&case, problem),
+                Ok(Standing::Finished) => work.outcome(&case, Status::Finished),
+                Ok(Standing::Others(error)) => work.failed(&case, error),
+                Ok(Standing::Nothing) if many.dry_run => work.outcome(&case, Status::Planned),
+                Ok(Standing::Nothing) => {
                     let models = match &models {
                         Some(models) => models,
                         None => models.insert(Models::load(by)?),
@@ -206,6 +209,12 @@ fn describe(out: &Path, data_set: Option<&Path>) -> anyhow::Result<()> {
     write_whole(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
+/// Paths as far as they are text, which lines of JSON must be.
+fn shown(paths: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
+    let paths = paths.into_iter();
+    paths.map(|path| path.display().to_string()).collect()
+}
+
 /// What is done to each case.
 struct Work<'a> {
     out: &'a Path,
@@ -219,7 +228,8 @@ struct Work<'a> {
 impl Work<'_> {
     /// A case for each series of DICOM that makes a volume, where there are several and none is chosen.
     fn series(&self, case: &Case) -> Vec<Case> {
-        if self.choice.series().is_some() || !may_be_dicom(&case.input) {
+        let is_chosen = self.choice.series().is_some() || case.problem.is_some();
+        if is_chosen || !may_be_dicom(&case.input) {
             return vec![case.clone()];
         }
         // What can't be listed will say why when it is read.
@@ -232,7 +242,8 @@ impl Work<'_> {
     /// No result may take the place of another case's scan.
     fn spare_scans(&self, cases: &[Case]) -> anyhow::Result<()> {
         let scans: HashSet<&Path> = cases.iter().map(|case| &*case.input).collect();
-        for case in cases {
+        // What fails has no results.
+        for case in cases.iter().filter(|case| case.problem.is_none()) {
             for kind in &self.asked.kinds {
                 let path = plain(&self.path(case, *kind))?;
                 anyhow::ensure!(
@@ -259,15 +270,16 @@ impl Work<'_> {
         case.series.map_or(*self.choice, of_series)
     }
 
-    fn standing(&self, case: &Case, checksum: &Checksum) -> Standing {
-        match self.is_new {
-            true => Standing::Nothing,
-            false => {
-                let folder = self.folder(case);
-                self.asked
-                    .standing(case, &self.choice(case), &folder, checksum)
-            }
+    /// What stands where a case's results go, or what is wrong with it from the beginning.
+    fn begin(&self, case: &Case, checksum: &Checksum) -> Result<Standing, String> {
+        if let Some(problem) = &case.problem {
+            return Err(problem.clone());
         }
+        if self.is_new {
+            return Ok(Standing::Nothing);
+        }
+        let (choice, folder) = (self.choice(case), self.folder(case));
+        Ok(self.asked.standing(case, &choice, &folder, checksum))
     }
 
     fn outcome<'a>(&self, case: &'a Case, status: Status) -> Outcome<'a> {
@@ -275,11 +287,11 @@ impl Work<'_> {
         let paths = kinds.map(|kind| self.path(case, *kind));
         Outcome {
             case: case.name(),
-            input: &case.input,
+            input: case.input.to_string_lossy(),
             status,
             seconds: None,
             outputs: match status {
-                Status::Finished => paths.filter(|path| path.is_file()).collect(),
+                Status::Finished => shown(paths.filter(|path| path.is_file())),
                 _ => Vec::new(),
             },
             warnings: Vec::new(),
@@ -310,7 +322,7 @@ impl Work<'_> {
             ))
         });
         let (status, outputs, error) = match outputs {
-            Ok(outputs) => (Status::Done, outputs, None),
+            Ok(outputs) => (Status::Done, shown(outputs), None),
             Err(error) => (Status::Failed, Vec::new(), Some(format!("{error:#}"))),
         };
         Outcome {
