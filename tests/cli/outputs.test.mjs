@@ -66,3 +66,13 @@ test("a scan that was no DICOM gets no DICOM-SEG, and nothing else then", () => 
   assert.match(said.stderr, /sample\.nii\.gz was no DICOM/);
   assert.ok(!existsSync(join(out, "a.nii.gz")));
 });
+
+test("the help says how often an output may be named, as it is", () => {
+  for (const [command, may] of [["segment", true], ["learn", false]]) {
+    const { stdout } = dinomed3d(command, "--help");
+    assert.match(stdout.replace(/\s+/g, " "), /never over what is read.* The end of the name says what is written/);
+    assert.equal(/may stand several times/.test(stdout), may, command);
+    const twice = dinomed3d(command, "scan.nii", "--strokes", "s.json", "-o", "a.nii", "-o", "b.nii").stderr;
+    if (!may) assert.match(twice, /cannot be used multiple times/);
+  }
+});

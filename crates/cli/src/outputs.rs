@@ -60,11 +60,27 @@ const ENDS: [(&str, Kind); 16] = [
     ("certainty.nii.gz", Kind::Certainty),
 ];
 
-/// For the help text.
-pub const HELP: &str = "Where a result goes, never over what is read; may stand several times. The end of the name says what is written: \
+/// What the end of a name asks for, in words.
+macro_rules! help_of_ends {
+    () => {
+        "The end of the name says what is written: \
     .nii or .nii.gz the label map; .dcm DICOM-SEG, of a scan that was DICOM; .obj surfaces, .stl a file for each label's; .csv or .tsv volumes; dseg.tsv, itksnap.txt, \
     lut.txt (FreeSurfer) or .ctbl (3D Slicer) names and colours of labels; .json where it came from; probseg.nii or probseg.nii.gz the probability of each label, \
-    probseg.json which one each volume is; certainty.nii.gz the probability of each voxel's own";
+    probseg.json which one each volume is; certainty.nii.gz the probability of each voxel's own"
+    };
+}
+
+/// The help text of a command that writes one result.
+pub const HELP_OF_ONE: &str = concat!(
+    "Where the result goes, never over what is read. ",
+    help_of_ends!()
+);
+
+/// The help text of a command that writes as many as are named.
+pub const HELP_OF_MANY: &str = concat!(
+    "Where a result goes, never over what is read; may stand several times. ",
+    help_of_ends!()
+);
 
 impl Kind {
     /// # Errors
