@@ -187,6 +187,15 @@ test("no result goes over what is read, and two results are two files", () => {
   assert.match(onto.stderr, /predictions is there and no file/);
 });
 
+test("what is not there is named, whichever of the two it is", () => {
+  const folder = scratch();
+  for (const [predictions, references] of [[folder, join(folder, "lost")], [join(folder, "lost"), folder]]) {
+    const said = dinomed3d("evaluate", "--predictions", predictions, "--references", references);
+    assert.equal(said.status, 2);
+    assert.match(said.stderr, /lost is not there: expected is a label map or a folder of them/);
+  }
+});
+
 test("what cannot be written leaves no file, and a wrong fold is named", () => {
   const { folder, words } = makePairs();
   const csv = join(folder, "nowhere", "scores.csv");

@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { once } from "node:events";
 import { test } from "node:test";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { makeSeries } from "../dicom.mjs";
-import { readNifti } from "../nifti.mjs";
+import { makeNifti, readNifti } from "../nifti.mjs";
 import { dinomed3d, model, root, scratch } from "../places.mjs";
 
 const sample = join(root, "public/samples/sample.nii.gz");
@@ -23,6 +23,9 @@ function folderOf(...names) {
   }
   return folder;
 }
+
+/** The same voxels in other bytes. */
+const packedAnew = (path) => gzipSync(gunzipSync(readFileSync(path)), { level: 1 });
 
 /** Calls `segment` and reads its lines. */
 function many(...words) {
@@ -62,17 +65,149 @@ test("a bad scan is told of and no end; results lie as scans do, equal those of 
   assert.deepEqual(table[0].slice(1), ["anterior_ml", "posterior_ml"]);
   assert.ok(table[1].slice(1).every((cell) => /^\d\.\d{1,6}$/.test(cell) && Number(cell) > 0.3), `${table[1]}`);
 
-  // Results in the folder of scans are no scans; what is finished stays, but for a scan that is newer or a result that is gone.
+  // Results in the folder of scans are no scans; what is finished stays, but for a scan that has changed or a result that is gone.
   const madeAt = readFileSync(join(out, "b/head_dseg.json"), "utf8");
   rmSync(join(out, "a/head_volumes.tsv"));
   assert.deepEqual(statuses(many(input, "--out", out, "--dry-run")), { "a/head": "planned", "b/head": "finished", "c/bad": "planned" });
   assert.deepEqual(statuses(many(input, "--out", out)), { "a/head": "done", "b/head": "finished", "c/bad": "failed" });
   assert.equal(readFileSync(join(out, "b/head_dseg.json"), "utf8"), madeAt);
   assert.equal(readFileSync(description, "utf8"), own);
-  const later = new Date(Date.now() + 60_000);
-  utimesSync(join(input, "b/head.nii.gz"), later, later);
-  assert.deepEqual(statuses(many(join(input, "b"), join(input, "a"), "--out", out, "--dry-run")), { "a/head": "finished", "b/head": "planned" });
+  const both = () => statuses(many(join(input, "b"), join(input, "a"), "--out", out, "--dry-run"));
+  const changed = join(input, "b/head.nii.gz");
+  utimesSync(changed, 4e9, 4e9);
+  assert.deepEqual(both(), { "a/head": "finished", "b/head": "finished" }, "a date tells nothing");
+  writeFileSync(changed, packedAnew(changed));
+  utimesSync(changed, 1e9, 1e9);
+  assert.deepEqual(both(), { "a/head": "finished", "b/head": "planned" });
   assert.equal(many(join(input, "a"), join(input, "b"), "--out", out, "--dry-run", "--overwrite").lines[0].status, "planned");
+});
+
+test("another scan's results are never called finished nor written over, whatever their date", () => {
+  const input = folderOf("A/t1.nii.gz", "B/t1.nii.gz", "B/t2.nii.gz");
+  const [a, b] = ["A", "B"].map((folder) => join(input, folder, "t1.nii.gz"));
+  writeFileSync(b, packedAnew(a));
+  for (const path of [a, b]) utimesSync(path, 1e9, 1e9);
+  const out = scratch();
+  assert.deepEqual(statuses(many(a, "--out", out)), { t1: "done" });
+  const before = readFileSync(join(out, "t1_dseg.json"), "utf8");
+  for (const dry of [[], ["--dry-run"]]) {
+    const said = many(join(input, "B"), "--out", out, ...dry);
+    assert.equal(said.status, 1, said.stderr);
+    assert.deepEqual(statuses(said), { t1: "failed", t2: dry.length ? "finished" : "done" }, "another scan goes on");
+    assert.match(said.lines[0].error, /of another scan .*t1_dseg\.json: found .*A\/t1\.nii\.gz \(SHA-256 [0-9a-f]{16}…\), expected .*B\/t1\.nii\.gz .*--overwrite .*another --out/);
+  }
+  assert.equal(readFileSync(join(out, "t1_dseg.json"), "utf8"), before);
+  // A copy of the same scan is the same scan.
+  mkdirSync(join(input, "C"));
+  writeFileSync(join(input, "C/t1.nii.gz"), readFileSync(a));
+  assert.deepEqual(statuses(many(join(input, "C/t1.nii.gz"), "--out", out)), { t1: "finished" });
+  assert.deepEqual(statuses(many(b, "--out", out, "--overwrite")), { t1: "done" });
+  assert.deepEqual(statuses(many(b, "--out", out)), { t1: "finished" });
+});
+
+test("results by another method are made anew: another manifest of the same weights, other bits, files of another run", () => {
+  const input = folderOf("head.nii.gz");
+  const out = scratch();
+  const other = join(scratch(), "other");
+  cpSync(model, other, { recursive: true });
+  const manifest = JSON.parse(readFileSync(join(other, "manifest.json"), "utf8"));
+  writeFileSync(join(other, "manifest.json"), JSON.stringify({ ...manifest, version: "0.0.1" }));
+  const by = (folder, ...words) => {
+    const said = dinomed3d("segment", input, "--out", out, "--model", folder, ...words);
+    assert.equal(said.status, 0, said.stderr);
+    return JSON.parse(said.stdout).status;
+  };
+  assert.equal(by(other, "--also", "probseg.nii.gz"), "done");
+  assert.equal(by(other), "finished", "more than is asked for");
+  assert.equal(by(other, "--also", "probseg.nii.gz", "--probability-bits", "16", "--dry-run"), "planned");
+  assert.equal(by(model), "done");
+  assert.equal(JSON.parse(readFileSync(join(out, "head_dseg.json"), "utf8")).Models[0].Version, manifest.version);
+  assert.equal(by(model), "finished");
+  assert.equal(by(other, "--dry-run"), "planned");
+  assert.ok(existsSync(join(out, "head_probseg.nii.gz")));
+  assert.equal(by(model, "--also", "probseg.nii.gz", "--dry-run"), "planned", "the other model's probabilities are there");
+  // Of the same name and version, and drawn otherwise.
+  writeFileSync(join(other, "manifest.json"), JSON.stringify({ ...manifest, postprocessing: [] }));
+  assert.notDeepEqual(manifest.postprocessing, []);
+  assert.equal(by(other, "--dry-run"), "planned");
+  writeFileSync(join(other, "manifest.json"), JSON.stringify(manifest));
+  assert.equal(by(other), "finished", "spaces in a manifest are no method");
+});
+
+test("of a pair either file is segmented, packed or not, alone and among others, as the same scan", () => {
+  const whole = gunzipSync(readFileSync(sample));
+  const header = Buffer.from(whole.subarray(0, 348));
+  const offset = whole.readFloatLE(108);
+  header.writeFloatLE(0, 108);
+  header.write("ni1\0", 344, "latin1");
+  const alone = join(scratch(), "alone.nii.gz");
+  assert.equal(dinomed3d("segment", sample, "--model", model, "-o", alone).status, 0);
+  for (const [end, voxels] of [["img", whole.subarray(offset)], ["img.gz", gzipSync(whole.subarray(offset))]]) {
+    const folder = scratch();
+    writeFileSync(join(folder, "p.hdr"), header);
+    writeFileSync(join(folder, `p.${end}`), voxels);
+    for (const [name, status] of [["p.hdr", "done"], [`p.${end}`, "finished"]]) {
+      const labels = join(folder, "labels.nii.gz");
+      const said = dinomed3d("segment", join(folder, name), "--model", model, "-o", labels);
+      assert.equal(said.status, 0, said.stderr);
+      assert.deepEqual(readNifti(labels).voxels, readNifti(alone).voxels, name);
+      rmSync(labels);
+      assert.deepEqual(statuses(many(join(folder, name), "--out", join(folder, "out"))), { p: status }, name);
+    }
+    assert.deepEqual(statuses(many(folder, "--out", join(folder, "out"))), { p: "finished" });
+  }
+});
+
+test("what can't be followed or named fails by itself, and the scans around it are done", () => {
+  const input = folderOf("a.nii.gz", "z.nii.gz", "sub/b.nii.gz");
+  symlinkSync("../annex/gone", join(input, "m.nii.gz"));
+  symlinkSync("..", join(input, "sub/up"));
+  const latin1 = Buffer.concat([Buffer.from(join(input, "M")), Buffer.from([0xfc]), Buffer.from("ller.nii.gz")]);
+  writeFileSync(latin1, readFileSync(sample));
+  const out = scratch();
+  for (const [dry, well] of [[["--dry-run"], "planned"], [[], "done"]]) {
+    const said = many(input, "--out", out, ...dry);
+    assert.equal(said.status, 1, said.stderr);
+    assert.deepEqual(statuses(said), { a: well, m: "failed", "M\ufffdller": "failed", "sub/b": well, "sub/up": "failed", z: well });
+    const error = (name) => said.lines.find((line) => line.case === name).error;
+    assert.match(error("m"), /m\.nii\.gz is a link to \.\.\/annex\/gone, which is not there/);
+    assert.match(error("sub/up"), /sub\/up is a link to .*\/in, in which it lies/);
+    assert.match(error("M\ufffdller"), /M\ufffdller\.nii\.gz is no UTF-8/);
+  }
+});
+
+test("of a list each line fails by itself, a mark of its encoding is passed over, and one that names nothing is an error", () => {
+  const input = folderOf("a.nii.gz", "b/b.nii.gz");
+  const [out, list] = [scratch(), join(input, "list.txt")];
+  const [a, b, gone] = ["a.nii.gz", "b/b.nii.gz", "b/gone.nii.gz"].map((name) => join(input, name));
+  writeFileSync(list, `\ufeff${a}\r\n${gone}\r\n${b}\r\n`);
+  const said = many("--list", list, "--out", out);
+  assert.equal(said.status, 1, said.stderr);
+  assert.deepEqual(statuses(said), { a: "done", "b/b": "done", "b/gone": "failed" });
+  assert.match(said.lines[2].error, /gone\.nii\.gz is not there/);
+  writeFileSync(list, Buffer.concat([Buffer.from(`${a}\nM`), Buffer.from([0xfc]), Buffer.from("ller.nii\n")]));
+  const line = many("--list", list, "--out", scratch(), "--dry-run");
+  assert.deepEqual(line.lines.map((it) => it.status).sort(), ["failed", "planned"], line.stderr);
+  for (const [text, error] of [["\n# none\n", /list\.txt names no scan: expected is one a line/], [Buffer.from(`\ufeff${a}`, "utf16le"), /list\.txt is UTF-16/]]) {
+    writeFileSync(list, text);
+    const none = many("--list", list, "--out", out);
+    assert.equal(none.status, 2);
+    assert.match(none.stderr, error);
+  }
+});
+
+test("of a file of two volumes each is a scan of its own", () => {
+  const folder = scratch();
+  const { voxels, shape } = readNifti(sample);
+  const [columns, rows, slices] = shape;
+  const value = (x, y, z) => (1 + Math.floor(z / slices)) * voxels[((z % slices) * rows + y) * columns + x];
+  writeFileSync(join(folder, "two.nii"), makeNifti([columns, rows, slices, 2], value));
+  const of = (volume, ...words) => many(join(folder, "two.nii"), "--out", join(folder, "out"), "--volume", volume, ...words);
+  assert.deepEqual(statuses(of("0")), { two: "done" });
+  assert.deepEqual(statuses(of("0")), { two: "finished" });
+  const other = of("1");
+  assert.equal(other.status, 1);
+  assert.match(other.lines[0].error, /found .*two\.nii, volume 0 .*expected .*two\.nii, volume 1 /);
 });
 
 test("results beside their scans make no data set of them, so that the next run finds the scans again", () => {
@@ -135,9 +270,16 @@ test("a BIDS data set becomes a derivative, of the participants that are asked f
   assert.equal(description.DatasetType, "derivative");
   assert.equal(description.DatasetLinks.raw, folder);
   assert.equal(app("participant", "--model", model).status, 0);
+  // Another suffix of a session is another scan, whatever else the session has.
+  const first = readFileSync(join(out, "sub-01/anat/sub-01_dseg.json"), "utf8");
+  const second = app("participant", "--model", model, "--suffix", "T2w");
+  assert.equal(second.status, 0, second.stderr);
+  assert.deepEqual(second.stdout.trim().split("\n").map((line) => JSON.parse(line)).map((line) => [line.case, line.status]), [["sub-01/anat/sub-01_desc-T2w", "done"]]);
+  assert.equal(readFileSync(join(out, "sub-01/anat/sub-01_dseg.json"), "utf8"), first);
+  assert.deepEqual(JSON.parse(readFileSync(join(out, "sub-01/anat/sub-01_desc-T2w_dseg.json"), "utf8")).Sources, ["bids:raw:sub-01/anat/sub-01_T2w.nii.gz"]);
   assert.equal(app("group").status, 0);
   const table = readFileSync(join(out, "volumes.tsv"), "utf8").trim().split("\n").map((row) => row.split("\t"));
-  assert.deepEqual(table.map((row) => row.slice(0, 3)), [["participant_id", "session_id", "scan"], ["sub-01", "n/a", "sub-01/anat/sub-01"], ["sub-02", "ses-1", label]]);
+  assert.deepEqual(table.map((row) => row.slice(0, 3)), [["participant_id", "session_id", "scan"], ["sub-01", "n/a", "sub-01/anat/sub-01_desc-T2w"], ["sub-01", "n/a", "sub-01/anat/sub-01"], ["sub-02", "ses-1", label]]);
   const missing = app("participant", "--participant-label", "03");
   assert.equal(missing.status, 2);
   assert.match(missing.stderr, /no sub-03: there are 01, 02/);

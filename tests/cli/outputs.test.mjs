@@ -50,8 +50,11 @@ test("a DICOM series becomes everything that a name can ask for, all of it from 
   assert.match(text("x.ctbl"), /^1 \S+ \d+ \d+ \d+ 255$/m);
   const { Models, Inputs, Notice } = JSON.parse(text("x.json"));
   const manifest = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
-  assert.deepEqual(Models, [{ Name: manifest.name, Version: manifest.version, WeightsSHA256: manifest.weights.sha256 }]);
+  const [{ ManifestSHA256, ...used }, ...others] = Models;
+  assert.deepEqual([used, others], [{ Name: manifest.name, Version: manifest.version, WeightsSHA256: manifest.weights.sha256 }, []]);
+  assert.match(ManifestSHA256, /^[0-9a-f]{64}$/);
   assert.equal(Inputs[0].Name, "series");
+  assert.ok(Inputs[0].Path.endsWith("/series"), Inputs[0].Path);
   assert.match(Inputs[0].SHA256, /^[0-9a-f]{64}$/);
   assert.match(Notice, /not a medical device/);
 });
@@ -62,4 +65,14 @@ test("a scan that was no DICOM gets no DICOM-SEG, and nothing else then", () => 
   assert.equal(said.status, 2);
   assert.match(said.stderr, /sample\.nii\.gz was no DICOM/);
   assert.ok(!existsSync(join(out, "a.nii.gz")));
+});
+
+test("the help says how often an output may be named, as it is", () => {
+  for (const [command, may] of [["segment", true], ["learn", false]]) {
+    const { stdout } = dinomed3d(command, "--help");
+    assert.match(stdout.replace(/\s+/g, " "), /never over what is read.* The end of the name says what is written/);
+    assert.equal(/may stand several times/.test(stdout), may, command);
+    const twice = dinomed3d(command, "scan.nii", "--strokes", "s.json", "-o", "a.nii", "-o", "b.nii").stderr;
+    if (!may) assert.match(twice, /cannot be used multiple times/);
+  }
 });

@@ -245,6 +245,37 @@ test("a short recipe is settled by the data, and prepared cases are kept", () =>
   assert.equal(readFileSync(join(folder, "first/recipe.toml"), "utf8"), settled);
 });
 
+test("where no run is nothing is resumed, and nothing made", () => {
+  const folder = scratch();
+  const [data, run, recipe] = ["data", "run", "recipe.toml"].map((name) => join(folder, name));
+  mkdirSync(data);
+  makeData(data);
+  makeRecipe(recipe);
+  for (const words of [[], ["--recipe", recipe], ["--folds", "2"], ["--folds", "2", "--recipe", recipe]]) {
+    const said = dinomed3d("train", "--no-cache", "--data", data, "--out", run, "--resume", ...words);
+    assert.equal(said.status, 2, `${words}`);
+    assert.match(said.stderr, /there is no (run|cross-validation) to go on with in .*run: expected .*without --resume/);
+    assert.ok(!existsSync(run));
+  }
+  // Of a cross-validation the later runs may not have begun, but nobody who goes on with it means the default recipe.
+  mkdirSync(join(run, "fold-1"), { recursive: true });
+  writeFileSync(join(run, "fold-1/recipe.toml"), readFileSync(recipe));
+  const later = dinomed3d("train", "--no-cache", "--data", data, "--out", run, "--resume", "--folds", "2");
+  assert.equal(later.status, 2);
+  assert.match(later.stderr, /fold-2 has not begun: expected is the --recipe of the other folds/);
+  const single = dinomed3d("train", "--no-cache", "--data", data, "--out", run, "--resume");
+  assert.match(single.stderr, /what is there is a cross-validation, which --folds goes on with/);
+});
+
+test("a recipe without synthesis draws nothing, and is what is said of it", () => {
+  const folder = scratch();
+  const recipe = join(folder, "recipe.toml");
+  makeRecipe(recipe);
+  const said = dinomed3d("synthesise", "--recipe", recipe, "--data", folder, "--out", join(folder, "drawn"));
+  assert.equal(said.status, 2);
+  assert.match(said.stderr, /recipe\.toml has no \[synthesis\]/);
+});
+
 test("a run keeps its split by name while its data set grows, and says so", () => {
   const folder = scratch();
   const [data, run, recipe, exported] = ["data", "run", "recipe.toml", "models/box"].map((name) => join(folder, name));

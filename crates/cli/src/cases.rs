@@ -1,6 +1,7 @@
 //! The scans that a command line names, one or thousands, and where the results of each lie.
 
 use crate::scan::is_dicom;
+use crate::scan_list;
 use anyhow::Context;
 use dinomed3d_volume::bids::{self, Wanted};
 use dinomed3d_volume::companions;
@@ -8,6 +9,7 @@ use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::nifti::stem;
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -48,6 +50,8 @@ pub struct Case {
     pub names: DerivativeNames,
     /// As a BIDS URI, of a scan of a data set.
     pub source: Option<String>,
+    /// Why it can't be segmented, where finding it tells: no end of the others.
+    pub problem: Option<String>,
 }
 
 impl Case {
@@ -78,44 +82,77 @@ pub struct Cases {
     pub data_set: Option<PathBuf>,
 }
 
+impl Cases {
+    fn extend(&mut self, more: Self) {
+        self.cases.extend(more.cases);
+        self.passed_over += more.passed_over;
+        self.data_set = more.data_set.or(self.data_set.take());
+    }
+}
+
 /// Finds scans: files, folders, patterns and data sets, whose results lie in `out` as they lie in the deepest folder that
 /// holds them all.
 ///
+/// What a list names and what lies in a folder fails by itself, as a case with a problem.
+///
 /// # Errors
-/// A name that leads nowhere, a folder without a scan, or two scans whose results would be one.
+/// A name of the command line that leads nowhere, a folder without a scan, a list that names none, or two scans whose results
+/// would be one.
 pub fn find(inputs: &[PathBuf], selection: &Selection, out: &Path) -> anyhow::Result<Cases> {
-    let mut named = inputs.to_vec();
+    let mut all = Vec::new();
+    for name in inputs {
+        all.extend(paths(name)?);
+    }
+    let of_command = all.len();
+    let mut lost = Vec::new();
     if let Some(list) = &selection.list {
-        let reading = || format!("reading {}", list.display());
-        let text = std::fs::read_to_string(list).with_context(reading)?;
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        named.extend(lines.map(PathBuf::from));
-    }
-    let mut inputs = Vec::new();
-    for name in named {
-        inputs.extend(paths(&name)?);
-    }
-    let root = root(&inputs);
-    let mut found = Cases::default();
-    for input in &inputs {
-        let count = found.cases.len();
-        if !input.is_dir() {
-            found.cases.push(case(input, &root, None));
-        } else if bids::is_data_set(input) {
-            of_data_set(input, &selection.of_data_set, &mut found)?;
-        } else {
-            below(input, &root, out, &mut found)?;
+        for line in scan_list::read(list)? {
+            let found = line.and_then(|name| paths(&name).map_err(|error| (name, error)));
+            match found {
+                Ok(found) => all.extend(found),
+                Err((name, error)) => lost.push((plain(&name)?, format!("{error:#}"))),
+            }
         }
-        anyhow::ensure!(
-            found.cases.len() > count,
-            "{} holds no scan: expected are NIfTI, MGH or DICOM files, or a BIDS data set with an anatomical scan",
-            input.display()
-        );
     }
+    // Also by what is lost, so that results lie where they would if it were there.
+    let places: Vec<&Path> = all
+        .iter()
+        .chain(lost.iter().map(|(path, _)| path))
+        .map(|path| &**path)
+        .collect();
+    let root = root(&places);
+    let mut found = Cases::default();
+    for (index, input) in all.iter().enumerate() {
+        match of_input(input, selection, &root, out) {
+            Ok(more) => found.extend(more),
+            Err(error) if index < of_command => return Err(error),
+            Err(error) => lost.push((input.clone(), format!("{error:#}"))),
+        }
+    }
+    let lost = lost.into_iter().map(|(path, problem)| Case {
+        problem: Some(problem),
+        ..case(&path, &root, None)
+    });
+    found.cases.extend(lost);
     tell_apart(&mut found.cases)?;
+    Ok(found)
+}
+
+/// The scans of one file or folder.
+fn of_input(input: &Path, selection: &Selection, root: &Path, out: &Path) -> anyhow::Result<Cases> {
+    let mut found = Cases::default();
+    if !input.is_dir() {
+        found.cases.push(case(input, root, None));
+    } else if bids::is_data_set(input) {
+        of_data_set(input, &selection.of_data_set, &mut found)?;
+    } else {
+        below(input, root, out, &mut found)?;
+    }
+    anyhow::ensure!(
+        !found.cases.is_empty(),
+        "{} holds no scan: expected are NIfTI, MGH or DICOM files, or a BIDS data set with an anatomical scan",
+        input.display()
+    );
     Ok(found)
 }
 
@@ -171,12 +208,12 @@ pub fn plain(path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The one folder that is named, or the deepest that holds all that is named.
-fn root(inputs: &[PathBuf]) -> PathBuf {
+fn root(inputs: &[&Path]) -> PathBuf {
     if let [only] = inputs
         && only.is_dir()
         && !holds_dicom(only)
     {
-        return only.clone();
+        return only.to_path_buf();
     }
     let parents = inputs.iter().map(|input| input.parent().unwrap_or(input));
     let common = |a: PathBuf, b: &Path| {
@@ -191,15 +228,22 @@ fn root(inputs: &[PathBuf]) -> PathBuf {
 fn case(input: &Path, root: &Path, source: Option<String>) -> Case {
     let name = input.file_name().unwrap_or_default().to_string_lossy();
     let folder = input.parent().unwrap_or(root);
+    let folder = folder.strip_prefix(root).unwrap_or(Path::new(""));
+    let is_text =
+        folder.to_str().is_some() && input.file_name().is_none_or(|it| it.to_str().is_some());
+    let problem = || {
+        format!(
+            "the name of {} is no UTF-8, so no result can be named after it: expected is another name of the file or its folder",
+            input.display()
+        )
+    };
     Case {
         input: input.to_owned(),
         series: None,
-        folder: folder
-            .strip_prefix(root)
-            .unwrap_or(Path::new(""))
-            .to_owned(),
+        folder: folder.to_owned(),
         names: DerivativeNames::of(&name),
         source,
+        problem: (!is_text).then(problem),
     }
 }
 
@@ -229,7 +273,13 @@ fn below(folder: &Path, root: &Path, out: &Path, found: &mut Cases) -> anyhow::R
     // Whether a folder's files are DICOM's is asked of each till one is.
     let mut dicom: HashMap<PathBuf, bool> = HashMap::new();
     for entry in walk {
-        let entry = entry.with_context(|| format!("reading {}", folder.display()))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                found.cases.push(unreadable(&error, folder, root));
+                continue;
+            }
+        };
         if entry.file_type().is_dir() {
             continue;
         }
@@ -247,6 +297,30 @@ fn below(folder: &Path, root: &Path, out: &Path, found: &mut Cases) -> anyhow::R
         }
     }
     Ok(())
+}
+
+/// An entry of a folder that could not be followed.
+fn unreadable(error: &walkdir::Error, folder: &Path, root: &Path) -> Case {
+    let path = error.path().unwrap_or(folder);
+    let is_link = path.is_symlink();
+    let problem = match (error.loop_ancestor(), error.io_error()) {
+        (Some(ancestor), _) => format!(
+            "{} is a link to {}, in which it lies: it would be gone through without end",
+            path.display(),
+            ancestor.display()
+        ),
+        (None, Some(cause)) if is_link && cause.kind() == io::ErrorKind::NotFound => format!(
+            "{} is a link to {}, which is not there",
+            path.display(),
+            std::fs::read_link(path).unwrap_or_default().display()
+        ),
+        (None, Some(cause)) => format!("reading {}: {cause}", path.display()),
+        (None, None) => format!("reading {}: {error}", path.display()),
+    };
+    Case {
+        problem: Some(problem),
+        ..case(path, root, None)
+    }
 }
 
 fn holds_dicom(folder: &Path) -> bool {
@@ -280,7 +354,9 @@ fn tell_apart(cases: &mut Vec<Case>) -> anyhow::Result<()> {
     let place = |case: &Case| case.name().to_lowercase();
     let shared = |cases: &[Case]| {
         let mut places: HashMap<String, Vec<usize>> = HashMap::new();
-        for (index, case) in cases.iter().enumerate() {
+        // What fails has no results.
+        let all = cases.iter().enumerate();
+        for (index, case) in all.filter(|(_, case)| case.problem.is_none()) {
             places.entry(place(case)).or_default().push(index);
         }
         let several = places.into_values().filter(|cases| cases.len() > 1);
@@ -375,7 +451,12 @@ mod tests {
         let found = |folder: &PathBuf| find(std::slice::from_ref(folder), &none, Path::new("out"));
         assert_eq!(
             names(&found(&folder).unwrap()),
-            ["sub-1_T1w", "sub-1_T2w", "sub-2"]
+            ["sub-1", "sub-1_desc-T2w", "sub-2"]
+        );
+        std::fs::write(folder.join("sub-1_desc-T2w_T1w.nii"), "").unwrap();
+        assert_eq!(
+            names(&found(&folder).unwrap()),
+            ["sub-1", "sub-1_T2w", "sub-1_desc-T2w_T1w", "sub-2"]
         );
         std::fs::write(folder.join("sub-2_T1w.nii.gz"), "").unwrap();
         let error = found(&folder).unwrap_err().to_string();

@@ -25,7 +25,7 @@ pub struct Args {
     /// x fastest, and the value 0 erases.
     #[arg(long, value_name = "FILE")]
     strokes: PathBuf,
-    #[arg(short, long, value_name = "FILE", help = outputs::HELP)]
+    #[arg(short, long, value_name = "FILE", help = outputs::HELP_OF_ONE)]
     output: PathBuf,
     #[command(flatten)]
     by: By,

@@ -2,15 +2,16 @@
 
 use crate::cases::{Case, Cases, plain};
 use crate::group;
-use crate::outputs::{Kind, Segmented};
+use crate::outputs::{self, Content, Kind, Segmented};
 use crate::say::say;
 use crate::scan::{Choice, files_of, may_be_dicom, series_of};
 use crate::segmenting::{By, Input, Models, files_of_model};
+use crate::standing::{Asked, Checksum, Standing};
 use anyhow::Context;
-use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_volume::atomic_file::{check_outputs, remove_unfinished, write_whole};
-use dinomed3d_volume::derivative::{DatasetDescription, Sidecar};
+use dinomed3d_volume::derivative::DatasetDescription;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -70,12 +71,13 @@ impl Shard {
 #[serde(rename_all = "camelCase")]
 struct Outcome<'a> {
     case: String,
-    input: &'a Path,
+    /// As far as it is text.
+    input: Cow<'a, str>,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<f64>,
     /// Files that are there now.
-    outputs: Vec<PathBuf>,
+    outputs: Vec<String>,
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -111,9 +113,12 @@ pub fn run(
         out,
         choice,
         by,
-        kinds: many.kinds()?,
+        asked: Asked {
+            models: by.identities()?,
+            kinds: many.kinds()?,
+            probability_bits: outputs::bits(by.probability_bits),
+        },
         is_new: many.overwrite,
-        weights: weights(by)?,
     };
     work.spare_scans(&cases.cases)?;
     let place = plain(out)?;
@@ -137,12 +142,15 @@ pub fn run(
     let mut models = None;
     let (mut done, mut failed) = (0, 0);
     for (index, case) in own.iter().enumerate() {
+        let checksum = Checksum::default();
         for case in work.series(case) {
             let before = format!("{} of {}, {}: ", index + 1, own.len(), case.name());
-            let outcome = match work.is_finished(&case) {
-                true => work.outcome(&case, Status::Finished),
-                false if many.dry_run => work.outcome(&case, Status::Planned),
-                false => {
+            let outcome = match work.begin(&case, &checksum) {
+                Err(problem) => work.failed(&case, problem),
+                Ok(Standing::Finished) => work.outcome(&case, Status::Finished),
+                Ok(Standing::Others(error)) => work.failed(&case, error),
+                Ok(Standing::Nothing) if many.dry_run => work.outcome(&case, Status::Planned),
+                Ok(Standing::Nothing) => {
                     let models = match &models {
                         Some(models) => models,
                         None => models.insert(Models::load(by)?),
@@ -184,7 +192,6 @@ impl Many {
             // Which label each volume is.
             kinds.push(Kind::ProbabilitiesSidecar);
         }
-        // Where it stands, all others stand.
         kinds.retain(|kind| *kind != Kind::Sidecar);
         kinds.push(Kind::Sidecar);
         Ok(kinds)
@@ -202,22 +209,10 @@ fn describe(out: &Path, data_set: Option<&Path>) -> anyhow::Result<()> {
     write_whole(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
-/// Checksums of the weights of all models that are named.
-fn weights(by: &By) -> anyhow::Result<Vec<String>> {
-    let hash = |folder: &PathBuf| Ok(ModelFolder::open(folder).manifest()?.weights.sha256);
-    by.folders()?.iter().map(hash).collect()
-}
-
-/// Whether there is a surface of a label, of those whose names begin as `path` does.
-fn has_surface(path: &Path) -> bool {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let is_surface = |name: &str| {
-        let rest = name.strip_prefix(&*stem);
-        rest.is_some_and(|rest| rest.starts_with("_label-") && rest.ends_with("_surface.stl"))
-    };
-    let entries = path.parent().map(std::fs::read_dir).into_iter().flatten();
-    let mut names = entries.flatten().flatten().map(|entry| entry.file_name());
-    names.any(|name| is_surface(&name.to_string_lossy()))
+/// Paths as far as they are text, which lines of JSON must be.
+fn shown(paths: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
+    let paths = paths.into_iter();
+    paths.map(|path| path.display().to_string()).collect()
 }
 
 /// What is done to each case.
@@ -225,16 +220,16 @@ struct Work<'a> {
     out: &'a Path,
     choice: &'a Choice,
     by: &'a By,
-    kinds: Vec<Kind>,
+    asked: Asked,
     /// Whether nothing counts as finished.
     is_new: bool,
-    weights: Vec<String>,
 }
 
 impl Work<'_> {
     /// A case for each series of DICOM that makes a volume, where there are several and none is chosen.
     fn series(&self, case: &Case) -> Vec<Case> {
-        if self.choice.has_series() || !may_be_dicom(&case.input) {
+        let is_chosen = self.choice.series().is_some() || case.problem.is_some();
+        if is_chosen || !may_be_dicom(&case.input) {
             return vec![case.clone()];
         }
         // What can't be listed will say why when it is read.
@@ -247,8 +242,9 @@ impl Work<'_> {
     /// No result may take the place of another case's scan.
     fn spare_scans(&self, cases: &[Case]) -> anyhow::Result<()> {
         let scans: HashSet<&Path> = cases.iter().map(|case| &*case.input).collect();
-        for case in cases {
-            for kind in &self.kinds {
+        // What fails has no results.
+        for case in cases.iter().filter(|case| case.problem.is_none()) {
+            for kind in &self.asked.kinds {
                 let path = plain(&self.path(case, *kind))?;
                 anyhow::ensure!(
                     !scans.contains(&*path),
@@ -262,44 +258,51 @@ impl Work<'_> {
     }
 
     fn path(&self, case: &Case, kind: Kind) -> PathBuf {
-        self.out.join(&case.folder).join(kind.name(&case.names))
+        self.folder(case).join(kind.name(&case.names))
     }
 
-    /// Whether its results are there, by these models, and not older than the scan.
-    fn is_finished(&self, case: &Case) -> bool {
-        let is_by_these = || {
-            let sidecar = self.path(case, Kind::Sidecar);
-            let text = std::fs::read_to_string(&sidecar).ok()?;
-            let sidecar_of: Sidecar = serde_json::from_str(&text).ok()?;
-            let used = |hash: &String| {
-                let mut models = sidecar_of.models.iter();
-                models.any(|model| model.weights_sha256 == *hash)
-            };
-            let changed = |path: &Path| std::fs::metadata(path).ok()?.modified().ok();
-            let is_new_enough = changed(&sidecar)? >= changed(&case.input)?;
-            Some(self.weights.iter().all(used) && is_new_enough)
-        };
-        let is_there = |kind: &Kind| match kind {
-            Kind::SurfacePerLabel => has_surface(&self.path(case, *kind)),
-            Kind::DicomSeg if !may_be_dicom(&case.input) => true,
-            kind => self.path(case, *kind).is_file(),
-        };
-        !self.is_new && self.kinds.iter().all(is_there) && is_by_these().unwrap_or(false)
+    fn folder(&self, case: &Case) -> PathBuf {
+        self.out.join(&case.folder)
+    }
+
+    fn choice(&self, case: &Case) -> Choice {
+        let of_series = |series| self.choice.of_series(series);
+        case.series.map_or(*self.choice, of_series)
+    }
+
+    /// What stands where a case's results go, or what is wrong with it from the beginning.
+    fn begin(&self, case: &Case, checksum: &Checksum) -> Result<Standing, String> {
+        if let Some(problem) = &case.problem {
+            return Err(problem.clone());
+        }
+        if self.is_new {
+            return Ok(Standing::Nothing);
+        }
+        let (choice, folder) = (self.choice(case), self.folder(case));
+        Ok(self.asked.standing(case, &choice, &folder, checksum))
     }
 
     fn outcome<'a>(&self, case: &'a Case, status: Status) -> Outcome<'a> {
-        let paths = self.kinds.iter().map(|kind| self.path(case, *kind));
+        let kinds = self.asked.kinds.iter();
+        let paths = kinds.map(|kind| self.path(case, *kind));
         Outcome {
             case: case.name(),
-            input: &case.input,
+            input: case.input.to_string_lossy(),
             status,
             seconds: None,
             outputs: match status {
-                Status::Finished => paths.filter(|path| path.is_file()).collect(),
+                Status::Finished => shown(paths.filter(|path| path.is_file())),
                 _ => Vec::new(),
             },
             warnings: Vec::new(),
             error: None,
+        }
+    }
+
+    fn failed<'a>(&self, case: &'a Case, error: String) -> Outcome<'a> {
+        Outcome {
+            error: Some(error),
+            ..self.outcome(case, Status::Failed)
         }
     }
 
@@ -319,7 +322,7 @@ impl Work<'_> {
             ))
         });
         let (status, outputs, error) = match outputs {
-            Ok(outputs) => (Status::Done, outputs, None),
+            Ok(outputs) => (Status::Done, shown(outputs), None),
             Err(error) => (Status::Failed, Vec::new(), Some(format!("{error:#}"))),
         };
         Outcome {
@@ -338,21 +341,19 @@ impl Work<'_> {
         before: &str,
         warnings: &mut Vec<String>,
     ) -> anyhow::Result<Vec<PathBuf>> {
-        let folder = self.out.join(&case.folder);
+        let kinds = &self.asked.kinds;
+        let folder = self.folder(case);
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         let mut read = files_of(&case.input)?;
         for model in self.by.folders()? {
             read.extend(files_of_model(&model));
         }
-        let paths = self.kinds.iter().map(|kind| self.path(case, *kind));
+        let paths = kinds.iter().map(|kind| self.path(case, *kind));
         check_outputs(&paths.collect::<Vec<_>>(), &read)?;
-        let choice = match case.series {
-            Some(series) => &self.choice.of_series(series),
-            None => self.choice,
-        };
+        let choice = &self.choice(case);
         let paths = std::slice::from_ref(&case.input);
         let outline = Input::outline(paths, choice)?;
-        let keep = Kind::keep(&self.kinds);
+        let keep = Kind::keep(kinds);
         models.expect_room(&outline, &case.input.display().to_string(), keep)?;
         let input = Input::read(paths, choice, models.first(), |warning| {
             warnings.push(warning)
@@ -364,13 +365,30 @@ impl Work<'_> {
             ..input.result(&found)?
         };
         let mut made = Vec::new();
-        for kind in &self.kinds {
-            if *kind != Kind::DicomSeg || input.origin().is_some() {
+        for kind in kinds {
+            let can_be_made = *kind != Kind::DicomSeg || input.origin().is_some();
+            if can_be_made && *kind != Kind::Sidecar {
                 made.extend(result.files(*kind, &self.path(case, *kind))?);
             }
         }
+        let name = |(path, _): &(PathBuf, Content)| {
+            let name = path.file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        };
+        // Where it stands, all others stand.
+        let sidecar = self.path(case, Kind::Sidecar);
+        let told = Segmented {
+            outputs: made.iter().map(name).collect(),
+            ..result.clone()
+        };
+        made.extend(told.files(Kind::Sidecar, &sidecar)?);
         let paths: Vec<PathBuf> = made.iter().map(|(path, _)| path.clone()).collect();
         check_outputs(&paths, &read)?;
+        // While older results are replaced, nothing says that they are whole.
+        if sidecar.is_file() {
+            let removing = || format!("removing {}", sidecar.display());
+            std::fs::remove_file(&sidecar).with_context(removing)?;
+        }
         for (path, file) in made {
             let writing = || format!("writing {}", path.display());
             remove_unfinished(&path).with_context(writing)?;

@@ -1,5 +1,7 @@
 //! What a segmentation is written as: the ending of a file's name says it.
 
+use crate::cases::plain;
+use crate::scan::{Choice, files_of};
 use anyhow::Context;
 use dinomed3d_core::infer::{Keep, Seen};
 use dinomed3d_core::weights::hex;
@@ -58,11 +60,27 @@ const ENDS: [(&str, Kind); 16] = [
     ("certainty.nii.gz", Kind::Certainty),
 ];
 
-/// For the help text.
-pub const HELP: &str = "Where a result goes, never over what is read; may stand several times. The end of the name says what is written: \
+/// What the end of a name asks for, in words.
+macro_rules! help_of_ends {
+    () => {
+        "The end of the name says what is written: \
     .nii or .nii.gz the label map; .dcm DICOM-SEG, of a scan that was DICOM; .obj surfaces, .stl a file for each label's; .csv or .tsv volumes; dseg.tsv, itksnap.txt, \
     lut.txt (FreeSurfer) or .ctbl (3D Slicer) names and colours of labels; .json where it came from; probseg.nii or probseg.nii.gz the probability of each label, \
-    probseg.json which one each volume is; certainty.nii.gz the probability of each voxel's own";
+    probseg.json which one each volume is; certainty.nii.gz the probability of each voxel's own"
+    };
+}
+
+/// The help text of a command that writes one result.
+pub const HELP_OF_ONE: &str = concat!(
+    "Where the result goes, never over what is read. ",
+    help_of_ends!()
+);
+
+/// The help text of a command that writes as many as are named.
+pub const HELP_OF_MANY: &str = concat!(
+    "Where a result goes, never over what is read; may stand several times. ",
+    help_of_ends!()
+);
 
 impl Kind {
     /// # Errors
@@ -124,6 +142,7 @@ impl Kind {
 }
 
 /// A label map and all that is told of it.
+#[derive(Clone)]
 pub struct Segmented<'a> {
     /// The scan, whose header a label map takes over.
     pub scan: &'a Scan,
@@ -141,6 +160,8 @@ pub struct Segmented<'a> {
     pub inputs: Vec<Input>,
     /// See [`Provenance::sources`].
     pub sources: Vec<String>,
+    /// See [`Provenance::outputs`].
+    pub outputs: Vec<String>,
     /// What the network said, where it was kept.
     pub seen: Option<&'a Seen>,
     /// Of probabilities.
@@ -298,6 +319,9 @@ impl Segmented<'_> {
             command: words.join(" "),
             inputs: self.inputs.clone(),
             sources: self.sources.clone(),
+            outputs: self.outputs.clone(),
+            // Without logits there are no probabilities.
+            probability_bits: self.seen.map(|_| bits(self.depth)),
             unix_seconds: unix_seconds(),
             warnings: self.warnings.to_vec(),
         }
@@ -314,11 +338,19 @@ pub fn expect_dicom<'a>(origin: Option<&'a Origin>, scan: &str) -> anyhow::Resul
     })
 }
 
-/// A scan's name and the checksum of its files; of several files together that of their checksums.
+/// How many a stored probability has.
+pub fn bits(depth: Depth) -> u8 {
+    match depth {
+        Depth::Bits8 => 8,
+        Depth::Bits16 => 16,
+    }
+}
+
+/// The checksum of files; of several together that of their checksums.
 ///
 /// # Errors
 /// A file that can't be read any more.
-pub fn input(path: &Path, files: &[impl AsRef<Path>]) -> anyhow::Result<Input> {
+pub fn checksum(files: &[impl AsRef<Path>]) -> anyhow::Result<String> {
     let mut sums = Vec::new();
     for file in files {
         let file = file.as_ref();
@@ -329,10 +361,21 @@ pub fn input(path: &Path, files: &[impl AsRef<Path>]) -> anyhow::Result<Input> {
         [only] => *only,
         all => Sha256::digest(all.concat()),
     };
+    Ok(hex(&sum))
+}
+
+/// A scan as a sidecar names it: what was chosen of which file.
+///
+/// # Errors
+/// A file that can't be read any more; an empty path.
+pub fn input(path: &Path, choice: &Choice) -> anyhow::Result<Input> {
     let name = path.file_name().unwrap_or(path.as_os_str());
     Ok(Input {
         name: name.to_string_lossy().into_owned(),
-        sha256: hex(&sum),
+        path: plain(path)?.to_str().map(str::to_owned),
+        sha256: checksum(&files_of(path)?)?,
+        series: choice.series(),
+        volume: choice.volume(),
     })
 }
 

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Which scan of an input that holds several.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Default, Clone, Copy, clap::Args)]
 pub struct Choice {
     /// Of several DICOM series this one, counted from 0; without it they are listed.
     #[arg(long, value_name = "INDEX")]
@@ -28,9 +28,14 @@ pub struct Opened {
 }
 
 impl Choice {
-    /// Whether a series is chosen.
-    pub fn has_series(&self) -> bool {
-        self.series.is_some()
+    /// The series that is chosen.
+    pub fn series(&self) -> Option<usize> {
+        self.series
+    }
+
+    /// The volume that is chosen.
+    pub fn volume(&self) -> Option<usize> {
+        self.volume
     }
 
     /// As this one, of that series.
@@ -129,7 +134,7 @@ impl Choice {
     }
 }
 
-/// All files that are read of an input, for no result to replace one.
+/// All files that are read of an input, of a pair both in one order, whichever was named.
 ///
 /// # Errors
 /// A folder that can't be read.
@@ -137,7 +142,11 @@ pub fn files_of(input: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if input.is_dir() {
         return files_below(input);
     }
-    Ok([vec![input.to_owned()], companions(input)].concat())
+    // As reading does: the first name under which there is one.
+    let other = companions(input).into_iter().find(|name| name.is_file());
+    let mut files = [vec![input.to_owned()], Vec::from_iter(other)].concat();
+    files.sort();
+    Ok(files)
 }
 
 /// The files of a folder or zip, or a DICOM file by itself; none where the input is a file of another kind.

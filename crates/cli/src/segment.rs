@@ -32,7 +32,7 @@ pub struct Args {
         value_name = "FILE",
         required_unless_present_any = ["preflight", "out"],
         conflicts_with = "out",
-        help = outputs::HELP
+        help = outputs::HELP_OF_MANY
     )]
     outputs: Vec<PathBuf>,
     /// Folder for the results of many scans, which takes over the folders that they lie in: of each NAME_dseg.nii.gz, its

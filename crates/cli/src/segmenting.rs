@@ -5,19 +5,22 @@ use crate::memory;
 use crate::outputs;
 use crate::places::{self, DEFAULT_MODEL};
 use crate::progress::Progress;
-use crate::scan::{Choice, Opened, files_of};
+use crate::scan::{Choice, Opened};
 use anyhow::Context;
 use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::infer::{self, Keep, PartOf, Seen};
-use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE};
+use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
 use dinomed3d_core::preflight::{Cost, Preflight};
 use dinomed3d_core::segmenter::Segmenter;
+use dinomed3d_core::weights::hex;
 use dinomed3d_volume::derivative::Model;
 use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::nifti::Depth;
 use dinomed3d_volume::{
     GridError, Image, Label, LabelMap, NamedImage, Outline, ScanImage, read_channels,
 };
+use sha2::{Digest, Sha256};
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -53,6 +56,26 @@ fn depth(text: &str) -> Result<Depth, String> {
 }
 
 impl By {
+    /// The models that results are by, in the order in which they are used; of a model of a part also with that of the whole
+    /// before it, of which the scan decides.
+    ///
+    /// # Errors
+    /// One that is nowhere or has no manifest that can be used.
+    pub fn identities(&self) -> anyhow::Result<Vec<Vec<Model>>> {
+        let manifest = |folder: &PathBuf| ModelFolder::open(folder).manifest();
+        let folders = self.folders()?;
+        let manifests = folders.iter().map(manifest);
+        let manifests = manifests.collect::<Result<Vec<_>, _>>()?;
+        let named: Vec<Model> = manifests.iter().map(identity).collect();
+        let whole = manifests[0].part_of.as_ref().and_then(|part_of| {
+            // Who has no model of the whole can still segment crops.
+            let folder = places::model(Path::new(&part_of.model)).ok()?;
+            manifest(&folder).ok()
+        });
+        let with_whole = whole.map(|whole| [vec![identity(&whole)], named.clone()].concat());
+        Ok(std::iter::once(named).chain(with_whole).collect())
+    }
+
     /// The folders of the models, the one that looks closer last.
     ///
     /// # Errors
@@ -101,6 +124,7 @@ pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter>
 /// A scan as a person named it, a file for each of its channels.
 pub struct Input {
     paths: Vec<PathBuf>,
+    choice: Choice,
     images: Vec<NamedImage>,
     origin: Option<Origin>,
 }
@@ -138,6 +162,7 @@ impl Input {
         }
         Ok(Self {
             paths: paths.to_vec(),
+            choice: *choice,
             images,
             origin,
         })
@@ -187,7 +212,7 @@ impl Input {
     /// A file that can't be read any more.
     pub fn result<'a>(&'a self, found: &'a Found) -> anyhow::Result<outputs::Segmented<'a>> {
         let read = self.paths.iter();
-        let read = read.map(|path| outputs::input(path, &files_of(path)?));
+        let read = read.map(|path| outputs::input(path, &self.choice));
         Ok(outputs::Segmented {
             scan: &self.images[0].image,
             origin: self.origin.as_ref(),
@@ -198,6 +223,7 @@ impl Input {
             name: self.name(),
             inputs: read.collect::<anyhow::Result<_>>()?,
             sources: Vec::new(),
+            outputs: Vec::new(),
             seen: found.seen.as_ref(),
             depth: found.depth,
         })
@@ -443,11 +469,16 @@ impl Work<'_> {
 }
 
 fn used(segmenter: &Segmenter) -> Model {
-    let manifest = segmenter.manifest();
+    identity(segmenter.manifest())
+}
+
+/// What tells a model from every other, by all that its manifest says: how it draws borders, what it calls its labels.
+fn identity(manifest: &ModelManifest) -> Model {
     Model {
         name: manifest.name.clone(),
         version: manifest.version.clone(),
         weights_sha256: manifest.weights.sha256.clone(),
+        manifest_sha256: Some(hex(&Sha256::digest(readable_json(manifest)))),
     }
 }
 

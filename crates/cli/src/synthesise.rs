@@ -47,6 +47,12 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let files = (0..args.count).flat_map(|number| [drawn(number, ""), drawn(number, "_dseg")]);
     let outputs: Vec<PathBuf> = files.chain([picture_path.clone()]).collect();
     let mut recipe = read_recipe(&args.recipe)?;
+    // Before the folder is read, which is another one for a recipe that trains on scans.
+    anyhow::ensure!(
+        recipe.synthesis.is_some(),
+        "{} has no [synthesis]: it trains on scans, and nothing is drawn",
+        args.recipe.display()
+    );
     let data = Listing::read(&recipe, &args.data)?;
     let inputs = [data.files, recipe_files(&args.recipe)?].concat();
     check_outputs(&outputs, &inputs)?;
@@ -55,10 +61,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     recipe.check()?;
     let dataset = Dataset::of_recipe(&recipe, &args.data, None)?;
     let Examples::LabelMaps { table, maps } = &dataset.training else {
-        anyhow::bail!(
-            "{} has no [synthesis]: it trains on scans, and nothing is drawn",
-            args.recipe.display()
-        );
+        unreachable!("a recipe with a synthesis is of label maps");
     };
     let synthesizer = Synthesizer::of_recipe(&recipe, table, &dataset.labels, 2)
         .context("the recipe has no synthesis")?;

@@ -8,7 +8,8 @@ use crate::progress::{Counting, Progress};
 use crate::say::say;
 use anyhow::bail;
 use dinomed3d_core::results::report::report_run;
-use dinomed3d_core::train::beginning::{Request, Run};
+use dinomed3d_core::train::beginning::{RECIPE_FILE, Request, Run};
+use dinomed3d_core::train::dataset::case_split::SPLITS_FILE;
 use dinomed3d_core::train::{Event, Parallelism, Trainer};
 use dinomed3d_core::weights::fold::Folding;
 use dinomed3d_volume::statistics::mean;
@@ -46,7 +47,8 @@ pub struct Args {
     /// For DINOv3 only; rgb when not said.
     #[arg(long, value_name = "HOW", requires = "init")]
     fold: Option<Fold>,
-    /// Go on after the last checkpoint of an earlier run in the same folder, by that run's own recipe and split.
+    /// Go on after the last checkpoint of an earlier run in the same folder, by that run's own recipe and split; an error where
+    /// there is none.
     #[arg(long)]
     resume: bool,
     /// Cross-validation: one run for each of N parts of the cases, held out in turn, in the folders
@@ -67,7 +69,43 @@ pub struct Args {
 }
 
 impl Args {
+    /// That what is to go on has begun, and that what has not can only be by a recipe that is named: nobody who resumes means
+    /// the default one.
+    fn expect_begun(&self) -> anyhow::Result<()> {
+        let has = |folder: &Path, file: &str| folder.join(file).is_file();
+        let Some(folds) = self.folds else {
+            anyhow::ensure!(
+                has(&self.out, RECIPE_FILE),
+                "there is no run to go on with in {}: expected is the folder of one, with {RECIPE_FILE} in it; without --resume a new one begins there{}",
+                self.out.display(),
+                match has(&self.out.join("fold-1"), RECIPE_FILE) {
+                    true => "; what is there is a cross-validation, which --folds goes on with",
+                    false => "",
+                }
+            );
+            return Ok(());
+        };
+        let fold = |number: usize| self.out.join(format!("fold-{number}"));
+        let new = (1..=folds).find(|number| !has(&fold(*number), RECIPE_FILE));
+        anyhow::ensure!(
+            new != Some(1) || has(&self.out, SPLITS_FILE),
+            "there is no cross-validation to go on with in {}: expected are folders fold-1 to fold-{folds}; without --resume a new one begins there",
+            self.out.display()
+        );
+        if let Some(number) = new {
+            anyhow::ensure!(
+                self.recipe.is_some(),
+                "{} has not begun: expected is the --recipe of the other folds",
+                fold(number).display()
+            );
+        }
+        Ok(())
+    }
+
     fn request(&self) -> anyhow::Result<Request> {
+        if self.resume {
+            self.expect_begun()?;
+        }
         let recipe = match &self.recipe {
             Some(path) => path.clone(),
             // A run that goes on has its own.

@@ -7,9 +7,13 @@ const ENDINGS: [&str; 8] = ["nii", "hdr", "img", "mgh", "mgz", "dcm", "ima", "zi
 
 /// Names of the files made of one scan, without a folder.
 ///
-/// A scan named as BIDS asks gives up its suffix: `sub-01_ses-1_T1w.nii.gz` becomes `sub-01_ses-1_dseg.nii.gz`. Any other
-/// keeps its whole stem: `head.nii.gz` becomes `head_dseg.nii.gz`. So two scans that differ in their suffix alone (T1w and
-/// T2w of one session) have the same names.
+/// A scan named as BIDS asks gives up the suffix of most scans, T1w: `sub-01_ses-1_T1w.nii.gz` becomes
+/// `sub-01_ses-1_dseg.nii.gz`. Any other suffix is told in the entity by which BIDS keeps derivatives apart:
+/// `sub-01_ses-1_FLAIR.nii.gz` becomes `sub-01_ses-1_desc-FLAIR_dseg.nii.gz`, whatever else the session has. A scan of another
+/// name keeps its whole stem: `head.nii.gz` becomes `head_dseg.nii.gz`.
+///
+/// Source: <https://bids-specification.readthedocs.io>, "Derivatives", "Common data types" (`desc`) and "Imaging", "Segmentations"
+/// (`<source_entities>[_desc-<label>]_dseg.nii.gz`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DerivativeNames {
     stem: String,
@@ -20,13 +24,11 @@ impl DerivativeNames {
     pub fn of(scan: &str) -> Self {
         let stem = without_endings(scan);
         let stem = match stem.rsplit_once('_') {
-            Some((entities, suffix)) if is_bids(entities, suffix) => entities,
-            _ => stem,
+            Some((entities, suffix)) if is_bids(entities, suffix) => described(entities, suffix),
+            _ if stem.is_empty() => "scan".to_owned(),
+            _ => stem.to_owned(),
         };
-        let stem = if stem.is_empty() { "scan" } else { stem };
-        Self {
-            stem: stem.to_owned(),
-        }
+        Self { stem }
     }
 
     /// By the name of a scan's file or folder, all of which but the ending is kept: for scans that differ in their suffix alone.
@@ -142,6 +144,17 @@ fn without<'a>(name: &'a str, ending: &str) -> Option<&'a str> {
     found.eq_ignore_ascii_case(ending).then_some(stem)
 }
 
+/// The entities of a scan's derivatives: the last says what else the scan is.
+fn described(entities: &str, suffix: &str) -> String {
+    let last = entities.rsplit('_').next().unwrap_or_default();
+    match suffix {
+        "T1w" => entities.to_owned(),
+        // A name has each entity once.
+        _ if last.starts_with("desc-") => format!("{entities}{suffix}"),
+        _ => format!("{entities}_desc-{suffix}"),
+    }
+}
+
 /// Whether these are a subject and maybe more as `key-value`, and a suffix.
 fn is_bids(entities: &str, suffix: &str) -> bool {
     let is_word = |word: &str| {
@@ -163,14 +176,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scan_of_bids_gives_up_its_suffix_and_any_other_keeps_its_stem() {
+    fn a_scan_of_bids_gives_up_the_usual_suffix_and_any_other_keeps_its_stem() {
         for (scan, expected) in [
             ("sub-01_ses-1_T1w.nii.gz", "sub-01_ses-1"),
             ("sub-01_T1w.nii", "sub-01"),
             (
                 "sub-A1_ses-2b_acq-3+mm_run-02_space-orig_desc-preproc_FLAIR.NII.GZ",
-                "sub-A1_ses-2b_acq-3+mm_run-02_space-orig_desc-preproc",
+                "sub-A1_ses-2b_acq-3+mm_run-02_space-orig_desc-preprocFLAIR",
             ),
+            ("sub-01_ses-1_T2w.nii.gz", "sub-01_ses-1_desc-T2w"),
+            ("sub-01_FLAIR.nii.gz", "sub-01_desc-FLAIR"),
+            ("sub-01_desc-preproc_T1w.nii.gz", "sub-01_desc-preproc"),
             ("head.nii.gz", "head"),
             ("head.1.nii", "head.1"),
             ("head.MGZ", "head"),

@@ -19,6 +19,13 @@ pub struct Model {
     /// Checksum of the weights' file, lower-case hexadecimal.
     #[serde(rename = "WeightsSHA256")]
     pub weights_sha256: String,
+    /// Checksum of what its manifest says, by which one network draws its labels in more than one way; of older files not known.
+    #[serde(
+        default,
+        rename = "ManifestSHA256",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub manifest_sha256: Option<String>,
 }
 
 /// A file that was segmented.
@@ -27,9 +34,18 @@ pub struct Model {
 pub struct Input {
     /// Its name, without a folder.
     pub name: String,
+    /// Where it lay, from the root; not known of older files, nor of a place whose name is no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Its checksum, lower-case hexadecimal; of a folder's files together that of their checksums.
     #[serde(rename = "SHA256")]
     pub sha256: String,
+    /// Which of its DICOM series, where one was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<usize>,
+    /// Which of its volumes, where one was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<usize>,
 }
 
 /// A program, as BIDS names what generated a derivative.
@@ -65,6 +81,10 @@ pub struct Provenance {
     pub inputs: Vec<Input>,
     /// The inputs as BIDS URIs, such as `bids:raw:sub-01/anat/sub-01_T1w.nii.gz`; none outside a data set.
     pub sources: Vec<String>,
+    /// Names of all files that were made together; none where each has the name that a person gave it.
+    pub outputs: Vec<String>,
+    /// Bits of a stored probability, where the network's own answer was kept.
+    pub probability_bits: Option<u8>,
     /// When: seconds since the beginning of 1970, UTC.
     pub unix_seconds: u64,
     /// What a person should know of the result.
@@ -95,6 +115,12 @@ pub struct Sidecar {
     pub command: String,
     /// See [`Provenance::inputs`].
     pub inputs: Vec<Input>,
+    /// See [`Provenance::outputs`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
+    /// See [`Provenance::probability_bits`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability_bits: Option<u8>,
     /// When, in UTC.
     pub date: String,
     /// See [`Provenance::warnings`].
@@ -130,6 +156,8 @@ impl Sidecar {
             models: provenance.models,
             command: provenance.command,
             inputs: provenance.inputs,
+            outputs: provenance.outputs,
+            probability_bits: provenance.probability_bits,
             date: date(provenance.unix_seconds),
             warnings: provenance.warnings,
             notice: NOTICE.to_owned(),
@@ -159,13 +187,19 @@ mod tests {
                 name: "head".to_owned(),
                 version: "1.0.0".to_owned(),
                 weights_sha256: "ab".repeat(32),
+                manifest_sha256: Some("ef".repeat(32)),
             }],
             command: "dinomed3d segment \"a b.nii\"".to_owned(),
             inputs: vec![Input {
                 name: "a b.nii".to_owned(),
+                path: Some("/study/a b.nii".to_owned()),
                 sha256: "cd".repeat(32),
+                series: None,
+                volume: Some(2),
             }],
             sources: Vec::new(),
+            outputs: vec!["a b_dseg.nii.gz".to_owned()],
+            probability_bits: Some(8),
             unix_seconds: 1_795_780_863,
             warnings: vec!["The scan is flat.".to_owned()],
         }
@@ -182,9 +216,11 @@ mod tests {
                 "SpatialReference": "orig",
                 "Manual": false,
                 "GeneratedBy": [{"Name": "DINO-Med3D", "Version": "0.1.0"}],
-                "Models": [{"Name": "head", "Version": "1.0.0", "WeightsSHA256": "ab".repeat(32)}],
+                "Models": [{"Name": "head", "Version": "1.0.0", "WeightsSHA256": "ab".repeat(32), "ManifestSHA256": "ef".repeat(32)}],
                 "Command": "dinomed3d segment \"a b.nii\"",
-                "Inputs": [{"Name": "a b.nii", "SHA256": "cd".repeat(32)}],
+                "Inputs": [{"Name": "a b.nii", "Path": "/study/a b.nii", "SHA256": "cd".repeat(32), "Volume": 2}],
+                "Outputs": ["a b_dseg.nii.gz"],
+                "ProbabilityBits": 8,
                 "Date": "2026-11-27T12:01:03Z",
                 "Warnings": ["The scan is flat."],
                 "Notice": "Research and education only; not a medical device.",
@@ -192,6 +228,26 @@ mod tests {
         );
         assert!(text.ends_with("}\n"));
         assert_eq!(serde_json::from_str::<Sidecar>(&text).unwrap(), sidecar);
+    }
+
+    /// By hand, as version 0.1.0 wrote it.
+    #[test]
+    fn a_sidecar_of_an_older_program_is_read() {
+        let mut value: Value =
+            serde_json::from_str(&Sidecar::of_label_map(provenance()).json()).unwrap();
+        let old = json!({"Name": "a b.nii", "SHA256": "cd".repeat(32)});
+        value["Inputs"] = json!([old]);
+        let file = value.as_object_mut().unwrap();
+        file.remove("Outputs");
+        file.remove("ProbabilityBits");
+        file["Models"][0]
+            .as_object_mut()
+            .unwrap()
+            .remove("ManifestSHA256");
+        let sidecar: Sidecar = serde_json::from_value(value).unwrap();
+        assert_eq!(sidecar.inputs[0].path, None);
+        assert_eq!(sidecar.models[0].manifest_sha256, None);
+        assert!(sidecar.outputs.is_empty());
     }
 
     #[test]

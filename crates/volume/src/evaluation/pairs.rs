@@ -126,8 +126,14 @@ impl Pairs {
 /// Pairs two files, or the files of two folders by the name of their case.
 ///
 /// # Errors
-/// A file beside a folder, a reference without prediction, two files of one case, an empty folder.
+/// A name that leads nowhere, a file beside a folder, a reference without prediction, two files of one case, an empty folder.
 pub fn pair(predictions: &Path, references: &Path) -> Result<Pairs, EvaluationError> {
+    if let Some(missing) = [predictions, references].iter().find(|path| !path.exists()) {
+        return Err(EvaluationError::Pairs(format!(
+            "{} is not there: expected is a label map or a folder of them",
+            missing.display()
+        )));
+    }
     match (predictions.is_dir(), references.is_dir()) {
         (false, false) => Ok(Pairs {
             pairs: vec![Pair {
