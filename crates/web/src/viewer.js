@@ -140,6 +140,8 @@ export class Viewer {
       // Drawing a large scan takes a while where there is no graphics card: what the page says of the scan comes first.
       await painted();
       const scan = await this.NVImage.new(bytes.buffer, name);
+      // As NiiVue reads it, which is how it reads whatever is written on the same grid.
+      this.readAffine = String(scan.hdr.affine);
       if (affine) place(scan, [0, 4, 8].map((row) => [...affine.subarray(row, row + 4)]).concat([[0, 0, 0, 1]]));
       this.#leaveMending();
       this.#remove(this.labels);
@@ -351,10 +353,10 @@ export class Viewer {
     if (volume) this.niivue.removeVolume(volume);
   }
 
-  /** What has the scan's grid lies where the scan does. */
+  /** What is written on the scan's grid lies where the scan does; what has a grid of its own where its file says. */
   #onGrid(image) {
-    const hasGrid = [1, 2, 3].every((axis) => image.hdr.dims[axis] === this.scan?.hdr.dims[axis]);
-    if (hasGrid) place(image, this.scan.hdr.affine);
+    const hasShape = [1, 2, 3].every((axis) => image.hdr.dims[axis] === this.scan?.hdr.dims[axis]);
+    if (hasShape && String(image.hdr.affine) === this.readAffine) place(image, this.scan.hdr.affine);
     return image;
   }
 

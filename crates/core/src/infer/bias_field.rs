@@ -109,11 +109,11 @@ impl Fit {
         }
     }
 
-    /// Adds what is seen at a place: of how bright it is, how bright it should be, and how much that counts the sums of
-    /// `weight · expected²` and `weight · expected · (seen − expected)`.
-    pub fn add(&mut self, place: [f64; 3], expected: f64, more: f64) {
+    /// Adds what is seen at a place, as sums over what it may be: `square` of `weight · expected²`, `more` of
+    /// `weight · expected · (seen − expected)`, where weights are reciprocals of variances.
+    pub fn add(&mut self, place: [f64; 3], square: f64, more: f64) {
         let terms = terms([0, 1, 2].map(|axis| self.extent.within(axis, place[axis])));
-        self.products.ger(expected, &terms, &terms, 1.0);
+        self.products.ger(square, &terms, &terms, 1.0);
         self.differences.axpy(more, &terms, 1.0);
     }
 

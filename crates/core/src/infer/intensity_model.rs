@@ -162,12 +162,14 @@ impl<'a> Look<'a> {
             labelled: None,
         };
         let num_classes = look.num_classes();
-        let (mut labelled, mut shares) = (Vec::new(), Vec::new());
+        let mut labelled = Vec::new();
+        let (mut logits, mut shares) = (Vec::with_capacity(num_classes), Vec::new());
         let mut first = 0;
         for (portion, near) in portions.iter().zip(&mut look.near) {
             let voxels = portion.len() / num_classes;
             for voxel in 0..voxels {
-                let logits: Vec<f32> = of_voxel(portion, voxels, voxel).collect();
+                logits.clear();
+                logits.extend(of_voxel(portion, voxels, voxel));
                 softmax(&logits, &mut shares);
                 // By the network alone: what brightness makes certain is what its laws are to be found from.
                 if shares[0] <= CERTAIN {
