@@ -61,6 +61,27 @@ test("what is found in the sample agrees with its reference", () => {
   for (const { label, dice } of labelMeans) assert.ok(dice >= 0.5, `label ${label}: ${dice}`);
 });
 
+test("strokes of a label that the model has not, or on what two networks share, teach nothing and write nothing", () => {
+  const folder = scratch();
+  const [strokes, output] = [join(folder, "strokes.json"), join(folder, "learnt.nii.gz")];
+  const learn = (scan, values) => {
+    writeFileSync(strokes, JSON.stringify(values.map((value) => ({ value, voxels: [40000, 40001] }))));
+    return dinomed3d("learn", join(root, "public/samples", scan), "--model", model, "--strokes", strokes, "-o", output);
+  };
+  const unknown = learn("sample.nii.gz", [1, 9, 0, 7, 9]);
+  assert.equal(unknown.status, 2, unknown.stderr);
+  assert.match(unknown.stderr, /in .*strokes\.json: strokes have the labels 7, 9, expected are those of hippocampus: 0 to erase, 1 Anterior, 2 Posterior/);
+  assert.ok(!existsSync(output));
+  const shared = learn("head.nii.gz", [1]);
+  assert.equal(shared.status, 2, shared.stderr);
+  assert.match(shared.stderr, /learning from strokes: .*head and hippocampus share this scan/);
+  assert.ok(!existsSync(output));
+  const known = learn("sample.nii.gz", [1, 0]);
+  assert.equal(known.status, 0, known.stderr);
+  const { voxels } = readNifti(output);
+  assert.deepEqual([voxels[40000], voxels[40001]], [0, 0], "the later stroke is on top");
+});
+
 test("bad input ends with code 2, a reason, and no output file", () => {
   const folder = scratch();
   const output = join(folder, "out.nii.gz");
@@ -114,6 +135,35 @@ test("a scan is never replaced by its labels, however it is named", () => {
   const onModel = dinomed3d("segment", scan, "-o", join(weights, "weights.safetensors"), "--model", weights);
   assert.match(onModel.stderr, /would replace .*weights/);
   assert.equal(dinomed3d("segment", scan, "-o", "/dev/null").status, 2);
+});
+
+test("no file of a model is replaced, whatever its weights are called", () => {
+  const [folder, scan] = [join(scratch(), "model"), join(root, "public/samples/sample.nii.gz")];
+  cpSync(model, folder, { recursive: true });
+  const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"));
+  rmSync(join(folder, manifest.weights.file));
+  const weights = "weights-of-another-name.safetensors";
+  cpSync(join(model, manifest.weights.file), join(folder, weights));
+  writeFileSync(join(folder, "manifest.json"), JSON.stringify({ ...manifest, weights: { ...manifest.weights, file: weights } }));
+  const strokes = join(scratch(), "strokes.json");
+  writeFileSync(strokes, JSON.stringify([{ value: 1, voxels: [40000] }]));
+  for (const name of ["manifest.json", "README.md", weights]) {
+    const before = readFileSync(join(folder, name));
+    const links = scratch();
+    for (const link of ["out.json", "dice.json", "inside.json"]) linkSync(join(folder, name), join(links, link));
+    for (const words of [
+      ["segment", scan, "-o", join(links, "out.json")],
+      ["learn", scan, "--strokes", strokes, "-o", join(links, "out.json")],
+      ["inspect", scan, "--out", links],
+    ]) {
+      const said = dinomed3d(...words, "--model", folder);
+      assert.equal(said.status, 2, words.join(" "));
+      assert.ok(said.stderr.includes(`would replace ${join(folder, name)}`), said.stderr);
+    }
+    assert.deepEqual(readFileSync(join(folder, name)), before);
+  }
+  const plain = dinomed3d("segment", scan, "-o", join(folder, "manifest.json"), "--model", folder);
+  assert.match(plain.stderr, /manifest\.json would replace/);
 });
 
 test("a suffix in capitals is a suffix", () => {

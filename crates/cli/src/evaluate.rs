@@ -3,7 +3,7 @@
 use crate::device::device;
 use crate::progress::Counting;
 use crate::say::say;
-use crate::segmenting::{files_of_model, load_model};
+use crate::segmenting::load_model;
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::preprocess::Preprocessing;
@@ -118,7 +118,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             (Some(model), _) => {
                 let rule = args.rule()?;
                 let index = DatasetIndex::read(data)?;
-                let inputs = [files_of_model(model), index.files(data)].concat();
+                let inputs = [ModelFolder::open(model).files(), index.files(data)].concat();
                 check_outputs(&outputs, &inputs)?;
                 let cases =
                     ModelCases::of(&ModelFolder::open(model).manifest()?.training, &index, rule)?;

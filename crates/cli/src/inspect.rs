@@ -3,12 +3,13 @@
 use crate::progress::Progress;
 use crate::say::say;
 use crate::scan::{Choice, files_of};
-use crate::segmenting::{Input, files_of_model, load_model};
+use crate::segmenting::{Input, load_model};
 use crate::{places, threads};
 use anyhow::{Context, ensure};
 use dinomed3d_core::infer::{Keep, SeenWindow};
 use dinomed3d_core::inside::{Inside, Map, reach};
 use dinomed3d_core::model::Part;
+use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::atomic_file::{check_outputs_in, write_whole};
 use dinomed3d_volume::{Affine, Image, LabelMap, NOTICE, gzip};
@@ -67,7 +68,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         ),
     };
     let model = places::model(&args.model)?;
-    let mut inputs = files_of_model(&model);
+    let mut inputs = ModelFolder::open(&model).files();
     for scan in &args.scans {
         inputs.extend(files_of(scan)?);
     }

@@ -1,15 +1,19 @@
 //! `dinomed3d learn`: a label map after the network's last layers have learnt from a person's strokes, as in the page.
 
 use crate::outputs::{self, Kind};
+use crate::places;
 use crate::say::say;
 use crate::scan::{Choice, files_of};
-use crate::segmenting::{By, Input, Models, files_of_model};
+use crate::segmenting::{By, Input, Models};
 use crate::threads;
 use anyhow::{Context, ensure};
 use dinomed3d_core::infer::Keep;
+use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_core::model_folder::ModelFolder;
 use dinomed3d_core::strokes::Stroke;
-use dinomed3d_volume::NOTICE;
 use dinomed3d_volume::atomic_file::check_outputs;
+use dinomed3d_volume::{Label, NOTICE};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -34,24 +38,29 @@ pub struct Args {
 /// Segments, learns, and writes the map.
 ///
 /// # Errors
-/// A scan, model or strokes that can't be used; an output that can't be written.
+/// A scan, model or strokes that can't be used, among them strokes of a label that the model has not; an output that can't be
+/// written.
 pub fn run(args: Args) -> anyhow::Result<()> {
     threads::share_out(args.by.threads.map(usize::from))?;
     ensure!(
         args.by.closer.is_none(),
         "--closer is given, expected is one model: its last layers learn"
     );
-    let mut inputs = vec![args.strokes.clone()];
-    for folder in args.by.folders()? {
-        inputs.extend(files_of_model(&folder));
-    }
+    let mut inputs = args.by.files()?;
+    inputs.push(args.strokes.clone());
     for scan in &args.scans {
         inputs.extend(files_of(scan)?);
     }
     check_outputs(&[&args.output], &inputs)?;
     let kind = Kind::of(&args.output)?;
     let strokes = read_strokes(&args.strokes)?;
+    let manifest = ModelFolder::open(&places::model(&args.by.model)?).manifest()?;
+    let within = || format!("in {}", args.strokes.display());
+    expect_known(&strokes, &manifest).with_context(within)?;
+    let outline = Input::outline(&args.scans, &args.choice)?;
     let models = Models::load(&args.by)?;
+    let room = models.expect_room(&outline, &args.scans[0].display().to_string(), Keep::Logits);
+    room.context("learning from strokes")?;
     let input = Input::read(&args.scans, &args.choice, models.first(), |warning| {
         eprintln!("warning: {warning}");
     })?;
@@ -91,6 +100,23 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 struct Made {
     value: u8,
     voxels: Vec<u32>,
+}
+
+/// Of a label that the network has no weights for nothing can be learnt, and the map would hold a number without a name.
+fn expect_known(strokes: &[Stroke], manifest: &ModelManifest) -> anyhow::Result<()> {
+    let is_known = |value: u8| manifest.labels.iter().any(|label| label.value == value);
+    let values = strokes.iter().map(|stroke| stroke.value);
+    let unknown: BTreeSet<u8> = values.filter(|value| !is_known(*value)).collect();
+    let listed = |words: Vec<String>| words.join(", ");
+    let label = |label: &Label| format!("{} {}", label.value, label.name);
+    ensure!(
+        unknown.is_empty(),
+        "strokes have the labels {}, expected are those of {}: 0 to erase, {}",
+        listed(unknown.iter().map(u8::to_string).collect()),
+        manifest.name,
+        listed(manifest.labels[1..].iter().map(label).collect())
+    );
+    Ok(())
 }
 
 fn read_strokes(path: &Path) -> anyhow::Result<Vec<Stroke>> {

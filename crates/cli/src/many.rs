@@ -5,7 +5,7 @@ use crate::group;
 use crate::outputs::{self, Content, Kind, Segmented};
 use crate::say::say;
 use crate::scan::{Choice, files_of, may_be_dicom, series_of};
-use crate::segmenting::{By, Input, Models, files_of_model};
+use crate::segmenting::{By, Input, Models};
 use crate::standing::{Asked, Checksum, Standing};
 use anyhow::Context;
 use dinomed3d_volume::atomic_file::{check_outputs, remove_unfinished, write_whole};
@@ -112,7 +112,7 @@ pub fn run(
     let work = Work {
         out,
         choice,
-        by,
+        of_models: by.files()?,
         asked: Asked {
             models: by.identities()?,
             kinds: many.kinds()?,
@@ -219,7 +219,8 @@ fn shown(paths: impl IntoIterator<Item = PathBuf>) -> Vec<String> {
 struct Work<'a> {
     out: &'a Path,
     choice: &'a Choice,
-    by: &'a By,
+    /// Files of the models.
+    of_models: Vec<PathBuf>,
     asked: Asked,
     /// Whether nothing counts as finished.
     is_new: bool,
@@ -345,9 +346,7 @@ impl Work<'_> {
         let folder = self.folder(case);
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         let mut read = files_of(&case.input)?;
-        for model in self.by.folders()? {
-            read.extend(files_of_model(&model));
-        }
+        read.extend_from_slice(&self.of_models);
         let paths = kinds.iter().map(|kind| self.path(case, *kind));
         check_outputs(&paths.collect::<Vec<_>>(), &read)?;
         let choice = &self.choice(case);

@@ -5,7 +5,7 @@ use crate::many::{self, Many};
 use crate::outputs::{self, Content, Kind};
 use crate::say::say;
 use crate::scan::{Choice, files_of};
-use crate::segmenting::{By, Input, Models, files_of_model};
+use crate::segmenting::{By, Input, Models};
 use crate::threads;
 use anyhow::Context;
 use dinomed3d_core::infer::Keep;
@@ -61,8 +61,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         let cases = cases::find(&args.scans, &args.selection, out)?;
         return many::run(cases, out, &args.choice, &args.by, &args.many);
     }
-    let models = args.by.folders()?;
-    let mut inputs: Vec<PathBuf> = models.iter().flat_map(|it| files_of_model(it)).collect();
+    let mut inputs = args.by.files()?;
     for scan in &args.scans {
         inputs.extend(files_of(scan)?);
     }

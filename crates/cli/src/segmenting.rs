@@ -10,7 +10,7 @@ use anyhow::Context;
 use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::infer::{self, Keep, PartOf, Seen};
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder, WEIGHTS_FILE, readable_json};
+use dinomed3d_core::model_folder::{ModelFolder, readable_json};
 use dinomed3d_core::preflight::{Cost, Preflight};
 use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_core::weights::hex;
@@ -67,11 +67,7 @@ impl By {
         let manifests = folders.iter().map(manifest);
         let manifests = manifests.collect::<Result<Vec<_>, _>>()?;
         let named: Vec<Model> = manifests.iter().map(identity).collect();
-        let whole = manifests[0].part_of.as_ref().and_then(|part_of| {
-            // Who has no model of the whole can still segment crops.
-            let folder = places::model(Path::new(&part_of.model)).ok()?;
-            manifest(&folder).ok()
-        });
+        let whole = whole_of(&manifests[0]).and_then(|folder| manifest(&folder).ok());
         let with_whole = whole.map(|whole| [vec![identity(&whole)], named.clone()].concat());
         Ok(std::iter::once(named).chain(with_whole).collect())
     }
@@ -84,14 +80,24 @@ impl By {
         let named = std::iter::once(&self.model).chain(&self.closer);
         named.map(|named| places::model(named)).collect()
     }
+
+    /// All files of the models, also of one of the whole, for no result to replace one.
+    ///
+    /// # Errors
+    /// A model that is nowhere.
+    pub fn files(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut folders = self.folders()?;
+        let first = ModelFolder::open(&folders[0]).manifest().ok();
+        folders.extend(first.as_ref().and_then(whole_of));
+        let files = folders.iter().map(|it| ModelFolder::open(it).files());
+        Ok(files.flatten().collect())
+    }
 }
 
-/// What is read of a model folder, for no result to replace it.
-pub fn files_of_model(folder: &Path) -> Vec<PathBuf> {
-    let folder = ModelFolder::open(folder);
-    [MANIFEST_FILE, WEIGHTS_FILE]
-        .map(|name| folder.file(name))
-        .to_vec()
+/// The folder of the model of the whole that a model knows a part of; who has none can still segment crops.
+fn whole_of(manifest: &ModelManifest) -> Option<PathBuf> {
+    let part_of = manifest.part_of.as_ref()?;
+    places::model(Path::new(&part_of.model)).ok()
 }
 
 /// Loads a model folder onto a device.

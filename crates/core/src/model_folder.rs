@@ -75,6 +75,15 @@ impl ModelFolder {
         self.0.join(name)
     }
 
+    /// All files that it consists of, for no result to replace one. Of a folder whose manifest can't be used those that most have.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let weights = self.manifest().ok().map(|manifest| manifest.weights.file);
+        let weights = weights.unwrap_or_else(|| WEIGHTS_FILE.to_owned());
+        [MANIFEST_FILE, CARD_FILE, &weights]
+            .map(|name| self.file(name))
+            .to_vec()
+    }
+
     /// Writes a file, whole or not at all.
     ///
     /// # Errors

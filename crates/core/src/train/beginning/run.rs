@@ -5,6 +5,7 @@ use super::weights::{start_with, weights_of};
 use super::{RECIPE_FILE, unusable, with};
 use crate::manifest::Ancestor;
 use crate::model::DinoMed3dConfig;
+use crate::model_folder::{MANIFEST_FILE, ModelFolder};
 use crate::train::TrainError;
 use crate::train::dataset::CaseSplit;
 use crate::train::dataset::case_split::write_splits;
@@ -85,6 +86,10 @@ impl Run {
     ) -> Result<Start, TrainError> {
         let path = weights_of(init)?;
         self.inputs.push(path.clone());
+        let folder = path.parent().unwrap_or(Path::new("."));
+        if folder.join(MANIFEST_FILE).exists() {
+            self.inputs.extend(ModelFolder::open(folder).files());
+        }
         check_outputs_in(&self.folder, &RUN_FILES, &self.inputs)?;
         let (start, source) = start_with(&path, network, folding)?;
         let parent = match source {
