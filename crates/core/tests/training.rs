@@ -269,6 +269,79 @@ fn a_run_that_is_killed_within_an_epoch_goes_on_there() {
     }
 }
 
+/// The learner panics at one.
+#[test]
+fn a_checkpoint_that_is_cut_short_is_named_and_what_can_be_done() {
+    let _guard = ONE_AT_A_TIME.lock();
+    let (data, folder) = (scratch("cut-data"), scratch("cut"));
+    write_data(&data);
+    let short = recipe();
+    let dataset = load(&data, &short.preprocessing);
+    let device = [Device::flex()];
+    // So long that it is not done before it is stopped.
+    let mut long = short.clone();
+    long.stage2.epochs = 99;
+    let run = |recipe: &Recipe, resume, told: &mut dyn FnMut(Event)| {
+        Trainer::new(recipe, &dataset, &device, &folder, resume)?.run(told)
+    };
+    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        run(&long, false, &mut |event| {
+            if let Event::Step {
+                stage: 2, step: 9, ..
+            } = event
+            {
+                panic!("power cut");
+            }
+        })
+    }));
+    assert!(stopped.is_err());
+    let files = std::fs::read_dir(folder.join("checkpoint")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.extension().unwrap() == "bpk")
+        .collect();
+    files.sort();
+    // A later one may not have been whole when the run was stopped.
+    let place = |path: &PathBuf| path.to_str().unwrap().rfind('-').unwrap();
+    let mut parts = files.chunk_by(|a, b| {
+        let [a, b] = [a, b].map(|path| &path.to_str().unwrap()[..place(path)]);
+        a == b
+    });
+    let parts = parts.rfind(|parts| parts.len() == 3).unwrap();
+    let stage1 = folder.join("stage1.safetensors");
+    let of_run = [folder.join("state.json")];
+    for path in parts.iter().chain(&of_run) {
+        let whole = std::fs::read(path).unwrap();
+        // That of the learning rates ends in bytes that nobody reads.
+        let is_padded = path.to_str().unwrap().ends_with("scheduler.bpk");
+        let end = if is_padded { 20 } else { whole.len() };
+        for length in [0, 7, end / 2, end - 1] {
+            std::fs::write(path, &whole[..length]).unwrap();
+            let what = format!("{length} bytes of {}", path.display());
+            let error = run(&long, true, &mut |_| {}).expect_err(&what).to_string();
+            let named = format!("checkpoint {}: cut short or damaged", path.display());
+            assert!(error.starts_with(&named), "{what}: {error}");
+            let is_told = path == &of_run[0] || error.contains("remove it, and the run goes on");
+            assert!(is_told, "{error}");
+        }
+        std::fs::write(path, whole).unwrap();
+    }
+    // As it was told.
+    files
+        .iter()
+        .for_each(|path| std::fs::remove_file(path).unwrap());
+    let whole = std::fs::read(&stage1).unwrap();
+    std::fs::write(&stage1, &whole[..whole.len() / 2]).unwrap();
+    let error = run(&short, true, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.contains("stage1.safetensors: cut short"), "{error}");
+    std::fs::write(&stage1, &whole).unwrap();
+    let state = run(&short, true, &mut |_| {}).unwrap();
+    assert_eq!(state.log.len(), 4, "one row per epoch, none twice");
+    for folder in [data, folder] {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
 /// Stage 1 climbs at first and, with a learning rate that throws the weights about, falls again.
 #[test]
 fn stage_2_begins_with_the_best_epoch_of_stage_1() {

@@ -8,10 +8,13 @@ use super::stretch::Stretches;
 use crate::weights::file::Quantization;
 use crate::weights::{encode, named_tensors};
 use burn::module::Module;
+use burn::optim::OptimizerRecord;
+use burn::optim::lr_scheduler::LrSchedulerRecord;
 use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
 use burn::train::checkpoint::{Checkpoint, Checkpointer, CheckpointerError};
 use dinomed3d_volume::atomic_file::write_whole;
+use std::fmt::Display;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -88,6 +91,39 @@ impl<R: Checkpoint> Checkpointer<R> for PartFile<R> {
         let bytes = std::fs::read(self.path(number)).map_err(CheckpointerError::IOError)?;
         R::checkpoint_from_bytes(Bytes::from_bytes_vec(bytes)).map_err(CheckpointerError::Record)
     }
+}
+
+/// Whether all parts of the checkpoint at a mark can be read, as the learner panics at one that can't; `template` has the shapes of
+/// the network.
+///
+/// # Errors
+/// [`TrainError::Checkpoint`], which says what the run can go on from without it.
+pub(super) fn expect_readable<N: Network>(
+    folder: &RunFolder,
+    stage: usize,
+    (mark, steps): (Mark, usize),
+    state: &RunState,
+    template: &EmaNetwork<N>,
+) -> Result<(), TrainError> {
+    let [network, optimizer, scheduler] = PARTS.map(|part| folder.part(stage, part, mark));
+    let without = match folder.last_checkpoint_before(stage, state, steps) {
+        Some((_, steps)) => format!("the checkpoint after step {steps} of stage {stage}"),
+        None => format!("the beginning of stage {stage}"),
+    };
+    let damaged = |path: &PathBuf, error: &dyn Display| {
+        let then = format!("remove it, and the run goes on from {without}");
+        TrainError::damaged(path.clone(), error, &then)
+    };
+    let bytes = |path: &PathBuf| Ok::<_, TrainError>(Bytes::from_bytes_vec(folder.read(path)?));
+    let record = ModuleRecord::from_bytes(bytes(&network)?);
+    let record = record.map_err(|error| damaged(&network, &error))?;
+    let loaded = template.clone().try_load_record(record);
+    loaded.map_err(|error| damaged(&network, &format!("{error:?}")))?;
+    let read = OptimizerRecord::from_bytes(bytes(&optimizer)?);
+    read.map_err(|error| damaged(&optimizer, &error))?;
+    let read = LrSchedulerRecord::checkpoint_from_bytes(bytes(&scheduler)?);
+    read.map_err(|error| damaged(&scheduler, &error))?;
+    Ok(())
 }
 
 /// Saves a network with its moving average, and at the end of an epoch the averaged weights that people use.

@@ -97,6 +97,14 @@ pub enum TrainError {
     Weights(#[from] crate::weights::WeightsError),
 }
 
+impl TrainError {
+    /// Of a file that is not as a run wrote it; `then` says what can be done.
+    fn damaged(path: PathBuf, error: impl std::fmt::Display, then: &str) -> Self {
+        let reason = format!("cut short or damaged ({error}); {then}");
+        Self::Checkpoint { path, reason }
+    }
+}
+
 // No `#[from]`: the setting would be its source too, and be said twice.
 impl From<SettingError> for TrainError {
     fn from(error: SettingError) -> Self {

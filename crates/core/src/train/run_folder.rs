@@ -220,10 +220,7 @@ impl RunFolder {
         }
         serde_json::from_slice(&self.read(&path)?)
             .map(Some)
-            .map_err(|error| TrainError::Checkpoint {
-                path,
-                reason: error.to_string(),
-            })
+            .map_err(|error| TrainError::damaged(path, error, "expected is what the run wrote"))
     }
 
     /// Whether all parts of a checkpoint are there.
@@ -234,14 +231,39 @@ impl RunFolder {
 
     /// The last place of `stage` that a run can go on from, and the steps before it.
     pub(super) fn last_checkpoint(&self, stage: usize, state: &RunState) -> Option<(Mark, usize)> {
+        self.last_checkpoint_before(stage, state, usize::MAX)
+    }
+
+    /// The last one before so many steps.
+    pub(super) fn last_checkpoint_before(
+        &self,
+        stage: usize,
+        state: &RunState,
+        end: usize,
+    ) -> Option<(Mark, usize)> {
         let rows = state
             .rows(stage)
             .map(|row| (Mark::end_of(row.epoch), row.steps));
         let parts = state.parts.iter().filter(|part| part.stage == stage);
         let parts = parts.map(|part| (Mark::within(part.epoch, part.steps), part.steps));
         rows.chain(parts)
-            .filter(|(mark, _)| self.is_whole(stage, *mark))
+            .filter(|(mark, steps)| *steps < end && self.is_whole(stage, *mark))
             .max_by_key(|(_, steps)| *steps)
+    }
+
+    /// Whether there is anything that a run can go on from: a checkpoint, or what a stage left that is done.
+    pub(super) fn has_weights(&self, state: &RunState) -> bool {
+        let has_checkpoint = |stage| self.last_checkpoint(stage, state).is_some();
+        match state.stages_done {
+            0 => has_checkpoint(1) || has_checkpoint(2),
+            1 => has_checkpoint(2) || self.stage1_weights().exists(),
+            _ => true,
+        }
+    }
+
+    /// The averaged weights of stage 1's best epoch, which stage 2 begins with.
+    pub(super) fn stage1_weights(&self) -> PathBuf {
+        self.0.join("stage1.safetensors")
     }
 
     /// Writes the state, and the log as a table for people.

@@ -3,7 +3,7 @@
 use super::TrainError;
 use super::augment::Sampler;
 use super::batches::{CaseLoader, Draw, Wait, WindowLoader, Windows};
-use super::checkpoint::{NetworkFile, PartFile};
+use super::checkpoint::{NetworkFile, PartFile, expect_readable};
 use super::dataset::{Dataset, Examples};
 use super::ema_network::{EmaNetwork, Task};
 use super::label_dice::LabelDice;
@@ -114,6 +114,9 @@ impl Stage<'_> {
             stop: stop.clone(),
         });
         let network = EmaNetwork::new(network, average, task).at(steps_before);
+        if let Some(checkpoint) = done {
+            expect_readable(self.folder, self.number, checkpoint, state, &network)?;
+        }
         let optimizer = AdamWConfig::new()
             .with_weight_decay(self.settings.weight_decay)
             .with_epsilon(1e-8)

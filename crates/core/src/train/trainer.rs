@@ -10,7 +10,7 @@ use super::stage::{Parallelism, Stage};
 use super::stop::Stop;
 use crate::model::{DinoMed3d, SliceSegmenter};
 use crate::weights::transfer::with_stage1;
-use crate::weights::{NamedTensors, load_into, named_tensors};
+use crate::weights::{NamedTensors, decode, load_into, named_tensors};
 use burn::module::Module;
 use burn::tensor::Device;
 use std::path::Path;
@@ -160,7 +160,7 @@ impl<'a> Trainer<'a> {
         for device in &self.devices {
             device.clone().inner().seed(self.recipe.seed);
         }
-        let stage1_path = self.folder.0.join("stage1.safetensors");
+        let stage1_path = self.folder.stage1_weights();
         let fresh_stage1 = || SliceSegmenter::init(&architecture, device);
         let has_begun_stage2 = self.folder.last_checkpoint(2, &state).is_some();
         if state.stages_done < 1 && !has_begun_stage2 {
@@ -183,8 +183,12 @@ impl<'a> Trainer<'a> {
                 // A checkpoint holds all weights, whatever the run began with.
                 architecture.init(device)
             } else if self.has_stage1() {
-                let tensors = crate::weights::decode(&self.folder.read(&stage1_path)?)?;
-                let stage1 = load_into(fresh_stage1(), tensors)?;
+                let damaged = |error| {
+                    let then = "stage 2 begins with what stage 1 wrote: expected is another run";
+                    TrainError::damaged(stage1_path.clone(), error, then)
+                };
+                let tensors = decode(&self.folder.read(&stage1_path)?).map_err(damaged)?;
+                let stage1 = load_into(fresh_stage1(), tensors).map_err(damaged)?;
                 with_stage1(architecture.init(device), &stage1.vit)?
             } else {
                 self.started(architecture.init(device))?

@@ -48,12 +48,13 @@ impl Run {
         if !self.goes_on {
             return Ok(());
         }
-        let has_begun = RunFolder(self.folder.clone())
+        let folder = RunFolder(self.folder.clone());
+        let has_weights = folder
             .state()?
-            .is_some_and(|state| !(state.log.is_empty() && state.parts.is_empty()));
-        if !has_begun && self.recipe.initialization != "random" {
+            .is_some_and(|state| folder.has_weights(&state));
+        if !has_weights && self.recipe.initialization != "random" {
             return Err(unusable(format!(
-                "the run began with {} and was stopped before its first checkpoint; give the same --init again",
+                "the run began with {} and has no checkpoint to go on from; give the same --init again",
                 self.recipe.initialization
             )));
         }
@@ -201,6 +202,49 @@ mod tests {
         assert!(frozen_at_random(&recipe).unwrap().contains("stay so"));
         recipe.initialization = "DINOv3, official (vits16.safetensors)".into();
         assert_eq!(frozen_at_random(&recipe), None);
+    }
+
+    /// It would go on with random weights.
+    #[test]
+    fn a_run_without_a_checkpoint_has_to_be_given_its_first_weights_again() {
+        let folder = scratch("unsaved");
+        let mut recipe = begun(&folder);
+        recipe.initialization = "DINOv3, official (vits16.safetensors)".into();
+        let run = Run {
+            folder: folder.clone(),
+            recipe,
+            split: CaseSplit::default(),
+            goes_on: true,
+            ancestors: Vec::new(),
+            inputs: Vec::new(),
+        };
+        let row = serde_json::json!({
+            "stage": 2, "epoch": 1, "steps": 9, "loss": 0.5, "learning_rate": 0.1, "dice": [0.7], "seconds": 1.0
+        });
+        let state = |done| {
+            let state = serde_json::json!({"stages_done": done, "log": [row]});
+            std::fs::write(folder.join("state.json"), state.to_string()).unwrap();
+        };
+        let refuses = || {
+            let error = run.check_beginning().err().map(|error| error.to_string());
+            error.is_some_and(|error| error.contains("give the same --init again"))
+        };
+        assert!(refuses(), "without a state");
+        // The log is written before the checkpoint.
+        state(1);
+        assert!(refuses(), "without a checkpoint");
+        std::fs::create_dir(folder.join("checkpoint")).unwrap();
+        for part in ["model", "optimizer", "scheduler"] {
+            let name = format!("checkpoint/stage2-epoch1-{part}.bpk");
+            std::fs::write(folder.join(name), "").unwrap();
+        }
+        assert!(!refuses());
+        std::fs::remove_dir_all(folder.join("checkpoint")).unwrap();
+        std::fs::write(folder.join("stage1.safetensors"), "").unwrap();
+        assert!(!refuses(), "stage 2 begins with stage 1's");
+        state(2);
+        assert!(!refuses());
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
