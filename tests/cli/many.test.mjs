@@ -176,6 +176,44 @@ test("what can't be followed or named fails by itself, and the scans around it a
   }
 });
 
+test("what of a data set was not fetched or can't be read fails by itself, and sidecars that were not are passed over", () => {
+  const folder = scratch();
+  const write = (name, make) => {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    make(join(folder, name));
+  };
+  const scan = (path) => writeFileSync(path, readFileSync(sample));
+  const gone = (path) => symlinkSync("../annex/gone", path);
+  write("dataset_description.json", (path) => writeFileSync(path, JSON.stringify({ Name: "made", BIDSVersion: "1.10.0" })));
+  write("sub-01/anat/sub-01_T1w.nii.gz", scan);
+  write("sub-01/anat/sub-01_T1w.json", gone);
+  write("sub-02/anat/sub-02_T1w.nii.gz", gone);
+  write("sub-03/anat", gone);
+  write("sub-04", (path) => writeFileSync(path, "a file"));
+  write("sub-05", gone);
+  write("participants.tsv", gone);
+  const all = { "sub-01/anat/sub-01": "done", "sub-02/anat/sub-02": "failed", "sub-03/anat": "failed", "sub-04": "failed", "sub-05": "failed" };
+  const out = scratch();
+  const of = { data: many(folder, "--out", out), app: dinomed3d("bids", folder, scratch(), "participant", "--model", model) };
+  of.app.lines = of.app.stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  for (const said of Object.values(of)) {
+    assert.equal(said.status, 1, said.stderr);
+    assert.deepEqual(statuses(said), all);
+    const error = (name) => said.lines.find((line) => line.case === name).error;
+    assert.match(error("sub-03/anat"), /sub-03\/anat is a link to \.\.\/annex\/gone, which is not there/);
+    assert.match(error("sub-04"), /reading .*sub-04: Not a directory/);
+    assert.match(error("sub-05"), /sub-05 is a link to/);
+    assert.match(said.stderr, /4 failed, 1 are done/);
+  }
+  const one = many(folder, "--out", out, "--participant-label", "01");
+  assert.equal(one.status, 0, one.stderr);
+  // As any folder, too.
+  rmSync(join(folder, "dataset_description.json"));
+  const plain = many(folder, "--out", scratch(), "--dry-run");
+  assert.deepEqual(statuses(plain), { "sub-01/anat/sub-01": "planned", "sub-02/anat/sub-02": "failed" });
+  assert.match(plain.stderr, /passed over: 5 files/);
+});
+
 test("of a list each line fails by itself, a mark of its encoding is passed over, and one that names nothing is an error", () => {
   const input = folderOf("a.nii.gz", "b/b.nii.gz");
   const [out, list] = [scratch(), join(input, "list.txt")];

@@ -1,13 +1,13 @@
 //! The scans that a command line names, one or thousands, and where the results of each lie.
 
-use crate::scan::is_dicom;
+use crate::scan::{gone, is_called_dicom, is_dicom, is_gone};
 use crate::scan_list;
 use anyhow::Context;
 use dinomed3d_volume::bids::{self, Wanted};
 use dinomed3d_volume::companions;
 use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::nifti::stem;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -253,10 +253,18 @@ fn of_data_set(folder: &Path, wanted: &OfDataSet, found: &mut Cases) -> anyhow::
         sessions: wanted.session_label.clone(),
         suffix: wanted.suffix.clone(),
     };
-    let scans = bids::scans(folder, &wanted)?;
+    let bids::Found { scans, unreadable } = bids::scans(folder, &wanted)?;
     found.cases.extend(scans.iter().map(|scan| {
         let source = format!("bids:raw:{}", scan.display());
         case(&folder.join(scan), folder, Some(source))
+    }));
+    found.cases.extend(unreadable.iter().map(|it| {
+        let path = folder.join(&it.path);
+        let problem = Some(unread(&path, &it.source));
+        Case {
+            problem,
+            ..case(&path, folder, None)
+        }
     }));
     found.data_set = Some(folder.to_owned());
     Ok(())
@@ -265,18 +273,33 @@ fn of_data_set(folder: &Path, wanted: &OfDataSet, found: &mut Cases) -> anyhow::
 /// All scans in a folder and those below it, but for results and hidden files.
 fn below(folder: &Path, root: &Path, out: &Path, found: &mut Cases) -> anyhow::Result<()> {
     let out = plain(out)?;
-    let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
     let walk = walk.into_iter().filter_entry(|entry| {
         entry.depth() == 0 || entry.path() != out && !is_hidden(entry.file_name())
     });
     // Whether a folder's files are DICOM's is asked of each till one is.
     let mut dicom: HashMap<PathBuf, bool> = HashMap::new();
+    // Of a folder's slices that are not there one is named.
+    let mut incomplete = HashSet::new();
     for entry in walk {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                found.cases.push(unreadable(&error, folder, root));
+                let path = error.path().unwrap_or(folder);
+                let parent = path.parent().unwrap_or(folder);
+                let is_gone = is_gone(path);
+                if is_hidden(path.file_name().unwrap_or_default()) {
+                    continue;
+                } else if is_gone && is_called_dicom(path) {
+                    if incomplete.insert(parent.to_owned()) {
+                        found.cases.push(unreadable(&error, path, parent, root));
+                    }
+                } else if !is_gone || may_be_scan(path) {
+                    found.cases.push(unreadable(&error, path, path, root));
+                } else if companions(path).is_empty() {
+                    // What lies beside scans may not have been fetched.
+                    found.passed_over += 1;
+                }
                 continue;
             }
         };
@@ -299,27 +322,28 @@ fn below(folder: &Path, root: &Path, out: &Path, found: &mut Cases) -> anyhow::R
     Ok(())
 }
 
-/// An entry of a folder that could not be followed.
-fn unreadable(error: &walkdir::Error, folder: &Path, root: &Path) -> Case {
-    let path = error.path().unwrap_or(folder);
-    let is_link = path.is_symlink();
+/// An entry of a folder that could not be followed, as a case of what it is or is a part of.
+fn unreadable(error: &walkdir::Error, path: &Path, of: &Path, root: &Path) -> Case {
     let problem = match (error.loop_ancestor(), error.io_error()) {
         (Some(ancestor), _) => format!(
             "{} is a link to {}, in which it lies: it would be gone through without end",
             path.display(),
             ancestor.display()
         ),
-        (None, Some(cause)) if is_link && cause.kind() == io::ErrorKind::NotFound => format!(
-            "{} is a link to {}, which is not there",
-            path.display(),
-            std::fs::read_link(path).unwrap_or_default().display()
-        ),
-        (None, Some(cause)) => format!("reading {}: {cause}", path.display()),
+        (None, Some(cause)) => unread(path, cause),
         (None, None) => format!("reading {}: {error}", path.display()),
     };
     Case {
         problem: Some(problem),
-        ..case(path, root, None)
+        ..case(of, root, None)
+    }
+}
+
+/// Why something can't be read.
+fn unread(path: &Path, cause: &io::Error) -> String {
+    match gone(path) {
+        Some(gone) => gone,
+        None => format!("reading {}: {cause}", path.display()),
     }
 }
 
@@ -331,20 +355,33 @@ fn holds_dicom(folder: &Path) -> bool {
 
 /// By its name: a NIfTI or MGH file, or a pair's header; no result of a segmentation.
 fn is_scan(path: &Path) -> bool {
-    let has_ending = |ending: &str| {
-        let name = path.to_string_lossy().to_ascii_lowercase();
-        name.ends_with(ending)
-    };
+    // What is said of it when it is read, where the other one is a link that leads nowhere.
+    let is_there = |other: &PathBuf| other.is_file() || is_gone(other);
+    may_be_scan(path) && (!is_header(path) || companions(path).iter().any(is_there))
+}
+
+/// As [`is_scan`], as far as a name tells of what can't be read.
+fn may_be_scan(path: &Path) -> bool {
     if let Some(stem) = stem(path) {
         let stem = stem.to_string_lossy();
         return !["_dseg", "_probseg", "_mask"]
             .iter()
             .any(|end| stem.ends_with(end));
     }
-    let is_header = has_ending(".hdr") || has_ending(".hdr.gz");
-    is_header && companions(path).iter().any(|other| other.is_file())
-        || has_ending(".mgh")
-        || has_ending(".mgz")
+    is_header(path) || ends_with(path, &[".mgh", ".mgz"])
+}
+
+fn is_header(path: &Path) -> bool {
+    ends_with(path, &[".hdr", ".hdr.gz"])
+}
+
+fn ends_with(path: &Path, endings: &[&str]) -> bool {
+    let name = path.to_string_lossy().to_ascii_lowercase();
+    endings.iter().any(|ending| name.ends_with(ending))
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 /// Each scan once, and results of two never under one name: where they differ in what a name leaves out, it is kept.
@@ -381,6 +418,7 @@ fn tell_apart(cases: &mut Vec<Case>) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::files_of;
 
     fn folder(name: &str, files: &[&str]) -> PathBuf {
         let folder =
@@ -440,6 +478,52 @@ mod tests {
         let text = format!("# two\n{}\n\n{}\n", files[0].display(), files[0].display());
         std::fs::write(folder.join("list"), text).unwrap();
         assert_eq!(names(&find(&[], &list, &out).unwrap()), ["t1"], "each once");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// As in a data set of which nothing or not all was fetched.
+    #[cfg(unix)]
+    #[test]
+    fn of_links_that_lead_nowhere_scans_fail_and_what_lies_beside_them_is_passed_over() {
+        let files = ["a.nii.gz", "p.hdr", "series/IM1.dcm", "part/IM2"];
+        let folder = folder("gone", &files);
+        for name in [
+            "a.json",
+            "participants.tsv",
+            "README",
+            "a_dseg.nii.gz",
+            ".hidden.nii.gz",
+            "b.nii.gz",
+            "c.mgz",
+            "p.img",
+            "series/IM2.dcm",
+            "series/IM3.dcm",
+            "part/IM1.dcm",
+            "part/notes.txt",
+        ] {
+            std::os::unix::fs::symlink("../annex/gone", folder.join(name)).unwrap();
+        }
+        let none = Selection::default();
+        let all = find(std::slice::from_ref(&folder), &none, Path::new("out")).unwrap();
+        assert_eq!(names(&all), ["a", "b", "c", "p", "part", "series"]);
+        let problems = all.cases.iter().map(|case| case.problem.as_deref());
+        let problems: Vec<&str> = problems.map(Option::unwrap_or_default).collect();
+        assert_eq!(
+            (problems[0], problems[3]),
+            ("", ""),
+            "what is there is opened"
+        );
+        for (place, gone) in [(1, "b.nii.gz"), (2, "c.mgz"), (4, "part/IM1.dcm")] {
+            let expected = format!("{gone} is a link to ../annex/gone, which is not there");
+            assert!(problems[place].ends_with(&expected), "{}", problems[place]);
+        }
+        assert_eq!(all.passed_over, 5, "what is called as no scan");
+        // It would be a series without its last slices.
+        let error = files_of(&folder.join("series")).unwrap_err().to_string();
+        assert!(error.contains("series/IM2.dcm is a link to"), "{error}");
+        std::fs::remove_file(folder.join("part/IM1.dcm")).unwrap();
+        let read = files_of(&folder.join("part")).unwrap();
+        assert_eq!(read, [folder.join("part/IM2")]);
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -5,7 +5,7 @@ use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::dicom::{DicomFolder, OnDisk, Series, Source, zip_entries};
 use dinomed3d_volume::{Format, Outline, Scan, companions, open_file, outline_file};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Which scan of an input that holds several.
@@ -200,27 +200,69 @@ fn is_head_of_dicom(head: &[u8]) -> bool {
 }
 
 /// The first bytes of a file.
-fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+fn head(path: &Path) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     File::open(path)?.take(132).read_to_end(&mut head)?;
     Ok(head)
 }
 
-/// All files in a folder and those below it, sorted.
+/// Whether a path is a link that leads nowhere, as those of a data set are whose files have not been fetched.
+pub fn is_gone(path: &Path) -> bool {
+    path.is_symlink() && std::fs::metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
+
+/// That a path is a link that leads nowhere, if it is one.
+pub fn gone(path: &Path) -> Option<String> {
+    is_gone(path).then(|| {
+        let to = std::fs::read_link(path).unwrap_or_default();
+        format!(
+            "{} is a link to {}, which is not there",
+            path.display(),
+            to.display()
+        )
+    })
+}
+
+/// Whether a name ends as those of DICOM files do that have an ending.
+pub fn is_called_dicom(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default();
+    ["dcm", "ima"]
+        .iter()
+        .any(|it| ending.eq_ignore_ascii_case(it))
+}
+
+/// Whether a DICOM file may be called so: many have no ending, or what ends a UID.
+fn may_be_called(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy();
+    is_called_dicom(path) || !ending.contains(|c: char| c.is_ascii_alphabetic())
+}
+
+/// All files in a folder and those below it, sorted, but for links that lead nowhere and are not called as a
+/// slice.
+///
+/// # Errors
+/// A folder that can't be read; a slice that is not there, without which the others would make another scan.
 fn files_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+    let (mut files, mut missing) = (Vec::new(), Vec::new());
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let reading = || format!("reading {}", folder.display());
         for entry in std::fs::read_dir(&folder).with_context(reading)? {
             let entry = entry.with_context(reading)?;
             let kind = entry.file_type().with_context(reading)?;
+            let path = entry.path();
             if kind.is_dir() {
-                folders.push(entry.path());
-            } else {
-                files.push(entry.path());
+                folders.push(path);
+            } else if !kind.is_symlink() || !is_gone(&path) {
+                files.push(path);
+            } else if may_be_called(&path) {
+                missing.extend(gone(&path));
             }
         }
+    }
+    // A folder has no order of its own.
+    if let Some(first) = missing.into_iter().min() {
+        anyhow::bail!(first);
     }
     files.sort();
     Ok(files)

@@ -9,12 +9,14 @@ use crate::nifti::stem;
 
 /// Suffixes of anatomical scans, the one that is taken first where a session has several.
 const SUFFIXES: [&str; 4] = ["T1w", "T2w", "FLAIR", "PDw"];
+/// The folder of a session's anatomical scans.
+const ANAT: &str = "anat";
 
 /// Why a data set gives no scans.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BidsError {
-    /// A folder that can't be read.
+    /// It can't be read.
     #[error("reading {}", path.display())]
     Read {
         /// Which.
@@ -36,6 +38,24 @@ pub enum BidsError {
     },
 }
 
+/// What a data set holds.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Anatomical scans, as paths within the data set, sorted.
+    pub scans: Vec<PathBuf>,
+    /// What can't be gone through, where scans should lie: no end of the others.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A participant's, session's or scans' folder that can't be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Within the data set.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
 /// Which scans of a data set; of what is left empty all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -52,17 +72,24 @@ pub fn is_data_set(folder: &Path) -> bool {
     folder.join("dataset_description.json").is_file()
 }
 
-/// Anatomical scans of a data set, as paths within it, sorted. Derivatives in it are left alone.
+/// Anatomical scans of a data set. Derivatives in it are left alone.
 ///
 /// # Errors
 /// [`BidsError`].
-pub fn scans(data_set: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, BidsError> {
-    let mut found = Vec::new();
-    let participants = folders(data_set, Path::new(""), "sub")?;
+pub fn scans(data_set: &Path, wanted: &Wanted) -> Result<Found, BidsError> {
+    let mut found = Found::default();
+    let participants = folders(data_set, Path::new(""), "sub");
+    let participants = participants.map_err(|source| BidsError::Read {
+        path: data_set.to_owned(),
+        source,
+    })?;
     let participants = chosen(data_set, "sub", participants, &wanted.participants)?;
     let mut all_sessions = Vec::new();
     for participant in participants {
-        let mut sessions = folders(data_set, &participant, "ses")?;
+        let Some(mut sessions) = found.of(&participant, folders(data_set, &participant, "ses"))
+        else {
+            continue;
+        };
         if sessions.is_empty() {
             // Data sets of one session leave the level out.
             sessions.push(participant);
@@ -76,19 +103,31 @@ pub fn scans(data_set: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, BidsError
         sessions.extend(without);
     }
     for session in sessions {
-        found.extend(scans_of(data_set, &session.join("anat"), wanted)?);
+        let within = found.of(&session, names(&data_set.join(&session)));
+        if within.is_some_and(|names| names.iter().any(|name| name == ANAT)) {
+            let anat = session.join(ANAT);
+            let scans = found.of(&anat, scans_of(data_set, &anat, wanted));
+            found.scans.extend(scans.unwrap_or_default());
+        }
     }
-    found.sort();
+    found.scans.sort();
     Ok(found)
 }
 
-/// Those of a session's scans that are of one suffix.
-fn scans_of(data_set: &Path, anat: &Path, wanted: &Wanted) -> Result<Vec<PathBuf>, BidsError> {
-    let folder = data_set.join(anat);
-    if !folder.is_dir() {
-        return Ok(Vec::new());
+impl Found {
+    /// What was read of a folder, or a note that it could not be.
+    fn of<T>(&mut self, path: &Path, read: io::Result<T>) -> Option<T> {
+        let noted = |source| {
+            let path = path.to_owned();
+            self.unreadable.push(Unreadable { path, source });
+        };
+        read.map_err(noted).ok()
     }
-    let names = names(&folder)?;
+}
+
+/// Those of a session's scans that are of one suffix.
+fn scans_of(data_set: &Path, anat: &Path, wanted: &Wanted) -> io::Result<Vec<PathBuf>> {
+    let names = names(&data_set.join(anat))?;
     let of = |suffix: &str| -> Vec<PathBuf> {
         let is_of = |name: &&String| {
             let stem = stem(Path::new(name)).and_then(|stem| stem.to_str());
@@ -113,13 +152,18 @@ fn scans_of(data_set: &Path, anat: &Path, wanted: &Wanted) -> Result<Vec<PathBuf
     })
 }
 
-/// Folders `kind-LABEL` in a folder of a data set, as paths within it.
-fn folders(data_set: &Path, within: &Path, kind: &str) -> Result<Vec<PathBuf>, BidsError> {
+/// Folders `kind-LABEL` in a folder of a data set, as paths within it, and what is called so and can't be looked into.
+fn folders(data_set: &Path, within: &Path, kind: &str) -> io::Result<Vec<PathBuf>> {
     let folder = data_set.join(within);
     let is_kind = |name: &String| {
-        name.strip_prefix(kind)
-            .is_some_and(|rest| rest.starts_with('-'))
-            && folder.join(name).is_dir()
+        let label = name
+            .strip_prefix(kind)
+            .and_then(|rest| rest.strip_prefix('-'));
+        label.is_some_and(|label| {
+            // Tables lie beside folders: sub-01_scans.tsv.
+            let is_label = !label.is_empty() && label.chars().all(char::is_alphanumeric);
+            is_label || folder.join(name).is_dir()
+        })
     };
     Ok(names(&folder)?
         .into_iter()
@@ -169,14 +213,10 @@ fn chosen(
 }
 
 /// Names in a folder, sorted; those that are no UTF-8 are no names of BIDS.
-fn names(folder: &Path) -> Result<Vec<String>, BidsError> {
-    let failed = |source| BidsError::Read {
-        path: folder.to_owned(),
-        source,
-    };
+fn names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
+    for entry in std::fs::read_dir(folder)? {
+        names.extend(entry?.file_name().into_string().ok());
     }
     names.sort();
     Ok(names)
@@ -220,7 +260,9 @@ mod tests {
             suffix: None,
         };
         let text = |path: &PathBuf| path.to_str().unwrap().to_owned();
-        scans(folder, &wanted).unwrap().iter().map(text).collect()
+        let found = scans(folder, &wanted).unwrap();
+        assert!(found.unreadable.is_empty(), "{:?}", found.unreadable);
+        found.scans.iter().map(text).collect()
     }
 
     #[test]
@@ -238,7 +280,35 @@ mod tests {
             suffix: Some("T2w".to_owned()),
             ..Wanted::default()
         };
-        assert_eq!(scans(&folder, &wanted).unwrap(), [PathBuf::from(FILES[2])]);
+        let found = scans(&folder, &wanted).unwrap();
+        assert_eq!(found.scans, [PathBuf::from(FILES[2])]);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// What no permission does to a folder, a file in its place and a link that leads nowhere do to every user.
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_can_t_be_read_ends_itself_alone() {
+        let folder = data_set("unreadable");
+        std::fs::write(folder.join("sub-04"), "").unwrap();
+        std::fs::write(folder.join("sub-01_scans.tsv"), "").unwrap();
+        std::os::unix::fs::symlink("gone", folder.join("sub-05")).unwrap();
+        std::os::unix::fs::symlink("gone", folder.join("sub-02/ses-c")).unwrap();
+        std::os::unix::fs::symlink("../gone", folder.join("sub-03/anat")).unwrap();
+        let found = scans(&folder, &Wanted::default()).unwrap();
+        assert_eq!(
+            found.scans,
+            [FILES[0], FILES[4], FILES[5], FILES[6]].map(PathBuf::from)
+        );
+        let paths = found.unreadable.iter().map(|it| it.path.to_str().unwrap());
+        let mut paths: Vec<&str> = paths.collect();
+        paths.sort_unstable();
+        assert_eq!(paths, ["sub-02/ses-c", "sub-03/anat", "sub-04", "sub-05"]);
+        let wanted = Wanted {
+            participants: vec!["01".to_owned()],
+            ..Wanted::default()
+        };
+        assert!(scans(&folder, &wanted).unwrap().unreadable.is_empty());
         std::fs::remove_dir_all(folder).unwrap();
     }
 
