@@ -458,6 +458,15 @@ test("runs of two recipes are laid side by side", () => {
   assert.ok(rows.some((row) => row.includes("| 1, 2 |") && row.includes(`(${low} to ${high})`)), compared.stdout);
   assert.ok(rows.some((row) => row.startsWith("| without detail |") && row.includes(`| ${third.dice} `)), compared.stdout);
 
+  // Of one title, and yet another recipe.
+  const { title } = /^title = "(?<title>.*)"$/m.exec(readFileSync(recipe, "utf8")).groups;
+  const run = third.run;
+  writeFileSync(join(run, "recipe.toml"), readFileSync(join(run, "recipe.toml"), "utf8").replace(/^title = .*$/m, `title = "${title}"`));
+  const alike = dinomed3d("compare", first.run, second.run, run);
+  assert.equal(alike.status, 0, alike.stderr);
+  const names = alike.stdout.trim().split("\n").slice(2).map((row) => row.split(" | ")[0].slice(2));
+  assert.deepEqual(names.sort(), [`${title} (${first.run}, ${second.run})`, `${title} (${run})`]);
+
   const empty = dinomed3d("compare", first.run, folder);
   assert.equal(empty.status, 2);
   assert.match(empty.stderr, /recipe\.toml|holds no run/);

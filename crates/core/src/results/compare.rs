@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What a run says of itself.
-struct Run {
+struct Run<'a> {
+    folder: &'a Path,
     recipe: Recipe,
     parameters: usize,
     /// Mean validation Dice of its last epoch: the best one would be chosen by the cases that score it.
@@ -21,8 +22,8 @@ struct Run {
     seconds: f64,
 }
 
-impl Run {
-    fn read(folder: &Path) -> Result<Self, ResultsError> {
+impl<'a> Run<'a> {
+    fn read(folder: &'a Path) -> Result<Self, ResultsError> {
         let unusable = |what| move || ResultsError::Unusable(what);
         let recipe = read_recipe(&folder.join("recipe.toml"))?;
         let state = RunFolder(folder.to_owned())
@@ -45,6 +46,7 @@ impl Run {
         let weights = std::fs::read(&path).during(of_weights)?;
         let weights = decode(&weights).during(of_weights)?;
         Ok(Self {
+            folder,
             parameters: weights.values().map(|tensor| tensor.values.len()).sum(),
             steps: [steps(1), steps(2)],
             seconds: state.log.iter().map(|row| row.seconds).sum(),
@@ -75,6 +77,23 @@ fn spread(values: impl Iterator<Item = f64> + Clone) -> String {
     let low = values.clone().fold(f64::INFINITY, f64::min);
     let high = values.fold(f64::NEG_INFINITY, f64::max);
     format!("{mean:.4} ({low:.4} to {high:.4})")
+}
+
+/// What a row is called: its recipe's title and, where another recipe has the same, the folders of its runs.
+fn names(rows: &[(&str, Vec<&Path>)]) -> Vec<String> {
+    let name = |(title, folders): &(&str, Vec<&Path>)| {
+        let of_title = rows.iter().filter(|(other, _)| other == title);
+        let name = match of_title.count() {
+            1 => (*title).to_owned(),
+            _ => {
+                let folders = folders.iter().map(|folder| folder.display().to_string());
+                format!("{title} ({})", folders.collect::<Vec<_>>().join(", "))
+            }
+        };
+        // It would end the cell.
+        name.replace('|', "\\|")
+    };
+    rows.iter().map(name).collect()
 }
 
 /// A table in Markdown, a row for each recipe, the best first. Runs whose recipes differ in nothing but the seed,
@@ -109,12 +128,16 @@ pub fn table(folders: &[PathBuf]) -> Result<String, ResultsError> {
     let mut table = String::from(
         "| network | parameters | steps of stage 1 and 2 | seeds | Dice of the last epoch (lowest to highest) | s a run |\n|---|---|---|---|---|---|\n",
     );
-    for runs in rows {
+    let titled = rows.iter().map(|runs| {
+        let folders = runs.iter().map(|run| run.folder);
+        (&*runs[0].recipe.title, folders.collect())
+    });
+    let names = names(&titled.collect::<Vec<_>>());
+    for (runs, name) in rows.into_iter().zip(names) {
         let [first, second] = runs[0].steps;
         let seeds: Vec<String> = runs.iter().map(|run| run.recipe.seed.to_string()).collect();
         table += &format!(
-            "| {} | {:.2} M | {first} + {second} | {} | {} | {:.0} |\n",
-            runs[0].recipe.title,
+            "| {name} | {:.2} M | {first} + {second} | {} | {} | {:.0} |\n",
             runs[0].parameters as f64 / 1e6,
             seeds.join(", "),
             spread(runs.iter().map(|run| run.dice)),
@@ -144,6 +167,19 @@ mod tests {
         let [plain, worded, other] = [recipe(), worded, other].map(|r| experiment(&r).unwrap());
         assert_eq!(plain, worded);
         assert_ne!(plain, other);
+    }
+
+    #[test]
+    fn rows_of_one_title_are_told_apart_by_their_folders() {
+        let rows = [
+            ("Box", vec![Path::new("runs/a"), Path::new("runs/b")]),
+            ("a|b", vec![Path::new("runs/c")]),
+            ("Box", vec![Path::new("other/a")]),
+        ];
+        assert_eq!(
+            names(&rows),
+            ["Box (runs/a, runs/b)", "a\\|b", "Box (other/a)"]
+        );
     }
 
     /// By hand.
