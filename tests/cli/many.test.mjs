@@ -214,6 +214,21 @@ test("what of a data set was not fetched or can't be read fails by itself, and s
   assert.match(plain.stderr, /passed over: 5 files/);
 });
 
+test("a table that can't be written costs no result, and the exit code is that of a failure", () => {
+  const input = folderOf("a.nii.gz", "b.nii.gz");
+  const out = scratch();
+  // As a full disk, for every user.
+  mkdirSync(join(out, "volumes.tsv"));
+  const said = many(input, "--out", out);
+  assert.equal(said.status, 1, said.stderr);
+  assert.deepEqual(statuses(said), { a: "done", b: "done" });
+  assert.match(said.stderr, /the results of all 2 scans that are done are in .*, but no table of their volumes: writing .*volumes\.tsv: .*; `dinomed3d volumes .*` tries again/);
+  for (const name of ["a", "b"]) for (const end of OF_EACH) assert.ok(existsSync(join(out, `${name}_${end}`)), name);
+  rmSync(join(out, "volumes.tsv"), { recursive: true });
+  assert.equal(many(input, "--out", out).status, 0);
+  assert.ok(existsSync(join(out, "volumes.tsv")));
+});
+
 test("of a list each line fails by itself, a mark of its encoding is passed over, and one that names nothing is an error", () => {
   const input = folderOf("a.nii.gz", "b/b.nii.gz");
   const [out, list] = [scratch(), join(input, "list.txt")];

@@ -95,7 +95,7 @@ enum Status {
     Planned,
 }
 
-/// Segments all cases into `out`, and writes one table of their volumes if all are done here; exit code 1 if one failed.
+/// Segments all cases into `out`, and writes one table of their volumes if all are done here; exit code 1 if one of these failed.
 ///
 /// # Errors
 /// What keeps every case from being done: a model or device that can't be used, a folder that can't be made.
@@ -169,17 +169,25 @@ pub fn run(
             say!("{}", serde_json::to_string(&outcome)?);
         }
     }
-    if done > 0 && shard.count == 1 && !many.dry_run {
-        let path = group::write(out)?;
-        eprintln!("all volumes: {}", path.display());
+    let mut code = ExitCode::SUCCESS;
+    if failed > 0 {
+        eprintln!("{failed} failed, {done} are done");
+        code = ExitCode::FAILURE;
     }
-    Ok(match failed {
-        0 => ExitCode::SUCCESS,
-        _ => {
-            eprintln!("{failed} failed, {done} are done");
-            ExitCode::FAILURE
+    if done > 0 && shard.count == 1 && !many.dry_run {
+        match group::write(out) {
+            Ok(path) => eprintln!("all volumes: {}", path.display()),
+            // What is done stays so.
+            Err(error) => {
+                eprintln!(
+                    "the results of all {done} scans that are done are in {out}, but no table of their volumes: {error:#}; `dinomed3d volumes {out}` tries again",
+                    out = out.display()
+                );
+                code = ExitCode::FAILURE;
+            }
         }
-    })
+    }
+    Ok(code)
 }
 
 impl Many {

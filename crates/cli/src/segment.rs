@@ -37,7 +37,7 @@ pub struct Args {
     outputs: Vec<PathBuf>,
     /// Folder for the results of many scans, which takes over the folders that they lie in: of each NAME_dseg.nii.gz, its
     /// labels, volumes and where it came from. What is finished is not done again. A line of JSON a scan on stdout; exit code 1 if
-    /// any failed.
+    /// any failed, or the table of all volumes.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
