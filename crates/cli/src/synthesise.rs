@@ -5,7 +5,7 @@ use crate::say::say;
 use anyhow::Context;
 use dinomed3d_core::results::report::png_of;
 use dinomed3d_core::train::augment::Sample;
-use dinomed3d_core::train::dataset::{Dataset, Examples, Listing};
+use dinomed3d_core::train::dataset::{LabelMaps, Listing};
 use dinomed3d_core::train::recipe_file::{read_recipe, recipe_files};
 use dinomed3d_core::train::synthesis::Synthesizer;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
@@ -48,23 +48,22 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let outputs: Vec<PathBuf> = files.chain([picture_path.clone()]).collect();
     let mut recipe = read_recipe(&args.recipe)?;
     // Before the folder is read, which is another one for a recipe that trains on scans.
-    anyhow::ensure!(
-        recipe.synthesis.is_some(),
-        "{} has no [synthesis]: it trains on scans, and nothing is drawn",
-        args.recipe.display()
-    );
+    let settings = recipe.synthesis.clone().with_context(|| {
+        format!(
+            "{} has no [synthesis]: it trains on scans, and nothing is drawn",
+            args.recipe.display()
+        )
+    })?;
     let data = Listing::read(&recipe, &args.data)?;
     let inputs = [data.files, recipe_files(&args.recipe)?].concat();
     check_outputs(&outputs, &inputs)?;
     say_passed_over(&data.passed_over);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.check()?;
-    let dataset = Dataset::of_recipe(&recipe, &args.data, None)?;
-    let Examples::LabelMaps { table, maps } = &dataset.training else {
-        unreachable!("a recipe with a synthesis is of label maps");
-    };
-    let synthesizer = Synthesizer::of_recipe(&recipe, table, &dataset.labels, 2)
-        .context("the recipe has no synthesis")?;
+    let drawn_from = LabelMaps::of_recipe(&recipe, &settings, &args.data)?;
+    let classes = drawn_from.labels();
+    let LabelMaps { table, maps, .. } = &drawn_from;
+    let synthesizer = Synthesizer::new(&recipe, &settings, table, &classes, 2);
     let begun = Instant::now();
     let samples: Vec<Sample> = (0..args.count)
         .map(|place| synthesizer.draw(&maps[place % maps.len()], 0, place))
@@ -79,7 +78,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             Values::Int16(&values),
             "DINO-Med3D, drawn, not a person",
         );
-        let value_of = |class: &u8| dataset.labels[usize::from(*class)].0;
+        let value_of = |class: &u8| classes[usize::from(*class)].0;
         let labels: Vec<u8> = sample.labels.iter().map(value_of).collect();
         let labels = transposed(&labels, recipe.window);
         let reference = Scan::open(&scan, None)?.encode_label_map(&labels, "DINO-Med3D, drawn")?;

@@ -11,7 +11,7 @@ use crate::infer::Postprocessing;
 use crate::infer::check::known_answer;
 use crate::manifest::{ExtentRange, FORMAT, ModelManifest, TrainingFacts, WeightsFile};
 use crate::model_folder::{CARD_FILE, MANIFEST_FILE, ModelFolder};
-use crate::train::dataset::{CaseSplit, Examples, HeldOut};
+use crate::train::dataset::{CaseSplit, Examples, HeldOut, LabelMaps};
 use crate::train::recipe_file::read_recipe;
 use crate::train::run_folder::RunFolder;
 use crate::train::{Dataset, Recipe};
@@ -132,7 +132,7 @@ pub fn export(
             widen(scan, scan);
         }),
         // Of a drawn scan no more need be there than what is answered.
-        Examples::LabelMaps { maps, .. } => maps.iter().for_each(|map| {
+        Examples::LabelMaps(drawn) => drawn.maps.iter().for_each(|map| {
             let answered = map.extent.map(|[first, last]| last + 1 - first);
             widen(mm(answered, map.spacing_mm), mm(map.shape, map.spacing_mm));
         }),
@@ -253,7 +253,7 @@ pub fn export(
 /// Where both sides of a structure are one class: what they are called apart. A network is scored by its classes, so that
 /// this comes after.
 fn part_sides(manifest: &mut ModelManifest, dataset: &Dataset) {
-    let Examples::LabelMaps { table, .. } = &dataset.training else {
+    let Examples::LabelMaps(LabelMaps { table, .. }) = &dataset.training else {
         return;
     };
     let apart = table.targets(false);
@@ -287,8 +287,8 @@ fn usual_volumes(dataset: &Dataset, labels: &[Label]) -> Vec<UsualVolume> {
             let values: Vec<u8> = case.labels.iter().map(value).collect();
             sizes(&values, case.spacing_mm)
         })),
-        Examples::LabelMaps { table, maps } => UsualVolume::of_cases(maps.iter().map(|map| {
-            let value = |place: &u8| table.rows()[usize::from(*place)].target;
+        Examples::LabelMaps(drawn) => UsualVolume::of_cases(drawn.maps.iter().map(|map| {
+            let value = |place: &u8| drawn.table.rows()[usize::from(*place)].target;
             let values: Vec<u8> = map.places.iter().map(value).collect();
             sizes(&values, map.spacing_mm)
         })),

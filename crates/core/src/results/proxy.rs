@@ -8,6 +8,7 @@ use crate::infer::computer::{blocks, input};
 use crate::infer::predict::read;
 use crate::manifest::{ModelManifest, Proxy};
 use crate::model::{DinoMed3d, Part, ProxyHead, ProxyWeights};
+use crate::train::Recipe;
 use crate::train::augment::{Sample, Sampler};
 use crate::train::dataset::{CaseSplit, Dataset, Examples, HeldOut};
 use crate::train::loss::{CROSS_ENTROPY_WEIGHT, one_hot, segmentation_loss};
@@ -15,7 +16,6 @@ use crate::train::recipe::Augmentation;
 use crate::train::run_folder::RunFolder;
 use crate::train::setting::RandomChange;
 use crate::train::synthesis::Synthesizer;
-use crate::train::{Recipe, TrainError};
 use crate::weights::{NamedTensors, decode};
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::optim::{AdamWConfig, GradientsParams};
@@ -136,14 +136,12 @@ fn drawing<'a>(
     dataset: &'a Dataset,
 ) -> Result<Box<dyn Fn(usize, usize) -> Sample + 'a>, ResultsError> {
     match (&dataset.training, recipe) {
-        (Examples::LabelMaps { table, maps }, Some(recipe)) => {
+        (Examples::LabelMaps(drawn), Some(recipe)) => {
             expect("window", recipe.window, manifest.window)?;
-            let synthesizer = Synthesizer::of_recipe(recipe, table, &dataset.labels, 1);
-            let synthesizer = synthesizer.ok_or_else(|| {
-                TrainError::Recipe("it has label maps and no [synthesis]".to_owned())
-            })?;
+            let (settings, table) = (&drawn.settings, &drawn.table);
+            let synthesizer = Synthesizer::new(recipe, settings, table, &dataset.labels, 1);
             Ok(Box::new(move |case, place| {
-                synthesizer.draw(&maps[case], 0, place)
+                synthesizer.draw(&drawn.maps[case], 0, place)
             }))
         }
         (training, _) => {

@@ -73,8 +73,8 @@ impl Windows {
             (Draw::FromScans(sampler), Examples::Scans(cases)) => {
                 sampler.draw(&cases[case], epoch, place)
             }
-            (Draw::FromLabelMaps(synthesizer), Examples::LabelMaps { maps, .. }) => {
-                synthesizer.draw(&maps[case], epoch, place)
+            (Draw::FromLabelMaps(synthesizer), Examples::LabelMaps(drawn)) => {
+                synthesizer.draw(&drawn.maps[case], epoch, place)
             }
             _ => unreachable!("a stage draws from what its data set holds"),
         }

@@ -4,7 +4,7 @@ use super::TrainError;
 use super::augment::Sampler;
 use super::batches::{CaseLoader, Draw, Wait, WindowLoader, Windows};
 use super::checkpoint::{NetworkFile, PartFile, expect_readable};
-use super::dataset::{Dataset, Examples};
+use super::dataset::{Dataset, Examples, LabelMaps};
 use super::ema_network::{EmaNetwork, Task};
 use super::label_dice::LabelDice;
 use super::network::Network;
@@ -223,18 +223,18 @@ impl Stage<'_> {
 
     fn draw(&self) -> Draw {
         let recipe = self.recipe;
-        let synthesizer = match &self.dataset.training {
-            Examples::LabelMaps { table, .. } => {
-                Synthesizer::of_recipe(recipe, table, &self.dataset.labels, self.number)
+        let labels = &self.dataset.labels;
+        match &self.dataset.training {
+            Examples::LabelMaps(LabelMaps {
+                settings, table, ..
+            }) => {
+                let synthesizer = Synthesizer::new(recipe, settings, table, labels, self.number);
+                Draw::FromLabelMaps(Box::new(synthesizer))
             }
-            Examples::Scans(_) => None,
-        };
-        match synthesizer {
-            Some(synthesizer) => Draw::FromLabelMaps(Box::new(synthesizer)),
-            None => Draw::FromScans(Sampler::new(
+            Examples::Scans(_) => Draw::FromScans(Sampler::new(
                 recipe.augmentation.clone(),
                 recipe.window,
-                self.dataset.labels.len(),
+                labels.len(),
                 self.seed(),
             )),
         }

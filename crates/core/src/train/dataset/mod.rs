@@ -12,6 +12,7 @@ mod decathlon;
 pub mod files;
 mod held_out;
 pub mod index;
+mod label_maps;
 mod nnunet;
 pub mod patient;
 pub mod prepared;
@@ -22,12 +23,14 @@ pub use case_split::{CaseSplit, Listing};
 pub use files::CaseFiles;
 pub use held_out::HeldOut;
 pub use index::DatasetIndex;
+pub use label_maps::LabelMaps;
 pub use prepared::{PreparedCase, TrainingCase, ValidationCase};
 
 use super::TrainError;
 use super::recipe::{Recipe, Split};
-use super::synthesis::{self, LabelTable, SourceMap, Synthesis};
+use super::synthesis::{self, Synthesis};
 use crate::preprocess::Preprocessing;
+use label_maps::expect_none;
 use std::path::Path;
 
 /// What windows to learn from are taken from.
@@ -36,12 +39,7 @@ pub enum Examples {
     /// Scans with their labels.
     Scans(Vec<TrainingCase>),
     /// Label maps, of which images are drawn.
-    LabelMaps {
-        /// What their values mean.
-        table: LabelTable,
-        /// On their own grids.
-        maps: Vec<SourceMap>,
-    },
+    LabelMaps(LabelMaps),
 }
 
 impl Examples {
@@ -49,7 +47,7 @@ impl Examples {
     pub fn len(&self) -> usize {
         match self {
             Self::Scans(cases) => cases.len(),
-            Self::LabelMaps { maps, .. } => maps.len(),
+            Self::LabelMaps(drawn) => drawn.maps.len(),
         }
     }
 
@@ -62,7 +60,7 @@ impl Examples {
     pub fn scans(&self) -> &[TrainingCase] {
         match self {
             Self::Scans(cases) => cases,
-            Self::LabelMaps { .. } => &[],
+            Self::LabelMaps(_) => &[],
         }
     }
 }
@@ -154,27 +152,9 @@ impl Dataset {
         split: &CaseSplit,
         seed: u64,
     ) -> Result<Self, TrainError> {
-        let (table, files) = synthesis::read_folder(folder)?;
-        let mut problems: Vec<String> = settings
-            .validation
-            .iter()
-            .filter(|name| !files.iter().any(|(known, _)| known == *name))
-            .map(|name| {
-                format!(
-                    "{}: the label map {name:?}, which is to validate, is not there",
-                    folder.display()
-                )
-            })
-            .collect();
-        let labels = table.targets(settings.merge_sides);
-        let (training, held_out) = HeldOut::of_maps(files, table.clone(), settings, split, seed)?;
-        let mut maps = Vec::with_capacity(training.len());
-        for file in &training {
-            match SourceMap::new(file, &table, preprocessing) {
-                Ok(map) => maps.push(map),
-                Err(problem) => problems.push(problem),
-            }
-        }
+        let read = LabelMaps::read(folder, preprocessing, settings, split, seed)?;
+        let (maps, held_out, mut problems) = read;
+        let labels = maps.labels();
         let mut validation = Vec::new();
         for (place, name) in held_out.names().into_iter().enumerate() {
             let prepared = held_out.read(place).and_then(|case| {
@@ -186,16 +166,11 @@ impl Dataset {
                 Err(found) => problems.extend(found),
             }
         }
-        if maps.is_empty() && problems.is_empty() {
-            problems.push("no label map is left to train on".into());
-        }
-        if !problems.is_empty() {
-            return Err(TrainError::Data(problems));
-        }
+        expect_none(problems)?;
         Ok(Self {
             labels,
             channels: held_out.channels,
-            training: Examples::LabelMaps { table, maps },
+            training: Examples::LabelMaps(maps),
             validation,
             passed_over: synthesis::map_files(folder)?.passed_over,
         })
@@ -231,17 +206,14 @@ impl Dataset {
         if training.is_empty() && problems.is_empty() {
             problems.push("no case is left to train on".into());
         }
-        if problems.is_empty() {
-            Ok(Self {
-                labels: index.labels,
-                channels: index.channels,
-                training: Examples::Scans(training),
-                validation,
-                passed_over: index.passed_over,
-            })
-        } else {
-            Err(TrainError::Data(problems))
-        }
+        expect_none(problems)?;
+        Ok(Self {
+            labels: index.labels,
+            channels: index.channels,
+            training: Examples::Scans(training),
+            validation,
+            passed_over: index.passed_over,
+        })
     }
 
     /// Labels after background that occur in no case; nothing can be learnt about them.
@@ -252,7 +224,7 @@ impl Dataset {
                 is_present[usize::from(*class)] = true;
             }
         }
-        if let Examples::LabelMaps { .. } = self.training {
+        if let Examples::LabelMaps(_) = self.training {
             // A table names what its maps hold.
             is_present.fill(true);
         }

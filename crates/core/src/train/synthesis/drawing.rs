@@ -44,19 +44,20 @@ pub struct Synthesizer {
 type ClassOfRow = Vec<u8>;
 
 impl Synthesizer {
-    /// That of a stage of a recipe, for label maps of this table and classes; none where the recipe trains on scans.
+    /// That of a stage of a recipe with these settings, for label maps of this table and classes.
     ///
     /// # Panics
     /// For a recipe that [`Recipe::check`] would refuse: one with a synthesis and no spacing.
-    pub fn of_recipe(
+    pub fn new(
         recipe: &Recipe,
+        settings: &Synthesis,
         table: &LabelTable,
         classes: &[(u8, String)],
         stage: usize,
-    ) -> Option<Self> {
+    ) -> Self {
         let spacing_mm = recipe.preprocessing.spacing_mm;
-        Some(Self {
-            settings: recipe.synthesis.clone()?,
+        Self {
+            settings: settings.clone(),
             augmentation: recipe.augmentation.clone(),
             intensity: recipe.preprocessing.intensity.clone(),
             table: table.clone(),
@@ -64,7 +65,7 @@ impl Synthesizer {
             window: recipe.window,
             spacing_mm: spacing_mm.expect("a recipe of a synthesis has a spacing"),
             seed: [recipe.seed, stage as u64],
-        })
+        }
     }
 
     /// Window `place` of `epoch`, from `map`.
