@@ -1,6 +1,7 @@
 //! Inference: from a volume to a label map, window by window.
 
 mod bias_field;
+mod brightness;
 pub mod check;
 pub mod computer;
 pub mod features;
