@@ -64,9 +64,9 @@ test("what is found in the sample agrees with its reference", () => {
 test("strokes of a label that the model has not, or on what two networks share, teach nothing and write nothing", () => {
   const folder = scratch();
   const [strokes, output] = [join(folder, "strokes.json"), join(folder, "learnt.nii.gz")];
-  const learn = (scan, values) => {
-    writeFileSync(strokes, JSON.stringify(values.map((value) => ({ value, voxels: [40000, 40001] }))));
-    return dinomed3d("learn", join(root, "public/samples", scan), "--model", model, "--strokes", strokes, "-o", output);
+  const learn = (scan, values, voxels = [40000, 40001], end = "") => {
+    writeFileSync(strokes, JSON.stringify(values.map((value) => ({ value, voxels }))));
+    return dinomed3d("learn", join(root, "public/samples", scan), "--model", model, "--strokes", strokes, "-o", `${output}${end}`);
   };
   const unknown = learn("sample.nii.gz", [1, 9, 0, 7, 9]);
   assert.equal(unknown.status, 2, unknown.stderr);
@@ -76,6 +76,14 @@ test("strokes of a label that the model has not, or on what two networks share, 
   assert.equal(shared.status, 2, shared.stderr);
   assert.match(shared.stderr, /learning from strokes: .*head and hippocampus share this scan/);
   assert.ok(!existsSync(output));
+  for (const none of [learn("sample.nii.gz", []), learn("sample.nii.gz", [1], [])]) {
+    assert.equal(none.status, 2, none.stdout);
+    assert.match(none.stderr, /expected is a list of strokes, .*; found is none that has a voxel/);
+  }
+  // What the network said is no answer of what it has learnt.
+  const before = learn("sample.nii.gz", [1], [40000], "_probseg.nii.gz");
+  assert.equal(before.status, 2, before.stdout);
+  assert.match(before.stderr, /_probseg\.nii\.gz would hold what the network said before it learnt/);
   const known = learn("sample.nii.gz", [1, 0]);
   assert.equal(known.status, 0, known.stderr);
   const { voxels } = readNifti(output);

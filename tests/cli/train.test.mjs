@@ -467,6 +467,10 @@ test("runs of two recipes are laid side by side", () => {
   const names = alike.stdout.trim().split("\n").slice(2).map((row) => row.split(" | ")[0].slice(2));
   assert.deepEqual(names.sort(), [`${title} (${first.run}, ${second.run})`, `${title} (${run})`]);
 
+  const twice = dinomed3d("compare", first.run, second.run, join(first.run, "../first"));
+  assert.equal(twice.status, 2, twice.stdout);
+  assert.match(twice.stderr, /first and .*first are one run, which would count twice/);
+
   const empty = dinomed3d("compare", first.run, folder);
   assert.equal(empty.status, 2);
   assert.match(empty.stderr, /recipe\.toml|holds no run/);

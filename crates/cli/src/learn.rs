@@ -53,6 +53,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     }
     check_outputs(&[&args.output], &inputs)?;
     let kind = Kind::of(&args.output)?;
+    ensure!(
+        Kind::keep(&[kind]) == Keep::Nothing,
+        "{} would hold what the network said before it learnt: expected is a label map, or what is made of one",
+        args.output.display()
+    );
     let strokes = read_strokes(&args.strokes)?;
     let manifest = ModelFolder::open(&places::model(&args.by.model)?).manifest()?;
     let within = || format!("in {}", args.strokes.display());
@@ -64,6 +69,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let input = Input::read(&args.scans, &args.choice, models.first(), |warning| {
         eprintln!("warning: {warning}");
     })?;
+    if kind == Kind::DicomSeg {
+        outputs::expect_dicom(input.origin(), input.name())?;
+    }
     let mut found = models.segment(&input, Keep::Logits, "")?;
     let (shape, affine) = (found.map.shape, found.map.affine);
     let count = found.map.labels.len();
@@ -122,12 +130,18 @@ fn expect_known(strokes: &[Stroke], manifest: &ModelManifest) -> anyhow::Result<
 fn read_strokes(path: &Path) -> anyhow::Result<Vec<Stroke>> {
     let reading = || format!("reading {}", path.display());
     let json = std::fs::read(path).with_context(reading)?;
-    let made: Vec<Made> = serde_json::from_slice(&json).with_context(|| {
+    let expected = || {
         format!(
             "in {}: expected is a list of strokes, each {{\"value\": 1, \"voxels\": [0]}}",
             path.display()
         )
-    })?;
+    };
+    let made: Vec<Made> = serde_json::from_slice(&json).with_context(expected)?;
+    ensure!(
+        made.iter().any(|stroke| !stroke.voxels.is_empty()),
+        "{}; found is none that has a voxel",
+        expected()
+    );
     let stroke = |Made { value, voxels }| Stroke { value, voxels };
     Ok(made.into_iter().map(stroke).collect())
 }

@@ -105,6 +105,17 @@ pub fn table(folders: &[PathBuf]) -> Result<String, ResultsError> {
     let Some(first) = folders.first() else {
         return Err(ResultsError::Unusable("no run to compare".to_owned()));
     };
+    for (place, folder) in folders.iter().enumerate() {
+        let real = |folder: &PathBuf| folder.canonicalize().ok();
+        let is_same = |other: &&PathBuf| real(other).is_some_and(|it| Some(it) == real(folder));
+        if let Some(other) = folders[..place].iter().find(is_same) {
+            return Err(ResultsError::Unusable(format!(
+                "{} and {} are one run, which would count twice",
+                other.display(),
+                folder.display()
+            )));
+        }
+    }
     let runs = folders
         .iter()
         .map(|folder| Run::read(folder))
