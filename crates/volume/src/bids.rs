@@ -67,9 +67,10 @@ pub struct Wanted {
     pub suffix: Option<String>,
 }
 
-/// Whether a folder is a data set: it says so in a file that every data set must have.
+/// Whether a folder is a data set: it says so in a file that every data set must have, though it may not have been fetched.
 pub fn is_data_set(folder: &Path) -> bool {
-    folder.join("dataset_description.json").is_file()
+    let description = folder.join("dataset_description.json");
+    description.is_file() || description.is_symlink()
 }
 
 /// Anatomical scans of a data set. Derivatives in it are left alone.
@@ -293,6 +294,10 @@ mod tests {
         std::fs::write(folder.join("sub-04"), "").unwrap();
         std::fs::write(folder.join("sub-01_scans.tsv"), "").unwrap();
         std::os::unix::fs::symlink("gone", folder.join("sub-05")).unwrap();
+        let description = folder.join("dataset_description.json");
+        std::fs::remove_file(&description).unwrap();
+        std::os::unix::fs::symlink("gone", description).unwrap();
+        assert!(is_data_set(&folder));
         std::os::unix::fs::symlink("gone", folder.join("sub-02/ses-c")).unwrap();
         std::os::unix::fs::symlink("../gone", folder.join("sub-03/anat")).unwrap();
         let found = scans(&folder, &Wanted::default()).unwrap();
