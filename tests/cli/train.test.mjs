@@ -274,6 +274,11 @@ test("a recipe without synthesis draws nothing, and is what is said of it", () =
   const said = dinomed3d("synthesise", "--recipe", recipe, "--data", folder, "--out", join(folder, "drawn"));
   assert.equal(said.status, 2);
   assert.match(said.stderr, /recipe\.toml has no \[synthesis\]/);
+  const synthesise = (...words) => dinomed3d("synthesise", "--recipe", join(root, "recipes/head.toml"), "--data", folder, "--out", join(folder, "drawn"), ...words);
+  assert.match(synthesise("--count", "0").stderr, /--count is 0, expected is 1 at least/);
+  // A reason is said once, and nothing is made.
+  assert.match(synthesise().stderr, /labels\.tsv: No such file or directory \(os error 2\)\n$/);
+  assert.ok(!existsSync(join(folder, "drawn")));
 });
 
 test("a run keeps its split by name while its data set grows, and says so", () => {

@@ -8,12 +8,15 @@ use dinomed3d_core::train::augment::Sample;
 use dinomed3d_core::train::dataset::{LabelMaps, Listing};
 use dinomed3d_core::train::recipe_file::{read_recipe, recipe_files};
 use dinomed3d_core::train::synthesis::Synthesizer;
-use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
+use dinomed3d_volume::atomic_file::{check_outputs_in, write_whole};
 use dinomed3d_volume::nifti::{Values, encode};
 use dinomed3d_volume::statistics::quantile_of_unsorted;
 use dinomed3d_volume::{Affine, Scan, gzip};
 use std::path::PathBuf;
 use std::time::Instant;
+
+/// Name of the picture.
+const PICTURE: &str = "drawn.png";
 
 /// Arguments of `synthesise`.
 #[derive(Debug, clap::Args)]
@@ -40,12 +43,11 @@ pub struct Args {
 /// # Errors
 /// A recipe without synthesis, a folder that can't be read or written.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
-    let drawn =
-        |number: usize, ending: &str| args.out.join(format!("drawn_{number}{ending}.nii.gz"));
-    let picture_path = args.out.join("drawn.png");
+    anyhow::ensure!(args.count > 0, "--count is 0, expected is 1 at least");
+    let drawn = |number: usize, ending: &str| format!("drawn_{number}{ending}.nii.gz");
     let files = (0..args.count).flat_map(|number| [drawn(number, ""), drawn(number, "_dseg")]);
-    let outputs: Vec<PathBuf> = files.chain([picture_path.clone()]).collect();
+    let outputs: Vec<String> = files.chain([PICTURE.to_owned()]).collect();
+    let outputs: Vec<&str> = outputs.iter().map(String::as_str).collect();
     let mut recipe = read_recipe(&args.recipe)?;
     // Before the folder is read, which is another one for a recipe that trains on scans.
     let settings = recipe.synthesis.clone().with_context(|| {
@@ -56,7 +58,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     })?;
     let data = Listing::read(&recipe, &args.data)?;
     let inputs = [data.files, recipe_files(&args.recipe)?].concat();
-    check_outputs(&outputs, &inputs)?;
+    check_outputs_in(&args.out, &outputs, &inputs)?;
     say_passed_over(&data.passed_over);
     recipe.seed = args.seed.unwrap_or(recipe.seed);
     recipe.check()?;
@@ -64,6 +66,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let classes = drawn_from.labels();
     let LabelMaps { table, maps, .. } = &drawn_from;
     let synthesizer = Synthesizer::new(&recipe, &settings, table, &classes, 2);
+    std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
     let begun = Instant::now();
     let samples: Vec<Sample> = (0..args.count)
         .map(|place| synthesizer.draw(&maps[place % maps.len()], 0, place))
@@ -83,12 +86,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         let labels = transposed(&labels, recipe.window);
         let reference = Scan::open(&scan, None)?.encode_label_map(&labels, "DINO-Med3D, drawn")?;
         for (ending, file) in [("", &scan), ("_dseg", &reference)] {
-            let path = drawn(number, ending);
+            let path = args.out.join(drawn(number, ending));
             write_whole(&path, &gzip(file))
                 .with_context(|| format!("writing {}", path.display()))?;
         }
     }
     let picture = sheet(&samples, recipe.window, &recipe.colors)?;
+    let picture_path = args.out.join(PICTURE);
     write_whole(&picture_path, &picture)
         .with_context(|| format!("writing {}", picture_path.display()))?;
     say!(

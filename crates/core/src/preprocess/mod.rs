@@ -90,12 +90,12 @@ pub enum PreprocessError {
         shapes: Vec<[usize; 3]>,
     },
     /// Of several channels, one can't be prepared.
-    #[error("channel {number}: {source}")]
+    #[error("channel {number}: {cause}")]
     Channel {
         /// From 1.
         number: usize,
-        /// Why.
-        source: Box<PreprocessError>,
+        /// Why. Said already, so it is no source, which would be said again.
+        cause: Box<PreprocessError>,
     },
     /// No value is finite.
     #[error("all {voxels} voxels are NaN or infinite: there is nothing to see in this scan")]
@@ -198,7 +198,7 @@ impl Preprocessing {
                 .voxels
                 .extend(voxels.map_err(|error| PreprocessError::Channel {
                     number: place + 1,
-                    source: Box::new(error),
+                    cause: Box::new(error),
                 })?);
         }
         Ok(prepared)

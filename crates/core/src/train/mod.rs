@@ -49,12 +49,12 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum TrainError {
     /// A file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {cause}")]
     File {
         /// Which.
         path: PathBuf,
-        /// Why.
-        source: std::io::Error,
+        /// Why. Said already, so it is no source, which would be said again.
+        cause: std::io::Error,
     },
     /// A place where nothing can be written, or an input lies.
     #[error(transparent)]

@@ -322,9 +322,9 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::File`].
     pub fn read(&self, path: &Path) -> Result<Vec<u8>, TrainError> {
-        std::fs::read(path).map_err(|source| TrainError::File {
+        std::fs::read(path).map_err(|cause| TrainError::File {
             path: path.to_owned(),
-            source,
+            cause,
         })
     }
 
@@ -333,9 +333,9 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::File`].
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-        write_whole(path, bytes).map_err(|source| TrainError::File {
+        write_whole(path, bytes).map_err(|cause| TrainError::File {
             path: path.to_owned(),
-            source,
+            cause,
         })
     }
 }

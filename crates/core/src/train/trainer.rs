@@ -58,9 +58,9 @@ impl<'a> Trainer<'a> {
         resume: bool,
     ) -> Result<Self, TrainError> {
         recipe.check()?;
-        std::fs::create_dir_all(folder).map_err(|source| TrainError::File {
+        std::fs::create_dir_all(folder).map_err(|cause| TrainError::File {
             path: folder.to_owned(),
-            source,
+            cause,
         })?;
         let folder = RunFolder(folder.to_owned());
         if !resume && folder.state()?.is_some() {

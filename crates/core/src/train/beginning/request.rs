@@ -65,9 +65,9 @@ impl Request {
         }
         if is_new {
             check_outputs_in(&self.out, &[SPLITS_FILE], &runs[0].inputs)?;
-            std::fs::create_dir_all(&self.out).map_err(|source| TrainError::File {
+            std::fs::create_dir_all(&self.out).map_err(|cause| TrainError::File {
                 path: self.out.clone(),
-                source,
+                cause,
             })?;
             write_splits(&self.out, &splits)?;
         }

@@ -164,7 +164,7 @@ impl Run {
         let path = self.folder.join(RECIPE_FILE);
         write_splits(&self.folder, std::slice::from_ref(&self.split))?;
         RunFolder(self.folder.clone()).write_ancestors(&self.ancestors)?;
-        write_whole(&path, recipe.as_bytes()).map_err(|source| TrainError::File { path, source })
+        write_whole(&path, recipe.as_bytes()).map_err(|cause| TrainError::File { path, cause })
     }
 }
 

@@ -143,7 +143,7 @@ pub fn read_splits(folder: &Path) -> Result<Option<Vec<CaseSplit>>, TrainError> 
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(TrainError::File { path, source }),
+        Err(cause) => return Err(TrainError::File { path, cause }),
     };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| {
         TrainError::Recipe(format!(
@@ -160,7 +160,7 @@ pub fn read_splits(folder: &Path) -> Result<Option<Vec<CaseSplit>>, TrainError> 
 pub fn write_splits(folder: &Path, splits: &[CaseSplit]) -> Result<(), TrainError> {
     let path = folder.join(SPLITS_FILE);
     let json = serde_json::to_vec_pretty(splits).expect("names are plain data");
-    write_whole(&path, &json).map_err(|source| TrainError::File { path, source })
+    write_whole(&path, &json).map_err(|cause| TrainError::File { path, cause })
 }
 
 /// What a person should know of the split of the run in `run` on the data as they are now, a sentence each.

@@ -44,9 +44,9 @@ impl DatasetIndex {
     /// [`TrainError::File`], or [`TrainError::Data`] where there is no telling what the data set is.
     pub fn survey(folder: &Path) -> Result<(Self, Vec<String>), TrainError> {
         let path = folder.join(INDEX_FILE);
-        let bytes = std::fs::read(&path).map_err(|source| TrainError::File {
+        let bytes = std::fs::read(&path).map_err(|cause| TrainError::File {
             path: path.clone(),
-            source,
+            cause,
         })?;
         let in_file = |problem: String| format!("{}: {problem}", path.display());
         let fatal = |problem: String| TrainError::Data(vec![in_file(problem)]);

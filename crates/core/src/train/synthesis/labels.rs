@@ -36,9 +36,9 @@ impl LabelTable {
     /// [`TrainError::File`], or [`TrainError::Data`] with a line for each problem.
     pub fn read(folder: &Path) -> Result<Self, TrainError> {
         let path = folder.join(TABLE_FILE);
-        let text = std::fs::read_to_string(&path).map_err(|source| TrainError::File {
+        let text = std::fs::read_to_string(&path).map_err(|cause| TrainError::File {
             path: path.clone(),
-            source,
+            cause,
         })?;
         Self::parse(&text).map_err(|problems| {
             let in_file = |problem| format!("{}: {problem}", path.display());

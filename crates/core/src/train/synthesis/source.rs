@@ -73,9 +73,9 @@ pub fn map_files(folder: &Path) -> Result<NiftiFiles, TrainError> {
     for place in [folder, &folder.join(LABELS)] {
         if place.is_dir() {
             let added = found.add(place, &[LABELS, TABLE_FILE], |_| None);
-            added.map_err(|source| TrainError::File {
+            added.map_err(|cause| TrainError::File {
                 path: place.to_owned(),
-                source,
+                cause,
             })?;
         }
     }
