@@ -2,7 +2,7 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -48,7 +48,12 @@ export async function besides(...words) {
   return { status, stderr };
 }
 
-/** A new folder for a test's files. */
+const folders = [];
+process.on("exit", () => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+/** A new folder for a test's files, which is gone when all tests of the file are done. */
 export function scratch() {
-  return mkdtempSync(join(tmpdir(), "dinomed3d-test-"));
+  const folder = mkdtempSync(join(tmpdir(), "dinomed3d-test-"));
+  folders.push(folder);
+  return folder;
 }

@@ -24,8 +24,8 @@ use dinomed3d_core::weights::import::{
 use dinomed3d_core::weights::{NamedTensor, NamedTensors, encode, load_into, parameter_shapes};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io::Write;
+use tempfile::{NamedTempFile, TempPath};
 use torch_file::{Entry, Precision, torch_file};
 
 fn config() -> VitConfig {
@@ -91,14 +91,11 @@ fn prefixed(tensors: &NamedTensors, prefix: &str) -> NamedTensors {
         .collect()
 }
 
-static WRITTEN: AtomicUsize = AtomicUsize::new(0);
-
-fn scratch(bytes: &[u8]) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("dinomed3d-import-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(WRITTEN.fetch_add(1, Ordering::Relaxed).to_string());
-    std::fs::write(&path, bytes).unwrap();
-    path
+/// A file that is there till it is let go.
+fn scratch(bytes: &[u8]) -> TempPath {
+    let mut file = NamedTempFile::with_prefix("dinomed3d-import-").unwrap();
+    file.write_all(bytes).unwrap();
+    file.into_temp_path()
 }
 
 fn checkpoint(tensors: &NamedTensors) -> Checkpoint {

@@ -134,16 +134,17 @@ mod tests {
     use super::*;
     use std::io::{Read, Write};
     use std::net::TcpStream;
+    use std::path::PathBuf;
+    use tempfile::TempDir;
 
     const HTML: &str = "<meta http-equiv=\"Content-Security-Policy\"\n content=\"default-src 'none'\" /><p>page</p>";
 
     /// A site with one compressed script, a packed volume, and a file outside it.
-    fn site(name: &str) -> std::path::PathBuf {
-        let root =
-            std::env::temp_dir().join(format!("dinomed3d-server-{name}-{}", std::process::id()));
-        let site = root.join("dist");
-        fs::create_dir_all(&site).unwrap();
-        fs::write(root.join("secret"), "secret").unwrap();
+    fn site() -> (TempDir, PathBuf) {
+        let root = TempDir::with_prefix("dinomed3d-server-").unwrap();
+        let site = root.path().join("dist");
+        fs::create_dir(&site).unwrap();
+        fs::write(root.path().join("secret"), "secret").unwrap();
         for (name, content) in [
             ("index.html", HTML),
             ("page.js", "script"),
@@ -154,7 +155,7 @@ mod tests {
         ] {
             fs::write(site.join(name), content).unwrap();
         }
-        site
+        (root, site)
     }
 
     fn get(server: &Server, path: &str, header: &str) -> String {
@@ -171,7 +172,8 @@ mod tests {
 
     #[test]
     fn files_come_with_their_type_and_the_security_headers() {
-        let server = Server::start(&site("types"), Some(0)).unwrap();
+        let (_root, site) = site();
+        let server = Server::start(&site, Some(0)).unwrap();
         let page = get(&server, "/", "");
         for header in [
             "200 OK",
@@ -191,7 +193,8 @@ mod tests {
 
     #[test]
     fn a_packed_script_is_unpacked_by_the_browser_and_a_packed_scan_is_not() {
-        let server = Server::start(&site("packed"), Some(0)).unwrap();
+        let (_root, site) = site();
+        let server = Server::start(&site, Some(0)).unwrap();
         let script = get(&server, "/page.js", "Accept-Encoding: gzip, br\r\n");
         assert!(
             script.contains("content-encoding: gzip") && script.ends_with("packed"),
@@ -207,7 +210,8 @@ mod tests {
 
     #[test]
     fn an_unchanged_file_is_not_sent_again() {
-        let server = Server::start(&site("etag"), Some(0)).unwrap();
+        let (_root, site) = site();
+        let server = Server::start(&site, Some(0)).unwrap();
         let first = get(&server, "/m.json", "");
         let tag = first
             .lines()
@@ -221,7 +225,8 @@ mod tests {
 
     #[test]
     fn nothing_outside_the_site_is_served() {
-        let server = Server::start(&site("outside"), Some(0)).unwrap();
+        let (_root, site) = site();
+        let server = Server::start(&site, Some(0)).unwrap();
         for path in [
             "/../secret",
             "/%2e%2e/secret",

@@ -4,10 +4,8 @@ use super::{Reference, ReferenceError};
 use crate::weights::import::{Checkpoint, ImportError};
 use crate::weights::{NamedTensor, NamedTensors};
 use dinomed3d_volume::random::SplitMix64;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+use std::io::{self, Write};
+use tempfile::{NamedTempFile, TempPath};
 
 fn values(name: &str, shape: &[usize], salt: u64) -> Vec<f32> {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
@@ -40,19 +38,21 @@ fn parameters(reference: &Reference, file: &str) -> Result<NamedTensors, Referen
     Ok(reference.parameters(file)?.into_iter().map(named).collect())
 }
 
-/// A checkpoint of a file's parameters, to be taken over as another's is: written into a folder of its own and opened.
-pub fn checkpoint(reference: &Reference, file: &str) -> Result<Checkpoint, ReferenceError> {
+/// A checkpoint of a file's parameters, to be taken over as another's is: written and opened. It is there as long as what comes with it.
+pub fn checkpoint(
+    reference: &Reference,
+    file: &str,
+) -> Result<(Checkpoint, TempPath), ReferenceError> {
     use crate::weights::{encode, file::Quantization};
-    // Several may be under way at once.
-    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("dinomed3d-reference-{}", std::process::id()));
-    let path: PathBuf = folder.join(format!("{number}-{file}.safetensors"));
     let bytes = encode(&parameters(reference, file)?, Quantization::None)?;
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(&path, bytes))
-        .map_err(|error| ImportError::File {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
-    Ok(Checkpoint::open(&path)?)
+    let written = || -> io::Result<TempPath> {
+        let mut file = NamedTempFile::with_prefix("dinomed3d-reference-")?;
+        file.write_all(&bytes)?;
+        Ok(file.into_temp_path())
+    };
+    let path = written().map_err(|error| ImportError::File {
+        path: std::env::temp_dir(),
+        reason: error.to_string(),
+    })?;
+    Ok((Checkpoint::open(&path)?, path))
 }

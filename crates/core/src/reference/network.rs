@@ -38,7 +38,7 @@ fn tensors<M: Module>(
     file: &str,
     module: &M,
 ) -> Result<NamedTensors, ReferenceError> {
-    let checkpoint = checkpoint(reference, file)?;
+    let (checkpoint, _path) = checkpoint(reference, file)?;
     let identity = Identity::of(&checkpoint)?;
     let wanted = parameter_shapes(module);
     Ok(import(&checkpoint, &identity, &wanted, Scope::Whole)?.tensors)

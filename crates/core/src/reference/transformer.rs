@@ -94,7 +94,7 @@ pub async fn transformers(
 ) -> Result<Vec<Comparison>, ReferenceError> {
     let mut compared = Vec::new();
     for file in ["dinov3_mlp", "dinov3_swiglu"] {
-        let checkpoint = checkpoint(reference, file)?;
+        let (checkpoint, _path) = checkpoint(reference, file)?;
         compared.extend(compare(reference, file, file, &checkpoint, device).await?);
     }
     Ok(compared)
