@@ -145,7 +145,7 @@ test("of a folder with two series one is chosen by keyboard, and a fresh worker 
   await visitor.waitForModel();
   await visitor.segment();
   const { name, bytes } = await visitor.save();
-  assert.equal(name, "study_dseg.nii.gz");
+  assert.equal(name, "study_brain_dseg.nii.gz");
   assert.deepEqual(readNifti(bytes).shape, [36, 40, 16]);
 });
 
@@ -190,7 +190,8 @@ test("of a series in time one volume is chosen", async () => {
   await volume.fill("1");
   await volume.blur();
   await offer(visitor, /3 volumes/).click();
-  await visitor.waitForScan("time.nii");
+  // Named by its volume, as all that is saved of it is.
+  await visitor.waitForScan("time_vol-1");
   assert.match(await facts(visitor), /8 × 8 × 8/);
   await visitor.page.locator('[data-testid="location"]', { hasText: "value 1000" }).waitFor();
 });
@@ -208,6 +209,8 @@ test("a pair that is chosen or dropped together is one scan, and one of it alone
   await visitor.chooseAll(pair);
   await visitor.waitForScan("pair.hdr");
   assert.match(await facts(visitor), /12 × 10 × 8/);
+  // Before anything is computed.
+  await visitor.at("preflight").getByText(/This scan measures 12 × 10 × 8 mm; the model was trained on scans of .* Expect wrong labels\./).waitFor();
   assert.ok(await visitor.canvasShowsSomething());
   await visitor.choose(pair[0]);
   assert.match(await visitor.waitForError(), /header of a pair/);

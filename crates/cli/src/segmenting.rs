@@ -467,7 +467,7 @@ impl Work<'_> {
             });
         let closer = pollster::block_on(closer)?;
         line.end();
-        found.labels = segmenter.labels_after(&found.labels);
+        found.labels = segmenter.labels_after(&found.labels, &found.map);
         found.warnings.extend(closer.warnings);
         found.models.push(used(segmenter));
         Ok(())

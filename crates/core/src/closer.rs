@@ -1,7 +1,7 @@
 //! A closer look: a model of one part of the body on crops of a scan, cut where another model found that part.
 
 use crate::infer::together::Together;
-use crate::infer::{Computer, InferError, Keep, Progress};
+use crate::infer::{Computer, InferError, Keep, Place, Progress};
 use crate::segmenter::{Segmentation, Segmenter};
 use dinomed3d_volume::{Image, Label, LabelMap};
 use futures_util::stream::{StreamExt, TryStreamExt, iter};
@@ -51,26 +51,23 @@ impl Segmenter {
         });
         let segmented = segmented.buffered(computer.at_a_time());
         let segmentations: Vec<Segmentation> = segmented.try_collect().await?;
-        let mut answers = Vec::new();
         for (crop, segmentation) in crops.iter().zip(segmentations) {
             closer.windows += segmentation.windows;
             let name = &crop.place().labels[0].name;
-            let warnings = segmentation.warnings.into_iter();
+            let mut warnings = segmentation.warnings;
+            if crop.overlap(&segmentation.labels, &values, map) < LEAST_OVERLAP {
+                // What is said of an answer that is not taken says nothing of the result.
+                warnings = vec![format!(
+                    "what the model {} labels lies elsewhere than what it was to look at, and is not taken.",
+                    manifest.name
+                )];
+            } else {
+                crop.lay(segmentation.labels, &values, map);
+            }
+            let warnings = warnings.into_iter();
             closer
                 .warnings
                 .extend(warnings.map(|warning| format!("Around {name}: {warning}")));
-            answers.push(segmentation.labels);
-        }
-        for (crop, answer) in crops.iter().zip(answers) {
-            if crop.overlap(&answer, &values, map) < LEAST_OVERLAP {
-                closer.warnings.push(format!(
-                    "Around {}: what the model {} labels lies elsewhere than what it was to look at, and is not taken.",
-                    crop.place().labels[0].name,
-                    manifest.name
-                ));
-                continue;
-            }
-            crop.lay(answer, &values, map);
         }
         if crops.len() < part_of.places.len() {
             closer.warnings.push(format!(
@@ -83,18 +80,26 @@ impl Segmenter {
         Ok(closer)
     }
 
-    /// The labels of a map after a closer look: those of the map before, then this model's at each place. What was looked
-    /// at closer keeps its label where this model has none, and its name says so.
-    pub fn labels_after(&self, before: &[Label]) -> Vec<Label> {
+    /// The labels of a map after a closer look: those of the map before, then this model's at each place of which it holds something.
+    /// What was looked at closer keeps its label where this model has none, and its name says so.
+    pub fn labels_after(&self, before: &[Label], map: &LabelMap) -> Vec<Label> {
         let part_of = self.manifest().part_of.as_ref();
         let places = part_of.map_or(&[][..], |part_of| &part_of.places);
+        let present = map.present();
+        let is_taken = |place: &&Place| {
+            place
+                .labels
+                .iter()
+                .any(|label| present.contains(&label.value))
+        };
+        let taken: Vec<&Place> = places.iter().filter(is_taken).collect();
         let mut labels = before.to_vec();
         for label in &mut labels {
-            if places.iter().any(|place| place.around == label.value) {
+            if taken.iter().any(|place| place.around == label.value) {
                 label.name.push_str(", the rest");
             }
         }
-        labels.extend(places.iter().flat_map(|place| &place.labels).cloned());
+        labels.extend(taken.iter().flat_map(|place| &place.labels).cloned());
         labels
     }
 }

@@ -279,7 +279,7 @@ impl Segmenter {
             changes,
             plane,
         } = prediction.on_file_grid();
-        let mut warnings = self.extent_warnings(&prediction.grid);
+        let mut warnings: Vec<String> = self.grid_warning(&prediction.grid).into_iter().collect();
         let kept = labels.iter().filter(|label| **label != 0).count();
         if kept == 0 {
             warnings.push(format!(
@@ -369,16 +369,23 @@ impl Segmenter {
         Some((extent_mm(&grid), self.manifest.extent_mm?))
     }
 
-    fn extent_warnings(&self, grid: &ModelGrid) -> Vec<String> {
-        let Some(range) = self.manifest.extent_mm else {
-            return Vec::new();
-        };
+    /// What a person should know of a scan before it is segmented: that its size is not that of scans that the model was trained on.
+    ///
+    /// # Shapes
+    /// `shape` is `[z, y, x]`.
+    pub fn extent_warning(&self, shape: [usize; 3], affine: &Affine) -> Option<String> {
+        let grid = self.manifest.preprocessing.grid(shape, affine).ok()?;
+        self.grid_warning(&grid)
+    }
+
+    fn grid_warning(&self, grid: &ModelGrid) -> Option<String> {
+        let range = self.manifest.extent_mm?;
         let extent = extent_mm(grid);
         // What the window is laid around is found in a larger scan too.
         if !is_smaller(extent, range)
             && (self.manifest.locate.is_some() || !is_larger(extent, range))
         {
-            return Vec::new();
+            return None;
         }
         let text = |edges: [f64; 3]| edges.map(|edge| format!("{edge:.0}")).join(" × ");
         let advice = match &self.manifest.part_of {
@@ -388,12 +395,12 @@ impl Segmenter {
             ),
             _ => String::new(),
         };
-        vec![format!(
+        Some(format!(
             "This scan measures {} mm; the model was trained on scans of {} to {} mm. Expect wrong labels.{advice}",
             text(extent),
             text(range.min),
             text(range.max)
-        )]
+        ))
     }
 }
 

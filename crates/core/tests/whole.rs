@@ -12,7 +12,7 @@ use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_core::segmenter::{Segmentation, Segmenter};
 use dinomed3d_volume::nifti::Depth;
 use dinomed3d_volume::region::mirror;
-use dinomed3d_volume::{Affine, Format, LabelMap, Outline, Scan, Volume};
+use dinomed3d_volume::{Affine, Format, Label, LabelMap, Outline, Scan, Volume};
 use serde_json::json;
 use small::{WINDOW, model};
 
@@ -247,15 +247,17 @@ fn a_part_is_looked_at_closer_on_both_sides() {
             }
         }
     }
+    let before = [17, 53, 99].map(Label::unnamed);
     let names: Vec<String> = segmenter
-        .labels_after(&segmenter.manifest().labels)
+        .labels_after(&before, &map)
         .into_iter()
         .map(|label| label.name)
         .collect();
-    assert_eq!(
-        names[3..],
-        [201, 202, 203, 204, 205, 206].map(|v| format!("part {v}"))
-    );
+    // Nothing was found around 99, so it is whole and has no parts.
+    let rest = ["label 17, the rest", "label 53, the rest", "label 99"];
+    let rest = rest.map(str::to_owned);
+    let parts = [201, 202, 203, 204].map(|value| format!("part {value}"));
+    assert_eq!(names, [&rest[..], &parts].concat());
 }
 
 /// A device that has several windows in hand; of two that begin together the second is done first.

@@ -57,10 +57,10 @@ impl Structure {
     }
 }
 
-/// Left minus right in percent of their mean; none if there is nothing on either side.
+/// Left minus right in percent of their mean; none if there is nothing on one side, as what was not found has no size.
 pub fn asymmetry(left: f64, right: f64) -> Option<f64> {
     let mean = (left + right) / 2.0;
-    (mean > 0.0).then(|| 100.0 * (left - right) / mean)
+    (left > 0.0 && right > 0.0).then(|| 100.0 * (left - right) / mean)
 }
 
 /// Left and right of each structure together, where the first of them stands.
@@ -137,9 +137,10 @@ mod tests {
     }
 
     #[test]
-    fn asymmetry_is_in_percent_of_the_mean_and_none_of_nothing() {
+    fn asymmetry_is_in_percent_of_the_mean_and_none_of_what_was_not_found() {
         assert_eq!(asymmetry(3.0, 1.0), Some(100.0));
         assert_eq!(asymmetry(1.0, 1.0), Some(0.0));
+        assert_eq!((asymmetry(3.0, 0.0), asymmetry(0.0, 3.0)), (None, None));
         assert_eq!(asymmetry(0.0, 0.0), None);
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use dinomed3d_core::infer::{Computer, InferError, Progress};
 use dinomed3d_core::manifest::ModelManifest;
 use dinomed3d_volume::volumetry::label_sizes;
-use dinomed3d_volume::{Image, Label, LabelMap, Scan, gzip, read_channels};
+use dinomed3d_volume::{Image, Label, LabelMap, Outline, Scan, gzip, read_channels};
 use js_sys::{Float32Array, Uint8Array};
 
 use super::crew::{Crew, ModelSource};
@@ -100,20 +100,23 @@ impl Engine {
         let preflight = preflight.ok()?;
         let (_, kept_bytes) = kept::keep(segmenter, &scan);
         let memory_bytes = preflight.memory_bytes + kept_bytes;
-        let advice = (memory_bytes > PAGE_BYTES).then(|| {
+        let too_large = (memory_bytes > PAGE_BYTES).then(|| {
             format!(
                 "This scan needs about {:.1} GB, and a page can have 4. Make a smaller one of it (fewer or larger voxels), or use the \
                  program dinomed3d on the command line.",
                 memory_bytes as f64 / 1e9
             )
         });
+        let Outline { shape, affine, .. } = scan.outline();
+        let another_size = segmenter.extent_warning(shape, &affine);
+        let advice: Vec<String> = another_size.into_iter().chain(too_large).collect();
         Some(FromWorker::Preflight {
             job,
             windows: preflight.windows,
             workers: crew.at_a_time(),
             seconds: self.seconds_per_gflop.get().map(|s| s * preflight.gflop),
             memory_bytes,
-            advice,
+            advice: (!advice.is_empty()).then(|| advice.join(" ")),
         })
     }
 
@@ -139,7 +142,7 @@ impl Engine {
             })
             .await
             .map_err(infer_trouble)?;
-        let labels = part.labels_after(&labels);
+        let labels = part.labels_after(&labels, &map);
         let (manifest, warnings) = (part.manifest(), closer.warnings);
         self.say(job, started_ms, &map, labels, warnings, manifest)
     }
