@@ -92,7 +92,7 @@ test("numbers are those of the command line to the last digit", async (t) => {
   assert.equal(native.labels.length, 2);
   const expected = native.labels.map((label) => [label.dice, label.hd95Mm, label.assdMm, label.predictionMl - label.referenceMl]);
   assert.deepEqual(shown.map(([, ...numbers]) => numbers), [...expected, [native.meanDice, null, null, null]]);
-  assert.deepEqual(shown.map(([name]) => name), ["Anterior", "Posterior", "Mean"]);
+  assert.deepEqual(shown.map(([name]) => name), ["Anterior", "Posterior", "Mean of 2 in the reference"]);
   assert.ok(expected.every(([dice, hd95]) => dice > 0.05 && dice < 0.95 && hd95 > 1), "the two differ, but not wholly");
   t.diagnostic(`${JSON.stringify(expected)}`);
 
@@ -118,7 +118,7 @@ test("a reference that is stored along other axes gives the same numbers", async
   }
 });
 
-test("other numbers are mapped by hand, and a label that only the result has counts", async () => {
+test("other numbers are mapped by hand, and a label that only the result has is in no mean", async () => {
   const visitor = await segmented();
   await visitor.at("reference-input").setInputFiles(reference);
   const straight = await scores(visitor, "case_dseg.nii.gz");
@@ -127,11 +127,14 @@ test("other numbers are mapped by hand, and a label that only the result has cou
   const unmapped = await scores(visitor, "other.nii.gz");
   const native = JSON.parse(command("--references", other, "--json")).cases[0];
   assert.equal(native.ghosts.length, 2);
-  const names = ["label 17 (missed)", "label 53 (missed)", "Anterior (not in the reference)", "Posterior (not in the reference)", "Mean"];
+  const names = ["label 17 (missed)", "label 53 (missed)", "Anterior (not in the reference)", "Posterior (not in the reference)", "Mean of 2 in the reference"];
   assert.deepEqual(unmapped.map(([name]) => name), names);
-  assert.equal(unmapped.at(-1)[1], native.meanDice);
+  assert.deepEqual(unmapped.map(([, dice]) => dice), [0, 0, null, null, 0], "what was missed counts, what nobody drew does not");
   assert.deepEqual(unmapped[2].at(-1), native.ghosts[0].predictionMl);
   await visitor.at("means-17").selectOption("1");
+  await visitor.page.waitForFunction(() => document.querySelectorAll('[data-testid="scores"] tbody tr').length === 3);
+  const half = await scores(visitor, "other.nii.gz");
+  assert.equal(half.at(-1)[1], half.find(([name]) => name === "Anterior")[1] / 2, "of what the reference has");
   await visitor.at("means-53").selectOption("2");
   await visitor.page.waitForFunction(() => document.querySelectorAll('[data-testid="scores"] tbody tr').length === 2);
   assert.deepEqual(await scores(visitor, "other.nii.gz"), straight);

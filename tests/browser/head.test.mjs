@@ -146,15 +146,39 @@ for (const [how, end, said] of [
   });
 }
 
-test("after a whole head the hippocampi can be looked at closer, once", async () => {
+test("after a whole head the hippocampi can be looked at closer, once, and the result from before is a button away", async () => {
   const visitor = await withHead();
   await visitor.takeSegmented("Sample head");
   assert.equal(await visitor.at("closer").innerText(), "Look closer at the hippocampi");
   assert.ok((await rows(visitor).allInnerTexts()).some((text) => text.trim().startsWith("Hippocampus")));
   await visitor.at("closer").click();
   await rows(visitor).filter({ hasText: "Anterior hippocampus" }).waitFor();
-  assert.ok(!(await rows(visitor).allInnerTexts()).some((text) => text.trim().startsWith("Hippocampus")));
-  assert.match(await visitor.at("statistics").innerText(), /Posterior hippocampus/);
+  assert.match(await visitor.at("statistics").innerText(), /Hippocampus, the rest.*Posterior hippocampus/s);
   assert.equal(await visitor.at("closer").count(), 0);
+  assert.ok(await visitor.at("certainty").isDisabled());
+  assert.match(await visitor.at("not-known").innerText(), /^Certainty.* two have made this one/);
+  await visitor.at("look-back").click();
+  await visitor.waitForStatus("from before the closer look");
+  assert.doesNotMatch(await visitor.at("statistics").innerText(), /Posterior hippocampus/);
+  assert.ok(await visitor.at("certainty").isEnabled());
+  for (const id of ["not-known", "look-back"]) assert.equal(await visitor.at(id).isVisible(), false, id);
+  assert.equal(await visitor.at("closer").count(), 1, "it can be looked at again");
   assert.equal(await visitor.errorText(), null);
+});
+
+test("what a closer look found on one side alone has no other size and no asymmetry", async (t) => {
+  const visitor = await open(t, { view: "planes", prepare: stubWorker({ isHead: true, sides: ["right"] }) });
+  await visitor.takeSegmented("Sample head");
+  await visitor.at("closer").click();
+  await rows(visitor).filter({ hasText: "anterior hippocampus" }).waitFor();
+  const table = await visitor.at("statistics").locator("tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent.trim())));
+  const of = (name) => table.find(([found]) => found === name)?.slice(1);
+  assert.deepEqual(of("Right anterior hippocampus"), ["–", "124.6", "–", ""]);
+  assert.deepEqual([of("Left hippocampus"), of("Right hippocampus, the rest")], [["21.0", "–", "–", ""], ["–", "65.4", "–", ""]]);
+  const { tables } = await visitor.report();
+  assert.deepEqual(tables.volumes, table, "the report says the same");
+  // What a reader should know is above the volumes.
+  const warned = await visitor.at("result-warning").first().boundingBox();
+  const volumes = await visitor.at("statistics").boundingBox();
+  assert.ok(warned.y + warned.height <= volumes.y);
 });

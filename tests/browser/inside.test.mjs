@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { readNifti } from "../nifti.mjs";
 import { dinomed3d, model, root, scratch } from "../places.mjs";
 import { onlyModel, open } from "./page.mjs";
+import { stubWorker } from "./stub.mjs";
 
 const sample = join(root, "public/samples/sample.nii.gz");
 
@@ -132,6 +133,44 @@ test("every station of the tour shows what the command line writes", async (t) =
   assert.deepEqual(rows.map(([, , result]) => result), [1, 1], "the result against itself");
   // The result is that of the network but for what postprocessing mends.
   rows.forEach(([against, ofStage1]) => assert.ok(ofStage1 < 1 && Math.abs(ofStage1 - against) < 0.1, `stage 1 against the reference: ${ofStage1}, against the network: ${against}`));
+});
+
+test("the browser's Back leaves the tour and not the site, which asks before an unsaved result is lost", async (t) => {
+  const visitor = await open(t, { view: "planes", prepare: stubWorker() });
+  const { page } = visitor;
+  await visitor.takeSegmented("Sample hippocampus");
+  const hash = () => page.evaluate(() => location.hash);
+  const isInside = async (inside) => {
+    await visitor.at("inside-panel").waitFor({ state: inside ? "visible" : "hidden" });
+    assert.equal(await visitor.at("statistics").isVisible(), !inside, "the result is where the tour is not");
+    assert.match(await hash(), inside ? /^#inside\/tokens/ : /^$/);
+  };
+  const length = await page.evaluate(() => history.length);
+  await visitor.at("inside").click();
+  await visitor.at("station-tokens").click();
+  await isInside(true);
+  assert.equal(await page.evaluate(() => history.length), length + 1, "the tour is one step of the browser's");
+  await page.goBack();
+  await isInside(false);
+  await page.goForward();
+  await isInside(true);
+  await visitor.at("leave-inside").click();
+  await isInside(false);
+  await visitor.at("inside").click();
+  await visitor.at("station-tokens").click();
+  await visitor.page.getByRole("link", { name: "Skip to the viewer" }).press("Enter");
+  await isInside(true);
+  await page.goBack();
+  await isInside(false);
+
+  const leave = async (event) => (await Promise.all([page.waitForEvent(event), page.close({ runBeforeUnload: true })]))[0];
+  const question = await leave("dialog");
+  assert.equal(question.type(), "beforeunload");
+  await question.dismiss();
+  await visitor.save();
+  // Saved, it goes without a question.
+  await leave("close");
+  assert.deepEqual(visitor.problems, []);
 });
 
 test("a model without a head for stage 1 says so", async (t) => {

@@ -9,7 +9,7 @@ import { makeSeries } from "../dicom.mjs";
 import { agreement, makeNifti, readNifti } from "../nifti.mjs";
 import { dinomed3d, scratch } from "../places.mjs";
 import { beforeWorker, open } from "./page.mjs";
-import { endRun, headScan, stubWorker } from "./stub.mjs";
+import { endRun, headScan, stubWorker, warning } from "./stub.mjs";
 import { makeTinyModel, serveModels } from "./tiny.mjs";
 
 const ball = (edge) => makeNifti([edge, edge, edge], (x, y, z) => Math.hypot(x - edge / 2, y - edge / 2, z - edge / 2));
@@ -83,7 +83,8 @@ test("several files are segmented in turn; one that is no scan and one that kill
   const before = visitor.requests.length;
   await visitor.at("segment-all").click();
   await visitor.page.waitForFunction(() => document.querySelectorAll(".scans .is-done").length === 3);
-  const done = "Anterior 1.23, Posterior 2.47 mL";
+  // What is doubtful says so where nothing else of it is seen.
+  const done = "With warnings: Anterior 1.23, Posterior 2.47 mL";
   assert.deepEqual(await visitor.list(), [
     `a.nii: ${done}`,
     "b-notes.nii: This file can't be opened: it is no scan.",
@@ -103,11 +104,17 @@ test("several files are segmented in turn; one that is no scan and one that kill
   assert.ok(readNifti(zip.get("c_dseg.nii.gz")).voxels.some((label) => label > 0));
   assert.match(zip.get("c_volumes.csv").toString(), /^structure,label.*\r\nAnterior,1/);
   const table = zip.get("volumes.csv").toString().trimEnd().split("\r\n");
-  assert.deepEqual(table, ["scan,anterior_ml,posterior_ml,model", ...["a", "c", "e"].map((stem) => `${stem},1.234,2.468,hippocampus`)]);
+  assert.deepEqual(table, ["scan,anterior_ml,posterior_ml,model,warnings", ...["a", "c", "e"].map((stem) => `${stem},1.234,2.468,hippocampus,${warning}`)]);
+  assert.equal(await visitor.at("scans").locator(".has-warnings").count(), 3);
+  const one = await visitor.saved("download-volumes");
+  assert.equal(one.name, "volumes_e.csv");
+  assert.deepEqual(one.bytes.toString().trimEnd().split("\r\n"), [table[0], table[3]], "its row in the table of all");
 });
 
 test("a chosen row shows its scan with its result, and a row can be removed", async (t) => {
-  const visitor = await withList(t, [scan("a.nii"), notes, scan("c.nii")], { labelMap: labelledBall(16) });
+  const others = ["read me.txt", "a.json", ".DS_Store", "x.bval", "x.bvec"].map((name) => ({ name, bytes: Buffer.from("{}") }));
+  const visitor = await withList(t, [scan("a.nii"), notes, scan("c.nii"), ...others], { labelMap: labelledBall(16) });
+  await visitor.waitForStatus("Ready to segment. Left out, as they are no scans: a.json, read me.txt, x.bval and 1 more.");
   assert.ok(await visitor.canvasShowsSomething());
   const without = await visitor.canvasShares();
   const isLabelled = ({ colored }) => colored > 2 * without.colored + 0.02;
@@ -126,6 +133,8 @@ test("a chosen row shows its scan with its result, and a row can be removed", as
   await row(visitor, "b-notes").click();
   await visitor.waitForStatus(/b-notes\.nii was not opened/);
   assert.match(await visitor.at("scan-facts").innerText(), /a\.nii/, "what was on screen stays");
+  await row(visitor, "a.nii").click();
+  await visitor.waitForStatus("Ready to segment.");
 
   const remove = (name) => visitor.page.getByRole("button", { name: `Remove ${name}` }).click();
   await remove("b-notes.nii");
@@ -149,7 +158,7 @@ test("cancelling stops the run under way and all behind it", async (t) => {
   assert.ok(await row(visitor, "a.nii").isDisabled() && (await visitor.at("segment-all").isDisabled()));
   await visitor.at("cancel-all").click();
   await visitor.waitForStatus("Stopped");
-  const states = (await visitor.list()).map((said) => said.split(": ")[1]);
+  const states = (await visitor.list()).map((said) => said.split(": ").at(-1));
   assert.deepEqual(states, ["Anterior 1.23, Posterior 2.47 mL", "Not segmented", "Not segmented"]);
   assert.equal(await visitor.at("progress").count(), 0);
   await visitor.at("segment-all").click();

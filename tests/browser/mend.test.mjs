@@ -92,6 +92,7 @@ test("by keyboard: a ball at the crosshair is in volumes and file, and undo and 
   assert.equal(first.name, "sample_desc-mended_dseg.nii.gz");
   await assertTable(visitor, first.voxels);
   assert.match(await visitor.at("mended-note").innerText(), /^Changed by hand/);
+  assert.equal(await visitor.at("file-name").innerText(), first.name, "before it is saved, too");
 
   // Another size, another label, another place.
   await canvas.focus();

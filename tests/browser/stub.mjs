@@ -65,16 +65,18 @@ function headLabels(share) {
   return gzipSync(Buffer.concat([bytes.subarray(0, 352), voxels]));
 }
 
+/** What every result says of itself. */
+export const warning = "The scan is larger than those the model was trained on. Expect wrong labels.";
+
 /** Runs in the worker; the messages are those of crates/web/src/protocol.rs. */
-function play({ models, labelMap, partialMap, preflight, isStubborn, isHeld, deadlyBytes }) {
+function play({ models, warning, sides, labelMap, partialMap, preflight, isStubborn, isHeld, deadlyBytes }) {
   const say = (message, buffer) => self.postMessage({ message: JSON.stringify(message), bytes: buffer }, buffer ? [buffer] : []);
   const bytesOf = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer;
   let model;
   let scanBytes;
   const segmented = (job, labels) => {
     const statistics = labels.map(({ value }) => ({ value, voxels: 1234 * value, volumeMl: 1.234 * value }));
-    const warnings = ["The scan is larger than those the model was trained on. Expect wrong labels."];
-    say({ kind: "segmented", job, millis: 1500, labels, statistics, warnings }, bytesOf(labelMap));
+    say({ kind: "segmented", job, millis: 1500, labels, statistics, warnings: [warning] }, bytesOf(labelMap));
   };
   // A run that is held ends when the test says how.
   let held;
@@ -115,10 +117,12 @@ function play({ models, labelMap, partialMap, preflight, isStubborn, isHeld, dea
     closer: ({ job, model: base, labels }, bytes) => {
       const part = models[base.split("/").at(-2)];
       if (!part || !bytes?.byteLength) return ends.fail(job);
-      const parts = ["left", "right"].flatMap((side, i) =>
+      const parts = sides.flatMap((side, i) =>
         part.labels.map(({ value, name, color }) => ({ value: 100 + 10 * i + value, name: `${side} ${name.toLowerCase()} hippocampus`, color })),
       );
-      segmented(job, [...labels.filter(({ value }) => value !== 17 && value !== 53), ...parts]);
+      const isTaken = { 17: sides.includes("left"), 53: sides.includes("right") };
+      const others = labels.map((label) => (isTaken[label.value] ? { ...label, name: `${label.name}, the rest` } : label));
+      segmented(job, [...others, ...parts]);
     },
     cancel: ({ job }) => isStubborn || say({ kind: "cancelled", job }),
   };
@@ -132,9 +136,9 @@ function play({ models, labelMap, partialMap, preflight, isStubborn, isHeld, dea
 /**
  * For `prepare` of a page: its workers are stubs. The first is `isStubborn`, if so wanted: it never ends a segmentation. With
  * `isHeld` a segmentation ends when `endRun` says how. `labelMap` is the file that a segmentation gives. At the segmentation of a
- * file of `deadlyBytes` the worker dies.
+ * file of `deadlyBytes` the worker dies. A closer look takes something on these `sides`.
  */
-export function stubWorker({ isStubborn = false, isHead = false, isHeld = false, preflight, labelMap, deadlyBytes } = {}) {
+export function stubWorker({ isStubborn = false, isHead = false, isHeld = false, sides = ["left", "right"], preflight, labelMap, deadlyBytes } = {}) {
   let isFirst = true;
   const models = isHead ? { head, hippocampus: small } : { hippocampus: small };
   const result = labelMap ?? (isHead ? headLabels(1) : readFileSync(join(root, "public/samples/sample_dseg.nii.gz")));
@@ -148,6 +152,8 @@ export function stubWorker({ isStubborn = false, isHead = false, isHeld = false,
     await page.route("**/worker_loader.js*", async (route) => {
       const told = {
         models,
+        warning,
+        sides,
         labelMap: result.toString("base64"),
         partialMap: partial?.toString("base64"),
         preflight,

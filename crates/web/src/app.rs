@@ -1,5 +1,6 @@
 //! The page's frame.
 
+use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 use crate::browser;
@@ -27,8 +28,13 @@ fn App() -> impl IntoView {
     provide_context(state);
     provide_context(session);
     provide_context(SharedViewer::new_local(None));
+    // The address stays that of what is shown.
+    let skip = move |event: MouseEvent| {
+        event.prevent_default();
+        browser::focus("viewer");
+    };
     view! {
-        <a class="skip" href="#viewer">{page::SKIP}</a>
+        <a class="skip" href="#viewer" on:click=skip>{page::SKIP}</a>
         <Masthead/>
         <main>
             <div class="controls">

@@ -1,6 +1,7 @@
 //! The few things the page asks of the browser directly.
 
 use crate::language::failure;
+use crate::media_type;
 use crate::thrown::describe;
 use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -28,6 +29,11 @@ extern "C" {
     /// Saves bytes of a media type as a file of that name.
     #[wasm_bindgen(js_name = saveFile)]
     pub fn save_file(name: &str, bytes: &Uint8Array, media_type: &str);
+}
+
+/// Saves a table in text.
+pub fn save_text(name: &str, csv: &str) {
+    save_file(name, &Uint8Array::from(csv.as_bytes()), media_type::CSV);
 }
 
 /// A file that the visitor chose or dropped.
@@ -163,19 +169,25 @@ pub fn fragment() -> String {
     window().location().hash().unwrap_or_default()
 }
 
-/// Has the page's address end in this from `#` on, without going anywhere.
-pub fn set_fragment(fragment: &str) {
-    let history = window().history();
-    let address = if fragment.is_empty() {
-        let location = window().location();
-        location.pathname().unwrap_or_default() + &location.search().unwrap_or_default()
-    } else {
-        fragment.to_owned()
-    };
-    if let Ok(history) = history {
-        // An address that can't be changed stays.
-        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&address));
-    }
+/// Has the page's address end in this from `#` on, without going anywhere; where it `begins` something, the browser's Back leaves that.
+pub fn set_fragment(fragment: &str, begins: bool) {
+    // An address that can't be changed stays.
+    let _ = window().history().and_then(|history| match begins {
+        true => history.push_state_with_url(&JsValue::TRUE, "", Some(fragment)),
+        false => history.replace_state_with_url(&history.state()?, "", Some(fragment)),
+    });
+}
+
+/// Has the page's address end before `#`: goes back where [`set_fragment`] has begun something.
+pub fn leave_fragment() {
+    let location = window().location();
+    let address = location.pathname().unwrap_or_default() + &location.search().unwrap_or_default();
+    let _ = window()
+        .history()
+        .and_then(|history| match history.state()?.is_truthy() {
+            true => history.back(),
+            false => history.replace_state_with_url(&JsValue::NULL, "", Some(&address)),
+        });
 }
 
 /// A parameter of the page's own address.

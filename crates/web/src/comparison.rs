@@ -8,6 +8,7 @@ use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::evaluation::{CaseScores, Convention, Evaluation, GhostLabel};
 use dinomed3d_volume::label_table::{meant, names, whole_of_part};
 use dinomed3d_volume::metrics::{LabelScore, Presence, dice, evaluate_case};
+use dinomed3d_volume::statistics::mean;
 use dinomed3d_volume::{Label, LabelMap, NumberedMap, Scan, grid_problem};
 
 use crate::language::{compare as said, page};
@@ -313,7 +314,7 @@ impl Comparison {
         let ghosts = self.scores.ghosts.iter().map(|ghost| Row {
             label: self.maps.named(ghost.label),
             present_in: Presence::Prediction,
-            dice: Some(0.0),
+            dice: None,
             hd95_mm: None,
             assd_mm: None,
             difference_ml: ghost.prediction_ml,
@@ -354,9 +355,12 @@ impl Comparison {
             .collect()
     }
 
-    /// Mean Dice of all rows.
-    pub fn mean_dice(&self) -> Option<f64> {
-        self.scores.mean_dice
+    /// Mean Dice of the labels that the reference has, and how many they are: what the result lacks counts as 0, and what it alone has, which
+    /// nobody may have drawn, not at all.
+    pub fn mean_dice(&self) -> (Option<f64>, usize) {
+        let scores = self.scores.labels.iter();
+        let dice: Vec<f64> = scores.filter_map(|score| score.dice).collect();
+        (mean(dice.iter().copied()), dice.len())
     }
 
     /// The table that `evaluate --csv` writes of the two files; none if every number of the reference counts as background.
@@ -522,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_the_metrics_and_ghosts_count() {
+    fn numbers_are_those_of_the_metrics_and_the_mean_is_of_what_the_reference_has() {
         let comparison = compared(&wanted(), &[]);
         // As the files have it, in single precision.
         let open = |map: &LabelMap| Scan::open(&file(map), None).unwrap().label_map().unwrap();
@@ -537,7 +541,8 @@ mod tests {
         }
         assert_eq!(rows[0].label.name, "front");
         assert_eq!(rows[1].present_in, Presence::Reference);
-        assert_eq!(comparison.mean_dice(), Some(scores[0].dice.unwrap() / 2.0));
+        let mean = scores[0].dice.unwrap() / 2.0;
+        assert_eq!(comparison.mean_dice(), (Some(mean), 2), "one is missed");
         let csv = comparison.csv().expect("labels");
         assert!(csv.contains("\r\ncase,1,front,"), "{csv}");
 
@@ -548,7 +553,8 @@ mod tests {
             .map(|row| row.label.name)
             .collect();
         assert_eq!(names, ["label 5", "front"]);
-        assert_eq!(ghostly.mean_dice(), Some(0.0));
+        assert_eq!(ghostly.rows()[1].dice, None, "nobody may have drawn it");
+        assert_eq!(ghostly.mean_dice(), (Some(0.0), 1));
     }
 
     #[test]
@@ -556,7 +562,7 @@ mod tests {
         let maps = compared(&wanted(), &[]).maps;
         let mut scoring = Scoring::new(Rc::new(maps.with_result(wanted())), Mapping::new());
         while scoring.step() {}
-        assert_eq!(scoring.finish().mean_dice(), Some(1.0));
+        assert_eq!(scoring.finish().mean_dice().0, Some(1.0));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use dinomed3d_volume::Label;
 use dinomed3d_volume::markup::escaped;
 use dinomed3d_volume::metrics::Presence;
-use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
+use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 
 use crate::comparison::{Row, named};
 use crate::language::{compare, mend, numbers, page, report as said, result, scan};
@@ -48,8 +48,8 @@ pub struct Compared {
     pub against: String,
     /// Scores of every label.
     pub rows: Vec<Row>,
-    /// Mean Dice of all rows.
-    pub mean_dice: Option<f64>,
+    /// Mean Dice of the labels that the reference has, and how many they are.
+    pub mean_dice: (Option<f64>, usize),
     /// Numbers of the reference that were taken for a label of the result which has another.
     pub taken_for: Vec<(Vec<u32>, String)>,
 }
@@ -157,19 +157,9 @@ impl<B> Report<'_, B> {
             );
         }
         let row = |structure: Structure| {
-            let size = StructureSize::of(structure, statistics);
-            let ml = |volume: Option<f64>| volume.map_or_else(String::new, words::milliliters);
-            let asymmetry = size.asymmetry_percent;
-            let cells = [
-                ml(size.left_ml),
-                ml(size.right_ml),
-                ml(Some(size.both_ml)),
-                asymmetry.map_or_else(String::new, words::signed_percent),
-            ];
-            let structure = size.structure;
             table_row(
                 &(swatch(structure.color()) + &escaped(&structure.name)),
-                &cells,
+                &structures::cells(&structure, statistics),
             )
         };
         let mut rows = String::new();
@@ -332,9 +322,10 @@ fn compared(comparison: &Compared) -> String {
     };
     let mut rows: String = comparison.rows.iter().map(row).collect();
     let none = String::new;
+    let (mean, count) = comparison.mean_dice;
     rows += &table_row(
-        compare::MEAN,
-        &[cell(comparison.mean_dice, 4), none(), none(), none()],
+        &escaped(&compare::mean(count)),
+        &[cell(mean, 4), none(), none(), none()],
     );
     let heads = [
         page::LABEL,
@@ -442,6 +433,7 @@ mod tests {
             given: Vec::new(),
             made_by: None,
             looked_closer: Vec::new(),
+            looked_from: None,
             backend: Some(Backend::Cpu),
             millis: 1_500.0,
             mended_from: None,
@@ -496,7 +488,7 @@ mod tests {
                 assd_mm: None,
                 difference_ml: 0.0,
             }],
-            mean_dice: None,
+            mean_dice: (None, 0),
             taken_for: vec![(vec![9], evil.to_owned())],
         });
         let html = report.html();
@@ -607,7 +599,7 @@ mod tests {
                 assd_mm: Some(1.23456),
                 difference_ml: -0.5,
             }],
-            mean_dice: Some(0.75),
+            mean_dice: (Some(0.75), 1),
             taken_for: vec![(vec![17], "Anterior".to_owned())],
         });
         let html = report.html();
@@ -628,7 +620,7 @@ mod tests {
             "1.2 % from the share of right answers",
             "Against by_hand.nii.gz",
             "(missed)</th><td>0.0000</td><td>–</td><td>1.235</td><td>\u{2212}0.500</td>",
-            "Mean</th><td>0.7500</td>",
+            "Mean of 1 in the reference</th><td>0.7500</td>",
             "Its 17 was taken for Anterior.",
         ] {
             assert!(html.contains(said), "{said}");

@@ -52,7 +52,12 @@ fn stems<B>(outcomes: &[&Outcome<B>]) -> Vec<String> {
     outcomes.iter().map(unique).collect()
 }
 
-/// The command line's table of volumes, with the model of each scan; what a scan has not is an empty field.
+/// The row of one result in the table of all.
+pub fn row<B>(outcome: &Outcome<B>) -> String {
+    table(&stems(&[outcome]), &[outcome])
+}
+
+/// The command line's table of volumes, with the model of each scan and what a reader should know; what a scan has not is an empty field.
 ///
 /// Source: RFC 4180, so lines end in CR LF.
 fn table<B>(stems: &[String], outcomes: &[&Outcome<B>]) -> String {
@@ -62,9 +67,12 @@ fn table<B>(stems: &[String], outcomes: &[&Outcome<B>]) -> String {
     };
     let tables: Vec<ScanTable> = stems.iter().zip(outcomes).map(of_scan).collect();
     let table = group_tsv(&tables).expect("tables that were written by the same program");
-    let models = outcomes.iter().map(|outcome| &*outcome.model);
-    let rows = table.lines().zip(std::iter::once("model").chain(models));
-    rows.map(|(row, model)| line(row.split('\t').chain([model])))
+    let more = outcomes
+        .iter()
+        .map(|outcome| [outcome.model.clone(), outcome.warnings.join(" ")]);
+    let heads = ["model", "warnings"].map(str::to_owned);
+    let rows = table.lines().zip(std::iter::once(heads).chain(more));
+    rows.map(|(row, more)| line(row.split('\t').chain(more.iter().map(String::as_str))))
         .collect()
 }
 
@@ -114,6 +122,7 @@ mod tests {
             given: Vec::new(),
             made_by: None,
             looked_closer: Vec::new(),
+            looked_from: None,
             backend: None,
             millis: 1.0,
             mended_from: None,
@@ -142,7 +151,10 @@ mod tests {
             .unwrap()
             .read_to_string(&mut table)
             .unwrap();
-        assert_eq!(table, "scan,front_ml,model\r\nt1_desc-mended,2.5,a\r\n");
+        assert_eq!(
+            table,
+            "scan,front_ml,model,warnings\r\nt1_desc-mended,2.5,a,\r\n"
+        );
     }
 
     #[test]
@@ -191,7 +203,7 @@ mod tests {
         assert!(text("T1-2_volumes.csv").contains("Back,7,"));
         assert_eq!(
             text("volumes.csv"),
-            "scan,left_front_ml,back_ml,model\r\nt1,1.5,2,a\r\nT1-2,,3.25,b\r\nt1-2-2,,,b\r\n\"x, y\",,,b\r\n"
+            "scan,left_front_ml,back_ml,model,warnings\r\nt1,1.5,2,a,\r\nT1-2,,3.25,b,\r\nt1-2-2,,,b,\r\n\"x, y\",,,b,\r\n"
         );
     }
 }

@@ -124,6 +124,14 @@ pub fn sorted(paths: &[&str]) -> Vec<ScanFiles> {
     sorted
 }
 
+/// Which files are in none of these: they said by their names that they are no scans. What an operating system hides nobody misses.
+pub fn left_out<'a>(paths: &[&'a str], sorted: &[ScanFiles]) -> Vec<&'a str> {
+    let is_taken = |file: &usize| sorted.iter().any(|scan| scan.files.contains(file));
+    let left = (0..paths.len()).filter(|file| !is_taken(file));
+    let names = left.map(|file| file_name(paths[file]));
+    names.filter(|name| !name.starts_with('.')).collect()
+}
+
 fn kind(path: &str) -> Kind {
     let name = file_name(path).to_ascii_lowercase();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);

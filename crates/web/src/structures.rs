@@ -1,9 +1,11 @@
 //! Labels as a reader looks for them: structures in groups, found by words.
 
-use dinomed3d_volume::Label;
 pub use dinomed3d_volume::structure::{Structure, StructureLabels, paired};
+use dinomed3d_volume::volumetry::{LabelSize, StructureSize};
+use dinomed3d_volume::{Half, Label};
 
 use crate::language::legend;
+use crate::words;
 
 /// What structures of a head are called together, and words of which one is in the name of each.
 const GROUPS: [(&str, &[&str]); 4] = [
@@ -80,6 +82,32 @@ pub fn grouped(labels: &[Label]) -> Vec<Group> {
         }];
     }
     groups
+}
+
+/// Volumes in mL of a structure left, right and of both, and their asymmetry in percent, as they are shown: a dash is what was not found,
+/// and nothing what has no sides.
+pub fn cells(structure: &Structure, sizes: &[LabelSize]) -> [String; 4] {
+    let size = StructureSize::of(structure.clone(), sizes);
+    let ml = |volume: f64| match volume > 0.0 {
+        true => words::milliliters(volume),
+        false => "–".to_owned(),
+    };
+    let none = String::new;
+    let half = match &structure.labels {
+        StructureLabels::One(label) => label.half().map(|(half, _)| half),
+        StructureLabels::Pair(..) => None,
+    };
+    let both = ml(size.both_ml);
+    match (size.left_ml, size.right_ml, half) {
+        (Some(left), Some(right), _) => {
+            let asymmetry = size.asymmetry_percent.map(words::signed_percent);
+            let both = asymmetry.as_ref().map_or_else(|| ml(0.0), |_| both);
+            [ml(left), ml(right), both, asymmetry.unwrap_or_default()]
+        }
+        (.., Some(Half::Left)) => [both, ml(0.0), ml(0.0), none()],
+        (.., Some(Half::Right)) => [ml(0.0), both, ml(0.0), none()],
+        _ => [none(), none(), both, none()],
+    }
 }
 
 /// What is left of the groups when only labels stay of which every word of `query` says something: the name, the group's name

@@ -52,6 +52,16 @@ function place(image, affine) {
   image.calculateRAS();
 }
 
+/** Letters are read on whatever lies below them: each is drawn on a dark edge. */
+function edgeLetters(niivue) {
+  const draw = niivue.drawText.bind(niivue);
+  niivue.drawText = ([x, y], ...text) => {
+    const by = 1.5 * devicePixelRatio;
+    for (const [right, down] of [[-by, 0], [by, 0], [0, -by], [0, by]]) draw([x + right, y + down], text[0], text[1], BACKGROUND);
+    draw([x, y], ...text);
+  };
+}
+
 export class Viewer {
   /**
    * Starts NiiVue on `canvas`. As the crosshair moves `onLocation(x, y, z, value, label, i, j, k)` is called, with the index of the
@@ -75,6 +85,7 @@ export class Viewer {
       sliceType: VIEWS.all,
       dragMode: DRAG_CONTRAST,
       isRadiologicalConvention: false,
+      fontColor: [1, 1, 1, 1],
       fontSizeScaling: 0.35,
       fontMinPx: 15,
       logLevel: "error",
@@ -82,6 +93,7 @@ export class Viewer {
       scrollRequiresFocus: true,
     });
     await niivue.attachToCanvas(canvas, true);
+    edgeLetters(niivue);
     return new Viewer(canvas, niivue, NVImage, { onLocation, onRange, onPen, onKey });
   }
 

@@ -4,12 +4,12 @@ use dinomed3d_volume::Label;
 use dinomed3d_volume::derivative::DerivativeNames;
 use dinomed3d_volume::volumetry::LabelSize;
 
-use crate::language::{certainty, list, mend, model, numbers, page, result, run, scan};
+use crate::language::{certainty, list, mend, model, numbers, page, result, run, scan, status};
 use crate::mending::NoFill;
 use crate::protocol::{Backend, ModelInfo, ScanOffer};
 
-/// So many labels are named in a line.
-const FEW_LABELS: usize = 3;
+/// So many labels, or files, are named in a line.
+const FEW: usize = 3;
 
 /// A duration that is guessed, such as `about 40 s`; nothing of what can't be one.
 pub fn about(seconds: f64) -> Option<String> {
@@ -129,8 +129,8 @@ pub fn several_scans(name: &str, offers: &[ScanOffer]) -> String {
     }
 }
 
-/// What one of the scans that a file holds is called in a list.
-pub fn offer_in_list(file: &str, offer: &ScanOffer, volume: usize) -> String {
+/// What one of the scans that a file holds is called, its only one or one of several, and so what is saved of it.
+pub fn offered(file: &str, offer: &ScanOffer, volume: usize, is_only: bool) -> String {
     let ScanOffer {
         index,
         description,
@@ -139,16 +139,28 @@ pub fn offer_in_list(file: &str, offer: &ScanOffer, volume: usize) -> String {
         ..
     } = offer;
     let of_file = DerivativeNames::whole(file);
+    let stem = of_file.stem();
     let mut name = match (&**description, &**modality) {
-        ("", _) => format!("{}/{}", of_file.stem(), list::scan(*index)),
+        ("", _) if is_only => stem.to_owned(),
+        ("", _) => format!("{stem}/{}", list::scan(*index)),
         // A file's own name.
         (name, "") => name.to_owned(),
-        (series, _) => format!("{}/{series}", of_file.stem()),
+        (series, _) => format!("{stem}/{series}"),
     };
     if *num_volumes > 1 {
-        name = format!("{name}, {}", list::volume(volume));
+        // So that files of two volumes never have one name.
+        name += &format!("_vol-{volume}");
     }
     name
+}
+
+/// Which files were no scans, as a sentence; nothing of none.
+pub fn left_out(names: &[&str]) -> String {
+    let named = &names[..names.len().min(FEW)];
+    match names.len() {
+        0 => String::new(),
+        count => status::left_out(&named.join(", "), count - named.len()),
+    }
 }
 
 /// What came of segmenting a list.
@@ -165,7 +177,7 @@ pub fn found(labels: &[Label], sizes: &[LabelSize]) -> String {
         let size = sizes.iter().find(|size| size.value == label.value);
         size.map_or(0.0, |size| size.volume_ml)
     };
-    if labels.len() > FEW_LABELS {
+    if labels.len() > FEW {
         let total = labels.iter().map(of).sum();
         return list::labels(labels.len(), &milliliters(total));
     }
@@ -371,10 +383,8 @@ mod tests {
             several_scans("a.nii", std::slice::from_ref(&scan)),
             "a.nii holds 2 volumes. Choose one."
         );
-        assert_eq!(
-            offer_in_list("study.zip", &scan, 0),
-            "study/scan 0, volume 0"
-        );
+        assert_eq!(offered("study.zip", &scan, 0, false), "study/scan 0_vol-0");
+        assert_eq!(offered("bold.nii.gz", &scan, 3, true), "bold_vol-3");
         scan = ScanOffer {
             modality: String::new(),
             spacing_mm: None,
@@ -384,10 +394,10 @@ mod tests {
         };
         assert_eq!(offer(&scan), "1 slice of 2 × 2");
         scan.description = "a/b.nii".to_owned();
-        assert_eq!(offer_in_list("study.zip", &scan, 0), "a/b.nii");
+        assert_eq!(offered("study.zip", &scan, 0, false), "a/b.nii");
         scan.modality = "MR".to_owned();
         scan.description = "brain".to_owned();
-        assert_eq!(offer_in_list("study.zip", &scan, 0), "study/brain");
+        assert_eq!(offered("study.zip", &scan, 0, false), "study/brain");
     }
 
     #[test]

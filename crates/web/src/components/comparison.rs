@@ -8,7 +8,7 @@ use web_sys::HtmlInputElement;
 
 use crate::browser;
 use crate::comparison::{Comparison, Foreign, Maps, Row};
-use crate::components::{Swatch, column_heads};
+use crate::components::{column_heads, label_row, small_button};
 use crate::language::{compare as said, numbers, page};
 use crate::overlay::Overlay;
 use crate::session::Session;
@@ -83,14 +83,7 @@ fn ComparisonView(maps: Rc<Maps>) -> impl IntoView {
             {move || state.comparison.get().map(|comparison| view! { <Scores comparison/> })}
             <Mapping maps/>
             <div class="row">
-                <button
-                    type="button"
-                    class="is-small"
-                    data-testid="save-comparison"
-                    on:click=move |_| session.save_comparison()
-                >
-                    {said::SAVE}
-                </button>
+                {small_button("save-comparison", said::SAVE, false.into(), Callback::new(move |()| session.save_comparison()))}
                 <button
                     type="button"
                     class="is-small is-quiet"
@@ -117,7 +110,7 @@ fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
     let cell = |value: Option<f64>, digits: usize| {
         let whole = value.map(|value| value.to_string());
         let shown = value.map_or("–".to_owned(), |value| numbers::number(value, digits));
-        view! { <td title=whole>{shown}</td> }
+        (whole, shown)
     };
     let row = move |row: Row| {
         let note = match row.present_in {
@@ -125,20 +118,17 @@ fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
             Presence::Prediction => Some(said::NOT_IN_REFERENCE),
             _ => None,
         };
-        view! {
-            <tr>
-                <th scope="row">
-                    <Swatch color=row.label.color/>
-                    {row.label.name}
-                    {note.map(|note| view! { <span class="hint">{note}</span> })}
-                </th>
-                {cell(row.dice, 4)}
-                {cell(row.hd95_mm, 2)}
-                {cell(row.assd_mm, 3)}
-                <td title=row.difference_ml.to_string()>{words::signed(row.difference_ml, 3)}</td>
-            </tr>
-        }
+        let difference = row.difference_ml;
+        let cells = vec![
+            cell(row.dice, 4),
+            cell(row.hd95_mm, 2),
+            cell(row.assd_mm, 3),
+            (Some(difference.to_string()), words::signed(difference, 3)),
+        ];
+        label_row(row.label.color, row.label.name, note, cells)
     };
+    let (mean, count) = comparison.mean_dice();
+    let (whole, mean) = cell(mean, 4);
     view! {
         <table class="sides" data-testid="scores">
             <caption>{said::TABLE}</caption>
@@ -148,8 +138,8 @@ fn Scores(comparison: Rc<Comparison>) -> impl IntoView {
             <tbody>{comparison.rows().into_iter().map(row).collect_view()}</tbody>
             <tfoot>
                 <tr>
-                    <th scope="row">{said::MEAN}</th>
-                    {cell(comparison.mean_dice(), 4)}
+                    <th scope="row">{said::mean(count)}</th>
+                    <td title=whole>{mean}</td>
                     <td></td>
                     <td></td>
                     <td></td>

@@ -3,12 +3,13 @@ use std::rc::Rc;
 use dinomed3d_volume::Scan;
 use dinomed3d_volume::statistics::mean;
 use js_sys::Uint8Array;
+use leptos::ev;
 use leptos::prelude::*;
 
 use crate::browser;
 use crate::comparison::{Comparison, named};
 use crate::components::results::saved;
-use crate::components::{Swatch, column_heads};
+use crate::components::{column_heads, label_row};
 use crate::language::{compare, inside as said, numbers, page};
 use crate::media_type;
 use crate::protocol::{Curve, InsideView, NetworkSize, Part, Picture};
@@ -24,6 +25,7 @@ pub fn InsidePanel() -> impl IntoView {
     let state = State::expect();
     let session = expect_context::<Session>();
     begin_by_address(state);
+    follow_address(state, session);
     ask(state, session);
     keep_address(state);
     let station = Memo::new(move |_| state.visit.get().map(|visit| visit.station));
@@ -52,6 +54,15 @@ fn begin_by_address(state: State) {
         state.visit.set(Some(visit));
         state.go_to.set(at_mm);
     }
+}
+
+/// The browser's Back and Forward leave the tour and come back to it.
+fn follow_address(state: State, session: Session) {
+    window_event_listener(ev::popstate, move |_| {
+        let (visit, at_mm) = Visit::parse(&browser::fragment()).unzip();
+        session.visit(visit);
+        state.go_to.set(at_mm.flatten());
+    });
 }
 
 /// Asks whatever the station and the crosshair say, once for each.
@@ -83,8 +94,11 @@ fn keep_address(state: State) {
         let visit = state.visit.get();
         let at_mm = state.location.get().map(|location| location.mm);
         match visit {
-            Some(visit) => browser::set_fragment(&visit.address(at_mm)),
-            None if was_inside == Some(true) => browser::set_fragment(""),
+            Some(visit) => {
+                let begins = Visit::parse(&browser::fragment()).is_none();
+                browser::set_fragment(&visit.address(at_mm), begins);
+            }
+            None if was_inside == Some(true) => browser::leave_fragment(),
             None => {}
         }
         visit.is_some()
@@ -498,14 +512,10 @@ fn DiceTable(dice: Vec<(u8, f64)>, against: Option<Vec<(u8, [f64; 2])>>) -> impl
         }
         let cell = |dice: Option<f64>| {
             let dice = dice.map_or("–".to_owned(), |dice| numbers::number(dice, 3));
-            view! { <td>{dice}</td> }
+            (None, dice)
         };
-        view! {
-            <tr>
-                <th scope="row"><Swatch color=label.color/>{label.name}</th>
-                {cells.into_iter().map(cell).collect_view()}
-            </tr>
-        }
+        let cells = cells.into_iter().map(cell).collect();
+        label_row(label.color, label.name, None, cells)
     };
     view! {
         <table data-testid="inside-dice">

@@ -21,7 +21,7 @@ pub use catalogue::Catalogue;
 pub use channels::Channels;
 pub use comparison::Compare;
 pub use drop_target::DropTarget;
-pub use heads::column_heads;
+pub use heads::{column_heads, label_row, small_button};
 pub use inside::InsidePanel;
 pub use legend::{LabelLegend, Swatch};
 pub use mend_panel::{MendTools, mends_by_key};

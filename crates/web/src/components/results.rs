@@ -1,13 +1,13 @@
 use std::rc::Rc;
 
 use dinomed3d_volume::Label;
-use dinomed3d_volume::volumetry::{LabelSize, StructureSize, VolumeRange};
+use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 use js_sys::Uint8Array;
 use leptos::prelude::*;
 
 use crate::browser;
 use crate::comparison::named;
-use crate::components::{Compare, SaveReport, Swatch, column_heads};
+use crate::components::{Compare, SaveReport, column_heads, label_row, small_button};
 use crate::language::{certainty, mend, numbers, page, result as said};
 use crate::media_type;
 use crate::overlay::Overlay;
@@ -48,11 +48,22 @@ pub(super) fn saved(bytes: &Uint8Array, media_type: &str) -> String {
 #[component]
 fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
     let state = State::expect();
+    let session = expect_context::<Session>();
     let is_mended = outcome.mended_from.is_some();
     let is_changed = Memo::new(move |_| {
         let mended = state.mending.get();
         mended.map_or(is_mended, |mended| mended.is_changed)
     });
+    let found = outcome
+        .mended_from
+        .as_ref()
+        .unwrap_or(&outcome)
+        .name
+        .clone();
+    let name = move || match is_changed.get() {
+        true => words::mended_name(&found),
+        false => found.clone(),
+    };
     let of_file = outcome.learnt_from;
     let learnt_from = Memo::new(move |_| {
         let mended = state.mending.get();
@@ -66,11 +77,13 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
     let made = said::made(&words::made(outcome.millis, outcome.backend));
     let of_ranges = outcome.labels.clone();
     view! {
+        // Who sees nothing else of a result sees whether to doubt it.
+        {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning" data-testid="result-warning">{warning}</p> }).collect_view()}
         <div class="row">
             <SaveLabels outcome=Rc::clone(&outcome)/>
             <SaveSegmentation outcome=Rc::clone(&outcome) is_changed/>
         </div>
-        <p class="hint file-name">{outcome.name.clone()}</p>
+        <p class="hint file-name" data-testid="file-name">{name}</p>
         <div role="status">
             <Show when=move || is_changed.get()>
                 <p class="warning" data-testid="mended-note">
@@ -81,8 +94,10 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         </div>
         <div class="row">
             <Certainty/>
+            {small_button("download-volumes", said::SAVE_VOLUMES, false.into(), Callback::new(move |()| session.save_volumes()))}
             <SaveReport/>
         </div>
+        <KnownBefore outcome=Rc::clone(&outcome)/>
         <Compare/>
         <LookInside/>
         <Statistics labels=outcome.labels.clone() sizes/>
@@ -90,7 +105,6 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
             <Ranges labels=of_ranges.clone()/>
         </Show>
         {outcome.closer.clone().into_iter().map(|closer| view! { <CloserButton closer/> }).collect_view()}
-        {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
         <p class="hint">{made}</p>
         <p class="disclaimer">{page::NOTICE}</p>
     }
@@ -155,6 +169,7 @@ fn SaveSegmentation(outcome: Rc<Outcome>, is_changed: Memo<bool>) -> impl IntoVi
                 data-testid="download-seg"
                 download=name.clone()
                 href=saved(&seg, media_type::DICOM)
+                on:click=move |_| session.were_saved()
             >
                 {said::SAVE_SEG}
             </a>
@@ -184,18 +199,10 @@ fn Certainty() -> impl IntoView {
         let model = state.model.get()?;
         model.info.calibration_error
     };
+    let has_none = Signal::derive(move || !state.has_logits.get());
     let save = move |what, name, test| {
-        view! {
-            <button
-                type="button"
-                class="is-small"
-                data-testid=test
-                disabled=move || !state.has_logits.get()
-                on:click=move |_| session.save_probabilities(what)
-            >
-                {name}
-            </button>
-        }
+        let press = Callback::new(move |()| session.save_probabilities(what));
+        small_button(test, name, has_none, press)
     };
     view! {
         <button
@@ -213,6 +220,27 @@ fn Certainty() -> impl IntoView {
             </button>
             {save(Probabilities::CertaintyFile, certainty::SAVE, "download-certainty")}
             {save(Probabilities::OfLabels, certainty::SAVE_PROBABILITIES, "download-probabilities")}
+    }
+}
+
+/// Why nothing is known of how sure the network was and what goes on inside it, and the way back to where it was.
+#[component]
+fn KnownBefore(outcome: Rc<Outcome>) -> impl IntoView {
+    let state = State::expect();
+    let session = expect_context::<Session>();
+    let is_looked_at = outcome.looked_from.is_some();
+    let why = if is_looked_at {
+        said::OF_TWO_NETWORKS
+    } else {
+        said::NOT_KEPT
+    };
+    view! {
+        <p class="hint" hidden=move || state.has_logits.get() data-testid="not-known">{why}</p>
+        {is_looked_at.then(|| {
+            let disabled = Signal::derive(move || !state.can_change());
+            let press = Callback::new(move |()| session.look_back());
+            small_button("look-back", said::LOOK_BACK, disabled, press)
+        })}
     }
 }
 
@@ -278,12 +306,8 @@ fn Ranges(labels: Vec<Label>) -> impl IntoView {
             Some(_) => words::both_sides(&label.name),
             None => label.name,
         };
-        view! {
-            <tr>
-                <th scope="row"><Swatch color=label.color/>{name}</th>
-                <td>{numbers::range(range.low_ml, range.high_ml, 2)}</td>
-            </tr>
-        }
+        let range = numbers::range(range.low_ml, range.high_ml, 2);
+        label_row(label.color, name, None, vec![(None, range)])
     };
     let table = move || {
         let ranges = state.ranges.get()?;
@@ -305,16 +329,9 @@ fn Ranges(labels: Vec<Label>) -> impl IntoView {
 fn LabelTable(labels: Vec<Label>, sizes: Signal<Vec<LabelSize>>) -> impl IntoView {
     let row = move |row: LabelSize| {
         let label = named(&labels, row.value);
-        view! {
-            <tr>
-                <th scope="row">
-                    <Swatch color=label.color/>
-                    {label.name}
-                </th>
-                <td>{words::count(row.voxels)}</td>
-                <td>{numbers::number(row.volume_ml, 3)}</td>
-            </tr>
-        }
+        let cells = [words::count(row.voxels), numbers::number(row.volume_ml, 3)];
+        let cells = cells.map(|cell| (None, cell)).into();
+        label_row(label.color, label.name, None, cells)
     };
     view! {
         <table data-testid="statistics">
@@ -339,20 +356,9 @@ fn SidesTable(groups: Vec<Group>, sizes: Signal<Vec<LabelSize>>) -> impl IntoVie
         (said::ASYMMETRY, Some(said::ASYMMETRY_TITLE)),
     ];
     let row = move |structure: Structure| {
-        let size = sizes.with(|sizes| StructureSize::of(structure, sizes));
-        let structure = size.structure;
-        view! {
-            <tr>
-                <th scope="row">
-                    <Swatch color=structure.color()/>
-                    {structure.name}
-                </th>
-                <td>{size.left_ml.map(words::milliliters)}</td>
-                <td>{size.right_ml.map(words::milliliters)}</td>
-                <td>{words::milliliters(size.both_ml)}</td>
-                <td>{size.asymmetry_percent.map(words::signed_percent)}</td>
-            </tr>
-        }
+        let cells = sizes.with(|sizes| structures::cells(&structure, sizes));
+        let cells = cells.map(|cell| (None, cell)).into();
+        label_row(structure.color(), structure.name, None, cells)
     };
     let body = move |group: Group| {
         let heading = (!group.name.is_empty()).then(|| {

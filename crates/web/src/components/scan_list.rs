@@ -78,6 +78,7 @@ fn ListedScan(id: ListId) -> impl IntoView {
         <li
             class:is-on-screen=move || is(|scan| scan.is_on_screen)
             class:is-done=move || is(|scan| matches!(scan.state, ListedState::Done(_)))
+            class:has-warnings=move || is(|scan| scan.has_warnings)
             class:is-failed=move || is(|scan| matches!(scan.state, ListedState::Failed(_)))
         >
             <button

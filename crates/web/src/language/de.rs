@@ -125,6 +125,9 @@ pub mod list {
     pub fn changed_by_hand(found: &str) -> String {
         format!("{found}, von Hand geändert")
     }
+    pub fn with_warnings(found: &str) -> String {
+        format!("Mit Warnungen: {found}")
+    }
     pub fn volumes_ml(volumes: &str) -> String {
         format!("{volumes} ml")
     }
@@ -153,9 +156,6 @@ pub mod list {
 
     pub fn scan(index: usize) -> String {
         format!("Aufnahme {index}")
-    }
-    pub fn volume(number: usize) -> String {
-        format!("Volumen {number}")
     }
 
     pub fn scans_at_once(count: usize) -> String {
@@ -420,6 +420,7 @@ pub mod mend {
     pub const REMOVING_LOSES: &str = "Das Ergebnis dieser Aufnahme hat ein Mensch geändert. Mit der Aufnahme geht es verloren. Fortfahren?";
     pub const RESTORING_LOSES: &str =
         "Damit wird alles, was von Hand geändert wurde, endgültig zurückgenommen. Fortfahren?";
+    pub const LOOKING_BACK_LOSES: &str = "Dieses Ergebnis hat ein Mensch geändert. Was nach dem näheren Blick geändert wurde, geht verloren. Fortfahren?";
     pub fn looking_replaces(part: &str) -> String {
         format!(
             "Dieses Ergebnis hat ein Mensch geändert. Ein näherer Blick ersetzt, was hier gelabelt ist: {part}; auch, was von Hand geändert wurde. Fortfahren?"
@@ -444,6 +445,10 @@ pub mod result {
     pub const HEADING: &str = "Ergebnis";
     pub const SAVE_LABELS: &str = "Labelkarte speichern";
     pub const SAVE_SEG: &str = "Als DICOM-SEG speichern";
+    pub const SAVE_VOLUMES: &str = "Volumina speichern";
+    pub const LOOK_BACK: &str = "Zurück vor den näheren Blick";
+    pub const OF_TWO_NETWORKS: &str = "Sicherheit, Lernen und das Innere gibt es vom Ergebnis eines Netzes; nach einem näheren Blick ist es von zweien.";
+    pub const NOT_KEPT: &str = "Sicherheit, Lernen und das Innere gibt es nur vom neuesten Ergebnis: dafür diese Aufnahme noch einmal segmentieren.";
     pub const CHANGED: &str = "Von Hand geändert: damit auch die Volumina, ein Vergleich und was gespeichert wird; Dateien sind so benannt. Die Sicherheit ist die des Netzes, von seinem eigenen Ergebnis.";
     pub fn learnt(learnt: &str) -> String {
         format!(" Die letzten Schichten des Netzes {learnt}.")
@@ -472,7 +477,7 @@ pub mod result {
     pub const VOXELS: &str = "Voxel";
     pub const VOLUME: &str = "Volumen, ml";
     pub const VOLUMES: &str = "Volumina";
-    pub const VOLUMES_ML: &str = "Volumina in ml";
+    pub const VOLUMES_ML: &str = "Volumina in ml; – nicht gefunden";
     pub const STRUCTURE: &str = "Struktur";
     pub const LEFT: &str = "Links";
     pub const RIGHT: &str = "Rechts";
@@ -536,7 +541,9 @@ pub mod compare {
     pub const ASSD_TITLE: &str = "Mittlerer symmetrischer Oberflächenabstand, mm";
     pub const DIFFERENCE: &str = "ΔV";
     pub const DIFFERENCE_TITLE: &str = "Volumen des Ergebnisses weniger das der Referenz, ml";
-    pub const MEAN: &str = "Mittel";
+    pub fn mean(count: usize) -> String {
+        format!("Mittel über {count} der Referenz")
+    }
     pub const MISSED: &str = " (übersehen)";
     pub const NOT_IN_REFERENCE: &str = " (nicht in der Referenz)";
 
@@ -778,6 +785,13 @@ pub mod status {
         format!("Liest {name}… {place} von {of}.")
     }
     pub const FETCHING_SAMPLE: &str = "Holt das Beispiel…";
+    pub fn left_out(names: &str, more: usize) -> String {
+        let more = match more {
+            0 => String::new(),
+            _ => format!(" und {more} mehr"),
+        };
+        format!(" Ausgelassen, da keine Aufnahmen: {names}{more}.")
+    }
     pub fn is_open(name: &str) -> String {
         format!("{name} ist offen.")
     }
@@ -802,6 +816,7 @@ pub mod status {
     pub fn looking_closer(part: &str) -> String {
         format!("Sieht näher hin: {part}…")
     }
+    pub const LOOKED_BACK: &str = "Das ist das Ergebnis von vor dem näheren Blick.";
     pub const FAILED: &str = "Die Segmentierung ist gescheitert. Die Aufnahme ist noch da.";
     pub const STOPPING: &str = "Hält an…";
     pub const STOPPED: &str = "Angehalten.";
@@ -925,7 +940,8 @@ pub mod report {
     pub const LEFT_ML: &str = "Links, ml";
     pub const RIGHT_ML: &str = "Rechts, ml";
     pub const BOTH_ML: &str = "Beide, ml";
-    pub const ASYMMETRY: &str = "L\u{2212}R: links minus rechts, in Prozent ihres Mittels.";
+    pub const ASYMMETRY: &str =
+        "L\u{2212}R: links minus rechts, in Prozent ihres Mittels; – nicht gefunden.";
     pub const TRUE_VOLUME: &str = "Wahres Volumen, ml";
 
     pub const SCAN: &str = "Aufnahme";

@@ -157,6 +157,10 @@ pub mod list {
     pub fn changed_by_hand(found: &str) -> String {
         format!("{found}, changed by hand")
     }
+    /// What was found in it, where a reader should know more.
+    pub fn with_warnings(found: &str) -> String {
+        format!("With warnings: {found}")
+    }
     pub fn volumes_ml(volumes: &str) -> String {
         format!("{volumes} mL")
     }
@@ -181,12 +185,9 @@ pub mod list {
         )
     }
 
-    // How a scan without a name is called behind its file's name, as in "study/scan 3, volume 0". Files that are saved are named so too.
+    /// How a scan without a name is called behind its file's name, as in "study/scan 3". Files that are saved are named so too.
     pub fn scan(index: usize) -> String {
         format!("scan {index}")
-    }
-    pub fn volume(number: usize) -> String {
-        format!("volume {number}")
     }
 
     // A channel is one of the scans that a model takes at once, such as T1 and T2.
@@ -484,6 +485,8 @@ pub mod mend {
         "A person has changed the result of this scan. Removing the scan loses it. Go on?";
     pub const RESTORING_LOSES: &str =
         "This takes back everything that was changed by hand, for good. Go on?";
+    pub const LOOKING_BACK_LOSES: &str =
+        "A person has changed this result. What was changed after the closer look is lost. Go on?";
     pub fn looking_replaces(part: &str) -> String {
         format!(
             "A person has changed this result. A closer look replaces what is labelled in the {part}, changes by hand too. Go on?"
@@ -510,6 +513,7 @@ pub mod result {
     pub const HEADING: &str = "Result";
     pub const SAVE_LABELS: &str = "Save the label map";
     pub const SAVE_SEG: &str = "Save as DICOM-SEG";
+    pub const SAVE_VOLUMES: &str = "Save volumes";
     pub const CHANGED: &str = "Changed by hand: so are the volumes, a comparison and what is saved, and files are named so. Certainty is the network's, of its own result.";
     /// Both follow the sentence before, with a space.
     pub fn learnt(learnt: &str) -> String {
@@ -524,6 +528,10 @@ pub mod result {
     pub fn look_closer(part: &str) -> String {
         format!("Look closer at the {part}")
     }
+    pub const LOOK_BACK: &str = "Back to before the closer look";
+    /// Why some buttons can't be pressed; “Certainty” is one of them.
+    pub const OF_TWO_NETWORKS: &str = "Certainty, learning and the inside are of one network's result; after a closer look two have made this one.";
+    pub const NOT_KEPT: &str = "Certainty, learning and the inside are known of the newest result alone: segment this scan again for them.";
     /// How long it took, on what: both of the four that follow.
     pub fn made(how: &str) -> String {
         format!("Made {how}.")
@@ -543,7 +551,7 @@ pub mod result {
     pub const VOXELS: &str = "Voxels";
     pub const VOLUME: &str = "Volume, mL";
     pub const VOLUMES: &str = "Volumes";
-    pub const VOLUMES_ML: &str = "Volumes in mL";
+    pub const VOLUMES_ML: &str = "Volumes in mL; – was not found";
     pub const STRUCTURE: &str = "Structure";
     pub const LEFT: &str = "Left";
     pub const RIGHT: &str = "Right";
@@ -614,7 +622,10 @@ pub mod compare {
     pub const ASSD_TITLE: &str = "Average symmetric surface distance, mm";
     pub const DIFFERENCE: &str = "ΔV";
     pub const DIFFERENCE_TITLE: &str = "Volume of the result less the reference's, mL";
-    pub const MEAN: &str = "Mean";
+    /// Of Dice, over so many structures: those that the reference has.
+    pub fn mean(count: usize) -> String {
+        format!("Mean of {count} in the reference")
+    }
     /// Behind a label's name.
     pub const MISSED: &str = " (missed)";
     pub const NOT_IN_REFERENCE: &str = " (not in the reference)";
@@ -875,6 +886,14 @@ pub mod status {
         format!("Reading {name}… {place} of {of}.")
     }
     pub const FETCHING_SAMPLE: &str = "Fetching the sample…";
+    /// Some of the files and how many more; with a space at its beginning.
+    pub fn left_out(names: &str, more: usize) -> String {
+        let more = match more {
+            0 => String::new(),
+            _ => format!(" and {more} more"),
+        };
+        format!(" Left out, as they are no scans: {names}{more}.")
+    }
     pub fn is_open(name: &str) -> String {
         format!("{name} is open.")
     }
@@ -898,6 +917,7 @@ pub mod status {
     pub fn looking_closer(part: &str) -> String {
         format!("Looking closer at the {part}…")
     }
+    pub const LOOKED_BACK: &str = "This is the result from before the closer look.";
     pub const FAILED: &str = "Segmentation failed. The scan is still here.";
     pub const STOPPING: &str = "Stopping…";
     pub const STOPPED: &str = "Stopped.";
@@ -1024,7 +1044,8 @@ pub mod report {
     pub const LEFT_ML: &str = "Left, mL";
     pub const RIGHT_ML: &str = "Right, mL";
     pub const BOTH_ML: &str = "Both, mL";
-    pub const ASYMMETRY: &str = "L\u{2212}R: left minus right, in percent of their mean.";
+    pub const ASYMMETRY: &str =
+        "L\u{2212}R: left minus right, in percent of their mean; – was not found.";
     pub const TRUE_VOLUME: &str = "True volume, mL";
 
     pub const SCAN: &str = "Scan";

@@ -11,6 +11,7 @@ use crate::language::{failure, status};
 use crate::model_files;
 use crate::protocol::Failure;
 use crate::scan_files::{self, ScanFiles};
+use crate::words;
 use crate::work::{Brought, Sample};
 
 impl Session {
@@ -25,8 +26,11 @@ impl Session {
         };
         let name = name.to_owned();
         spawn_local(async move {
-            let scans = bring_all(name, files.await).await;
-            self.tell(|work| work.brought(job, scans));
+            let (scans, left_out) = bring_all(name, files.await).await;
+            self.tell(|work| {
+                work.leave_out(left_out);
+                work.brought(job, scans);
+            });
         });
     }
 
@@ -69,11 +73,11 @@ impl Session {
     }
 }
 
-/// The scans among files that were called `name`, or why there are none.
+/// The scans among files that were called `name`, or why there are none; and what is to be said of files that are none.
 async fn bring_all(
     name: String,
     files: Result<Vec<VisitorFile>, String>,
-) -> Vec<Brought<Uint8Array>> {
+) -> (Vec<Brought<Uint8Array>>, String) {
     let failure = |what| Failure {
         what,
         advice: failure::CHECK_FILE.to_owned(),
@@ -87,16 +91,19 @@ async fn bring_all(
     let files = match files {
         Ok(files) => files,
         Err(what) => {
-            return vec![Brought {
+            let none = Brought {
                 name,
                 bytes: Err(failure(what)),
                 is_model: false,
-            }];
+            };
+            return (vec![none], String::new());
         }
     };
     let paths: Vec<_> = files.iter().map(|file| &*file.path).collect();
     let mut scans = Vec::new();
-    for scan in scan_files::sorted(&paths) {
+    let sorted = scan_files::sorted(&paths);
+    let left_out = words::left_out(&scan_files::left_out(&paths, &sorted));
+    for scan in sorted {
         let of_scan: Vec<&VisitorFile> = scan.files.iter().map(|&file| &files[file]).collect();
         let ScanFiles { name, is_model, .. } = scan;
         let bytes = bring(&name, &of_scan, is_model).await.map_err(failure);
@@ -107,7 +114,7 @@ async fn bring_all(
             is_model,
         });
     }
-    scans
+    (scans, left_out)
 }
 
 fn is_zip_of_model(bytes: &Uint8Array) -> bool {

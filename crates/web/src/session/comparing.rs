@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use js_sys::Uint8Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -10,7 +9,6 @@ use super::Session;
 use crate::browser::{self, VisitorFile};
 use crate::comparison::{Mapping, Maps, Scoring};
 use crate::language::{compare, failure};
-use crate::media_type;
 use crate::overlay::Overlay;
 use crate::state::Outcome;
 use crate::words;
@@ -71,8 +69,7 @@ impl Session {
         let stem = outcome.map_or_else(String::new, |outcome| {
             words::result_stem(&outcome.name).to_owned()
         });
-        let bytes = Uint8Array::from(csv.as_bytes());
-        browser::save_file(&format!("{stem}_comparison.csv"), &bytes, media_type::CSV);
+        browser::save_text(&format!("{stem}_comparison.csv"), &csv);
     }
 
     pub(super) fn begin_comparison(self, said: &str) -> u32 {

@@ -240,7 +240,6 @@ impl Session {
         let found = outcome.and_then(|outcome| outcome.mended_from.clone());
         if let Some(found) = found.filter(|_| browser::confirm(mend::RESTORING_LOSES)) {
             self.tell(|work| work.replace_result(found));
-            self.were_saved();
         }
     }
 

@@ -25,7 +25,8 @@ use crate::protocol::{BACKEND_PARAMETER, BackendChoice, Failure, Probabilities, 
 use crate::results_archive;
 use crate::state::State;
 use crate::station::Visit;
-use crate::work::{Ask, Closer, Generation, ListId, Order, Sample, Work};
+use crate::words;
+use crate::work::{Ask, Closer, Generation, ListId, Listed, Order, Sample, Work};
 use hands::Hands;
 use models::find_models;
 
@@ -48,7 +49,7 @@ struct Inner {
     comparison: u32,
     /// The result that was mended last, while it is on screen: who comes back to it can still undo.
     hands: Option<Hands>,
-    /// Whether something was changed by hand and not saved since.
+    /// Whether there is a result that came, or was changed by hand, after the last one was saved.
     is_unsaved: bool,
 }
 
@@ -69,7 +70,11 @@ impl Session {
         };
         session.tell(|_| {});
         let is_unsaved = move || session.inner.try_with_value(|inner| inner.is_unsaved);
-        browser::ask_before_leaving(move || is_unsaved().unwrap_or(false));
+        let has_result = move || {
+            let of_list = |scans: &Vec<Listed>| scans.iter().any(|scan| scan.has_result);
+            state.outcome.with_untracked(Option::is_some) || state.scans.with_untracked(of_list)
+        };
+        browser::ask_before_leaving(move || is_unsaved().unwrap_or(false) && has_result());
         session
     }
 
@@ -149,6 +154,17 @@ impl Session {
         self.tell(Work::choose_no_scan);
     }
 
+    /// Saves the volumes of the result on screen as its row in the table of all.
+    pub fn save_volumes(self) {
+        if let Some(outcome) = self.settled_outcome() {
+            let stem = words::result_stem(&outcome.name);
+            browser::save_text(
+                &format!("volumes_{stem}.csv"),
+                &results_archive::row(&outcome),
+            );
+        }
+    }
+
     /// Takes a scan of the list for a channel of the model.
     pub fn assign_channel(self, place: usize, scan: ListId) {
         self.tell(|work| work.assign_channel(place, scan));
@@ -167,6 +183,13 @@ impl Session {
             return;
         }
         self.tell(|work| work.look_closer(closer, browser::now_ms()));
+    }
+
+    /// Shows the result as it was before the last closer look.
+    pub fn look_back(self) {
+        if self.may_replace(mend::LOOKING_BACK_LOSES) {
+            self.tell(Work::look_back);
+        }
     }
 
     /// Gives the segmentation up.
@@ -212,6 +235,7 @@ impl Session {
 
     /// Saves what the visitor has changed as a DICOM segmentation.
     pub fn save_segmentation(self) {
+        self.were_saved();
         self.tell(Work::ask_segmentation);
     }
 

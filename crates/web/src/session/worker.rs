@@ -25,11 +25,14 @@ impl Session {
                     message,
                     FromWorker::ScanLoaded { .. } | FromWorker::Segmented { .. }
                 );
+                let is_result = matches!(message, FromWorker::Segmented { .. });
                 let hear = |work: &mut Work<_>| {
                     work.hear(generation, message, bytes, browser::now_ms());
                 };
                 if brings_another {
                     self.tell(hear);
+                    self.inner
+                        .update_value(|inner| inner.is_unsaved |= is_result);
                 } else {
                     self.tell_now(hear);
                 }

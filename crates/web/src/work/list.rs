@@ -97,25 +97,32 @@ impl<B: Clone> List<B> {
     /// Adds those scans of a file that can be opened, in place of the file if it is in the list; returns the first.
     pub fn add_all_of(&mut self, file: &File<B>, offers: &[ScanOffer]) -> Option<ListId> {
         let usable = offers.iter().filter(|offer| offer.problem.is_none());
-        let ids = self.put(file, usable.map(|offer| (offer, 0)).collect());
+        let volumes = usable.map(|offer| (offer, 0)).collect();
+        let ids = self.put(file, volumes, offers.len());
         ids.first().copied()
     }
 
     /// Adds all volumes of a scan of a file likewise; returns them in order.
     pub fn add_volumes_of(&mut self, file: &File<B>, offer: &ScanOffer) -> Vec<ListId> {
         let volumes = 0..offer.num_volumes;
-        self.put(file, volumes.map(|volume| (offer, volume)).collect())
+        self.put(file, volumes.map(|volume| (offer, volume)).collect(), 1)
     }
 
-    /// Puts volumes of scans in the place of their file.
-    fn put(&mut self, file: &File<B>, volumes: Vec<(&ScanOffer, usize)>) -> Vec<ListId> {
+    /// Puts volumes of scans in the place of their file, which holds so many scans.
+    fn put(
+        &mut self,
+        file: &File<B>,
+        volumes: Vec<(&ScanOffer, usize)>,
+        offers: usize,
+    ) -> Vec<ListId> {
         let is_file = |entry: &Entry<B>| Some(entry.id) == file.entry;
         let place = self.entries.iter().position(is_file);
         let place = place.inspect(|&place| drop(self.entries.remove(place)));
+        let is_only = offers == 1;
         let entries: Vec<Entry<B>> = volumes
             .into_iter()
             .map(|(offer, volume)| {
-                let name = words::offer_in_list(&file.name, offer, volume);
+                let name = words::offered(&file.name, offer, volume, is_only);
                 let index = offer.index;
                 let choice = Some(ScanChoice { index, volume });
                 self.entry(name, Some(file.bytes.clone()), choice, None)
@@ -212,9 +219,11 @@ impl<B: Clone> List<B> {
         &mut self,
         id: Option<ListId>,
         choice: Option<ScanChoice>,
+        name: &str,
     ) -> Option<Rc<Outcome<B>>> {
         self.current = id;
         let entry = self.entry_mut(id)?;
+        name.clone_into(&mut entry.name);
         entry.problem = None;
         entry.choice = choice;
         entry.outcome.clone()
@@ -331,9 +340,13 @@ impl<B: Clone> List<B> {
                 (Some(problem), _) => ListedState::Failed(problem.clone()),
                 (None, Some(outcome)) => {
                     let found = words::found(&outcome.labels, &outcome.statistics);
-                    ListedState::Done(match &outcome.mended_from {
+                    let found = match &outcome.mended_from {
                         Some(_) => list::changed_by_hand(&found),
                         None => found,
+                    };
+                    ListedState::Done(match outcome.warnings.is_empty() {
+                        true => found,
+                        false => list::with_warnings(&found),
                     })
                 }
                 (None, None) => ListedState::Waiting,
@@ -341,6 +354,10 @@ impl<B: Clone> List<B> {
             is_on_screen: self.current == Some(entry.id),
             is_wanted: entry.wants(model),
             has_result: entry.outcome.is_some(),
+            has_warnings: entry
+                .outcome
+                .as_ref()
+                .is_some_and(|outcome| !outcome.warnings.is_empty()),
         };
         self.entries.iter().map(listed).collect()
     }

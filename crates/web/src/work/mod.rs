@@ -32,6 +32,8 @@ pub use shown::{
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use dinomed3d_volume::volumetry::VolumeRange;
+
 use crate::protocol::{BackendChoice, Failure, FromWorker, JobId, ToWorker};
 use inside::Asking;
 use jobs::{Jobs, Reading};
@@ -98,8 +100,12 @@ pub struct Work<B> {
     seg: Option<B>,
     /// The request whose result is on screen and whose logits the worker has kept.
     kept: Option<JobId>,
+    /// What [`Work::kept`] and the ranges of volumes were before a closer look.
+    kept_before: Option<(JobId, Option<Rc<Vec<VolumeRange>>>)>,
     /// About the inside of the network.
     asking: Asking,
+    /// What is still to be said of files that were no scans.
+    left_out: String,
     /// Why there is no worker.
     end: Option<Failure>,
     orders: VecDeque<Order<B>>,
@@ -119,7 +125,9 @@ impl<B: Clone> Work<B> {
             looking: None,
             seg: None,
             kept: None,
+            kept_before: None,
             asking: Asking::default(),
+            left_out: String::new(),
             end: None,
             orders: VecDeque::new(),
         };

@@ -43,6 +43,11 @@ impl<B: Clone> Work<B> {
         Some(job)
     }
 
+    /// Of files that the browser is about to bring; to be said beside what comes of the others.
+    pub fn leave_out(&mut self, said: String) {
+        self.left_out = said;
+    }
+
     /// The browser has brought files, or says why not. Several become a list, and where there is one, each is added to it. A model is
     /// tried.
     pub fn brought(&mut self, job: JobId, scans: Vec<Brought<B>>) {
@@ -90,6 +95,11 @@ impl<B: Clone> Work<B> {
         else {
             return;
         };
+        let is_it = |offer: &&ScanOffer| offer.index == choice.index;
+        if let Some(offer) = offers.scans.iter().find(is_it) {
+            let is_only = offers.scans.len() == 1;
+            file.name = words::offered(&offers.name, offer, choice.volume, is_only);
+        }
         file.choice = Some(choice);
         file.offers = Some(offers);
         self.read(file);
@@ -124,6 +134,7 @@ impl<B: Clone> Work<B> {
         // A choice that was open is not what the visitor wants to see.
         self.jobs.reading = None;
         if self.list.current() == Some(id) && self.jobs.has_scan {
+            self.announce_readiness();
             return;
         }
         if let Some(file) = self.list.file(id) {
@@ -248,7 +259,7 @@ impl<B: Clone> Work<B> {
         self.jobs.waits_for_scan = false;
         self.forget_probabilities();
         let entry = self.keep_mended(entry, &name, &bytes, choice);
-        self.shown.outcome = self.list.opened(entry, choice);
+        self.shown.outcome = self.list.opened(entry, choice, &name);
         self.shown.failure = None;
         self.shown.status = status::is_open(&name);
         self.shown.scan = Some(Rc::new(Scan {
@@ -276,7 +287,7 @@ impl<B: Clone> Work<B> {
                 return;
             }
             self.shown.failure = None;
-            self.shown.status = words::several_scans(&file.name, &offers);
+            self.say(words::several_scans(&file.name, &offers));
             let offers = Rc::new(Offers {
                 name: file.name.clone(),
                 scans: offers,

@@ -54,6 +54,7 @@ impl<B: Clone> Work<B> {
         self.jobs.probabilities = None;
         self.forget_learning();
         self.kept = None;
+        self.kept_before = None;
         self.shown.certainty = None;
         self.shown.ranges = None;
         self.forget_inside();

@@ -98,7 +98,10 @@ impl<B: Clone> Work<B> {
             return;
         }
         self.now_ms = now_ms;
+        let kept = self.kept.map(|job| (job, self.shown.ranges.clone()));
+        let kept_before = kept.or(self.kept_before.take());
         let job = self.begin_run(status::looking_closer(&closer.name));
+        self.kept_before = kept_before;
         let model = model_base(&closer.model);
         let labels = outcome.labels.clone();
         self.post(
@@ -108,11 +111,34 @@ impl<B: Clone> Work<B> {
         self.looking = Some(closer);
     }
 
+    /// Shows the result as it was before the last closer look.
+    pub fn look_back(&mut self) {
+        let outcome = self.shown.outcome.as_ref();
+        let before = outcome.and_then(|outcome| outcome.looked_from.clone());
+        if let Some(before) = before.filter(|_| self.shown.run.is_none()) {
+            self.replace_result(before);
+            self.know_again();
+            self.shown.status = status::LOOKED_BACK.to_owned();
+        }
+    }
+
+    /// The result on screen is the one from before a closer look: if one network has made it, the worker still knows of it what it kept.
+    fn know_again(&mut self) {
+        let is_of_one = |outcome: &Rc<Outcome<B>>| outcome.looked_closer.is_empty();
+        if self.shown.outcome.as_ref().is_some_and(is_of_one)
+            && let Some((job, ranges)) = self.kept_before.take()
+        {
+            self.kept = Some(job);
+            self.shown.ranges = ranges;
+        }
+    }
+
     /// A run begins, and what was known of the one before is known no more.
     pub(super) fn begin_run(&mut self, status: String) -> JobId {
         let job = self.jobs.next();
         // The worker keeps the logits of one result, the newest.
         self.kept = None;
+        self.kept_before = None;
         self.forget_inside();
         self.shown.failure = None;
         self.shown.status = status;
@@ -176,8 +202,10 @@ impl<B: Clone> Work<B> {
             return;
         };
         let seg = self.seg.take();
+        let kept_before = self.kept_before.take();
         let looked_at = self.end_run();
         self.forget_probabilities();
+        self.kept_before = kept_before;
         // A closer look is of another network.
         self.kept = looked_at.is_none().then_some(job);
         self.life.forgive();
@@ -201,11 +229,7 @@ impl<B: Clone> Work<B> {
         seg: Option<B>,
     ) -> Outcome<B> {
         let closer = self.closer_after(looked_at.as_ref());
-        let before = self
-            .shown
-            .outcome
-            .as_deref()
-            .filter(|_| looked_at.is_some());
+        let before = self.shown.outcome.as_ref().filter(|_| looked_at.is_some());
         let mended_from = before.and_then(|before| before.mended_from.clone());
         let is_mended = mended_from.is_some();
         let scan = self.shown.scan.as_ref();
@@ -238,8 +262,10 @@ impl<B: Clone> Work<B> {
             millis,
             labels,
             statistics,
-            warnings,
+            warnings: of_run,
         } = found;
+        let mut warnings = before.map_or_else(Vec::new, |before| before.warnings.clone());
+        warnings.extend(of_run);
         Outcome {
             name,
             bytes,
@@ -253,6 +279,7 @@ impl<B: Clone> Work<B> {
             given,
             made_by,
             looked_closer,
+            looked_from: before.cloned(),
             closer,
             backend: self.shown.backend.as_ref().map(|status| status.backend),
             millis,
@@ -334,7 +361,11 @@ impl<B: Clone> Work<B> {
         self.shown.run = None;
         self.shown.partial = None;
         self.seg = None;
-        self.looking.take()
+        let looking = self.looking.take();
+        if looking.is_some() {
+            self.know_again();
+        }
+        looking
     }
 
     /// Gives the segmentation up, and with it what is left of the list; returns it, for [`Work::out_of_patience`].

@@ -275,6 +275,8 @@ pub struct Listed {
     pub is_wanted: bool,
     /// Whether there is a result of it, be it of another model.
     pub has_result: bool,
+    /// Whether there is something that a reader of that result should know.
+    pub has_warnings: bool,
 }
 
 /// One of the scans that a model takes at once.
@@ -403,6 +405,8 @@ pub struct Outcome<B> {
     pub made_by: Option<Rc<ModelInfo>>,
     /// What other models have looked closer at since.
     pub looked_closer: Vec<Closer>,
+    /// The result before the last of these looks.
+    pub looked_from: Option<Rc<Outcome<B>>>,
     /// What it was computed on.
     pub backend: Option<Backend>,
     /// How long it took.
@@ -430,6 +434,7 @@ impl<B: Clone> Outcome<B> {
             given: self.given.clone(),
             made_by: self.made_by.clone(),
             looked_closer: self.looked_closer.clone(),
+            looked_from: self.looked_from.clone(),
             backend: self.backend,
             millis: self.millis,
             mended_from: Some(Rc::clone(found)),

@@ -338,7 +338,7 @@ impl Desk {
             millis: 1.0,
             labels,
             statistics: Vec::new(),
-            warnings: Vec::new(),
+            warnings: vec!["It is large.".to_owned()],
         });
     }
 
@@ -788,6 +788,10 @@ fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
     desk.fail(Some(job), "not found");
     let outcome = desk.page.shown().outcome.expect("the result stays");
     assert_eq!(outcome.closer, [part("b"), part("c")]);
+    assert!(
+        desk.page.shown().has_logits,
+        "the worker still knows the result"
+    );
     let mut again = desk.page.shown.models[1].clone();
     again.name = "b/four-bits".to_owned();
     desk.page.shown.models.push(again);
@@ -806,6 +810,19 @@ fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
     let outcome = desk.page.shown().outcome.expect("there is a result");
     assert_eq!(outcome.labels, more);
     assert_eq!(outcome.closer, [part("c")], "b has been looked at");
+    assert_eq!(
+        outcome.warnings.len(),
+        2,
+        "what was said of the whole is still true"
+    );
+    assert!(!desk.page.shown().has_logits, "two networks have made it");
+    desk.page.look_back();
+    let shown = desk.page.shown();
+    let outcome = shown.outcome.expect("there is a result");
+    assert_eq!(outcome.labels, [Label::unnamed(1)], "as it was before");
+    assert!(shown.has_logits && outcome.looked_from.is_none());
+    let (job, ..) = look(&mut desk, part("b")).expect("it starts again");
+    desk.segmented_into(job, more.clone());
     let (job, ..) = look(&mut desk, part("c")).expect("it starts");
     desk.partial(job, "half");
     let partial = desk.page.shown().partial.expect("it is there");
@@ -1376,7 +1393,14 @@ fn a_file_of_several_scans_in_a_list_has_them_all_in_its_place() {
     desk.page.segment_all(0.0);
     let job = desk.segment_in_turn();
     desk.segmented(job);
-    assert!(desk.list().ends_with("!time="));
+    assert!(
+        desk.list().ends_with("!time_vol-2="),
+        "no two have one name"
+    );
+    let outcome = desk.page.shown().outcome.expect("there is a result");
+    assert_eq!(outcome.name, "time_vol-2_dseg.nii.gz");
+    let warned = |scan: &Listed| scan.has_warnings;
+    assert!(desk.page.shown().scans.iter().all(warned));
 }
 
 /// A page with a result whose inside can be looked at, and the number of its request.
@@ -1898,7 +1922,7 @@ fn as_many_volumes_as_channels_are_these_in_their_order() {
     let [first, second] = &named(&desk)[..] else {
         panic!("two channels");
     };
-    assert!(first.ends_with("volume 0") && second.ends_with("volume 1"));
+    assert!(first.ends_with("_vol-0") && second.ends_with("_vol-1"));
     let (first, second) = (desk.listed(first), desk.listed(second));
     desk.page.assign_channel(0, second);
     let channels = desk.page.shown().channels.into_iter();

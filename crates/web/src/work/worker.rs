@@ -66,6 +66,7 @@ impl<B: Clone> Work<B> {
         self.end_run();
         self.forget_learning();
         self.kept = None;
+        self.kept_before = None;
         self.forget_inside();
         self.shown.preflight = None;
         self.shown.model = None;
@@ -79,7 +80,7 @@ impl<B: Clone> Work<B> {
         }
         match &self.jobs.reading {
             Some(Reading::Choosing(_, offers)) => {
-                self.shown.status = words::several_scans(&offers.name, &offers.scans);
+                self.say(words::several_scans(&offers.name, &offers.scans));
                 return;
             }
             Some(_) => return,
@@ -92,7 +93,13 @@ impl<B: Clone> Work<B> {
             (false, true) => status::FRESH,
             (false, false) => status::READY,
         };
-        self.shown.status = status.to_owned();
+        self.say(status.to_owned());
+    }
+
+    /// Says what the page can do now, and what has become of files that are not on the way any more.
+    pub(super) fn say(&mut self, status: String) {
+        let left_out = std::mem::take(&mut self.left_out);
+        self.shown.status = status + &left_out;
     }
 
     /// A request has failed; which one decides what is lost with it.
