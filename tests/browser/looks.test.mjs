@@ -70,6 +70,8 @@ for (const [width, height, least] of [
     await visitor.at("scores").waitFor();
     assert.deepEqual(await visitor.violations(), []);
     assert.ok((await visitor.page.evaluate(() => document.documentElement.scrollWidth)) <= width);
+    const panel = await visitor.page.locator(".results:not(.inside)").evaluate(({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth]);
+    assert.ok(panel[0] <= panel[1], `the result is ${panel[0]} wide in ${panel[1]}`);
     const canvas = await visitor.page.locator("#viewer canvas").boundingBox();
     assert.ok(canvas.height >= least, `the canvas is ${canvas.height} high`);
     for (const id of ["scores", "planes", "segment", "window", "picture"]) {

@@ -201,8 +201,8 @@ test("a model of two channels takes two scans, which can change places, or the v
   const asOne = readNifti(expected);
   assert.deepEqual(asOne.voxels, labels);
   await visitor.choose({ name: "both.nii", bytes: readFileSync(both) });
-  await visitor.waitForScan("both/scan 0, volume 0");
-  assert.deepEqual([await chosen(0), await chosen(1)], ["both/scan 0, volume 0", "both/scan 0, volume 1"]);
+  await visitor.waitForScan("both_vol-0");
+  assert.deepEqual([await chosen(0), await chosen(1)], ["both_vol-0", "both_vol-1"]);
   await visitor.segment();
   const saved = readNifti((await visitor.save()).bytes);
   assert.deepEqual(saved.voxels, labels);
@@ -210,9 +210,9 @@ test("a model of two channels takes two scans, which can change places, or the v
 
   // In the other order they change places.
   await visitor.choose({ name: "turned.nii", bytes: four([1, 0]) });
-  await visitor.waitForScan("turned/scan 0, volume 0");
-  await visitor.at("channel-0").selectOption({ label: "turned/scan 0, volume 1" });
-  assert.deepEqual([await chosen(0), await chosen(1)], ["turned/scan 0, volume 1", "turned/scan 0, volume 0"]);
+  await visitor.waitForScan("turned_vol-0");
+  await visitor.at("channel-0").selectOption({ label: "turned_vol-1" });
+  assert.deepEqual([await chosen(0), await chosen(1)], ["turned_vol-1", "turned_vol-0"]);
   await visitor.segment();
   assert.deepEqual(readNifti((await visitor.save()).bytes).voxels, labels);
 
@@ -227,8 +227,8 @@ test("a model of two channels takes two scans, which can change places, or the v
   const ofStudy = dinomed3d("segment", study, "-o", expected, "--model", exported);
   assert.equal(ofStudy.status, 0, ofStudy.stderr);
   await visitor.chooseAll(files);
-  await visitor.waitForScan(/both, volume 0/);
-  assert.match(await chosen(1), /both, volume 1$/);
+  await visitor.waitForScan(/both_vol-0/);
+  assert.match(await chosen(1), /both_vol-1$/);
   await visitor.segment();
   assert.deepEqual(readNifti((await visitor.save()).bytes).voxels, readNifti(expected).voxels);
 

@@ -7,7 +7,7 @@ use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    Blob, BlobPropertyBag, DataTransfer, File, FileList, HtmlElement, Response, Url,
+    Blob, BlobPropertyBag, DataTransfer, Element, File, FileList, HtmlElement, Response, Url,
     UrlSearchParams,
 };
 
@@ -130,13 +130,21 @@ pub async fn next_task() {
     let _ = JsFuture::from(task).await;
 }
 
+fn element(id: &str) -> Option<Element> {
+    window().document()?.get_element_by_id(id)
+}
+
 /// Takes an element of `index.html` away.
 pub fn remove_element(id: &str) {
-    if let Some(element) = window()
-        .document()
-        .and_then(|document| document.get_element_by_id(id))
-    {
+    if let Some(element) = element(id) {
         element.remove();
+    }
+}
+
+/// Scrolls to an element.
+pub fn show(id: &str) {
+    if let Some(element) = element(id) {
+        element.scroll_into_view();
     }
 }
 
@@ -154,10 +162,7 @@ pub fn name_page(language: &str, title: &str) {
 
 /// Moves the focus to an element.
 pub fn focus(id: &str) {
-    let element = window()
-        .document()
-        .and_then(|document| document.get_element_by_id(id))
-        .and_then(|element| element.dyn_into::<HtmlElement>().ok());
+    let element = element(id).and_then(|element| element.dyn_into::<HtmlElement>().ok());
     if let Some(element) = element {
         // An element that can't have it leaves it where it is.
         let _ = element.focus();

@@ -78,7 +78,7 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
     let of_ranges = outcome.labels.clone();
     view! {
         // Who sees nothing else of a result sees whether to doubt it.
-        {outcome.warnings.clone().into_iter().map(|warning| view! { <p class="warning" data-testid="result-warning">{warning}</p> }).collect_view()}
+        {warnings(&outcome.warnings)}
         <div class="row">
             <SaveLabels outcome=Rc::clone(&outcome)/>
             <SaveSegmentation outcome=Rc::clone(&outcome) is_changed/>
@@ -108,6 +108,20 @@ fn OutcomeView(outcome: Rc<Outcome>) -> impl IntoView {
         <p class="hint">{made}</p>
         <p class="disclaimer">{page::NOTICE}</p>
     }
+}
+
+/// What a reader should know, in a box that is reached by keyboard, as it scrolls. One element wherever it stands.
+pub(super) fn warnings(warnings: &[String]) -> AnyView {
+    if warnings.is_empty() {
+        return ().into_any();
+    }
+    let warning = |warning: &String| view! { <p class="warning">{warning.clone()}</p> };
+    view! {
+        <div class="warnings" tabindex="0" role="group" aria-label=said::WARNINGS data-testid="warnings">
+            {warnings.iter().map(warning).collect_view()}
+        </div>
+    }
+    .into_any()
 }
 
 /// The label map as a file: one that is there, or, while it is mended, one that is made when it is asked for.

@@ -6,6 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlInputElement;
 
 use crate::browser;
+use crate::components::results::warnings;
 use crate::components::{Channels, ScanList, ScanOffers};
 use crate::language::{numbers, scan as said};
 use crate::session::Session;
@@ -111,6 +112,6 @@ fn ScanFacts(scan: Rc<Scan>) -> impl IntoView {
             <dt>{said::AXES_AND_TYPE}</dt>
             <dd>{format!("{}, {}", info.orientation, info.datatype)}</dd>
         </dl>
-        {info.warnings.into_iter().map(|warning| view! { <p class="warning">{warning}</p> }).collect_view()}
+        {warnings(&info.warnings)}
     }
 }

@@ -444,6 +444,7 @@ pub mod mend {
 pub mod result {
     pub const HEADING: &str = "Ergebnis";
     pub const SAVE_LABELS: &str = "Labelkarte speichern";
+    pub const WARNINGS: &str = "Warnungen";
     pub const SAVE_SEG: &str = "Als DICOM-SEG speichern";
     pub const SAVE_VOLUMES: &str = "Volumina speichern";
     pub const LOOK_BACK: &str = "Zurück vor den näheren Blick";

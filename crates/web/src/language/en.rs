@@ -511,6 +511,7 @@ pub mod mend {
 /// What was found.
 pub mod result {
     pub const HEADING: &str = "Result";
+    pub const WARNINGS: &str = "Warnings";
     pub const SAVE_LABELS: &str = "Save the label map";
     pub const SAVE_SEG: &str = "Save as DICOM-SEG";
     pub const SAVE_VOLUMES: &str = "Save volumes";

@@ -33,6 +33,9 @@ use models::find_models;
 /// A worker that hasn't stopped by then is ended.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// Where a result begins: what is new of it is read from there.
+const RESULT: &str = "results-heading";
+
 /// The page's handle on the work.
 #[derive(Clone, Copy)]
 pub struct Session {
@@ -182,12 +185,14 @@ impl Session {
         if !self.may_replace(&mend::looking_replaces(&closer.name)) {
             return;
         }
+        browser::show(RESULT);
         self.tell(|work| work.look_closer(closer, browser::now_ms()));
     }
 
     /// Shows the result as it was before the last closer look.
     pub fn look_back(self) {
         if self.may_replace(mend::LOOKING_BACK_LOSES) {
+            browser::show(RESULT);
             self.tell(Work::look_back);
         }
     }
