@@ -4,7 +4,7 @@ use crate::device::device;
 use crate::places::models;
 use crate::segmenting::load_unchecked;
 use anyhow::{Context, ensure};
-use dinomed3d_core::infer::check::{CheckReach, TOLERANCE};
+use dinomed3d_core::infer::check::CheckReach;
 use dinomed3d_core::model_folder::{MANIFEST_FILE, ModelFolder};
 use dinomed3d_core::reference::{Comparison, Reference, compare_all};
 use std::path::{Path, PathBuf};
@@ -117,7 +117,7 @@ fn known_answer(folder: &Path, device: &str, adds_window: bool) -> anyhow::Resul
     let comparison = |part: &str, error| Comparison {
         name: format!("{model} {part}"),
         error,
-        tolerance: TOLERANCE,
+        tolerance: errors.allowed,
     };
     let parts = [
         Some(comparison("first block", errors.first_block)),

@@ -51,6 +51,22 @@ const KINDS: &[Kind] = &[
         present: || Device::enumerate(burn::tensor::DeviceType::Vulkan).to_vec(),
         is_shared: false,
     },
+    #[cfg(feature = "webgpu")]
+    Kind {
+        name: "webgpu",
+        present: || Device::enumerate(burn::tensor::DeviceType::Wgpu).to_vec(),
+        is_shared: false,
+    },
+    #[cfg(feature = "webgpu")]
+    Kind {
+        name: "webgpu-half",
+        present: || {
+            let mut devices = Device::enumerate(burn::tensor::DeviceType::Wgpu).to_vec();
+            devices.retain(|device| device.supports_dtype(burn::tensor::DType::F16));
+            devices
+        },
+        is_shared: false,
+    },
     #[cfg(feature = "vulkan")]
     Kind {
         name: "wgpu",
@@ -98,6 +114,12 @@ pub fn devices(list: &str) -> anyhow::Result<Vec<Device>> {
                 .with_context(|| format!("device {name}:{index} is not there. {}", present()))
         })
         .collect()
+}
+
+/// Whether a device that was found by name computes windows in half precision.
+pub fn is_half(name: &str) -> bool {
+    let (kind, _) = name.split_once(':').unwrap_or((name, ""));
+    kind.ends_with("-half")
 }
 
 /// Finds one device by name.

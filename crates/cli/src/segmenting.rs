@@ -1,6 +1,6 @@
 //! From a scan to a label map by the models that a command line names, each loaded once.
 
-use crate::device::device;
+use crate::device::{device, is_half};
 use crate::memory;
 use crate::outputs;
 use crate::places::{self, DEFAULT_MODEL};
@@ -105,7 +105,20 @@ fn whole_of(manifest: &ModelManifest) -> Option<PathBuf> {
 /// # Errors
 /// A manifest or weights that cannot be used, or a device that is not there.
 pub fn load_unchecked(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
-    Ok(ModelFolder::open(folder).load(&device(device_name)?)?)
+    let device = device(device_name)?;
+    // Which kernels are faster there is measured once.
+    #[cfg(feature = "webgpu")]
+    if device_name.starts_with("webgpu") {
+        let begun = Instant::now();
+        let now_ms = || begun.elapsed().as_secs_f64() * 1e3;
+        pollster::block_on(dinomed3d_core::model::choose_kernels(&device, now_ms));
+    }
+    let segmenter = ModelFolder::open(folder).load(&device)?;
+    Ok(if is_half(device_name) {
+        segmenter.in_half()
+    } else {
+        segmenter
+    })
 }
 
 /// Loads a model folder onto a device and checks the device with it.

@@ -1,6 +1,7 @@
 //! A loaded model, ready to segment.
 
-use crate::infer::check::{CheckErrors, CheckReach, answer, window_answer};
+use crate::infer::check::{CheckErrors, CheckReach, HALF_TOLERANCE, TOLERANCE};
+use crate::infer::check::{answer, window_answer};
 use crate::infer::{Changes, Computer, InferError, Keep, Labelled};
 use crate::infer::{OneDevice, Pipeline, Progress, Seen, SeenWindow};
 use crate::inside::{Inside, Map};
@@ -43,6 +44,8 @@ pub struct Segmenter {
     manifest: ModelManifest,
     pipeline: Pipeline,
     model: DinoMed3d,
+    /// What windows are computed by in place of it.
+    half: Option<DinoMed3d>,
     device: Device,
     cost: Cost,
 }
@@ -114,8 +117,26 @@ impl Segmenter {
             pipeline: manifest.pipeline(),
             manifest,
             model,
+            half: None,
             device: device.clone(),
         })
+    }
+
+    /// Computes windows in half precision from now on, on a device that knows it; what is looked at inside stays as it is. The weights
+    /// lie there twice then.
+    pub fn in_half(mut self) -> Self {
+        self.half = Some(self.model.clone().in_half());
+        self
+    }
+
+    /// Whether windows are computed in half precision.
+    pub fn is_half(&self) -> bool {
+        self.half.is_some()
+    }
+
+    /// What windows are computed by.
+    fn network(&self) -> &DinoMed3d {
+        self.half.as_ref().unwrap_or(&self.model)
     }
 
     /// The model's manifest.
@@ -140,11 +161,16 @@ impl Segmenter {
     /// [`InferError::Device`] if nothing comes back.
     pub async fn self_check(&self, reach: CheckReach) -> Result<CheckErrors, InferError> {
         let expected = &self.manifest.check;
-        let mut found = answer(&self.model, expected.shape, &self.device).await?;
+        let mut found = answer(self.network(), expected.shape, &self.device).await?;
         if reach == CheckReach::Window && expected.window.is_some() {
             found.window = Some(self.window_answer().await?);
         }
-        Ok(CheckErrors::between(&found, expected))
+        let allowed = if self.is_half() {
+            HALF_TOLERANCE
+        } else {
+            TOLERANCE
+        };
+        Ok(CheckErrors::between(&found, expected, allowed))
     }
 
     /// What this device answers to the built-in input of a whole window, for the manifest.
@@ -152,7 +178,7 @@ impl Segmenter {
     /// # Errors
     /// [`InferError::Device`] if nothing comes back.
     pub async fn window_answer(&self) -> Result<Vec<f32>, InferError> {
-        window_answer(&self.model, self.manifest.window, &self.device).await
+        window_answer(self.network(), self.manifest.window, &self.device).await
     }
 
     /// Computes a piece of a window, for its time to be taken; returns its arithmetic, 10⁹ multiplications and additions.
@@ -160,7 +186,7 @@ impl Segmenter {
     /// # Errors
     /// [`InferError::Device`] if nothing comes back.
     pub async fn rehearse(&self) -> Result<f64, InferError> {
-        window_answer(&self.model, self.cost.piece, &self.device).await?;
+        window_answer(self.network(), self.cost.piece, &self.device).await?;
         Ok(self.cost.piece_gflop)
     }
 
@@ -182,7 +208,7 @@ impl Segmenter {
     /// Its network on its device.
     pub fn computer(&self) -> OneDevice<'_> {
         OneDevice {
-            network: &self.model,
+            network: self.network(),
             window: self.manifest.window,
             device: &self.device,
         }

@@ -4,7 +4,7 @@ use crate::tasks::for_each;
 use pulp::{Arch, Simd, WithSimd};
 
 /// A function of each value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activation {
     /// None.
     Identity,

@@ -6,37 +6,84 @@
 )]
 
 use cubecl::client::Client;
+use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::BufferArg;
 use cubecl::server::Handle;
-use dinomed3d_kernels::graphics::{self, Bias, Grids, Heads, Matrices, Volumes};
+use dinomed3d_kernels::Activation;
+use dinomed3d_kernels::graphics::{
+    self, Bias, Grids, Groups, Heads, Matrices, Numbers, Rows, Volumes,
+};
+use half::f16;
 
 /// Room beyond what kernels write, which they have to leave as it is.
 const BEYOND: usize = 64;
 const UNTOUCHED: f32 = 77.0;
 
-struct Device(Client);
+/// An adapter, and how numbers lie in it.
+struct Device(Client, Numbers);
 
 impl Device {
-    /// The adapter that the system's loader finds.
-    fn new() -> Self {
-        Self(cubecl::Device::default().client())
+    /// The adapter that the system's loader finds, with numbers of all kinds that it has.
+    fn all() -> Vec<Self> {
+        let client = cubecl::Device::default().client();
+        let half = ElemType::Float(FloatKind::F16).into();
+        let has_half = !client.properties().type_usage(half).is_empty();
+        if !has_half {
+            println!("numbers of 16 bits: skipped, as the adapter has none");
+        }
+        let mut all = vec![Self(client.clone(), Numbers::Single)];
+        all.extend(has_half.then_some(Self(client, Numbers::Half)));
+        all
+    }
+
+    fn bytes(&self, values: &[f32]) -> Vec<u8> {
+        let single = values.iter().flat_map(|value| value.to_le_bytes());
+        let half = values.iter().map(|value| f16::from_f32(*value));
+        match self.1 {
+            Numbers::Single => single.collect(),
+            Numbers::Half => half.flat_map(f16::to_le_bytes).collect(),
+        }
     }
 
     fn hold(&self, values: &[f32]) -> BufferArg {
-        arg(self.0.create_from_slice(bytes(values)), values.len())
+        arg(self.0.create_from_slice(&self.bytes(values)), values.len())
     }
 
     /// What a kernel makes of room for `count` numbers, and that it wrote nothing beyond.
     fn result(&self, count: usize, kernel: impl FnOnce(BufferArg)) -> Vec<f32> {
         let room = vec![UNTOUCHED; count + BEYOND];
-        let handle = self.0.create_from_slice(bytes(&room));
+        let handle = self.0.create_from_slice(&self.bytes(&room));
         kernel(arg(handle.clone(), room.len()));
         let read = self.0.read_one(handle).expect("what was computed");
-        let number = |number: &[u8]| f32::from_le_bytes(number.try_into().unwrap());
-        let mut values: Vec<f32> = read.chunks_exact(4).map(number).collect();
+        let single = |number: &[u8]| f32::from_le_bytes(number.try_into().unwrap());
+        let half = |number: &[u8]| f16::from_le_bytes(number.try_into().unwrap()).to_f32();
+        let mut values: Vec<f32> = match self.1 {
+            Numbers::Single => read.chunks_exact(4).map(single).collect(),
+            Numbers::Half => read.chunks_exact(2).map(half).collect(),
+        };
         assert!(values[count..].iter().all(|beyond| *beyond == UNTOUCHED));
         values.truncate(count);
         values
+    }
+
+    /// That sums are of single precision: beside them, there is one rounding at the end.
+    fn assert_close(&self, found: &[f32], expected: &[f64], what: &str) {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        let most = expected.iter().fold(0.0, |most: f64, e| most.max(e.abs()));
+        let of_sum = 1e-5 * most;
+        for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
+            let of_end = match self.1 {
+                Numbers::Single => 0.0,
+                // Half of the last of eleven bits, or of the smallest number.
+                Numbers::Half => expected.abs() / 2048.0 + 3e-8,
+            };
+            let is_close = (f64::from(*found) - expected).abs() <= of_sum + of_end;
+            assert!(
+                is_close,
+                "{:?}, {what}: {found}, not {expected}, at {at}",
+                self.1
+            );
+        }
     }
 }
 
@@ -44,31 +91,16 @@ fn arg(handle: Handle, length: usize) -> BufferArg {
     unsafe { BufferArg::from_raw_parts(handle, length) }
 }
 
-fn bytes(values: &[f32]) -> &[u8] {
-    let (before, bytes, after) = unsafe { values.align_to() };
-    assert!(before.is_empty() && after.is_empty());
-    bytes
-}
-
-/// Numbers between −1 and 1 without an order to them, others for each `seed`.
+/// Numbers between −1 and 1 without an order to them, others for each `seed`, of as many bits as half precision has.
 fn numbers(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        (state >> 53) as f32 / 1024.0 - 1.0
     };
     (0..count).map(|_| next()).collect()
-}
-
-fn assert_close(found: &[f32], expected: &[f64], what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let most = expected.iter().fold(0.0, |most: f64, e| most.max(e.abs()));
-    for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let is_close = (f64::from(*found) - expected).abs() <= 1e-5 * most;
-        assert!(is_close, "{what}: {found}, not {expected}, at {at}");
-    }
 }
 
 /// By formula 7.1.26 of Abramowitz and Stegun, which is off by 1.5e-7 at most.
@@ -113,7 +145,10 @@ fn indices(place: usize, shape: [usize; 3]) -> [usize; 3] {
 
 #[test]
 fn products() {
-    let device = Device::new();
+    Device::all().iter().for_each(compare_products);
+}
+
+fn compare_products(device: &Device) {
     for [rows, inner, columns] in [
         [1, 4, 8],
         [7, 4, 16],
@@ -140,7 +175,9 @@ fn products() {
                     false => Bias::OfColumns(device.hold(&shift)),
                 });
                 let [first, second] = [&first, &second].map(|values| device.hold(values));
-                graphics::product(&device.0, matrices, first, second, bias, result, has_gelu);
+                graphics::product(
+                    &device.0, device.1, matrices, first, second, bias, result, has_gelu,
+                );
             });
             let number = |i: usize| {
                 let (row, column) = (i / columns, i % columns);
@@ -159,14 +196,17 @@ fn products() {
                 sum
             };
             let expected: Vec<f64> = (0..rows * columns).map(number).collect();
-            assert_close(&found, &expected, &format!("{matrices:?}"));
+            device.assert_close(&found, &expected, &format!("{matrices:?}"));
         }
     }
 }
 
 #[test]
 fn convolutions() {
-    let device = Device::new();
+    Device::all().iter().for_each(compare_convolutions);
+}
+
+fn compare_convolutions(device: &Device) {
     for (batch, inputs, outputs, shape) in [
         (1, 1, 8, [1, 1, 1]),
         (1, 3, 8, [2, 3, 5]),
@@ -190,7 +230,7 @@ fn convolutions() {
             let found = device.result(batch * outputs * of_result, |result| {
                 let bias = has_bias.then(|| device.hold(&shift));
                 let [values, weight] = [&values, &weight].map(|values| device.hold(values));
-                graphics::convolve(&device.0, volumes, values, weight, bias, result);
+                graphics::convolve(&device.0, device.1, volumes, values, weight, bias, result);
             });
             let number = |i: usize| {
                 let at = indices(i % of_result, volumes.result_shape());
@@ -208,14 +248,19 @@ fn convolutions() {
                 sum
             };
             let expected: Vec<f64> = (0..found.len()).map(number).collect();
-            assert_close(&found, &expected, &format!("{volumes:?}"));
+            device.assert_close(&found, &expected, &format!("{volumes:?}"));
         }
     }
 }
 
 #[test]
 fn depthwise_convolutions() {
-    let device = Device::new();
+    Device::all()
+        .iter()
+        .for_each(compare_depthwise_convolutions);
+}
+
+fn compare_depthwise_convolutions(device: &Device) {
     for (batch, shape, channels, kernel) in [
         (1, [1, 1, 1], 4, [3, 3, 3]),
         (2, [3, 2, 5], 12, [3, 3, 3]),
@@ -234,7 +279,7 @@ fn depthwise_convolutions() {
         let (weight, shift) = (numbers(offsets * channels, 2), numbers(channels, 3));
         let found = device.result(grid.len(), |result| {
             let [grid, weight, bias] = [&grid, &weight, &shift].map(|values| device.hold(values));
-            graphics::depthwise(&device.0, grids, grid, weight, bias, result);
+            graphics::depthwise(&device.0, device.1, grids, grid, weight, bias, result);
         });
         let number = |i: usize| {
             let (channel, place) = (i % channels, i / channels);
@@ -249,13 +294,123 @@ fn depthwise_convolutions() {
             sum
         };
         let expected: Vec<f64> = (0..grid.len()).map(number).collect();
-        assert_close(&found, &expected, &format!("{grids:?}"));
+        device.assert_close(&found, &expected, &format!("{grids:?}"));
+    }
+}
+
+/// Values far from zero, as their squares lose digits.
+fn far_from_zero(count: usize) -> Vec<f32> {
+    numbers(count, 1).iter().map(|value| value + 3.0).collect()
+}
+
+fn normed(values: &[f32], epsilon: f32) -> impl Fn(f32) -> f64 {
+    let count = values.len() as f64;
+    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
+    let squares = values.iter().map(|v| (f64::from(*v) - mean).powi(2));
+    let deviation = (squares.sum::<f64>() / count + f64::from(epsilon)).sqrt();
+    move |value| (f64::from(value) - mean) / deviation
+}
+
+#[test]
+fn norms_of_groups() {
+    Device::all().iter().for_each(compare_norms_of_groups);
+}
+
+fn compare_norms_of_groups(device: &Device) {
+    let epsilon = 1e-5;
+    for ([batch, groups, channels, voxels], activation) in [
+        ([1, 1, 1, 4], Activation::Identity),
+        ([2, 3, 1, 20], Activation::Relu),
+        ([1, 2, 3, 1028], Activation::Gelu),
+        ([2, 5, 2, 36], Activation::Identity),
+    ] {
+        let sizes = Groups {
+            batch,
+            groups,
+            channels,
+            voxels,
+            epsilon,
+        };
+        assert!(sizes.fit());
+        let length = channels * voxels;
+        let values = far_from_zero(batch * groups * length);
+        let (weight, shift) = (numbers(groups * channels, 2), numbers(groups * channels, 3));
+        for is_affine in [true, false] {
+            let found = device.result(values.len(), |result| {
+                let affine = [&weight, &shift].map(|v| is_affine.then(|| device.hold(v)));
+                let sums = vec![0; 4 * sizes.of_sums()];
+                let sums = device.0.create_from_slice(&sums);
+                let values = device.0.create_from_slice(&device.bytes(&values));
+                let length = sizes.batch * sizes.groups * length;
+                let values = || arg(values.clone(), length);
+                let sums = || arg(sums.clone(), sizes.of_sums());
+                graphics::group_norm(
+                    &device.0, device.1, sizes, values, affine, sums, result, activation,
+                );
+            });
+            let number = |i: usize| {
+                let group = &values[i / length * length..][..length];
+                let mut value = normed(group, epsilon)(values[i]);
+                if is_affine {
+                    let channel = i / voxels % (groups * channels);
+                    value = value * f64::from(weight[channel]) + f64::from(shift[channel]);
+                }
+                match activation {
+                    Activation::Identity => value,
+                    Activation::Relu => value.max(0.0),
+                    Activation::Gelu => value * 0.5 * (1.0 + erf(value / 2f64.sqrt())),
+                }
+            };
+            let expected: Vec<f64> = (0..values.len()).map(number).collect();
+            device.assert_close(&found, &expected, &format!("{sizes:?}, {activation:?}"));
+        }
+    }
+}
+
+#[test]
+fn norms_of_rows() {
+    Device::all().iter().for_each(compare_norms_of_rows);
+}
+
+fn compare_norms_of_rows(device: &Device) {
+    let epsilon = 1e-5;
+    for [rows, width] in [[1, 4], [3, 20], [70, 64]] {
+        let sizes = Rows {
+            rows,
+            width,
+            epsilon,
+        };
+        assert!(sizes.fit());
+        let values = far_from_zero(rows * width);
+        let (weight, shift) = (numbers(width, 2), numbers(width, 3));
+        for has_bias in [true, false] {
+            let found = device.result(values.len(), |result| {
+                let bias = has_bias.then(|| device.hold(&shift));
+                let [values, weight] = [&values, &weight].map(|values| device.hold(values));
+                graphics::layer_norm(&device.0, device.1, sizes, values, weight, bias, result);
+            });
+            let number = |i: usize| {
+                let row = &values[i / width * width..][..width];
+                let value = normed(row, epsilon)(values[i]) * f64::from(weight[i % width]);
+                value
+                    + if has_bias {
+                        shift[i % width].into()
+                    } else {
+                        0.0
+                    }
+            };
+            let expected: Vec<f64> = (0..values.len()).map(number).collect();
+            device.assert_close(&found, &expected, &format!("{sizes:?}"));
+        }
     }
 }
 
 #[test]
 fn attention() {
-    let device = Device::new();
+    Device::all().iter().for_each(compare_attention);
+}
+
+fn compare_attention(device: &Device) {
     for [images, tokens, heads, head_dim] in [
         [1, 1, 1, 8],
         [2, 3, 1, 16],
@@ -272,17 +427,35 @@ fn attention() {
         assert!(sizes.fit());
         // Scores far from each other: a highest one so far is passed more than once.
         let mut joined = numbers(3 * sizes.of_keys(), 1);
-        joined.iter_mut().for_each(|number| *number *= 3.0);
+        joined.iter_mut().for_each(|number| *number *= 2.0);
         let angles = numbers(tokens * head_dim, 2);
-        let turn = [f32::cos, f32::sin].map(|of| angles.iter().copied().map(of).collect());
+        let turn = [f32::cos, f32::sin].map(|of| {
+            let value = |angle: &f32| f16::from_f32(of(*angle)).to_f32();
+            angles.iter().map(value).collect()
+        });
         let turn: [Vec<f32>; 2] = turn;
         let hold_turn = || [0, 1].map(|i| device.hold(&turn[i]));
         let keys = device.result(sizes.of_keys(), |keys| {
-            graphics::turn_keys(&device.0, sizes, device.hold(&joined), hold_turn(), keys);
+            graphics::turn_keys(
+                &device.0,
+                device.1,
+                sizes,
+                device.hold(&joined),
+                hold_turn(),
+                keys,
+            );
         });
         let found = device.result(sizes.of_keys(), |result| {
             let [joined, keys] = [&joined, &keys].map(|values| device.hold(values));
-            graphics::attention(&device.0, sizes, joined, hold_turn(), keys, result);
+            graphics::attention(
+                &device.0,
+                device.1,
+                sizes,
+                joined,
+                hold_turn(),
+                keys,
+                result,
+            );
         });
         let part_of = |token: usize, which: usize, head: usize, part: usize| {
             f64::from(joined[((token * 3 + which) * heads + head) * head_dim + part])
@@ -301,13 +474,22 @@ fn attention() {
             (0..head_dim).map(of_part).collect()
         };
         let mut expected = Vec::new();
+        for (image, head) in (0..images * heads).map(|i| (i / heads, i % heads)) {
+            let of_image = image * tokens..(image + 1) * tokens;
+            expected.extend(of_image.flat_map(|token| turned(token, 1, head)));
+        }
+        device.assert_close(&keys, &expected, &format!("keys of {sizes:?}"));
+        expected.clear();
         for query in 0..images * tokens {
             let of_image = query / tokens * tokens..(query / tokens + 1) * tokens;
             for head in 0..heads {
                 let turned_query = turned(query, 0, head);
                 let share = |key: usize| -> f64 {
-                    let products = turned_query.iter().zip(turned(key, 1, head));
-                    let score: f64 = products.map(|(q, k)| q * k).sum();
+                    // As it was kept.
+                    let (image, token) = (key / tokens, key % tokens);
+                    let key = &keys[((image * heads + head) * tokens + token) * head_dim..];
+                    let products = turned_query.iter().zip(key);
+                    let score: f64 = products.map(|(q, k)| q * f64::from(*k)).sum();
                     (score / (head_dim as f64).sqrt()).exp()
                 };
                 let shares: Vec<f64> = of_image.clone().map(share).collect();
@@ -318,6 +500,6 @@ fn attention() {
                 }));
             }
         }
-        assert_close(&found, &expected, &format!("{sizes:?}"));
+        device.assert_close(&found, &expected, &format!("{sizes:?}"));
     }
 }

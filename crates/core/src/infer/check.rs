@@ -40,6 +40,9 @@ pub const CHECK_SHAPE: [usize; 3] = [4, 16, 16];
 /// Largest relative error at which a device is trusted.
 pub const TOLERANCE: f32 = 1e-3;
 
+/// The same where what lies in memory has half as many bits.
+pub const HALF_TOLERANCE: f32 = 3e-2;
+
 /// The built-in input: smooth waves, the same on every machine, shifted from channel to channel.
 ///
 /// # Shapes
@@ -172,12 +175,15 @@ pub struct CheckErrors {
     pub logits: f32,
     /// Over a whole window; none if that was not checked.
     pub window: Option<f32>,
+    /// What is allowed of each.
+    pub allowed: f32,
 }
 
 impl CheckErrors {
     /// Compares two answers.
-    pub fn between(found: &SelfCheck, expected: &SelfCheck) -> Self {
+    pub fn between(found: &SelfCheck, expected: &SelfCheck, allowed: f32) -> Self {
         Self {
+            allowed,
             first_block: relative_error(&found.first_block, &expected.first_block),
             logits: relative_error(&found.logits, &expected.logits),
             window: match (&found.window, &expected.window) {
@@ -189,7 +195,7 @@ impl CheckErrors {
 
     /// Whether a device that made no larger errors is trusted.
     pub fn are_tolerable(self) -> bool {
-        let is_tolerable = |error: f32| error <= TOLERANCE;
+        let is_tolerable = |error: f32| error <= self.allowed;
         is_tolerable(self.first_block)
             && is_tolerable(self.logits)
             && self.window.is_none_or(is_tolerable)
@@ -236,6 +242,7 @@ mod tests {
             first_block,
             logits,
             window: None,
+            allowed: TOLERANCE,
         };
         assert!(errors(1e-6, 9e-4).are_tolerable());
         assert!(!errors(2e-3, 1e-6).are_tolerable());

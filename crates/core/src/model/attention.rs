@@ -113,7 +113,7 @@ impl Attention {
     fn masked_bias(&self) -> Option<Tensor<1>> {
         self.qkv.bias().map(|bias| {
             let embed_dim = bias.dims()[0] / 3;
-            let zeros = Tensor::zeros([embed_dim], &bias.device());
+            let zeros = Tensor::zeros([embed_dim], (&bias.device(), bias.dtype()));
             Tensor::cat(
                 vec![
                     bias.clone().narrow(0, 0, embed_dim),

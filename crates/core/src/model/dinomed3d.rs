@@ -108,6 +108,7 @@ impl DinoMed3d {
     /// - `volume`: `[batch, channel, slice, row, column]`, any size
     pub fn start(&self, volume: Tensor<5>) -> ForwardPass<'_> {
         let [batch, _, _, height, width] = volume.dims();
+        let volume = volume.cast(self.vit.dtype());
         let volume = pad_to_patches(volume, self.patch_size);
         let images = stack_neighbours(volume.clone(), self.num_neighbours, self.end_slices);
         ForwardPass {

@@ -20,6 +20,7 @@ pub mod detail;
 pub mod dinomed3d;
 pub mod feed_forward;
 pub mod fusion;
+mod half;
 mod initializer;
 pub mod lifting;
 pub mod light_decoder;
@@ -41,5 +42,5 @@ pub use check::SettingError;
 pub use dinomed3d::{DinoMed3d, DinoMed3dConfig, ForwardPass};
 pub use proxy::{ProxyHead, ProxyWeights, SliceSegmenter};
 #[cfg(feature = "graphics")]
-pub use step::graphics::choose as choose_kernels;
+pub use step::graphics::{Numbers, choose as choose_kernels};
 pub use without::Part;

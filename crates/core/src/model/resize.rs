@@ -36,7 +36,7 @@ fn resize(
         if shape[axis] == to {
             continue;
         }
-        let weights = weights(shape[axis], to, &device);
+        let weights = weights(shape[axis], to, &device).cast(x.dtype());
         let outer = shape[..axis].iter().product();
         let inner: usize = shape[axis + 1..].iter().product();
         let from = shape[axis];

@@ -1,6 +1,6 @@
 //! Rotary position embedding of patch tokens in two dimensions.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 /// Base of the rotary periods of DINOv3.
 const BASE: f64 = 100.0;
@@ -65,6 +65,14 @@ impl RotaryEmbedding {
         Self {
             cos: table(cos),
             sin: table(sin),
+        }
+    }
+
+    /// In other numbers.
+    pub(super) fn cast(self, dtype: DType) -> Self {
+        Self {
+            cos: self.cos.cast(dtype),
+            sin: self.sin.cast(dtype),
         }
     }
 

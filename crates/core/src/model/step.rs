@@ -19,7 +19,7 @@ pub(super) use dinomed3d_kernels::Activation;
 use tracing::trace_span;
 
 /// Burn's norms keep theirs to themselves; all of the network's have Burn's default, which is DINOv3's, too.
-#[cfg(any(feature = "flex", feature = "libtorch"))]
+#[cfg(any(feature = "flex", feature = "graphics", feature = "libtorch"))]
 const LAYER_NORM_EPSILON: f64 = 1e-5;
 
 /// As [`Conv3d::forward`].
@@ -114,6 +114,10 @@ pub(super) fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) 
     if libtorch::takes(&x) {
         return libtorch::norm_then(norm, x, activation);
     }
+    #[cfg(feature = "graphics")]
+    if graphics::norms_groups(norm, &x) {
+        return graphics::norm_then(norm, x, activation);
+    }
     activate(norm.forward(x), activation)
 }
 
@@ -136,6 +140,10 @@ pub(super) fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tens
     #[cfg(feature = "libtorch")]
     if libtorch::takes(&x) {
         return libtorch::layer_norm(norm, LAYER_NORM_EPSILON, x);
+    }
+    #[cfg(feature = "graphics")]
+    if graphics::norms_rows(&x) {
+        return graphics::layer_norm(norm, x);
     }
     norm.forward(x)
 }

@@ -11,7 +11,7 @@ use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use tracing::trace_span;
 
 /// Settings of a [`VisionTransformer`].
@@ -179,6 +179,11 @@ impl VisionTransformer {
         self.patch_embed.proj.weight.dims()[1]
     }
 
+    /// What kind of numbers its weights are, and what it is given.
+    pub(super) fn dtype(&self) -> DType {
+        self.cls_token.val().dtype()
+    }
+
     /// Heads of each block.
     pub fn num_heads(&self) -> usize {
         self.num_heads
@@ -195,7 +200,7 @@ impl VisionTransformer {
             height % p == 0 && width % p == 0,
             "image of {height} x {width} does not divide into patches of {p}"
         );
-        let device = images.device();
+        let of_images = (images.device(), images.dtype());
         let patches = self.patch_embed.forward(images);
         let embed_dim = patches.dims()[2];
         let mut parts = vec![self.cls_token.val().repeat_dim(0, num_images)];
@@ -214,8 +219,9 @@ impl VisionTransformer {
                 rows,
                 columns,
                 embed_dim / self.num_heads,
-                &device,
-            ),
+                &of_images.0,
+            )
+            .cast(of_images.1),
         }
     }
 

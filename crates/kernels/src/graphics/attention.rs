@@ -3,10 +3,10 @@
 //!
 //! Source: Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
 
-use super::{UNITS, WIDTH};
+use super::{Numbers, UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::client::Client;
-use cubecl::ir::AddressType;
+use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
 
 /// Keys that a query meets together: what was weighed before is brought to a new highest score once for all of them.
@@ -42,10 +42,10 @@ impl Heads {
 /// Part of a query or key, turned by its place: with the halves x and y of each, `[x, y] · cos + [−y, x] · sin`. `at` is where it
 /// begins, `token` which one it is of, and sizes are in vectors.
 #[cube]
-fn turned<N: Size>(
-    joined: &[Vector<f32, N>],
-    cos: &[Vector<f32, N>],
-    sin: &[Vector<f32, N>],
+fn turned<F: Float, N: Size>(
+    joined: &[Vector<F, N>],
+    cos: &[Vector<F, N>],
+    sin: &[Vector<F, N>],
     at: usize,
     token: usize,
     part: usize,
@@ -54,22 +54,26 @@ fn turned<N: Size>(
     let half = comptime!(width / 2);
     let is_second = part >= half;
     let other = joined[at + select(is_second, part - half, part + half)];
+    let other = Vector::<f32, N>::cast_from(other);
     let other = select(is_second, other, -other);
     let place = token * width + part;
-    fma(joined[at + part], cos[place], other * sin[place])
+    let cos = Vector::cast_from(cos[place]);
+    let sin = Vector::cast_from(sin[place]);
+    fma(Vector::cast_from(joined[at + part]), cos, other * sin)
 }
 
 /// A vector of a key, turned, into `[image, head, token, head_dim]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn turn_key<N: Size>(
-    joined: &[Vector<f32, N>],
-    cos: &[Vector<f32, N>],
-    sin: &[Vector<f32, N>],
-    keys: &mut [Vector<f32, N>],
+fn turn_key<F: Float, N: Size>(
+    joined: &[Vector<F, N>],
+    cos: &[Vector<F, N>],
+    sin: &[Vector<F, N>],
+    keys: &mut [Vector<F, N>],
     images: usize,
     tokens: usize,
     heads: usize,
     #[comptime] width: usize,
+    #[define(F)] _numbers: ElemType,
 ) {
     let part = ABSOLUTE_POS % width;
     let mut rest = ABSOLUTE_POS / width;
@@ -81,22 +85,24 @@ fn turn_key<N: Size>(
         terminate!();
     }
     let at = (((image * tokens + token) * 3 + 1) * heads + head) * width;
-    keys[ABSOLUTE_POS] = turned::<N>(joined, cos, sin, at, token, part, width);
+    keys[ABSOLUTE_POS] =
+        Vector::cast_from(turned::<F, N>(joined, cos, sin, at, token, part, width));
 }
 
 /// All that a query looks at.
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn look<N: Size>(
-    joined: &[Vector<f32, N>],
-    keys: &[Vector<f32, N>],
-    cos: &[Vector<f32, N>],
-    sin: &[Vector<f32, N>],
-    result: &mut [Vector<f32, N>],
+fn look<F: Float, N: Size>(
+    joined: &[Vector<F, N>],
+    keys: &[Vector<F, N>],
+    cos: &[Vector<F, N>],
+    sin: &[Vector<F, N>],
+    result: &mut [Vector<F, N>],
     images: usize,
     tokens: usize,
     heads: usize,
     scale: f32,
     #[comptime] width: usize,
+    #[define(F)] _numbers: ElemType,
 ) {
     // Units side by side read the same keys and values.
     let token = ABSOLUTE_POS % tokens;
@@ -111,7 +117,7 @@ fn look<N: Size>(
     let mut mean = Array::<Vector<f32, N>>::new(width);
     #[unroll]
     for part in 0..width {
-        let of_part = turned::<N>(joined, cos, sin, at, token, part, width);
+        let of_part = turned::<F, N>(joined, cos, sin, at, token, part, width);
         query[part] = of_part * Vector::new(scale);
         mean[part] = Vector::new(0.0f32);
     }
@@ -129,7 +135,7 @@ fn look<N: Size>(
             let mut sum = Vector::new(0.0f32);
             #[unroll]
             for part in 0..width {
-                sum = fma(query[part], keys[at + part], sum);
+                sum = fma(query[part], Vector::cast_from(keys[at + part]), sum);
             }
             let mut score = 0.0f32;
             #[unroll]
@@ -154,7 +160,8 @@ fn look<N: Size>(
             let at = first_value + key * 3 * heads * width;
             #[unroll]
             for part in 0..width {
-                mean[part] = fma(Vector::new(share), joined[at + part], mean[part]);
+                let value = Vector::cast_from(joined[at + part]);
+                mean[part] = fma(Vector::new(share), value, mean[part]);
             }
         }
         total.store(sum);
@@ -162,7 +169,7 @@ fn look<N: Size>(
     let at = ((image * tokens + token) * heads + head) * width;
     #[unroll]
     for part in 0..width {
-        result[at + part] = mean[part] / Vector::new(total.read());
+        result[at + part] = Vector::cast_from(mean[part] / Vector::new(total.read()));
     }
 }
 
@@ -183,6 +190,7 @@ impl Heads {
 /// - `keys`: room for [`Heads::of_keys`]
 pub fn turn_keys(
     client: &Client,
+    numbers: Numbers,
     heads: Heads,
     joined: BufferArg,
     turn: [BufferArg; 2],
@@ -206,6 +214,7 @@ pub fn turn_keys(
             heads.tokens,
             heads.heads,
             width,
+            numbers.kind(),
         );
     }
 }
@@ -218,6 +227,7 @@ pub fn turn_keys(
 /// - `result`: `[image, token, head, head_dim]`
 pub fn attention(
     client: &Client,
+    numbers: Numbers,
     heads: Heads,
     joined: BufferArg,
     turn: [BufferArg; 2],
@@ -249,6 +259,7 @@ pub fn attention(
             heads.heads,
             scale,
             width,
+            numbers.kind(),
         );
     }
 }

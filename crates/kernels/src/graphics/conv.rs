@@ -1,9 +1,9 @@
 //! Convolutions of 3×3×3 without memory that units share: each unit holds some places of a row, of several channels, in its registers.
 
-use super::{UNITS, WIDTH};
+use super::{Numbers, UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::client::Client;
-use cubecl::ir::AddressType;
+use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
 
 /// Places of a row that a unit computes.
@@ -60,13 +60,14 @@ struct Sizes {
 
 /// Some places of a row. `weight` is `[input, slice, row, column, output]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn stretch<N: Size>(
-    values: &[f32],
-    weight: &[Vector<f32, N>],
-    bias: ComptimeOption<&[Vector<f32, N>]>,
-    result: &mut [f32],
+fn stretch<F: Float, N: Size>(
+    values: &[F],
+    weight: &[Vector<F, N>],
+    bias: ComptimeOption<&[Vector<F, N>]>,
+    result: &mut [F],
     sizes: Sizes,
     #[comptime] stride: usize,
+    #[define(F)] _numbers: ElemType,
 ) {
     let stretches = sizes.result_columns.div_ceil(PLACES);
     let mut rest = ABSOLUTE_POS;
@@ -105,7 +106,7 @@ fn stretch<N: Size>(
                         let x = first * stride + i;
                         let is_inside = x > 0 && x <= sizes.columns;
                         let at = max(min(x, sizes.columns), 1) - 1;
-                        seen[i] = select(is_inside, values[line + at], 0.0f32);
+                        seen[i] = select(is_inside, f32::cast_from(values[line + at]), 0.0f32);
                     }
                     let at = ((input * KERNEL + from_slice) * KERNEL + from_row)
                         * KERNEL
@@ -116,6 +117,7 @@ fn stretch<N: Size>(
                         #[unroll]
                         for j in 0..VECTORS {
                             let weight = weight[at + from_column * sizes.outputs + j];
+                            let weight = Vector::<f32, N>::cast_from(weight);
                             #[unroll]
                             for i in 0..PLACES {
                                 let value = Vector::new(seen[i * stride + from_column]);
@@ -134,7 +136,7 @@ fn stretch<N: Size>(
         let mut shift = Vector::new(0.0f32);
         #[comptime]
         match &bias {
-            ComptimeOption::Some(bias) => shift = bias[output + j],
+            ComptimeOption::Some(bias) => shift = Vector::cast_from(bias[output + j]),
             ComptimeOption::None => {}
         }
         #[unroll]
@@ -144,7 +146,7 @@ fn stretch<N: Size>(
                 #[unroll]
                 for part in 0..WIDTH {
                     let of = volume * sizes.outputs * WIDTH + (output + j) * WIDTH + part;
-                    result[of * channel + line + i] = sum.extract(part);
+                    result[of * channel + line + i] = F::cast_from(sum.extract(part));
                 }
             }
         }
@@ -155,6 +157,7 @@ fn stretch<N: Size>(
 /// `[input, slice, row, column, output]`.
 pub fn convolve(
     client: &Client,
+    numbers: Numbers,
     volumes: Volumes,
     values: BufferArg,
     weight: BufferArg,
@@ -202,6 +205,7 @@ pub fn convolve(
             result,
             sizes,
             stride,
+            numbers.kind(),
         );
     }
 }

@@ -1,9 +1,9 @@
 //! Small kernels, one for each channel, over grids whose channels lie side by side: one program instead of three for each place of a kernel.
 
-use super::{UNITS, WIDTH};
+use super::{Numbers, UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::client::Client;
-use cubecl::ir::AddressType;
+use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
 
 /// What is convolved, with zeros around it: `[batch, slice, row, column, channel]`.
@@ -28,17 +28,18 @@ impl Grids {
 
 /// Some channels of a place. `channels` is in vectors, as are all buffers; `weight` is `[place of the kernel, channel]`.
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn place<N: Size>(
-    grid: &[Vector<f32, N>],
-    weight: &[Vector<f32, N>],
-    bias: &[Vector<f32, N>],
-    result: &mut [Vector<f32, N>],
+fn place<F: Float, N: Size>(
+    grid: &[Vector<F, N>],
+    weight: &[Vector<F, N>],
+    bias: &[Vector<F, N>],
+    result: &mut [Vector<F, N>],
     batch: usize,
     slices: usize,
     rows: usize,
     columns: usize,
     channels: usize,
     #[comptime] kernel: [usize; 3],
+    #[define(F)] _numbers: ElemType,
 ) {
     if ABSOLUTE_POS >= batch * slices * rows * columns * channels {
         terminate!();
@@ -52,7 +53,7 @@ fn place<N: Size>(
     let slice = rest % slices;
     let first = rest / slices * slices;
     let [kernel_slices, kernel_rows, kernel_columns] = comptime!(kernel);
-    let mut sum = bias[channel];
+    let mut sum = Vector::<f32, N>::cast_from(bias[channel]);
     // Places are those of the padded grid, as numbers without sign begin at zero.
     for from_slice in 0..kernel_slices {
         let z = slice + from_slice;
@@ -71,17 +72,20 @@ fn place<N: Size>(
                     let at = (line * columns + x - kernel_columns / 2) * channels + channel;
                     let offset =
                         (from_slice * kernel_rows + from_row) * kernel_columns + from_column;
-                    sum = fma(grid[at], weight[offset * channels + channel], sum);
+                    let value = Vector::cast_from(grid[at]);
+                    let weight = Vector::cast_from(weight[offset * channels + channel]);
+                    sum = fma(value, weight, sum);
                 }
             }
         }
     }
-    result[ABSOLUTE_POS] = sum;
+    result[ABSOLUTE_POS] = Vector::cast_from(sum);
 }
 
 /// A convolution into a buffer for the same sizes, of grids that [`Grids::fit`]. `weight` is `[place of the kernel, channel]`.
 pub fn depthwise(
     client: &Client,
+    numbers: Numbers,
     grids: Grids,
     grid: BufferArg,
     weight: BufferArg,
@@ -120,6 +124,7 @@ pub fn depthwise(
             columns,
             channels,
             kernel,
+            numbers.kind(),
         );
     }
 }

@@ -3,12 +3,34 @@
 mod attention;
 mod conv;
 mod depthwise;
+mod norm;
 mod product;
+
+use cubecl::ir::{ElemType, FloatKind};
 
 pub use attention::{Heads, attention, turn_keys};
 pub use conv::{Volumes, convolve};
 pub use depthwise::{Grids, depthwise};
+pub use norm::{Groups, Rows, group_norm, layer_norm};
 pub use product::{Bias, Matrices, product};
+
+/// How numbers lie in a device's memory. All sums are of single precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// 32 bits.
+    Single,
+    /// 16 bits, for devices that have them.
+    Half,
+}
+
+impl Numbers {
+    fn kind(self) -> ElemType {
+        ElemType::Float(match self {
+            Self::Single => FloatKind::F32,
+            Self::Half => FloatKind::F16,
+        })
+    }
+}
 
 /// Numbers that are read and written at once, and lie in one vector.
 const WIDTH: usize = 4;

@@ -2,10 +2,10 @@
 //!
 //! Burn's kernel for such devices stages its operands in shared memory, which a graphics processor in software has to imitate.
 
-use super::{UNITS, WIDTH};
+use super::{Numbers, UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::client::Client;
-use cubecl::ir::AddressType;
+use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
 
 /// Rows of a tile.
@@ -41,16 +41,17 @@ pub enum Bias {
 
 /// A tile of the result. All buffers hold rows one after the other.
 #[cube(launch_unchecked, address_type = "dynamic")]
-fn tile<N: Size>(
-    first: &[Vector<f32, N>],
-    second: &[Vector<f32, N>],
-    bias: ComptimeOption<&[f32]>,
-    result: &mut [Vector<f32, N>],
+fn tile<F: Float, N: Size>(
+    first: &[Vector<F, N>],
+    second: &[Vector<F, N>],
+    bias: ComptimeOption<&[F]>,
+    result: &mut [Vector<F, N>],
     rows: usize,
     inner: usize,
     columns: usize,
     #[comptime] is_bias_of_rows: bool,
     #[comptime] has_gelu: bool,
+    #[define(F)] _numbers: ElemType,
 ) {
     let across = columns / VECTORS;
     let column = ABSOLUTE_POS % across * VECTORS;
@@ -74,13 +75,13 @@ fn tile<N: Size>(
     for k in 0..inner {
         #[unroll]
         for i in 0..ROWS {
-            values[i] = first[starts[i] + k];
+            values[i] = Vector::cast_from(first[starts[i] + k]);
         }
         #[unroll]
         for part in 0..WIDTH {
             #[unroll]
             for j in 0..VECTORS {
-                let weight = second[at + j];
+                let weight = Vector::<f32, N>::cast_from(second[at + j]);
                 #[unroll]
                 for i in 0..ROWS {
                     let value = Vector::new(values[i].extract(part));
@@ -100,11 +101,11 @@ fn tile<N: Size>(
                 match &bias {
                     ComptimeOption::Some(bias) => {
                         if is_bias_of_rows {
-                            sum += Vector::new(bias[row + i]);
+                            sum += Vector::new(f32::cast_from(bias[row + i]));
                         } else {
                             #[unroll]
                             for part in 0..WIDTH {
-                                let shift = bias[(column + j) * WIDTH + part];
+                                let shift = f32::cast_from(bias[(column + j) * WIDTH + part]);
                                 sum.insert(part, sum.extract(part) + shift);
                             }
                         }
@@ -117,7 +118,7 @@ fn tile<N: Size>(
                     let root = Vector::new(core::f32::consts::FRAC_1_SQRT_2);
                     sum = sum * half * (one + (sum * root).erf());
                 }
-                result[(row + i) * columns + column + j] = sum;
+                result[(row + i) * columns + column + j] = Vector::cast_from(sum);
             }
         }
     }
@@ -126,6 +127,7 @@ fn tile<N: Size>(
 /// `activation(first · second + bias)` into a buffer for `[row, column]`, of sizes that [`Matrices::fit`].
 pub fn product(
     client: &Client,
+    numbers: Numbers,
     matrices: Matrices,
     first: BufferArg,
     second: BufferArg,
@@ -164,6 +166,7 @@ pub fn product(
             columns / WIDTH,
             is_bias_of_rows,
             has_gelu,
+            numbers.kind(),
         );
     }
 }

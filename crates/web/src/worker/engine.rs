@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::check::{self, CheckReach};
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_core::model::choose_kernels;
+use dinomed3d_core::model::{Numbers, choose_kernels};
 use dinomed3d_core::model::vit::VisionTransformer;
 use dinomed3d_core::segmenter::{ModelError, Segmenter};
 use dinomed3d_core::weights::{Hold, WeightsError};
@@ -62,8 +62,8 @@ pub(super) struct Engine {
     transformer: RefCell<Option<VisionTransformer>>,
     /// How long this device takes for 10⁹ operations, as far as it is known.
     pub(super) seconds_per_gflop: Cell<Option<f64>>,
-    /// Whether the graphics processor's kernels are chosen.
-    has_kernels: Cell<bool>,
+    /// In which the graphics processor is faster, once its kernels are chosen.
+    numbers: Cell<Option<Numbers>>,
     /// Jobs up to this one are to be given up.
     pub(super) cancelled: Cell<JobId>,
 }
@@ -178,7 +178,7 @@ impl Engine {
             origin: RefCell::new(None),
             kept: RefCell::new(None),
             passes: Passes::default(),
-            has_kernels: Cell::new(false),
+            numbers: Cell::new(None),
             cancelled: Cell::new(0),
         });
         scope::listen(move |message, bytes| {
@@ -411,15 +411,16 @@ impl Engine {
         Crew::new(Rc::new(segmenter), model, has_others)
     }
 
-    /// Finds which kernels are fastest on a graphics processor, once. The page knows by then what is computed on: should the device not
+    /// Finds which kernels and numbers are fastest on a graphics processor, once. The page knows by then what is computed on: should the device not
     /// live through it, another worker leaves it alone.
     async fn choose_kernels(&self) {
         let (device, backend) = {
             let chosen = self.backend.borrow();
             (chosen.device.clone(), chosen.backend)
         };
-        if backend == Backend::WebGpu && !self.has_kernels.replace(true) {
-            choose_kernels(&device, scope::now_ms).await;
+        if backend == Backend::WebGpu && self.numbers.get().is_none() {
+            let numbers = choose_kernels(&device, scope::now_ms).await;
+            self.numbers.set(Some(numbers));
         }
     }
 
@@ -448,10 +449,16 @@ impl Engine {
                 Hold::Widened
             };
             let loaded = Segmenter::load_and_hold(manifest.clone(), weights, &device, hold);
-            let segmenter = loaded.map_err(|error| Untrusted {
+            let mut segmenter = loaded.map_err(|error| Untrusted {
                 what: format!("The model can't be used: {error}."),
                 is_damaged: matches!(error, ModelError::Weights(WeightsError::Checksum { .. })),
             })?;
+            let is_half = backend == Backend::WebGpu
+                && hold == Hold::Widened
+                && self.numbers.get() == Some(Numbers::Half);
+            if is_half {
+                segmenter = segmenter.in_half();
+            }
             let started_ms = scope::now_ms();
             let problem = match segmenter.self_check(reach).await {
                 Ok(errors) if errors.are_tolerable() => {
@@ -485,6 +492,11 @@ impl Engine {
                 Ok(errors) => format!("its result for a known input is off by {errors}"),
                 Err(error) => error.to_string(),
             };
+            if is_half {
+                // The same processor may compute with more bits what it doesn't with fewer.
+                self.numbers.set(Some(Numbers::Single));
+                continue;
+            }
             if backend == Backend::Cpu || is_forced {
                 return Err(Untrusted::new(format!(
                     "The model's check failed on {}: {problem}. Its results can't be trusted there.",

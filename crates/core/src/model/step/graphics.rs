@@ -3,43 +3,66 @@
 
 mod choice;
 
+use super::super::half::cast;
+
 use burn::backend::DispatchDevice;
-use burn::nn::PaddingConfig3d;
 use burn::nn::conv::{Conv3d, Conv3dConfig};
+use burn::nn::{GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, PaddingConfig3d};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use dinomed3d_kernels::Activation;
-use dinomed3d_kernels::graphics::{self, Bias, Grids, Heads, Matrices, Volumes};
+use dinomed3d_kernels::graphics::{self, Bias, Grids, Groups, Heads, Matrices, Rows, Volumes};
 
-/// Measures both on a device that the program computes on from now on; `now_ms` is a clock. Takes a few times what both need to
-/// be compiled.
-pub async fn choose(device: &Device, now_ms: impl Fn() -> f64) {
+pub use dinomed3d_kernels::graphics::Numbers;
+
+/// Half precision costs digits, and is worth it for so much of the time.
+const MUCH_FASTER: f64 = 0.9;
+
+/// Which numbers, and whose kernels for them, are faster on a device that the program computes on from now on, by what takes longest
+/// in the network; `now_ms` is a clock. Takes a few times what all need to be compiled.
+pub async fn choose(device: &Device, now_ms: impl Fn() -> f64) -> Numbers {
+    let single_ms = measure(device, DType::F32, &now_ms).await;
+    if !device.supports_dtype(DType::F16) {
+        return Numbers::Single;
+    }
+    let half_ms = measure(device, DType::F16, &now_ms).await;
+    match (single_ms, half_ms) {
+        (Some(single), Some(half)) if half < MUCH_FASTER * single => Numbers::Half,
+        _ => Numbers::Single,
+    }
+}
+
+/// Milliseconds that a product, an attention and a convolution take in all.
+async fn measure(device: &Device, dtype: DType, now_ms: impl Fn() -> f64) -> Option<f64> {
     let values = |count: usize| -> Vec<f32> {
         let number = |i: usize| (i * 7919 % 1009) as f32 / 504.5 - 1.0;
         (0..count).map(number).collect()
     };
     let (tokens, inner, outer) = (128, 256, 256);
-    let x = Tensor::<2>::from_data(
-        TensorData::new(values(tokens * inner), [tokens, inner]),
-        device,
-    );
+    let x = TensorData::new(values(tokens * inner), [tokens, inner]);
+    let x = Tensor::<2>::from_data(x, (device, dtype));
     let weight = TensorData::new(values(inner * outer), [inner, outer]);
-    let weight = Tensor::<2>::from_data(weight, device);
+    let weight = Tensor::<2>::from_data(weight, (device, dtype));
     let ours = || linear(x.clone(), weight.clone(), None, Activation::Identity);
     let burns = || burn::tensor::module::linear(x.clone(), weight.clone(), None);
-    choice::PRODUCTS
-        .make(&now_ms, || ours().flatten(0, 1), || burns().flatten(0, 1))
-        .await;
+    let of_product = choice::PRODUCTS
+        .make(
+            dtype,
+            &now_ms,
+            || ours().flatten(0, 1),
+            || burns().flatten(0, 1),
+        )
+        .await?;
 
     let (tokens, num_heads, head_dim) = (48, 3, 64);
     let shape = [2, tokens, 3 * num_heads * head_dim];
     let joined = TensorData::new(values(shape.iter().product()), shape);
-    let joined = Tensor::<3>::from_data(joined, device);
+    let joined = Tensor::<3>::from_data(joined, (device, dtype));
     // Turned by nothing.
-    let table = |value: f32| Tensor::<2>::full([tokens, head_dim], value, device);
+    let table = |value: f32| Tensor::<2>::full([tokens, head_dim], value, (device, dtype));
     let ours = || attention(joined.clone(), num_heads, [table(1.0), table(0.0)]);
     let burns = || {
         let parts = joined.clone().reshape([2, tokens, 3, num_heads, head_dim]);
@@ -50,26 +73,64 @@ pub async fn choose(device: &Device, now_ms: impl Fn() -> f64) {
         };
         super::attention(part(0), part(1), part(2)).swap_dims(1, 2)
     };
-    choice::ATTENTION
-        .make(&now_ms, || ours().flatten(0, 2), || burns().flatten(0, 3))
-        .await;
+    let of_attention = choice::ATTENTION
+        .make(
+            dtype,
+            &now_ms,
+            || ours().flatten(0, 2),
+            || burns().flatten(0, 3),
+        )
+        .await?;
 
     let conv = Conv3dConfig::new([16, 16], [3; 3])
         .with_padding(PaddingConfig3d::Explicit(1, 1, 1))
+        .with_bias(false)
         .init(device);
+    let conv = cast(conv, dtype);
     let shape = [1, 16, 4, 16, 16];
     let volume = TensorData::new(values(shape.iter().product()), shape);
-    let volume = Tensor::<5>::from_data(volume, device);
+    let volume = Tensor::<5>::from_data(volume, (device, dtype));
     let ours = || convolve(&conv, volume.clone());
     let burns = || conv.forward(volume.clone());
-    choice::CONVOLUTIONS
-        .make(&now_ms, || ours().flatten(0, 4), || burns().flatten(0, 4))
-        .await;
+    let of_convolution = choice::CONVOLUTIONS
+        .make(
+            dtype,
+            &now_ms,
+            || ours().flatten(0, 4),
+            || burns().flatten(0, 4),
+        )
+        .await?;
+
+    let (norm, activation) = (GroupNormConfig::new(16, 16).init(device), Activation::Relu);
+    let norm = cast(norm, dtype);
+    let ours = || norm_then(&norm, volume.clone(), activation);
+    let burns = || super::activate(norm.forward(volume.clone()), activation);
+    let of_groups = choice::GROUP_NORMS
+        .make(
+            dtype,
+            &now_ms,
+            || ours().flatten(0, 4),
+            || burns().flatten(0, 4),
+        )
+        .await?;
+
+    let norm = cast(LayerNormConfig::new(inner).init(device), dtype);
+    let ours = || layer_norm(&norm, x.clone());
+    let burns = || norm.forward(x.clone());
+    let of_rows = choice::ROW_NORMS
+        .make(
+            dtype,
+            &now_ms,
+            || ours().flatten(0, 1),
+            || burns().flatten(0, 1),
+        )
+        .await?;
+    Some(of_product + of_attention + of_convolution + of_groups + of_rows)
 }
 
 /// Whether [`attention()`] takes heads of this size, and is faster.
 pub fn attends(joined: &Tensor<3>, num_heads: usize) -> bool {
-    choice::ATTENTION.is_ours() && takes(joined) && heads(joined, num_heads).fit()
+    takes(joined) && choice::ATTENTION.is_ours(joined.dtype()) && heads(joined, num_heads).fit()
 }
 
 fn heads(joined: &Tensor<3>, heads: usize) -> Heads {
@@ -86,12 +147,14 @@ fn heads(joined: &Tensor<3>, heads: usize) -> Heads {
 pub fn attention(joined: Tensor<3>, num_heads: usize, turn: [Tensor<2>; 2]) -> Tensor<3> {
     let heads = heads(&joined, num_heads);
     let [images, tokens, width] = joined.dims();
+    let numbers = numbers(joined.dtype());
     let joined = seen(joined);
     let turn = turn.map(seen);
     let keys = empty(&joined, [heads.of_keys()]);
     let result = empty(&joined, [images, tokens, width / 3]);
     graphics::turn_keys(
         &result.client,
+        numbers,
         heads,
         joined.clone().into_buffer_arg(),
         turn.clone().map(CubeTensor::into_buffer_arg),
@@ -99,6 +162,7 @@ pub fn attention(joined: Tensor<3>, num_heads: usize, turn: [Tensor<2>; 2]) -> T
     );
     graphics::attention(
         &result.client,
+        numbers,
         heads,
         joined.into_buffer_arg(),
         turn.map(CubeTensor::into_buffer_arg),
@@ -110,7 +174,16 @@ pub fn attention(joined: Tensor<3>, num_heads: usize, turn: [Tensor<2>; 2]) -> T
 
 /// Whether a tensor lies on a graphics processor, and nobody asks for its gradient.
 fn takes<const D: usize>(x: &Tensor<D>) -> bool {
-    x.dtype() == DType::F32 && matches!(x.device().as_dispatch(), DispatchDevice::Cube(_))
+    matches!(x.dtype(), DType::F32 | DType::F16)
+        && matches!(x.device().as_dispatch(), DispatchDevice::Cube(_))
+}
+
+/// How numbers lie that [`takes`].
+fn numbers(dtype: DType) -> Numbers {
+    match dtype {
+        DType::F16 => Numbers::Half,
+        _ => Numbers::Single,
+    }
 }
 
 /// A tensor's values in order.
@@ -119,19 +192,19 @@ fn seen<const D: usize>(x: Tensor<D>) -> CubeTensor {
     into_contiguous(x.expect("the tensor was asked where it lies"))
 }
 
-/// Room for a tensor, on the same device as another one.
+/// Room for a tensor, on the same device as another one and of the same numbers.
 fn empty<const D: usize>(beside: &CubeTensor, shape: [usize; D]) -> CubeTensor {
     let (client, device) = (beside.client.clone(), beside.device.clone());
-    empty_device_contiguous_dtype(client, device, shape.into(), DType::F32)
+    empty_device_contiguous_dtype(client, device, shape.into(), beside.dtype)
 }
 
 /// Whether [`convolve()`] takes such a convolution of a tensor, and is faster.
 pub fn convolves(conv: &Conv3d, x: &Tensor<5>) -> bool {
-    choice::CONVOLUTIONS.is_ours() && can_convolve(conv, x)
+    takes(x) && choice::CONVOLUTIONS.is_ours(x.dtype()) && can_convolve(conv, x)
 }
 
 fn can_convolve(conv: &Conv3d, x: &Tensor<5>) -> bool {
-    takes(x) && super::is_plain(conv) && volumes(conv, x).fit()
+    super::is_plain(conv) && volumes(conv, x).fit()
 }
 
 fn volumes(conv: &Conv3d, x: &Tensor<5>) -> Volumes {
@@ -154,6 +227,7 @@ pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
     let result = empty(&x, [volumes.batch, volumes.outputs, slices, rows, columns]);
     graphics::convolve(
         &result.client,
+        numbers(result.dtype),
         volumes,
         x.into_buffer_arg(),
         weight.into_buffer_arg(),
@@ -166,10 +240,10 @@ pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
 /// Whether [`pointwise()`] takes these sizes, and is faster.
 pub fn points(weight: &Tensor<2>, x: &Tensor<5>) -> bool {
     let is_one = x.dims()[0] == 1;
-    choice::PRODUCTS.is_ours()
-        && is_one
+    is_one
         && takes(x)
-        && takes(weight)
+        && weight.dtype() == x.dtype()
+        && choice::PRODUCTS.is_ours(x.dtype())
         && of_channels(weight, x).fit()
 }
 
@@ -193,7 +267,10 @@ pub fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Te
 
 /// Whether [`linear()`] takes these sizes, and is faster.
 pub fn maps<const D: usize>(x: &Tensor<D>, weight: &Tensor<2>) -> bool {
-    choice::PRODUCTS.is_ours() && takes(x) && takes(weight) && of_tokens(x, weight).fit()
+    takes(x)
+        && weight.dtype() == x.dtype()
+        && choice::PRODUCTS.is_ours(x.dtype())
+        && of_tokens(x, weight).fit()
 }
 
 /// All tokens are rows of one matrix.
@@ -242,12 +319,88 @@ fn product<const A: usize, const B: usize, const D: usize>(
     let result = empty(&first, shape);
     graphics::product(
         &result.client,
+        numbers(result.dtype),
         matrices,
         first.into_buffer_arg(),
         second.into_buffer_arg(),
         bias,
         result.clone().into_buffer_arg(),
         has_gelu,
+    );
+    Tensor::from_primitive::<CubeBackend>(result)
+}
+
+/// Whether [`norm_then()`] takes such a volume, and is faster; in half precision squares would be larger than its numbers elsewhere.
+pub fn norms_groups(norm: &GroupNorm, x: &Tensor<5>) -> bool {
+    takes(x)
+        && (x.dtype() == DType::F16 || choice::GROUP_NORMS.is_ours(x.dtype()))
+        && groups(norm, x).fit()
+}
+
+fn groups(norm: &GroupNorm, x: &Tensor<5>) -> Groups {
+    let [batch, channels, slices, rows, columns] = x.dims();
+    Groups {
+        batch,
+        groups: norm.num_groups,
+        channels: channels / norm.num_groups,
+        voxels: slices * rows * columns,
+        epsilon: norm.epsilon as f32,
+    }
+}
+
+pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tensor<5> {
+    let groups = groups(norm, &x);
+    let shape = x.dims();
+    let affine = [&norm.gamma, &norm.beta].map(|values| {
+        let values = values.as_ref().map(|values| seen(values.val()));
+        values.map(CubeTensor::into_buffer_arg)
+    });
+    let x = seen(x);
+    let (client, device) = (x.client.clone(), x.device.clone());
+    let room = [groups.of_sums()].into();
+    let sums = empty_device_contiguous_dtype(client, device, room, DType::F32);
+    let result = empty(&x, shape);
+    graphics::group_norm(
+        &result.client,
+        numbers(result.dtype),
+        groups,
+        || x.clone().into_buffer_arg(),
+        affine,
+        || sums.clone().into_buffer_arg(),
+        result.clone().into_buffer_arg(),
+        activation,
+    );
+    Tensor::from_primitive::<CubeBackend>(result)
+}
+
+/// Whether [`layer_norm()`] takes such rows, and is faster, as for [`norms_groups`].
+pub fn norms_rows<const D: usize>(x: &Tensor<D>) -> bool {
+    takes(x) && (x.dtype() == DType::F16 || choice::ROW_NORMS.is_ours(x.dtype())) && rows(x).fit()
+}
+
+fn rows<const D: usize>(x: &Tensor<D>) -> Rows {
+    let shape = x.dims();
+    Rows {
+        rows: shape[..D - 1].iter().product(),
+        width: shape[D - 1],
+        epsilon: super::LAYER_NORM_EPSILON as f32,
+    }
+}
+
+pub fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tensor<D> {
+    let (rows, shape) = (rows(&x), x.dims());
+    let weight = seen(norm.gamma.val());
+    let bias = norm.beta.as_ref().map(|bias| seen(bias.val()));
+    let x = seen(x);
+    let result = empty(&x, shape);
+    graphics::layer_norm(
+        &result.client,
+        numbers(result.dtype),
+        rows,
+        x.into_buffer_arg(),
+        weight.into_buffer_arg(),
+        bias.map(CubeTensor::into_buffer_arg),
+        result.clone().into_buffer_arg(),
     );
     Tensor::from_primitive::<CubeBackend>(result)
 }
@@ -282,6 +435,7 @@ pub fn depthwise(
     let result = empty(&grid, shape);
     graphics::depthwise(
         &result.client,
+        numbers(result.dtype),
         grids,
         grid.into_buffer_arg(),
         weight.into_buffer_arg(),

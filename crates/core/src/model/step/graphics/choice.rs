@@ -1,69 +1,91 @@
 //! Which kernels a graphics processor takes, Burn's or ours: it is measured on that one, as none is the fastest everywhere.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which of both is taken for a kind of step; Burn's until ours was measured.
-pub struct Choice(AtomicBool);
+pub struct Choice {
+    in_single: AtomicBool,
+    in_half: AtomicBool,
+}
 
 /// For linear maps and products.
-pub static PRODUCTS: Choice = Choice(AtomicBool::new(false));
+pub static PRODUCTS: Choice = Choice::new();
 /// For attention.
-pub static ATTENTION: Choice = Choice(AtomicBool::new(false));
+pub static ATTENTION: Choice = Choice::new();
+/// For norms of groups of channels.
+pub static GROUP_NORMS: Choice = Choice::new();
+/// For norms of rows.
+pub static ROW_NORMS: Choice = Choice::new();
 /// For convolutions of 3×3×3.
-pub static CONVOLUTIONS: Choice = Choice(AtomicBool::new(false));
+pub static CONVOLUTIONS: Choice = Choice::new();
 
 /// A measurement is long enough to tell two kernels apart when it takes so many milliseconds, or so many runs.
 const LONG_ENOUGH_MS: f64 = 8.0;
 const MOST_RUNS: usize = 64;
+
 /// Largest difference between both, relative to the largest value.
-const TOLERANCE: f32 = 1e-4;
+fn tolerance(dtype: DType) -> f32 {
+    if dtype == DType::F16 { 4e-3 } else { 1e-4 }
+}
 
 impl Choice {
-    /// Whether ours is taken.
-    pub fn is_ours(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    const fn new() -> Self {
+        Self {
+            in_single: AtomicBool::new(false),
+            in_half: AtomicBool::new(false),
+        }
     }
 
-    /// Measures both; `now_ms` is a clock.
+    fn of(&self, dtype: DType) -> &AtomicBool {
+        if dtype == DType::F16 {
+            &self.in_half
+        } else {
+            &self.in_single
+        }
+    }
+
+    /// Whether ours is taken for such numbers.
+    pub fn is_ours(&self, dtype: DType) -> bool {
+        self.of(dtype).load(Ordering::Relaxed)
+    }
+
+    /// Measures both, and returns the milliseconds that the faster one takes; none where Burn's gives nothing. `now_ms` is a clock.
     pub async fn make(
         &self,
+        dtype: DType,
         now_ms: impl Fn() -> f64,
         ours: impl Fn() -> Tensor<1>,
         burns: impl Fn() -> Tensor<1>,
-    ) {
-        let is_ours = is_faster(now_ms, ours, burns).await;
-        self.0.store(is_ours, Ordering::Relaxed);
+    ) -> Option<f64> {
+        // The first time is that of compiling.
+        let found = read(ours()).await;
+        let expected = read(burns()).await?;
+        let is_right = found.is_some_and(|found| are_near(&found, &expected, tolerance(dtype)));
+        let mut runs = 1;
+        loop {
+            let begun_ms = now_ms();
+            if is_right {
+                repeat(runs, &ours).await;
+            }
+            let between_ms = now_ms();
+            repeat(runs, &burns).await;
+            let [of_ours, of_burns] = [between_ms - begun_ms, now_ms() - between_ms];
+            if runs >= MOST_RUNS || of_ours.max(of_burns) >= LONG_ENOUGH_MS {
+                let is_ours = is_right && of_ours < of_burns;
+                self.of(dtype).store(is_ours, Ordering::Relaxed);
+                let time = if is_ours { of_ours } else { of_burns };
+                return Some(time / runs as f64);
+            }
+            runs *= 4;
+        }
     }
 }
 
-/// Whether the first of two ways to the same values is the faster one; not if it gives others, or nothing.
-async fn is_faster(
-    now_ms: impl Fn() -> f64,
-    first: impl Fn() -> Tensor<1>,
-    second: impl Fn() -> Tensor<1>,
-) -> bool {
-    // The first time is that of compiling.
-    let (Some(found), Some(expected)) = (read(first()).await, read(second()).await) else {
-        return false;
-    };
+fn are_near(found: &[f32], expected: &[f32], tolerance: f32) -> bool {
     let most = expected.iter().fold(0.0f32, |most, v| most.max(v.abs()));
-    let is_near = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * most;
-    if found.len() != expected.len() || !found.iter().zip(&expected).all(is_near) {
-        return false;
-    }
-    let mut runs = 1;
-    loop {
-        let begun_ms = now_ms();
-        repeat(runs, &first).await;
-        let between_ms = now_ms();
-        repeat(runs, &second).await;
-        let times = [between_ms - begun_ms, now_ms() - between_ms];
-        if runs >= MOST_RUNS || times[0].max(times[1]) >= LONG_ENOUGH_MS {
-            return times[0] < times[1];
-        }
-        runs *= 4;
-    }
+    let is_near = |(a, b): (&f32, &f32)| (a - b).abs() <= tolerance * most;
+    found.len() == expected.len() && found.iter().zip(expected).all(is_near)
 }
 
 async fn repeat(runs: usize, step: impl Fn() -> Tensor<1>) {
@@ -76,5 +98,5 @@ async fn repeat(runs: usize, step: impl Fn() -> Tensor<1>) {
 
 async fn read(tensor: Tensor<1>) -> Option<Vec<f32>> {
     let data = tensor.into_data_async().await.ok()?;
-    data.try_into_vec().ok()
+    Some(data.iter::<f32>().collect())
 }

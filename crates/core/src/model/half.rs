@@ -1,0 +1,49 @@
+//! The network in half precision, for devices that move or multiply 16 bits faster than 32.
+//!
+//! Only what lies in memory is rounded: sums, norms and whatever our kernels compute are of single precision.
+
+use super::DinoMed3d;
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{DType, Tensor};
+
+struct Caster(DType);
+
+impl ModuleMapper for Caster {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|values| values.cast(self.0))
+    }
+}
+
+/// A part of a network with weights of other numbers.
+pub(super) fn cast<M: Module>(module: M, dtype: DType) -> M {
+    module.map(&mut Caster(dtype))
+}
+
+impl DinoMed3d {
+    /// With all its weights rounded to 16 bits, in which it then passes every volume on; its logits are read as any others. Quantised
+    /// weights are widened before.
+    pub fn in_half(self) -> Self {
+        cast(self, DType::F16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::infer::check::{CHECK_SHAPE, CheckErrors, HALF_TOLERANCE, answer};
+    use crate::model::DinoMed3dConfig;
+    use burn::tensor::{DType, Device};
+
+    /// On the processor, whose numbers of 16 bits are Burn's own.
+    #[test]
+    fn answers_are_the_same_to_few_digits() {
+        let device = Device::flex();
+        let single = DinoMed3dConfig::compact(3).init(&device);
+        let half = single.clone().in_half();
+        let pass = half.start(crate::infer::check::check_input(1, CHECK_SHAPE, &device));
+        assert_eq!(pass.tokens().dtype(), DType::F16);
+        let answer = |network| pollster::block_on(answer(network, CHECK_SHAPE, &device)).unwrap();
+        let errors = CheckErrors::between(&answer(&half), &answer(&single), HALF_TOLERANCE);
+        assert!(errors.are_tolerable(), "{errors}");
+        assert!(errors.logits > 0.0, "nothing was rounded");
+    }
+}
