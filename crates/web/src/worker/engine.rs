@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::check::{self, CheckReach};
 use dinomed3d_core::manifest::ModelManifest;
-use dinomed3d_core::model::{Numbers, choose_kernels};
 use dinomed3d_core::model::vit::VisionTransformer;
+use dinomed3d_core::model::{Numbers, choose_kernels};
 use dinomed3d_core::segmenter::{ModelError, Segmenter};
 use dinomed3d_core::weights::{Hold, WeightsError};
 use dinomed3d_volume::Scan;
