@@ -550,6 +550,9 @@ pub struct CheckErrors {
     pub first_block: f32,
     /// Of the whole network.
     pub logits: f32,
+    /// Whether it computes in half precision.
+    #[serde(default)]
+    pub is_half: bool,
 }
 
 /// A model as the page shows it.

@@ -109,10 +109,12 @@ fn model_state(state: State) -> AnyView {
             let loaded = said::loaded(&model.info.version, &words::elapsed(model.millis));
             let errors = model.check_errors;
             let differs = said::differs(errors.first_block, errors.logits);
+            let half = errors.is_half.then_some(said::IN_HALF);
             return view! {
                 <details>
                     <summary>{loaded}</summary>
                     {differs}
+                    {half}
                 </details>
             }
             .into_any();

@@ -195,6 +195,7 @@ pub mod model {
             "Weicht von der bekannten Ausgabe um {first_block:.0e} nach einem Transformer-Block und um {whole:.0e} nach dem ganzen Netz ab."
         )
     }
+    pub const IN_HALF: &str = " In halber Genauigkeit, die auf diesem Gerät schneller ist.";
     pub const NOT_LOADED: &str = "Nicht geladen.";
 
     pub const COMPUTE_ON: &str = "Rechnen auf";

@@ -237,6 +237,7 @@ pub mod model {
             "Differs from its known output by {first_block:.0e} after one transformer block and {whole:.0e} after the whole network."
         )
     }
+    pub const IN_HALF: &str = " In half precision, which is faster on this device.";
     pub const NOT_LOADED: &str = "Not loaded.";
 
     // What computes: the processor, or a graphics card by way of WebGPU.

@@ -116,6 +116,7 @@ impl Desk {
             check_errors: CheckErrors {
                 first_block: 0.0,
                 logits: 0.0,
+                is_half: false,
             },
             millis: 1.0,
         });

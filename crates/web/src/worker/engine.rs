@@ -321,6 +321,7 @@ impl Engine {
             check_errors: CheckErrors {
                 first_block: check_errors.first_block,
                 logits: check_errors.logits,
+                is_half: segmenter.is_half(),
             },
             millis: scope::now_ms() - started_ms,
         };
