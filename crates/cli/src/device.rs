@@ -116,12 +116,6 @@ pub fn devices(list: &str) -> anyhow::Result<Vec<Device>> {
         .collect()
 }
 
-/// Whether a device that was found by name computes windows in half precision.
-pub fn is_half(name: &str) -> bool {
-    let (kind, _) = name.split_once(':').unwrap_or((name, ""));
-    kind.ends_with("-half")
-}
-
 /// Finds one device by name.
 ///
 /// # Errors

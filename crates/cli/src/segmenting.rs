@@ -1,6 +1,6 @@
 //! From a scan to a label map by the models that a command line names, each loaded once.
 
-use crate::device::{device, is_half};
+use crate::device::device;
 use crate::memory;
 use crate::outputs;
 use crate::places::{self, DEFAULT_MODEL};
@@ -98,6 +98,12 @@ impl By {
 fn whole_of(manifest: &ModelManifest) -> Option<PathBuf> {
     let part_of = manifest.part_of.as_ref()?;
     places::model(Path::new(&part_of.model)).ok()
+}
+
+/// Whether a device that was found by name computes windows in half precision.
+fn is_half(name: &str) -> bool {
+    let (kind, _) = name.split_once(':').unwrap_or((name, ""));
+    kind.ends_with("-half")
 }
 
 /// Loads a model folder onto a device.

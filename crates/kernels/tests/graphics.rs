@@ -11,7 +11,7 @@ use cubecl::prelude::BufferArg;
 use cubecl::server::Handle;
 use dinomed3d_kernels::Activation;
 use dinomed3d_kernels::graphics::{
-    self, Bias, Grids, Groups, Heads, Matrices, Numbers, Rows, Volumes,
+    self, Bias, Grids, Groups, Heads, Matrices, Numbers, On, Rows, Volumes,
 };
 use half::f16;
 
@@ -26,7 +26,7 @@ impl Device {
     /// The adapter that the system's loader finds, with numbers of all kinds that it has.
     fn all() -> Vec<Self> {
         let client = cubecl::Device::default().client();
-        let half = ElemType::Float(FloatKind::F16).into();
+        let half = ElemType::Float(FloatKind::F16);
         let has_half = !client.properties().type_usage(half).is_empty();
         if !has_half {
             println!("numbers of 16 bits: skipped, as the adapter has none");
@@ -34,6 +34,13 @@ impl Device {
         let mut all = vec![Self(client.clone(), Numbers::Single)];
         all.extend(has_half.then_some(Self(client, Numbers::Half)));
         all
+    }
+
+    fn on(&self) -> On<'_> {
+        On {
+            client: &self.0,
+            numbers: self.1,
+        }
     }
 
     fn bytes(&self, values: &[f32]) -> Vec<u8> {
@@ -175,9 +182,7 @@ fn compare_products(device: &Device) {
                     false => Bias::OfColumns(device.hold(&shift)),
                 });
                 let [first, second] = [&first, &second].map(|values| device.hold(values));
-                graphics::product(
-                    &device.0, device.1, matrices, first, second, bias, result, has_gelu,
-                );
+                graphics::product(device.on(), matrices, first, second, bias, result, has_gelu);
             });
             let number = |i: usize| {
                 let (row, column) = (i / columns, i % columns);
@@ -230,7 +235,7 @@ fn compare_convolutions(device: &Device) {
             let found = device.result(batch * outputs * of_result, |result| {
                 let bias = has_bias.then(|| device.hold(&shift));
                 let [values, weight] = [&values, &weight].map(|values| device.hold(values));
-                graphics::convolve(&device.0, device.1, volumes, values, weight, bias, result);
+                graphics::convolve(device.on(), volumes, values, weight, bias, result);
             });
             let number = |i: usize| {
                 let at = indices(i % of_result, volumes.result_shape());
@@ -279,7 +284,7 @@ fn compare_depthwise_convolutions(device: &Device) {
         let (weight, shift) = (numbers(offsets * channels, 2), numbers(channels, 3));
         let found = device.result(grid.len(), |result| {
             let [grid, weight, bias] = [&grid, &weight, &shift].map(|values| device.hold(values));
-            graphics::depthwise(&device.0, device.1, grids, grid, weight, bias, result);
+            graphics::depthwise(device.on(), grids, grid, weight, bias, result);
         });
         let number = |i: usize| {
             let (channel, place) = (i % channels, i / channels);
@@ -345,9 +350,7 @@ fn compare_norms_of_groups(device: &Device) {
                 let length = sizes.batch * sizes.groups * length;
                 let values = || arg(values.clone(), length);
                 let sums = || arg(sums.clone(), sizes.of_sums());
-                graphics::group_norm(
-                    &device.0, device.1, sizes, values, affine, sums, result, activation,
-                );
+                graphics::group_norm(device.on(), sizes, values, affine, sums, result, activation);
             });
             let number = |i: usize| {
                 let group = &values[i / length * length..][..length];
@@ -388,7 +391,7 @@ fn compare_norms_of_rows(device: &Device) {
             let found = device.result(values.len(), |result| {
                 let bias = has_bias.then(|| device.hold(&shift));
                 let [values, weight] = [&values, &weight].map(|values| device.hold(values));
-                graphics::layer_norm(&device.0, device.1, sizes, values, weight, bias, result);
+                graphics::layer_norm(device.on(), sizes, values, weight, bias, result);
             });
             let number = |i: usize| {
                 let row = &values[i / width * width..][..width];
@@ -437,26 +440,11 @@ fn compare_attention(device: &Device) {
         let turn: [Vec<f32>; 2] = turn;
         let hold_turn = || [0, 1].map(|i| device.hold(&turn[i]));
         let keys = device.result(sizes.of_keys(), |keys| {
-            graphics::turn_keys(
-                &device.0,
-                device.1,
-                sizes,
-                device.hold(&joined),
-                hold_turn(),
-                keys,
-            );
+            graphics::turn_keys(device.on(), sizes, device.hold(&joined), hold_turn(), keys);
         });
         let found = device.result(sizes.of_keys(), |result| {
             let [joined, keys] = [&joined, &keys].map(|values| device.hold(values));
-            graphics::attention(
-                &device.0,
-                device.1,
-                sizes,
-                joined,
-                hold_turn(),
-                keys,
-                result,
-            );
+            graphics::attention(device.on(), sizes, joined, hold_turn(), keys, result);
         });
         let part_of = |token: usize, which: usize, head: usize, part: usize| {
             f64::from(joined[((token * 3 + which) * heads + head) * head_dim + part])

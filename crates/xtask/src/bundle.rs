@@ -53,6 +53,7 @@ pub fn make(places: &Places, args: &Args) -> Result<()> {
     for (features, name) in [
         (&["libtorch"][..], "dinomed3d-libtorch"),
         (&["cuda", "vulkan"], "dinomed3d"),
+        (&["webgpu"], "dinomed3d-webgpu"),
     ] {
         let built = cards::build(places, features)?;
         place_program(&built, &folder.join("bin").join(name))?;

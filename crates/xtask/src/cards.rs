@@ -53,7 +53,7 @@ pub fn build(places: &Places, features: &[&str]) -> Result<PathBuf> {
     Ok(target.join("release").join("dinomed3d"))
 }
 
-/// Type-checks the program with CUDA and Vulkan, without what only its making needs.
+/// Type-checks the program with CUDA, Vulkan and WebGPU, without what only its making needs.
 ///
 /// # Errors
 /// When it does not compile.
@@ -69,7 +69,7 @@ pub fn check(places: &Places) -> Result<()> {
             "--package",
             "dinomed3d-cli",
             "--features",
-            "cuda,vulkan",
+            "cuda,vulkan,webgpu",
         ]);
     run(
         "checking the types of the program for graphics cards",

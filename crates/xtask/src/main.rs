@@ -46,6 +46,9 @@ enum Task {
         /// The native program with Vulkan, for cards of any maker.
         #[arg(long)]
         vulkan: bool,
+        /// The native program with what the page computes with on cards of any maker.
+        #[arg(long)]
+        webgpu: bool,
         /// The native program with LibTorch, whose processor kernels are faster than ours.
         #[arg(long)]
         libtorch: bool,
@@ -92,9 +95,15 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Build {
             cuda,
             vulkan,
+            webgpu,
             libtorch,
         } => {
-            let wanted = [(cuda, "cuda"), (vulkan, "vulkan"), (libtorch, "libtorch")];
+            let wanted = [
+                (cuda, "cuda"),
+                (vulkan, "vulkan"),
+                (webgpu, "webgpu"),
+                (libtorch, "libtorch"),
+            ];
             let features: Vec<&str> = wanted
                 .into_iter()
                 .filter_map(|(wanted, name)| wanted.then_some(name))

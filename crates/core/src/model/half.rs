@@ -3,25 +3,12 @@
 //! Only what lies in memory is rounded: sums, norms and whatever our kernels compute are of single precision.
 
 use super::DinoMed3d;
-use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{DType, Tensor};
-
-struct Caster(DType);
-
-impl ModuleMapper for Caster {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        param.map(|values| values.cast(self.0))
-    }
-}
-
-/// A part of a network with weights of other numbers.
-pub(super) fn cast<M: Module>(module: M, dtype: DType) -> M {
-    module.map(&mut Caster(dtype))
-}
+use super::numbers::cast;
+use burn::tensor::DType;
 
 impl DinoMed3d {
-    /// With all its weights rounded to 16 bits, in which it then passes every volume on; its logits are read as any others. Quantised
-    /// weights are widened before.
+    /// With all its weights rounded to 16 bits, in which it then passes every volume on; its logits are read as any others. Not for
+    /// weights that are held quantised.
     pub fn in_half(self) -> Self {
         cast(self, DType::F16)
     }

@@ -25,6 +25,7 @@ mod initializer;
 pub mod lifting;
 pub mod light_decoder;
 pub mod lora;
+mod numbers;
 pub mod pixel_shuffle;
 pub mod presets;
 pub mod proxy;

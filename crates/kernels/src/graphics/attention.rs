@@ -3,7 +3,7 @@
 //!
 //! Source: Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
 
-use super::{Numbers, UNITS, WIDTH};
+use super::{On, UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::client::Client;
 use cubecl::ir::{AddressType, ElemType};
@@ -189,13 +189,13 @@ impl Heads {
 /// - `turn`: cosines and sines, both `[token, head_dim]`
 /// - `keys`: room for [`Heads::of_keys`]
 pub fn turn_keys(
-    client: &Client,
-    numbers: Numbers,
+    on: On<'_>,
     heads: Heads,
     joined: BufferArg,
     turn: [BufferArg; 2],
     keys: BufferArg,
 ) {
+    let On { client, numbers } = on;
     let (count, dim, width) = heads.launch(client, heads.of_keys() / WIDTH);
     let [cos, sin] = turn;
     #[allow(unsafe_code, reason = "units beyond the last end")]
@@ -226,14 +226,14 @@ pub fn turn_keys(
 /// - `joined` and `turn`: as for [`turn_keys`], which made `keys`
 /// - `result`: `[image, token, head, head_dim]`
 pub fn attention(
-    client: &Client,
-    numbers: Numbers,
+    on: On<'_>,
     heads: Heads,
     joined: BufferArg,
     turn: [BufferArg; 2],
     keys: BufferArg,
     result: BufferArg,
 ) {
+    let On { client, numbers } = on;
     let queries = heads.images * heads.heads * heads.tokens;
     let (count, dim, width) = heads.launch(client, queries);
     let [cos, sin] = turn;

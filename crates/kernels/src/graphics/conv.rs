@@ -1,8 +1,7 @@
 //! Convolutions of 3×3×3 without memory that units share: each unit holds some places of a row, of several channels, in its registers.
 
-use super::{Numbers, UNITS, WIDTH};
+use super::{On, UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
-use cubecl::client::Client;
 use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
 
@@ -156,14 +155,14 @@ fn stretch<F: Float, N: Size>(
 /// A convolution into a buffer for `[batch, output, slice, row, column]`, of volumes that [`Volumes::fit`]. `weight` is
 /// `[input, slice, row, column, output]`.
 pub fn convolve(
-    client: &Client,
-    numbers: Numbers,
+    on: On<'_>,
     volumes: Volumes,
     values: BufferArg,
     weight: BufferArg,
     bias: Option<BufferArg>,
     result: BufferArg,
 ) {
+    let On { client, numbers } = on;
     assert!(volumes.fit(), "{volumes:?}");
     let Volumes {
         batch,

@@ -1,8 +1,7 @@
 //! Small kernels, one for each channel, over grids whose channels lie side by side: one program instead of three for each place of a kernel.
 
-use super::{Numbers, UNITS, WIDTH};
+use super::{On, UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
-use cubecl::client::Client;
 use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
 
@@ -84,14 +83,14 @@ fn place<F: Float, N: Size>(
 
 /// A convolution into a buffer for the same sizes, of grids that [`Grids::fit`]. `weight` is `[place of the kernel, channel]`.
 pub fn depthwise(
-    client: &Client,
-    numbers: Numbers,
+    on: On<'_>,
     grids: Grids,
     grid: BufferArg,
     weight: BufferArg,
     bias: BufferArg,
     result: BufferArg,
 ) {
+    let On { client, numbers } = on;
     assert!(grids.fit(), "{grids:?}");
     let Grids {
         batch,

@@ -6,6 +6,7 @@ mod depthwise;
 mod norm;
 mod product;
 
+use cubecl::client::Client;
 use cubecl::ir::{ElemType, FloatKind};
 
 pub use attention::{Heads, attention, turn_keys};
@@ -30,6 +31,15 @@ impl Numbers {
             Self::Half => FloatKind::F16,
         })
     }
+}
+
+/// Where something is computed, and in which numbers.
+#[derive(Clone, Copy)]
+pub struct On<'a> {
+    /// The device.
+    pub client: &'a Client,
+    /// Of all that is read and written.
+    pub numbers: Numbers,
 }
 
 /// Numbers that are read and written at once, and lie in one vector.

@@ -1,9 +1,8 @@
 //! Norms of groups of channels and of rows, and what follows them, in three programs and in one.
 
-use super::{Numbers, UNITS, WIDTH};
+use super::{On, UNITS, WIDTH};
 use crate::Activation;
 use cubecl::calculate_cube_count_elemwise;
-use cubecl::client::Client;
 use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
 
@@ -226,8 +225,7 @@ fn row<F: Float, N: Size>(
 /// - `affine`: weights and biases, both `[group, channel]`
 /// - `sums`: room, each time the same, for [`Groups::of_sums`], of single precision
 pub fn group_norm(
-    client: &Client,
-    numbers: Numbers,
+    on: On<'_>,
     groups: Groups,
     values: impl Fn() -> BufferArg,
     affine: [Option<BufferArg>; 2],
@@ -235,6 +233,7 @@ pub fn group_norm(
     result: BufferArg,
     activation: Activation,
 ) {
+    let On { client, numbers } = on;
     assert!(groups.fit(), "{groups:?}");
     let voxels = groups.voxels / WIDTH;
     let length = groups.channels * voxels;
@@ -299,14 +298,14 @@ pub fn group_norm(
 /// # Shapes
 /// - `values` and `result`: `[row, width]`; `weight` and `bias`: `[width]`
 pub fn layer_norm(
-    client: &Client,
-    numbers: Numbers,
+    on: On<'_>,
     rows: Rows,
     values: BufferArg,
     weight: BufferArg,
     bias: Option<BufferArg>,
     result: BufferArg,
 ) {
+    let On { client, numbers } = on;
     assert!(rows.fit(), "{rows:?}");
     let dim = CubeDim::new_1d(UNITS);
     let count = calculate_cube_count_elemwise(client, rows.rows, dim);

@@ -2,9 +2,8 @@
 //!
 //! Burn's kernel for such devices stages its operands in shared memory, which a graphics processor in software has to imitate.
 
-use super::{Numbers, UNITS, WIDTH};
+use super::{On, UNITS, WIDTH};
 use cubecl::calculate_cube_count_elemwise;
-use cubecl::client::Client;
 use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
 
@@ -126,8 +125,7 @@ fn tile<F: Float, N: Size>(
 
 /// `activation(first · second + bias)` into a buffer for `[row, column]`, of sizes that [`Matrices::fit`].
 pub fn product(
-    client: &Client,
-    numbers: Numbers,
+    on: On<'_>,
     matrices: Matrices,
     first: BufferArg,
     second: BufferArg,
@@ -135,6 +133,7 @@ pub fn product(
     result: BufferArg,
     has_gelu: bool,
 ) {
+    let On { client, numbers } = on;
     let Matrices {
         rows,
         inner,

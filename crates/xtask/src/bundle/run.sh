@@ -14,7 +14,7 @@
 # EARLIER  what training goes on from: an OUT, the folder of a run, or weights (.safetensors)
 #
 # In the environment: RECIPE [recipes/head.toml, else recipes/hippocampus.toml]; EPOCHS of stage 2 [the recipe's];
-# DEVICES, the best first [libtorch-cuda cuda vulkan cpu].
+# DEVICES, the best first [libtorch-cuda cuda vulkan webgpu webgpu-half cpu].
 set -u
 
 if [ $# -lt 2 ]; then
@@ -28,7 +28,7 @@ mkdir -p "$1" || exit 2
 out=$(cd "$1" && pwd)
 data=${3:-$here/data}
 earlier=${4:-}
-devices=${DEVICES:-libtorch-cuda cuda vulkan cpu}
+devices=${DEVICES:-libtorch-cuda cuda vulkan webgpu webgpu-half cpu}
 recipe=$here/recipes/head.toml
 [ -f "$recipe" ] || recipe=$here/recipes/hippocampus.toml
 recipe=${RECIPE:-$recipe}
@@ -82,6 +82,7 @@ timed() {
 program_of() {
     case $1 in
     libtorch*) echo "$here/bin/dinomed3d-libtorch" ;;
+    webgpu*) echo "$here/bin/dinomed3d-webgpu" ;;
     *) echo "$here/bin/dinomed3d" ;;
     esac
 }

@@ -1,6 +1,7 @@
 //! What cargo checks: lints, tests, documentation.
 
 use crate::command::run;
+use crate::files;
 use crate::native;
 use crate::places::Places;
 use crate::tools::chromium;
@@ -8,6 +9,8 @@ use crate::tools::toolchain::WasmToolchain;
 use crate::tools::wasm_library::WASM_TARGET;
 use anyhow::Result;
 use std::ffi::OsStr;
+use std::fs;
+use std::path::PathBuf;
 
 const LINTS: &str = "the lints are above";
 const FAILURES: &str = "the failures are above";
@@ -48,7 +51,7 @@ pub fn test(places: &Places) -> Result<()> {
     cargo(places, "tests of xtask and the page", &others, FAILURES)
 }
 
-/// The kernels for graphics processors, on the driver in software that Chromium brings.
+/// The kernels for graphics processors, on the driver in software that Chromium brings, and on Mesa's where it is.
 ///
 /// # Errors
 /// When one computes something else than it should.
@@ -67,17 +70,30 @@ pub fn test_graphics(places: &Places) -> Result<()> {
     let kernels = [&kernels[..], &["--test", "graphics"]].concat();
     let lint = [&["clippy"], &kernels[..], &["--", "-D", "warnings"]].concat();
     cargo(places, "clippy of their tests", &lint, LINTS)?;
-    let mut cargo = native::cargo(places);
-    cargo
-        .arg("test")
-        .args(kernels)
-        .env("VK_ICD_FILENAMES", driver)
-        .env("LD_LIBRARY_PATH", loader);
-    run(
-        "tests of the kernels for graphics processors",
-        &mut cargo,
-        FAILURES,
-    )
+    let theirs = mesa_driver();
+    if theirs.is_none() {
+        println!(
+            "numbers of 16 bits are not tested: Mesa's driver in software, which has them, is not here"
+        );
+    }
+    for driver in [Some(driver), theirs].into_iter().flatten() {
+        let mut cargo = native::cargo(places);
+        cargo
+            .arg("test")
+            .args(&kernels)
+            .env("VK_ICD_FILENAMES", &driver)
+            .env("LD_LIBRARY_PATH", &loader);
+        let what = format!("the same kernels by {}", driver.display());
+        run(&what, &mut cargo, FAILURES)?;
+    }
+    Ok(())
+}
+
+/// Where Mesa's Vulkan driver in software is described, if it is installed.
+fn mesa_driver() -> Option<PathBuf> {
+    let entries = fs::read_dir("/usr/share/vulkan/icd.d").ok()?;
+    let mut files = entries.flatten().map(|entry| entry.path());
+    files.find(|path| files::name(path).starts_with("lvp_icd."))
 }
 
 /// Warnings of the documentation.

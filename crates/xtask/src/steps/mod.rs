@@ -80,7 +80,7 @@ const NATIVE: [Step; 5] = [
     },
     Step {
         name: "cards",
-        about: "the types of the native program for CUDA and Vulkan are right",
+        about: "the types of the native program for CUDA, Vulkan and WebGPU are right",
         run: cards::check,
     },
 ];

@@ -3,8 +3,7 @@
 
 mod choice;
 
-use super::super::half::cast;
-
+use super::super::numbers::cast;
 use burn::backend::DispatchDevice;
 use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, PaddingConfig3d};
@@ -14,9 +13,8 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use dinomed3d_kernels::Activation;
-use dinomed3d_kernels::graphics::{self, Bias, Grids, Groups, Heads, Matrices, Rows, Volumes};
-
 pub use dinomed3d_kernels::graphics::Numbers;
+use dinomed3d_kernels::graphics::{self, Bias, Grids, Groups, Heads, Matrices, On, Rows, Volumes};
 
 /// Half precision costs digits, and is worth it for so much of the time.
 const MUCH_FASTER: f64 = 0.9;
@@ -147,22 +145,19 @@ fn heads(joined: &Tensor<3>, heads: usize) -> Heads {
 pub fn attention(joined: Tensor<3>, num_heads: usize, turn: [Tensor<2>; 2]) -> Tensor<3> {
     let heads = heads(&joined, num_heads);
     let [images, tokens, width] = joined.dims();
-    let numbers = numbers(joined.dtype());
     let joined = seen(joined);
     let turn = turn.map(seen);
     let keys = empty(&joined, [heads.of_keys()]);
     let result = empty(&joined, [images, tokens, width / 3]);
     graphics::turn_keys(
-        &result.client,
-        numbers,
+        on(&result),
         heads,
         joined.clone().into_buffer_arg(),
         turn.clone().map(CubeTensor::into_buffer_arg),
         keys.clone().into_buffer_arg(),
     );
     graphics::attention(
-        &result.client,
-        numbers,
+        on(&result),
         heads,
         joined.into_buffer_arg(),
         turn.map(CubeTensor::into_buffer_arg),
@@ -178,11 +173,14 @@ fn takes<const D: usize>(x: &Tensor<D>) -> bool {
         && matches!(x.device().as_dispatch(), DispatchDevice::Cube(_))
 }
 
-/// How numbers lie that [`takes`].
-fn numbers(dtype: DType) -> Numbers {
-    match dtype {
-        DType::F16 => Numbers::Half,
-        _ => Numbers::Single,
+/// Where and how a tensor lies that [`takes`].
+fn on(tensor: &CubeTensor) -> On<'_> {
+    On {
+        client: &tensor.client,
+        numbers: match tensor.dtype {
+            DType::F16 => Numbers::Half,
+            _ => Numbers::Single,
+        },
     }
 }
 
@@ -226,8 +224,7 @@ pub fn convolve(conv: &Conv3d, x: Tensor<5>) -> Tensor<5> {
     let x = seen(x);
     let result = empty(&x, [volumes.batch, volumes.outputs, slices, rows, columns]);
     graphics::convolve(
-        &result.client,
-        numbers(result.dtype),
+        on(&result),
         volumes,
         x.into_buffer_arg(),
         weight.into_buffer_arg(),
@@ -318,8 +315,7 @@ fn product<const A: usize, const B: usize, const D: usize>(
     let (first, second) = (seen(first), seen(second));
     let result = empty(&first, shape);
     graphics::product(
-        &result.client,
-        numbers(result.dtype),
+        on(&result),
         matrices,
         first.into_buffer_arg(),
         second.into_buffer_arg(),
@@ -361,8 +357,7 @@ pub fn norm_then(norm: &GroupNorm, x: Tensor<5>, activation: Activation) -> Tens
     let sums = empty_device_contiguous_dtype(client, device, room, DType::F32);
     let result = empty(&x, shape);
     graphics::group_norm(
-        &result.client,
-        numbers(result.dtype),
+        on(&result),
         groups,
         || x.clone().into_buffer_arg(),
         affine,
@@ -394,8 +389,7 @@ pub fn layer_norm<const D: usize>(norm: &LayerNorm, x: Tensor<D>) -> Tensor<D> {
     let x = seen(x);
     let result = empty(&x, shape);
     graphics::layer_norm(
-        &result.client,
-        numbers(result.dtype),
+        on(&result),
         rows,
         x.into_buffer_arg(),
         weight.into_buffer_arg(),
@@ -434,8 +428,7 @@ pub fn depthwise(
     let (grid, weight, bias) = (seen(grid), seen(weight), seen(bias));
     let result = empty(&grid, shape);
     graphics::depthwise(
-        &result.client,
-        numbers(result.dtype),
+        on(&result),
         grids,
         grid.into_buffer_arg(),
         weight.into_buffer_arg(),
