@@ -100,6 +100,10 @@ fn whole_of(manifest: &ModelManifest) -> Option<PathBuf> {
     places::model(Path::new(&part_of.model)).ok()
 }
 
+/// Which kernels are faster on a graphics processor is measured for the first model.
+#[cfg(feature = "webgpu")]
+static MEASURED: std::sync::Once = std::sync::Once::new();
+
 /// Whether a device that was found by name computes windows in half precision.
 fn is_half(name: &str) -> bool {
     let (kind, _) = name.split_once(':').unwrap_or((name, ""));
@@ -112,12 +116,13 @@ fn is_half(name: &str) -> bool {
 /// A manifest or weights that cannot be used, or a device that is not there.
 pub fn load_unchecked(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter> {
     let device = device(device_name)?;
-    // Which kernels are faster there is measured once.
     #[cfg(feature = "webgpu")]
     if device_name.starts_with("webgpu") {
-        let begun = Instant::now();
-        let now_ms = || begun.elapsed().as_secs_f64() * 1e3;
-        pollster::block_on(dinomed3d_core::model::choose_kernels(&device, now_ms));
+        MEASURED.call_once(|| {
+            let begun = Instant::now();
+            let now_ms = || begun.elapsed().as_secs_f64() * 1e3;
+            pollster::block_on(dinomed3d_core::model::choose_kernels(&device, now_ms));
+        });
     }
     let segmenter = ModelFolder::open(folder).load(&device)?;
     Ok(if is_half(device_name) {

@@ -124,6 +124,14 @@ fn erf(x: f64) -> f64 {
     (1.0 - sum * (-x * x).exp()).copysign(x)
 }
 
+fn activated(x: f64, activation: Activation) -> f64 {
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu => x.max(0.0),
+        Activation::Gelu => x * 0.5 * (1.0 + erf(x / 2f64.sqrt())),
+    }
+}
+
 /// Where a place of a small kernel lies in a volume, if it lies within.
 fn beside(
     at: [usize; 3],
@@ -170,10 +178,10 @@ fn compare_products(device: &Device) {
         };
         assert!(matrices.fit());
         let (first, second) = (numbers(rows * inner, 1), numbers(inner * columns, 2));
-        for (has_bias, is_of_rows, has_gelu) in [
-            (false, false, false),
-            (true, true, false),
-            (true, false, true),
+        for (has_bias, is_of_rows, activation) in [
+            (false, false, Activation::Identity),
+            (true, true, Activation::Relu),
+            (true, false, Activation::Gelu),
         ] {
             let shift = numbers(if is_of_rows { rows } else { columns }, 3);
             let found = device.result(rows * columns, |result| {
@@ -182,7 +190,15 @@ fn compare_products(device: &Device) {
                     false => Bias::OfColumns(device.hold(&shift)),
                 });
                 let [first, second] = [&first, &second].map(|values| device.hold(values));
-                graphics::product(device.on(), matrices, first, second, bias, result, has_gelu);
+                graphics::product(
+                    device.on(),
+                    matrices,
+                    first,
+                    second,
+                    bias,
+                    result,
+                    activation,
+                );
             });
             let number = |i: usize| {
                 let (row, column) = (i / columns, i % columns);
@@ -195,10 +211,7 @@ fn compare_products(device: &Device) {
                     sum +=
                         f64::from(first[row * inner + k]) * f64::from(second[k * columns + column]);
                 }
-                if has_gelu {
-                    sum *= 0.5 * (1.0 + erf(sum / 2f64.sqrt()));
-                }
-                sum
+                activated(sum, activation)
             };
             let expected: Vec<f64> = (0..rows * columns).map(number).collect();
             device.assert_close(&found, &expected, &format!("{matrices:?}"));
@@ -359,11 +372,7 @@ fn compare_norms_of_groups(device: &Device) {
                     let channel = i / voxels % (groups * channels);
                     value = value * f64::from(weight[channel]) + f64::from(shift[channel]);
                 }
-                match activation {
-                    Activation::Identity => value,
-                    Activation::Relu => value.max(0.0),
-                    Activation::Gelu => value * 0.5 * (1.0 + erf(value / 2f64.sqrt())),
-                }
+                activated(value, activation)
             };
             let expected: Vec<f64> = (0..values.len()).map(number).collect();
             device.assert_close(&found, &expected, &format!("{sizes:?}, {activation:?}"));

@@ -43,5 +43,5 @@ pub use check::SettingError;
 pub use dinomed3d::{DinoMed3d, DinoMed3dConfig, ForwardPass};
 pub use proxy::{ProxyHead, ProxyWeights, SliceSegmenter};
 #[cfg(feature = "graphics")]
-pub use step::graphics::{Numbers, choose as choose_kernels};
+pub use step::measure::{Numbers, choose as choose_kernels};
 pub use without::Part;

@@ -4,6 +4,8 @@
 pub(super) mod graphics;
 #[cfg(feature = "libtorch")]
 pub(super) mod libtorch;
+#[cfg(feature = "graphics")]
+pub(super) mod measure;
 #[cfg(feature = "flex")]
 mod processor;
 

@@ -1,5 +1,6 @@
 //! The same for graphics processors, as programs that CubeCL compiles where it runs. Only what Burn's own are slower at is here.
 
+mod activation;
 mod attention;
 mod conv;
 mod depthwise;

@@ -1,5 +1,6 @@
 //! Norms of groups of channels and of rows, and what follows them, in three programs and in one.
 
+use super::activation::activated;
 use super::{On, UNITS, WIDTH};
 use crate::Activation;
 use cubecl::calculate_cube_count_elemwise;
@@ -157,23 +158,6 @@ fn scale<F: Float, N: Size>(
     let value = Vector::<f32, N>::cast_from(values[ABSOLUTE_POS]) - Vector::new(sums[at]);
     let value = fma(value, Vector::new(factor), Vector::new(shift));
     result[ABSOLUTE_POS] = Vector::cast_from(activated::<N>(value, activation));
-}
-
-#[cube]
-fn activated<N: Size>(value: Vector<f32, N>, #[comptime] activation: Activation) -> Vector<f32, N> {
-    let mut result = value;
-    #[comptime]
-    match activation {
-        Activation::Identity => {}
-        Activation::Relu => result = max(value, Vector::new(0.0f32)),
-        Activation::Gelu => {
-            let half = Vector::new(0.5f32);
-            let one = Vector::new(1.0f32);
-            let root = Vector::new(core::f32::consts::FRAC_1_SQRT_2);
-            result = value * half * (one + (value * root).erf());
-        }
-    }
-    result
 }
 
 /// A row. `width` is in vectors.

@@ -2,7 +2,9 @@
 //!
 //! Burn's kernel for such devices stages its operands in shared memory, which a graphics processor in software has to imitate.
 
+use super::activation::activated;
 use super::{On, UNITS, WIDTH};
+use crate::Activation;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
@@ -49,7 +51,7 @@ fn tile<F: Float, N: Size>(
     inner: usize,
     columns: usize,
     #[comptime] is_bias_of_rows: bool,
-    #[comptime] has_gelu: bool,
+    #[comptime] activation: Activation,
     #[define(F)] _numbers: ElemType,
 ) {
     let across = columns / VECTORS;
@@ -111,13 +113,8 @@ fn tile<F: Float, N: Size>(
                     }
                     ComptimeOption::None => {}
                 }
-                if has_gelu {
-                    let half = Vector::new(0.5f32);
-                    let one = Vector::new(1.0f32);
-                    let root = Vector::new(core::f32::consts::FRAC_1_SQRT_2);
-                    sum = sum * half * (one + (sum * root).erf());
-                }
-                result[(row + i) * columns + column + j] = Vector::cast_from(sum);
+                result[(row + i) * columns + column + j] =
+                    Vector::cast_from(activated::<N>(sum, activation));
             }
         }
     }
@@ -131,7 +128,7 @@ pub fn product(
     second: BufferArg,
     bias: Option<Bias>,
     result: BufferArg,
-    has_gelu: bool,
+    activation: Activation,
 ) {
     let On { client, numbers } = on;
     let Matrices {
@@ -164,7 +161,7 @@ pub fn product(
             inner / WIDTH,
             columns / WIDTH,
             is_bias_of_rows,
-            has_gelu,
+            activation,
             numbers.kind(),
         );
     }

@@ -1,130 +1,20 @@
 //! Steps by the crate `kernels`, of tensors that lie on a graphics processor and whose gradients nobody asks for: those that were
 //! measured to be faster there than Burn's.
 
-mod choice;
+pub(super) mod choice;
 
-use super::super::numbers::cast;
 use burn::backend::DispatchDevice;
-use burn::nn::conv::{Conv3d, Conv3dConfig};
-use burn::nn::{GroupNorm, GroupNormConfig, LayerNorm, LayerNormConfig, PaddingConfig3d};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::nn::conv::Conv3d;
+use burn::nn::{GroupNorm, LayerNorm};
+use burn::tensor::{DType, Tensor};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use dinomed3d_kernels::Activation;
-pub use dinomed3d_kernels::graphics::Numbers;
-use dinomed3d_kernels::graphics::{self, Bias, Grids, Groups, Heads, Matrices, On, Rows, Volumes};
-
-/// Half precision costs digits, and is worth it for so much of the time.
-const MUCH_FASTER: f64 = 0.9;
-
-/// Which numbers, and whose kernels for them, are faster on a device that the program computes on from now on, by what takes longest
-/// in the network; `now_ms` is a clock. Takes a few times what all need to be compiled.
-pub async fn choose(device: &Device, now_ms: impl Fn() -> f64) -> Numbers {
-    let single_ms = measure(device, DType::F32, &now_ms).await;
-    if !device.supports_dtype(DType::F16) {
-        return Numbers::Single;
-    }
-    let half_ms = measure(device, DType::F16, &now_ms).await;
-    match (single_ms, half_ms) {
-        (Some(single), Some(half)) if half < MUCH_FASTER * single => Numbers::Half,
-        _ => Numbers::Single,
-    }
-}
-
-/// Milliseconds that a product, an attention and a convolution take in all.
-async fn measure(device: &Device, dtype: DType, now_ms: impl Fn() -> f64) -> Option<f64> {
-    let values = |count: usize| -> Vec<f32> {
-        let number = |i: usize| (i * 7919 % 1009) as f32 / 504.5 - 1.0;
-        (0..count).map(number).collect()
-    };
-    let (tokens, inner, outer) = (128, 256, 256);
-    let x = TensorData::new(values(tokens * inner), [tokens, inner]);
-    let x = Tensor::<2>::from_data(x, (device, dtype));
-    let weight = TensorData::new(values(inner * outer), [inner, outer]);
-    let weight = Tensor::<2>::from_data(weight, (device, dtype));
-    let ours = || linear(x.clone(), weight.clone(), None, Activation::Identity);
-    let burns = || burn::tensor::module::linear(x.clone(), weight.clone(), None);
-    let of_product = choice::PRODUCTS
-        .make(
-            dtype,
-            &now_ms,
-            || ours().flatten(0, 1),
-            || burns().flatten(0, 1),
-        )
-        .await?;
-
-    let (tokens, num_heads, head_dim) = (48, 3, 64);
-    let shape = [2, tokens, 3 * num_heads * head_dim];
-    let joined = TensorData::new(values(shape.iter().product()), shape);
-    let joined = Tensor::<3>::from_data(joined, (device, dtype));
-    // Turned by nothing.
-    let table = |value: f32| Tensor::<2>::full([tokens, head_dim], value, (device, dtype));
-    let ours = || attention(joined.clone(), num_heads, [table(1.0), table(0.0)]);
-    let burns = || {
-        let parts = joined.clone().reshape([2, tokens, 3, num_heads, head_dim]);
-        let parts = parts.permute([2, 0, 3, 1, 4]);
-        let part = |i| {
-            let part = parts.clone().narrow(0, i, 1);
-            part.reshape([2, num_heads, tokens, head_dim])
-        };
-        super::attention(part(0), part(1), part(2)).swap_dims(1, 2)
-    };
-    let of_attention = choice::ATTENTION
-        .make(
-            dtype,
-            &now_ms,
-            || ours().flatten(0, 2),
-            || burns().flatten(0, 3),
-        )
-        .await?;
-
-    let conv = Conv3dConfig::new([16, 16], [3; 3])
-        .with_padding(PaddingConfig3d::Explicit(1, 1, 1))
-        .with_bias(false)
-        .init(device);
-    let conv = cast(conv, dtype);
-    let shape = [1, 16, 4, 16, 16];
-    let volume = TensorData::new(values(shape.iter().product()), shape);
-    let volume = Tensor::<5>::from_data(volume, (device, dtype));
-    let ours = || convolve(&conv, volume.clone());
-    let burns = || conv.forward(volume.clone());
-    let of_convolution = choice::CONVOLUTIONS
-        .make(
-            dtype,
-            &now_ms,
-            || ours().flatten(0, 4),
-            || burns().flatten(0, 4),
-        )
-        .await?;
-
-    let (norm, activation) = (GroupNormConfig::new(16, 16).init(device), Activation::Relu);
-    let norm = cast(norm, dtype);
-    let ours = || norm_then(&norm, volume.clone(), activation);
-    let burns = || super::activate(norm.forward(volume.clone()), activation);
-    let of_groups = choice::GROUP_NORMS
-        .make(
-            dtype,
-            &now_ms,
-            || ours().flatten(0, 4),
-            || burns().flatten(0, 4),
-        )
-        .await?;
-
-    let norm = cast(LayerNormConfig::new(inner).init(device), dtype);
-    let ours = || layer_norm(&norm, x.clone());
-    let burns = || norm.forward(x.clone());
-    let of_rows = choice::ROW_NORMS
-        .make(
-            dtype,
-            &now_ms,
-            || ours().flatten(0, 1),
-            || burns().flatten(0, 1),
-        )
-        .await?;
-    Some(of_product + of_attention + of_convolution + of_groups + of_rows)
-}
+use dinomed3d_kernels::graphics::{
+    self, Bias, Grids, Groups, Heads, Matrices, Numbers, On, Rows, Volumes,
+};
 
 /// Whether [`attention()`] takes heads of this size, and is faster.
 pub fn attends(joined: &Tensor<3>, num_heads: usize) -> bool {
@@ -259,7 +149,7 @@ pub fn pointwise(weight: Tensor<2>, bias: Option<Tensor<1>>, x: Tensor<5>) -> Te
     let [batch, _, slices, rows, columns] = x.dims();
     let shape = [batch, matrices.rows, slices, rows, columns];
     let bias = bias.map(|bias| Bias::OfRows(seen(bias).into_buffer_arg()));
-    product(matrices, weight, x, bias, shape, false)
+    product(matrices, weight, x, bias, shape, Activation::Identity)
 }
 
 /// Whether [`linear()`] takes these sizes, and is faster.
@@ -290,18 +180,7 @@ pub fn linear<const D: usize>(
     let mut shape = x.dims();
     shape[D - 1] = matrices.columns;
     let bias = bias.map(|bias| Bias::OfColumns(seen(bias).into_buffer_arg()));
-    let y = product(
-        matrices,
-        x,
-        weight,
-        bias,
-        shape,
-        activation == Activation::Gelu,
-    );
-    match activation {
-        Activation::Relu => super::activate(y, activation),
-        Activation::Identity | Activation::Gelu => y,
-    }
+    product(matrices, x, weight, bias, shape, activation)
 }
 
 fn product<const A: usize, const B: usize, const D: usize>(
@@ -310,7 +189,7 @@ fn product<const A: usize, const B: usize, const D: usize>(
     second: Tensor<B>,
     bias: Option<Bias>,
     shape: [usize; D],
-    has_gelu: bool,
+    activation: Activation,
 ) -> Tensor<D> {
     let (first, second) = (seen(first), seen(second));
     let result = empty(&first, shape);
@@ -321,7 +200,7 @@ fn product<const A: usize, const B: usize, const D: usize>(
         second.into_buffer_arg(),
         bias,
         result.clone().into_buffer_arg(),
-        has_gelu,
+        activation,
     );
     Tensor::from_primitive::<CubeBackend>(result)
 }

@@ -51,12 +51,12 @@ impl Choice {
     }
 
     /// Measures both, and returns the milliseconds that the faster one takes; none where Burn's gives nothing. `now_ms` is a clock.
-    pub async fn make(
+    pub async fn make<const A: usize, const B: usize>(
         &self,
         dtype: DType,
         now_ms: impl Fn() -> f64,
-        ours: impl Fn() -> Tensor<1>,
-        burns: impl Fn() -> Tensor<1>,
+        ours: impl Fn() -> Tensor<A>,
+        burns: impl Fn() -> Tensor<B>,
     ) -> Option<f64> {
         // The first time is that of compiling.
         let found = read(ours()).await;
@@ -88,15 +88,15 @@ fn are_near(found: &[f32], expected: &[f32], tolerance: f32) -> bool {
     found.len() == expected.len() && found.iter().zip(expected).all(is_near)
 }
 
-async fn repeat(runs: usize, step: impl Fn() -> Tensor<1>) {
+async fn repeat<const D: usize>(runs: usize, step: impl Fn() -> Tensor<D>) {
     for _ in 1..runs {
         drop(step());
     }
     // The device is done with all of them when it has the last one's values.
-    read(step().narrow(0, 0, 1)).await;
+    read(step().flatten::<1>(0, D - 1).narrow(0, 0, 1)).await;
 }
 
-async fn read(tensor: Tensor<1>) -> Option<Vec<f32>> {
+async fn read<const D: usize>(tensor: Tensor<D>) -> Option<Vec<f32>> {
     let data = tensor.into_data_async().await.ok()?;
     Some(data.iter::<f32>().collect())
 }
