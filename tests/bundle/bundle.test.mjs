@@ -61,6 +61,8 @@ test("on a machine without a card it checks, segments and trains on the processo
     "libtorch-cuda": "not in this bundle",
     cuda: "failed with 2",
     vulkan: "failed with 2",
+    webgpu: "not in this bundle",
+    "webgpu-half": "not in this bundle",
     cpu: "done",
   });
   assert.match(log, /device "cuda" is not one of this build/);
