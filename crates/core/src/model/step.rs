@@ -8,6 +8,8 @@ pub(super) mod libtorch;
 pub(super) mod measure;
 #[cfg(feature = "flex")]
 mod processor;
+#[cfg(any(test, feature = "graphics"))]
+mod race;
 
 #[cfg(any(feature = "flex", feature = "graphics"))]
 use burn::nn::PaddingConfig3d;

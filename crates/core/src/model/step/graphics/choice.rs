@@ -1,5 +1,6 @@
 //! Which kernels a graphics processor takes, Burn's or ours: it is measured on that one, as none is the fastest everywhere.
 
+use crate::model::step::race::least_ms;
 use burn::tensor::{DType, Tensor};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,10 +20,6 @@ pub static GROUP_NORMS: Choice = Choice::new();
 pub static ROW_NORMS: Choice = Choice::new();
 /// For convolutions of 3×3×3.
 pub static CONVOLUTIONS: Choice = Choice::new();
-
-/// A measurement is long enough to tell two kernels apart when it takes so many milliseconds, or so many runs.
-const LONG_ENOUGH_MS: f64 = 8.0;
-const MOST_RUNS: usize = 64;
 
 /// Largest difference between both, relative to the largest value.
 fn tolerance(dtype: DType) -> f32 {
@@ -62,23 +59,14 @@ impl Choice {
         let found = read(ours()).await;
         let expected = read(burns()).await?;
         let is_right = found.is_some_and(|found| are_near(&found, &expected, tolerance(dtype)));
-        let mut runs = 1;
-        loop {
-            let begun_ms = now_ms();
-            if is_right {
-                repeat(runs, &ours).await;
-            }
-            let between_ms = now_ms();
-            repeat(runs, &burns).await;
-            let [of_ours, of_burns] = [between_ms - begun_ms, now_ms() - between_ms];
-            if runs >= MOST_RUNS || of_ours.max(of_burns) >= LONG_ENOUGH_MS {
-                let is_ours = is_right && of_ours < of_burns;
-                self.of(dtype).store(is_ours, Ordering::Relaxed);
-                let time = if is_ours { of_ours } else { of_burns };
-                return Some(time / runs as f64);
-            }
-            runs *= 4;
-        }
+        let [of_ours, of_burns] = least_ms(
+            now_ms,
+            is_right.then_some(async |runs| repeat(runs, &ours).await),
+            async |runs| repeat(runs, &burns).await,
+        )
+        .await;
+        self.of(dtype).store(of_ours < of_burns, Ordering::Relaxed);
+        Some(of_ours.min(of_burns))
     }
 }
 
