@@ -21,9 +21,9 @@ const FLAGS = [
   "--disable-quic",
 ];
 
-/** Starts a browser. */
-export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
+/** Starts a browser: the one of all tests, or another. */
+export function launch(executablePath = process.env.CHROMIUM) {
+  return chromium.launch({ executablePath, args: FLAGS });
 }
 
 /** Answers that are let into a worker of the page. */

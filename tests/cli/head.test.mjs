@@ -88,6 +88,9 @@ test("the hippocampi are looked at closer, into the label map or by themselves",
   // What is not taken has no parts, and the whole is no rest.
   const [rest, part] = [/left hippocampus, the rest/, /left anterior hippocampus/].map((words) => words.test(both.stdout));
   assert.deepEqual([rest, part], [present.includes(201), present.includes(201)]);
+  // Nor is it said to be empty where only the parts are asked for.
+  assert.equal(/left anterior hippocampus/.test(alone.stdout), present.includes(201), alone.stdout);
+  assert.match(alone.stdout, /right anterior hippocampus/);
   assert.equal(count(alone.voxels, 10) + count(alone.voxels, 2), 0);
 
   const useless = dinomed3d("segment", sample, "-o", join(scratch(), "o.nii"), "--closer", "head");

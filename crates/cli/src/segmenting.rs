@@ -436,13 +436,17 @@ impl Work<'_> {
         }
         let mut found = self.whole(whole)?;
         self.look_closer(segmenter, &mut found)?;
-        // Only what the model was asked for.
-        found.labels = part_of.labels().cloned().collect();
-        let is_asked = |value: u8| found.labels.iter().any(|label| label.value == value);
+        // Only what the model was asked for; of a side that was not looked at nothing is known, not that it is empty.
+        let asked: Vec<_> = part_of.labels().cloned().collect();
+        let is_asked = |value: u8| asked.iter().any(|label| label.value == value);
         let labels = found.map.labels.iter_mut();
         labels
             .filter(|value| !is_asked(**value))
             .for_each(|value| *value = 0);
+        found.labels.retain(|label| is_asked(label.value));
+        if found.labels.is_empty() {
+            found.labels = asked;
+        }
         Ok(found)
     }
 

@@ -1,16 +1,13 @@
 //! What cargo checks: lints, tests, documentation.
 
 use crate::command::run;
-use crate::files;
 use crate::native;
 use crate::places::Places;
-use crate::tools::chromium;
 use crate::tools::toolchain::WasmToolchain;
 use crate::tools::wasm_library::WASM_TARGET;
+use crate::tools::{chromium, mesa};
 use anyhow::Result;
 use std::ffi::OsStr;
-use std::fs;
-use std::path::PathBuf;
 
 const LINTS: &str = "the lints are above";
 const FAILURES: &str = "the failures are above";
@@ -51,7 +48,8 @@ pub fn test(places: &Places) -> Result<()> {
     cargo(places, "tests of xtask and the page", &others, FAILURES)
 }
 
-/// The kernels for graphics processors, on the driver in software that Chromium brings, and on Mesa's where it is.
+/// The kernels for graphics processors, on the driver in software that Chromium brings, and on Mesa's, which has numbers of
+/// 16 bits, where it can be had.
 ///
 /// # Errors
 /// When one computes something else than it should.
@@ -70,13 +68,7 @@ pub fn test_graphics(places: &Places) -> Result<()> {
     let kernels = [&kernels[..], &["--test", "graphics"]].concat();
     let lint = [&["clippy"], &kernels[..], &["--", "-D", "warnings"]].concat();
     cargo(places, "clippy of their tests", &lint, LINTS)?;
-    let theirs = mesa_driver();
-    if theirs.is_none() {
-        println!(
-            "numbers of 16 bits are not tested: Mesa's driver in software, which has them, is not here"
-        );
-    }
-    for driver in [Some(driver), theirs].into_iter().flatten() {
+    for driver in [Some(driver), mesa::installed()].into_iter().flatten() {
         let mut cargo = native::cargo(places);
         cargo
             .arg("test")
@@ -87,13 +79,6 @@ pub fn test_graphics(places: &Places) -> Result<()> {
         run(&what, &mut cargo, FAILURES)?;
     }
     Ok(())
-}
-
-/// Where Mesa's Vulkan driver in software is described, if it is installed.
-fn mesa_driver() -> Option<PathBuf> {
-    let entries = fs::read_dir("/usr/share/vulkan/icd.d").ok()?;
-    let mut files = entries.flatten().map(|entry| entry.path());
-    files.find(|path| files::name(path).starts_with("lvp_icd."))
 }
 
 /// Warnings of the documentation.

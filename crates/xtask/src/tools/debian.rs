@@ -26,6 +26,8 @@ pub fn install(packages: &[&str]) -> Result<()> {
         let mut command = Command::new("apt-get");
         command
             .args(["install", "--yes", "--no-install-recommends"])
+            // Another step may be installing something else.
+            .args(["-o", "DPkg::Lock::Timeout=300"])
             .args(packages);
         command
             .env("DEBIAN_FRONTEND", "noninteractive")

@@ -2,6 +2,7 @@
 
 pub mod chromium;
 pub mod debian;
+pub mod mesa;
 pub mod npm;
 mod program;
 pub mod python;
