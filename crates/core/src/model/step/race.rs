@@ -1,5 +1,10 @@
 //! Which of two ways to do the same is faster, beside whatever else a device has to do.
 
+use futures_util::future::LocalBoxFuture;
+
+/// Something that is done so many times. Boxed, as the function that measures is the same for all.
+pub type Runs<'a> = dyn Fn(usize) -> LocalBoxFuture<'a, ()> + 'a;
+
 /// A measurement is long enough to tell both apart when the faster one takes so many milliseconds, or so many runs.
 const LONG_ENOUGH_MS: f64 = 8.0;
 const MOST_RUNS: usize = 64;
@@ -11,16 +16,16 @@ const MOST_MS: f64 = 300.0;
 /// Milliseconds that each of two takes for one run, infinity where there is no first one. Each is given a number of runs to make;
 /// `now_ms` is a clock.
 pub async fn least_ms(
-    now_ms: impl Fn() -> f64,
-    first: Option<impl AsyncFn(usize)>,
-    second: impl AsyncFn(usize),
+    now_ms: &dyn Fn() -> f64,
+    first: Option<&Runs<'_>>,
+    second: &Runs<'_>,
 ) -> [f64; 2] {
     let begun_ms = now_ms();
     let mut least_ms = [f64::INFINITY; 2];
     let (mut runs, mut turns) = (1, 0);
     while turns == 0 || (turns < TURNS && now_ms() - begun_ms < MOST_MS) {
         let mut of_both = [f64::INFINITY; 2];
-        if let Some(first) = &first {
+        if let Some(first) = first {
             let start_ms = now_ms();
             first(runs).await;
             of_both[0] = now_ms() - start_ms;
@@ -42,28 +47,32 @@ pub async fn least_ms(
 
 #[cfg(test)]
 mod tests {
-    use super::least_ms;
+    use super::{Runs, least_ms};
+    use futures_util::FutureExt;
     use std::cell::Cell;
+    use std::future::ready;
 
     /// What is measured of two that take so many milliseconds, on a device that has something else to do for 40 ms while the first
     /// makes these of its runs.
     fn measured(first_ms: Option<f64>, second_ms: f64, interrupted: [usize; 2]) -> [f64; 2] {
         let (clock, made) = (Cell::new(0.0), Cell::new(0));
         let pass = |ms: f64| clock.set(clock.get() + ms);
-        let first = first_ms.map(|ms| {
-            let (pass, made) = (&pass, &made);
-            async move |runs: usize| {
-                for _ in 0..runs {
-                    made.set(made.get() + 1);
-                    pass(ms);
-                    if interrupted.contains(&made.get()) {
-                        pass(40.0);
-                    }
+        let first = |runs: usize| {
+            for _ in 0..runs {
+                made.set(made.get() + 1);
+                pass(first_ms.unwrap_or_default());
+                if interrupted.contains(&made.get()) {
+                    pass(40.0);
                 }
             }
-        });
-        let second = async |runs: usize| pass(runs as f64 * second_ms);
-        pollster::block_on(least_ms(|| clock.get(), first, second))
+            ready(()).boxed_local()
+        };
+        let second = |runs: usize| {
+            pass(runs as f64 * second_ms);
+            ready(()).boxed_local()
+        };
+        let first = first_ms.map(|_| &first as &Runs<'_>);
+        pollster::block_on(least_ms(&|| clock.get(), first, &second))
     }
 
     fn is_near(a: f64, b: f64) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::model::step::race::least_ms;
 use burn::tensor::{DType, Tensor};
+use futures_util::FutureExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Which of both is taken for a kind of step; Burn's until ours was measured.
@@ -60,9 +61,9 @@ impl Choice {
         let expected = read(burns()).await?;
         let is_right = found.is_some_and(|found| are_near(&found, &expected, tolerance(dtype)));
         let [of_ours, of_burns] = least_ms(
-            now_ms,
-            is_right.then_some(async |runs| repeat(runs, &ours).await),
-            async |runs| repeat(runs, &burns).await,
+            &now_ms,
+            is_right.then_some(&|runs| repeat(runs, &ours).boxed_local()),
+            &|runs| repeat(runs, &burns).boxed_local(),
         )
         .await;
         self.of(dtype).store(of_ours < of_burns, Ordering::Relaxed);
