@@ -541,7 +541,10 @@ fn labels_larger_than_any_or_smaller_are_said_where_they_are_most() {
     };
     let voxel_ml = scan([20, 11, 7]).affine.voxel_volume_ml();
     let sizes = label_sizes(&result(&manifest).labels, &manifest.labels, voxel_ml);
-    assert!(sizes.len() > 2 && sizes.iter().all(|size| size.voxels > 0), "{sizes:?}");
+    assert!(
+        sizes.len() > 2 && sizes.iter().all(|size| size.voxels > 0),
+        "{sizes:?}"
+    );
     let mut warnings_at = |factor: f64| {
         manifest.usual_volumes = UsualVolume::of_cases([sizes
             .iter()
