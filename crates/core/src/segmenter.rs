@@ -12,7 +12,7 @@ use crate::strokes::{Features, Stroke, learn};
 use crate::weights::{Hold, WeightBytes, WeightsError, WeightsReader, checksum, load_from};
 use burn::tensor::Device;
 use dinomed3d_volume::volumetry::{LabelSize, VolumeRange, label_sizes};
-use dinomed3d_volume::{Affine, Image, ModelGrid, UsualVolume};
+use dinomed3d_volume::{Affine, Image, ModelGrid, OneSided, UsualVolume};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -430,31 +430,44 @@ impl Segmenter {
     }
 }
 
-/// A label map in which many labels are far from the training cases' volumes, with the first of them.
+/// A label map in which many labels are far from the training cases' volumes, or most are somewhat larger, or smaller, with the first of them.
 fn volume_warning(manifest: &ModelManifest, labels: &[u8], voxel_ml: f64) -> Option<String> {
     let sizes = label_sizes(labels, &manifest.labels, voxel_ml);
-    let far = UsualVolume::far_from(&manifest.usual_volumes, &sizes);
-    if far.len() <= UNUSUAL_LABELS {
-        return None;
-    }
-    let named = far.iter().take(NAMED_LABELS).map(|(usual, ml)| {
-        format!(
-            "{} {ml:.1} mL ({:.1} to {:.1})",
-            manifest.label_name(usual.value),
-            usual.min_ml,
-            usual.max_ml
-        )
-    });
-    let named: Vec<String> = named.collect();
-    let others = match far.len() - named.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+    let named = |of: &[(UsualVolume, f64)]| {
+        let named = of.iter().take(NAMED_LABELS).map(|(usual, ml)| {
+            format!(
+                "{} {ml:.1} mL ({:.1} to {:.1})",
+                manifest.label_name(usual.value),
+                usual.min_ml,
+                usual.max_ml
+            )
+        });
+        let named: Vec<String> = named.collect();
+        let others = match of.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        named.join(", ") + &others
     };
-    Some(format!(
-        "Many labels are far from the volumes of the cases that the model was trained on: {}{others}. Expect wrong \
-         labels: the scan may show only a part, lie otherwise than its header says, or be of something else.",
-        named.join(", ")
-    ))
+    let far = UsualVolume::far_from(&manifest.usual_volumes, &sizes);
+    if far.len() > UNUSUAL_LABELS {
+        return Some(format!(
+            "Many labels are far from the volumes of the cases that the model was trained on: {}. Expect wrong \
+             labels: the scan may show only a part, lie otherwise than its header says, or be of something else.",
+            named(&far)
+        ));
+    }
+    let (side, beyond) = match UsualVolume::one_sided(&manifest.usual_volumes, &sizes)? {
+        OneSided::Larger(beyond) => ("larger", beyond),
+        OneSided::Smaller(beyond) => ("smaller", beyond),
+    };
+    (beyond.len() > UNUSUAL_LABELS).then(|| {
+        format!(
+            "Most labels are {side} than in any case that the model was trained on: {}. Expect wrong volumes: is the size \
+             of a voxel in the scan's header right?",
+            named(&beyond)
+        )
+    })
 }
 
 /// `[slice, row, column]`

@@ -11,6 +11,7 @@ use dinomed3d_core::manifest::{ExtentRange, ModelManifest};
 use dinomed3d_core::segmenter::{ModelError, Segmentation, Segmenter};
 use dinomed3d_core::weights::file::Quantization;
 use dinomed3d_core::weights::{encode, hex, load_into, named_tensors};
+use dinomed3d_volume::volumetry::{LabelSize, label_sizes};
 use dinomed3d_volume::{Affine, UsualVolume, Volume};
 use sha2::{Digest, Sha256};
 use small::{WINDOW, architecture, model, random_network};
@@ -527,6 +528,49 @@ fn labels_far_from_their_usual_volumes_are_said() {
     let text = warnings(&manifest).join("\n");
     assert!(text.contains("far from the volumes"), "{text}");
     assert!(text.contains("(1000.0 to 2000.0)"), "{text}");
+}
+
+/// A head of which the header says that its voxels are 1.3 times as wide as they are has 2.2 times its volume: no label is three
+/// times off, and all are too large.
+#[test]
+fn labels_larger_than_any_or_smaller_are_said_where_they_are_most() {
+    let (mut manifest, weights) = model(|_| {});
+    let result = |manifest: &ModelManifest| {
+        let segmenter = Segmenter::load(manifest.clone(), &weights, &Device::flex()).unwrap();
+        segment(&segmenter, &scan([20, 11, 7])).unwrap()
+    };
+    let voxel_ml = scan([20, 11, 7]).affine.voxel_volume_ml();
+    let sizes = label_sizes(&result(&manifest).labels, &manifest.labels, voxel_ml);
+    assert!(
+        sizes.len() > 2 && sizes.iter().all(|size| size.voxels > 0),
+        "{sizes:?}"
+    );
+    let mut warnings_at = |factor: f64| {
+        manifest.usual_volumes = UsualVolume::of_cases([sizes
+            .iter()
+            .map(|size| LabelSize {
+                volume_ml: size.volume_ml / factor,
+                ..*size
+            })
+            .collect()]);
+        result(&manifest).warnings.join("\n")
+    };
+    assert_eq!(warnings_at(1.1), "");
+    assert_eq!(warnings_at(0.9), "");
+    let larger = warnings_at(2.2);
+    assert!(
+        larger.starts_with("Most labels are larger than in any case"),
+        "{larger}"
+    );
+    assert!(
+        larger.contains("size of a voxel in the scan's header"),
+        "{larger}"
+    );
+    let smaller = warnings_at(0.5);
+    assert!(
+        smaller.starts_with("Most labels are smaller than in any case"),
+        "{smaller}"
+    );
 }
 
 /// Loading puts every parameter where it came from.

@@ -62,5 +62,5 @@ pub use resample::AxisWeights;
 pub(crate) use scan::Source;
 pub use scan::{Datatype, FileError, Format, Outline, Scan, ScanError, ScanImage, Voxels};
 pub use scan::{companions, open_file, outline_file};
-pub use usual_volume::UsualVolume;
+pub use usual_volume::{OneSided, UsualVolume};
 pub use volume::Volume;

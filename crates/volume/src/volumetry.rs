@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Label;
-use crate::delimited::quoted;
+use crate::delimited::{quoted, tab_separated};
 use crate::structure::{Structure, StructureLabels, asymmetry, paired};
 
 /// Size of one label.
@@ -139,11 +139,7 @@ pub fn csv(sizes: &[StructureSize]) -> String {
 pub fn tsv(sizes: &[StructureSize]) -> String {
     let mut text = COLUMNS.join("\t") + "\n";
     for row in sizes.iter().map(|size| cells(size, "n/a")) {
-        // Nothing quotes there: a tab or a line's end can't be in a field.
-        text += &(row
-            .map(|cell| cell.replace(['\t', '\r', '\n'], " "))
-            .join("\t")
-            + "\n");
+        text += &tab_separated(row.iter().map(AsRef::as_ref));
     }
     text
 }

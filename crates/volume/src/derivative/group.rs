@@ -1,5 +1,6 @@
 //! Volumes of many scans in one table, from the tables of each.
 
+use crate::delimited::tab_separated;
 use std::collections::HashMap;
 
 /// The table of one scan.
@@ -51,15 +52,15 @@ pub fn group_tsv(tables: &[ScanTable]) -> Result<String, TableError> {
     }
     text += &format!("scan\t{}\n", columns.join("\t"));
     for (index, (table, row)) in tables.iter().zip(&rows).enumerate() {
+        let mut cells = Vec::new();
         if let Some(bids) = &bids {
             let (participant, session) = &bids[index];
-            text += &format!("{participant}\t{}\t", session.as_deref().unwrap_or("n/a"));
+            cells.extend([participant, session.as_deref().unwrap_or("n/a")]);
         }
-        let cells = columns
-            .iter()
-            .map(|column| row.get(column).copied().unwrap_or("n/a"));
-        let cells: Vec<&str> = cells.collect();
-        text += &format!("{}\t{}\n", table.scan, cells.join("\t"));
+        cells.push(&table.scan);
+        let volume = |column| row.get(column).copied().unwrap_or("n/a");
+        cells.extend(columns.iter().map(volume));
+        text += &tab_separated(cells);
     }
     Ok(text)
 }
@@ -133,6 +134,20 @@ mod tests {
             scan: scan.to_owned(),
             text: tsv(&structure_sizes(&labels, &sizes)),
         }
+    }
+
+    /// A tab would move every volume under another structure's name.
+    #[test]
+    fn what_parts_cells_in_a_scan_s_name_parts_none() {
+        let pair = [(17, "left hippocampus"), (53, "right hippocampus")];
+        for name in ["a\tb", "a\nb", "a\rb"] {
+            let text = group_tsv(&[table(name, &pair, &[17, 17, 53])]).unwrap();
+            let rows: Vec<&str> = text.lines().skip(1).collect();
+            assert_eq!(rows, ["a b\t1\t0.5"], "{name:?}");
+        }
+        let text = group_tsv(&[table("sub-1\t2_T1w", &pair, &[17])]).unwrap();
+        let widths = text.lines().map(|row| row.split('\t').count());
+        assert_eq!(widths.collect::<Vec<_>>(), [5, 5]);
     }
 
     #[test]

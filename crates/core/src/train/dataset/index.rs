@@ -3,8 +3,10 @@
 use super::files::{CaseFiles, Cases};
 use super::{decathlon, nnunet, patient};
 use crate::train::TrainError;
+use crate::train::synthesis::TABLE_FILE;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Name of the file that says what a data set is.
@@ -44,9 +46,18 @@ impl DatasetIndex {
     /// [`TrainError::File`], or [`TrainError::Data`] where there is no telling what the data set is.
     pub fn survey(folder: &Path) -> Result<(Self, Vec<String>), TrainError> {
         let path = folder.join(INDEX_FILE);
-        let bytes = std::fs::read(&path).map_err(|cause| TrainError::File {
-            path: path.clone(),
-            cause,
+        let bytes = std::fs::read(&path).map_err(|cause| match cause.kind() {
+            ErrorKind::NotFound if folder.join(TABLE_FILE).is_file() => {
+                TrainError::Data(vec![format!(
+                    "{}: found is a folder of label maps with {TABLE_FILE}, expected is a data set with {INDEX_FILE}, or a recipe with \
+                     [synthesis], by which images are drawn from label maps (of a command that takes one, --recipe)",
+                    folder.display()
+                )])
+            }
+            _ => TrainError::File {
+                path: path.clone(),
+                cause,
+            },
         })?;
         let in_file = |problem: String| format!("{}: {problem}", path.display());
         let fatal = |problem: String| TrainError::Data(vec![in_file(problem)]);
@@ -195,5 +206,20 @@ mod tests {
             "{error}"
         );
         assert!(layout(serde_json::json!(["background"])).is_err());
+    }
+
+    #[test]
+    fn a_folder_of_label_maps_is_called_so_where_scans_are_expected() {
+        let name = format!("dinomed3d-maps-no-scans-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let empty = DatasetIndex::read(&folder).unwrap_err();
+        std::fs::write(folder.join(TABLE_FILE), "value\tname\n").unwrap();
+        let maps = DatasetIndex::read(&folder).unwrap_err();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(matches!(empty, TrainError::File { .. }), "{empty}");
+        let words = maps.to_string();
+        assert!(words.contains("label maps with labels.tsv"), "{words}");
+        assert!(words.contains("--recipe"), "{words}");
     }
 }
