@@ -156,14 +156,10 @@ export class Viewer {
       this.readAffine = String(scan.hdr.affine);
       if (affine) place(scan, [0, 4, 8].map((row) => [...affine.subarray(row, row + 4)]).concat([[0, 0, 0, 1]]));
       this.#leaveMending();
-      this.#remove(this.labels);
-      this.#remove(this.scan);
-      this.labels = null;
       this.scan = scan;
-      this.niivue.addVolume(scan);
       this.niivue.scene.crosshairPos = [0.5, 0.5, 0.5];
+      this.#stack(null);
       this.#layOut();
-      this.#settle();
       this.#reachGoal();
       this.#sayRange();
     });
@@ -220,10 +216,7 @@ export class Viewer {
     this.newest++;
     return this.#inTurn(async () => {
       this.#leaveMending();
-      if (!this.labels) return;
-      this.#remove(this.labels);
-      this.labels = null;
-      this.#settle();
+      if (this.labels) this.#stack(null);
     });
   }
 
@@ -232,8 +225,7 @@ export class Viewer {
     this.newest++;
     return this.#inTurn(async () => {
       if (!this.scan) return;
-      this.#remove(this.labels);
-      this.labels = null;
+      this.#hold(null);
       this.niivue.createEmptyDrawing();
       this.isMending = true;
       this.#put([0, 0, 0], this.#edges(), voxels);
@@ -341,10 +333,15 @@ export class Viewer {
 
   /** Recolours the label map, which is also how one label is hidden. */
   setKey(key) {
-    if (this.isMending) this.niivue.setDrawColormap(key);
-    if (!this.labels || this.labels.isMap) return;
-    this.labels.setColormapLabel(key);
-    this.niivue.updateGLVolume();
+    const turn = this.newest;
+    // What comes in the same moment has its own colours, and these may be those of its labels.
+    setTimeout(() => {
+      if (turn !== this.newest) return;
+      if (this.isMending) this.niivue.setDrawColormap(key);
+      if (!this.labels || this.labels.isMap) return;
+      this.labels.setColormapLabel(key);
+      this.niivue.updateGLVolume();
+    });
   }
 
   /** How strongly the label map covers the scan, 0 to 1. */
@@ -361,10 +358,6 @@ export class Viewer {
     return done;
   }
 
-  #remove(volume) {
-    if (volume) this.niivue.removeVolume(volume);
-  }
-
   /** What is written on the scan's grid lies where the scan does; what has a grid of its own where its file says. */
   #onGrid(image) {
     const hasShape = [1, 2, 3].every((axis) => image.hdr.dims[axis] === this.scan?.hdr.dims[axis]);
@@ -376,10 +369,24 @@ export class Viewer {
   #lay(labels) {
     labels.opacity = this.opacity;
     this.#leaveMending();
-    this.#remove(this.labels);
+    this.#stack(labels);
+  }
+
+  /** Has NiiVue hold the scan and what lies over it, if anything does; it draws them at its next update. */
+  #hold(labels) {
     this.labels = labels;
-    this.niivue.addVolume(labels);
-    this.#settle();
+    const [back, ...overlays] = [this.scan, labels].filter(Boolean);
+    Object.assign(this.niivue, { volumes: [back, ...overlays], back, overlays });
+  }
+
+  /**
+   * Shows the scan and what lies over it, if anything does. NiiVue's own ways to add and to remove a volume make the textures of all of
+   * them anew each time, which takes seconds for a large scan where there is no graphics card.
+   */
+  #stack(labels) {
+    this.#hold(labels);
+    this.niivue.updateGLVolume();
+    this.niivue.createOnLocationChange();
   }
 
   #reachGoal() {
@@ -556,11 +563,6 @@ export class Viewer {
     const height = (slice) => this.niivue.frac2mm([0.5, 0.5, 1 - (slice + 0.5) / count], 0, true)[2].toFixed(3);
     const row = (_, row) => Array.from({ length: columns }, (_, column) => height(row * columns + column)).join(" ");
     return `A ${Array.from({ length: rows }, row).join(" ; ")}`;
-  }
-
-  #settle() {
-    this.niivue.updateGLVolume();
-    this.niivue.createOnLocationChange();
   }
 
   #key(event) {

@@ -478,7 +478,8 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
             }
         });
         let Some((bytes, name, labels, voxels)) = of_run.or(of_result) else {
-            viewer.clear_labels();
+            // In its turn: a scan that has just come takes them away with the one before.
+            spawn_local(async move { viewer.clear_labels() });
             return Some(scan);
         };
         let hidden = state.hidden.get_untracked();
