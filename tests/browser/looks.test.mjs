@@ -181,6 +181,32 @@ test("a letter stands on the side that it names, however the scan lies", async (
   }
 });
 
+test("a scan that can't be drawn leaves no other one on screen, nor labels of its own on that", async (t) => {
+  const visitor = await open(t, { view: "planes", prepare: stubWorker({ isHead: true }) });
+  await visitor.takeSample("Sample head");
+  assert.ok(await visitor.canvasShowsSomething());
+  const bytes = makeNifti([20, 24, 28], (x, y, z) => x + y + z);
+  // A type of voxels that the worker may know and the viewer does not.
+  bytes.writeInt16LE(1280, 70);
+  bytes.writeInt16LE(64, 72);
+  await visitor.choose({ name: "undrawn.nii", bytes });
+  await visitor.waitForScan("undrawn.nii");
+  await visitor.page.locator(".canvas-note", { hasText: "can't show this scan" }).waitFor();
+  // What says so lies over the canvas.
+  const isEmpty = ({ bright, colored }) => bright < 0.1 && colored < 0.1;
+  await visitor.waitForShares(isEmpty, "the scan before is gone");
+  assert.equal(await visitor.at("location").innerText(), "");
+  await visitor.segment();
+  await visitor.page.locator("#viewer canvas").focus();
+  for (const key of ["ArrowRight", "PageUp"]) await visitor.page.keyboard.press(key);
+  await visitor.page.waitForTimeout(500);
+  await visitor.waitForShares(isEmpty, "its labels lie over nothing");
+  assert.deepEqual(visitor.problems, []);
+  await visitor.choose({ name: "drawn.nii", bytes: makeNifti([20, 24, 28], (x, y, z) => x + y + z) });
+  await visitor.waitForScan("drawn.nii");
+  assert.ok(await visitor.canvasShowsSomething(), "the next one is drawn");
+});
+
 test("the crosshair is told in mm and as the file's own voxel, however the file lies", async (t) => {
   // Each voxel says where it lies in the file; x runs to the left and z before y.
   const bytes = makeNifti([20, 24, 28], (x, y, z) => 10_000 * x + 100 * y + z);

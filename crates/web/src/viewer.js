@@ -151,7 +151,14 @@ export class Viewer {
     return this.#inTurn(async () => {
       // Drawing a large scan takes a while where there is no graphics card: what the page says of the scan comes first.
       await painted();
-      const scan = await this.NVImage.new(bytes.buffer, name);
+      const scan = await this.NVImage.new(bytes.buffer, name).catch((problem) => {
+        // Another scan's picture would be taken for this one's, and labels would be laid over it.
+        this.#leaveMending();
+        this.scan = null;
+        this.#hold(null);
+        this.niivue.updateGLVolume();
+        throw problem;
+      });
       // As NiiVue reads it, which is how it reads whatever is written on the same grid.
       this.readAffine = String(scan.hdr.affine);
       if (affine) place(scan, [0, 4, 8].map((row) => [...affine.subarray(row, row + 4)]).concat([[0, 0, 0, 1]]));
@@ -172,7 +179,7 @@ export class Viewer {
   showLabels(bytes, name, key, voxels) {
     const turn = ++this.newest;
     return this.#inTurn(async () => {
-      if (turn !== this.newest) return;
+      if (turn !== this.newest || !this.scan) return;
       const labels = this.#onGrid(await this.NVImage.new(bytes.buffer, name));
       if (voxels) labels.img.set(voxels);
       labels.setColormapLabel(key);
@@ -187,7 +194,7 @@ export class Viewer {
   showMap(bytes, name, low, high) {
     const turn = ++this.newest;
     return this.#inTurn(async () => {
-      if (turn !== this.newest) return;
+      if (turn !== this.newest || !this.scan) return;
       const map = this.#onGrid(await this.NVImage.new(bytes.buffer, name));
       if (low < high) {
         map.colormap = "inferno";
@@ -375,8 +382,8 @@ export class Viewer {
   /** Has NiiVue hold the scan and what lies over it, if anything does; it draws them at its next update. */
   #hold(labels) {
     this.labels = labels;
-    const [back, ...overlays] = [this.scan, labels].filter(Boolean);
-    Object.assign(this.niivue, { volumes: [back, ...overlays], back, overlays });
+    const volumes = [this.scan, labels].filter(Boolean);
+    Object.assign(this.niivue, { volumes, back: volumes[0] ?? null, overlays: volumes.slice(1) });
   }
 
   /**
@@ -567,11 +574,11 @@ export class Viewer {
 
   #key(event) {
     const step = STEPS[event.key];
-    if (step) {
+    if (step && this.scan) {
       this.niivue.moveCrosshairInVox(...step);
       this.niivue.createOnLocationChange();
       event.preventDefault();
-    } else if (this.isMending && event.key !== "Tab") {
+    } else if (!step && this.isMending && event.key !== "Tab") {
       const across = this.#across(SINGLE_PLANES.includes(this.view) ? VIEWS[this.view] : this.plane);
       const there = this.#ofFile([...this.niivue.frac2vox(this.niivue.scene.crosshairPos)]);
       if (this.onKey(event.key, event.ctrlKey || event.metaKey, event.shiftKey, ...there, across)) event.preventDefault();

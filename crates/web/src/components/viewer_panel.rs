@@ -429,6 +429,9 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
                     Some(file) => viewer.show_scan(file, SCAN_NAME, affine).await,
                     None => viewer.show_scan(&scan.bytes, &scan.name, affine).await,
                 };
+                if shown.is_err() {
+                    state.location.set(None);
+                }
                 problem.set(shown.err().map(|reason| said::cant_show_scan(&reason)));
             });
         }
