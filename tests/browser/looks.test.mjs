@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { makeNifti } from "../nifti.mjs";
 import { model, root, scratch } from "../places.mjs";
-import { open, sharedPage } from "./page.mjs";
+import { HEADERS, open, sharedPage } from "./page.mjs";
 import { stubWorker } from "./stub.mjs";
 
 const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8 };
@@ -95,6 +95,117 @@ for (const [what, options] of [
     assert.equal(new Set(colors).size, 2, `${colors}`);
   });
 }
+
+/** Adds this to the module that draws, where `Niivue` is its class. */
+function besideNiivue(page, program) {
+  return page.route("**/vendor/niivue.js", async (route) => {
+    const own = await (await route.fetch()).text();
+    await route.fulfill({ body: `${own}\n(${program})(Niivue);`, contentType: "text/javascript", headers: HEADERS });
+  });
+}
+
+test("whatever comes on screen, its textures are made once", async (t) => {
+  const prepare = async (page) => {
+    await stubWorker({ isHead: true })(page);
+    await besideNiivue(page, ({ prototype }) => {
+      const own = prototype.updateGLVolume;
+      window.made = 0;
+      prototype.updateGLVolume = function () {
+        if (this.volumes.length > 0) window.made++;
+        return own.call(this);
+      };
+    });
+  };
+  const visitor = await open(t, { view: "planes", prepare });
+  /** How often they are made until this is done and nothing more comes. */
+  const made = async (action) => {
+    await visitor.page.evaluate(() => (window.made = 0));
+    await action();
+    await visitor.page.waitForTimeout(1500);
+    return visitor.page.evaluate(() => window.made);
+  };
+  assert.equal(await made(() => visitor.takeSample("Sample head")), 1, "a scan");
+  // A run shows what it has while it goes on.
+  assert.equal(await made(() => visitor.segment()), 2, "a result");
+  assert.equal(await made(() => visitor.at("closer").click()), 1, "another result in its place");
+  assert.equal(await made(() => visitor.at("isolate").click()), 1, "one label alone");
+  await visitor.choose({ name: "other.nii", bytes: makeNifti([20, 24, 28], (x, y, z) => x + y + z) });
+  assert.equal(await made(() => visitor.waitForScan("other.nii")), 1, "another scan");
+});
+
+const ORIENTATIONS = {
+  RAS: [[2, 0, 0], [0, 2, 0], [0, 0, 2]],
+  LIA: [[-2, 0, 0], [0, 0, 2], [0, -2, 0]],
+  oblique: [[1.88, -0.68, 0], [0.64, 1.77, -0.68], [0.23, 0.64, 1.88]],
+};
+const DIRECTIONS = { L: [-1, 0, 0], R: [1, 0, 0], P: [0, -1, 0], A: [0, 1, 0], I: [0, 0, -1], S: [0, 0, 1] };
+
+test("a letter stands on the side that it names, however the scan lies", async (t) => {
+  const prepare = async (page) => {
+    await stubWorker()(page);
+    await besideNiivue(page, ({ prototype }) => {
+      const own = prototype.drawText;
+      window.letters = {};
+      prototype.drawText = function (place, text, ...others) {
+        window.letters[text] = [...place].map((edge) => edge / this.uiData.dpr);
+        return own.call(this, place, text, ...others);
+      };
+    });
+  };
+  const visitor = await open(t, { view: "planes", prepare });
+  await visitor.waitForModel();
+  const canvas = visitor.page.locator("#viewer canvas");
+  for (const [orientation, rows] of Object.entries(ORIENTATIONS)) {
+    for (const [across, up] of ["LA", "LS", "PS"].map((letters) => [...letters])) {
+      for (const letter of [across, up]) {
+        const edge = 24;
+        const world = (voxel) => rows.map((row) => row.reduce((sum, step, i) => sum + step * (voxel[i] - edge / 2), 0));
+        const isThere = (voxel) => world(voxel).reduce((sum, mm, i) => sum + mm * DIRECTIONS[letter][i], 0) > 6;
+        const bytes = makeNifti([edge, edge, edge], (...voxel) => (isThere(voxel) ? 100 : 0));
+        rows.forEach((row, i) => [...row, world([0, 0, 0])[i]].forEach((value, j) => bytes.writeFloatLE(value, 280 + 16 * i + 4 * j)));
+        [2, 2, 2].forEach((mm, axis) => bytes.writeFloatLE(mm, 80 + 4 * axis));
+        const name = `${orientation}-${across}${up}-${letter}.nii`;
+        await visitor.at("planes").selectOption({ LA: "axial", LS: "coronal", PS: "sagittal" }[across + up]);
+        await visitor.page.evaluate(() => (window.letters = {}));
+        await visitor.choose({ name, bytes });
+        await visitor.waitForScan(name);
+        const text = await visitor.page.waitForFunction((letter) => window.letters[letter], letter);
+        const [x, y] = await text.jsonValue();
+        const { width, height } = await canvas.boundingBox();
+        const sides = letter === across ? ["left", "right"] : ["top", "bottom"];
+        assert.equal(x < width / 4 ? "left" : y < height / 4 ? "top" : `${x}, ${y}`, sides[0], `${name}: where ${letter} stands`);
+        const isMeant = ({ halves }) => halves[sides[0]].bright > 0.1 && halves[sides[1]].bright < halves[sides[0]].bright / 2;
+        await visitor.waitForShares(isMeant, `${name}: what lies to ${letter} is bright at ${sides[0]}`);
+      }
+    }
+  }
+});
+
+test("a scan that can't be drawn leaves no other one on screen, nor labels of its own on that", async (t) => {
+  const visitor = await open(t, { view: "planes", prepare: stubWorker({ isHead: true }) });
+  await visitor.takeSample("Sample head");
+  assert.ok(await visitor.canvasShowsSomething());
+  const bytes = makeNifti([20, 24, 28], (x, y, z) => x + y + z);
+  // A type of voxels that the worker may know and the viewer does not.
+  bytes.writeInt16LE(1280, 70);
+  bytes.writeInt16LE(64, 72);
+  await visitor.choose({ name: "undrawn.nii", bytes });
+  await visitor.waitForScan("undrawn.nii");
+  await visitor.page.locator(".canvas-note", { hasText: "can't show this scan" }).waitFor();
+  // What says so lies over the canvas.
+  const isEmpty = ({ bright, colored }) => bright < 0.1 && colored < 0.1;
+  await visitor.waitForShares(isEmpty, "the scan before is gone");
+  assert.equal(await visitor.at("location").innerText(), "");
+  await visitor.segment();
+  await visitor.page.locator("#viewer canvas").focus();
+  for (const key of ["ArrowRight", "PageUp"]) await visitor.page.keyboard.press(key);
+  await visitor.page.waitForTimeout(500);
+  await visitor.waitForShares(isEmpty, "its labels lie over nothing");
+  assert.deepEqual(visitor.problems, []);
+  await visitor.choose({ name: "drawn.nii", bytes: makeNifti([20, 24, 28], (x, y, z) => x + y + z) });
+  await visitor.waitForScan("drawn.nii");
+  assert.ok(await visitor.canvasShowsSomething(), "the next one is drawn");
+});
 
 test("the crosshair is told in mm and as the file's own voxel, however the file lies", async (t) => {
   // Each voxel says where it lies in the file; x runs to the left and z before y.

@@ -193,6 +193,16 @@ test("no accessibility rule is broken with a list, light or dark, and nothing is
   await visitor.page.keyboard.press("Tab");
   const focused = () => visitor.page.evaluate(() => document.activeElement.getAttribute("aria-label"));
   assert.equal(await focused(), "Remove a.nii", "the row keeps the focus");
+  const marked = () =>
+    visitor.at("scans").evaluate((list) => {
+      const isMarked = (row) => Number.parseFloat(getComputedStyle(row).borderLeftWidth) > 2;
+      return [...list.querySelectorAll("li")].filter(isMarked).map((row) => row.querySelector("strong").textContent);
+    });
+  // Even a transparent border is drawn with the system's own colours.
+  for (const forcedColors of ["none", "active"]) {
+    await visitor.page.emulateMedia({ forcedColors });
+    assert.deepEqual(await marked(), ["a.nii"], `marked with forced colours ${forcedColors}`);
+  }
 });
 
 const blob = (x, y, z) => Math.round(1000 * Math.exp(-((x - 9) ** 2 + (y - 10) ** 2 + (z - 8) ** 2) / 60));

@@ -277,7 +277,7 @@ export class Visitor {
     assert.fail(`${what}: ${JSON.stringify(shares)}`);
   }
 
-  /** Which shares of the viewer's canvas are bright, and of a colour: labels and the crosshair are. */
+  /** Which shares of the viewer's canvas are bright, of each half of it also, and of a colour: labels and the crosshair are. */
   async canvasShares() {
     const shot = await this.page.locator("#viewer canvas").screenshot();
     return this.page.evaluate(async (base64) => {
@@ -286,15 +286,26 @@ export class Visitor {
       const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
       const context = canvas.getContext("2d");
       context.drawImage(bitmap, 0, 0);
-      const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
-      let [bright, colored] = [0, 0];
-      for (let i = 0; i < data.length; i += 4) {
-        const [red, green, blue] = data.subarray(i, i + 3);
-        bright += red > 90 ? 1 : 0;
-        colored += Math.max(red, green, blue) - Math.min(red, green, blue) > 50 ? 1 : 0;
-      }
-      const count = data.length / 4;
-      return { bright: bright / count, colored: colored / count };
+      const shares = (x, y, width, height) => {
+        const { data } = context.getImageData(x, y, width, height);
+        let [bright, colored] = [0, 0];
+        for (let i = 0; i < data.length; i += 4) {
+          const [red, green, blue] = data.subarray(i, i + 3);
+          bright += red > 90 ? 1 : 0;
+          colored += Math.max(red, green, blue) - Math.min(red, green, blue) > 50 ? 1 : 0;
+        }
+        const count = data.length / 4;
+        return { bright: bright / count, colored: colored / count };
+      };
+      const { width, height } = bitmap;
+      const [across, down] = [Math.floor(width / 2), Math.floor(height / 2)];
+      const halves = {
+        left: shares(0, 0, across, height),
+        right: shares(width - across, 0, across, height),
+        top: shares(0, 0, width, down),
+        bottom: shares(0, height - down, width, down),
+      };
+      return { ...shares(0, 0, width, height), halves };
     }, shot.toString("base64"));
   }
 }

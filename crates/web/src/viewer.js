@@ -151,19 +151,22 @@ export class Viewer {
     return this.#inTurn(async () => {
       // Drawing a large scan takes a while where there is no graphics card: what the page says of the scan comes first.
       await painted();
-      const scan = await this.NVImage.new(bytes.buffer, name);
+      const scan = await this.NVImage.new(bytes.buffer, name).catch((problem) => {
+        // Another scan's picture would be taken for this one's, and labels would be laid over it.
+        this.#leaveMending();
+        this.scan = null;
+        this.#hold(null);
+        this.niivue.updateGLVolume();
+        throw problem;
+      });
       // As NiiVue reads it, which is how it reads whatever is written on the same grid.
       this.readAffine = String(scan.hdr.affine);
       if (affine) place(scan, [0, 4, 8].map((row) => [...affine.subarray(row, row + 4)]).concat([[0, 0, 0, 1]]));
       this.#leaveMending();
-      this.#remove(this.labels);
-      this.#remove(this.scan);
-      this.labels = null;
       this.scan = scan;
-      this.niivue.addVolume(scan);
       this.niivue.scene.crosshairPos = [0.5, 0.5, 0.5];
+      this.#stack(null);
       this.#layOut();
-      this.#settle();
       this.#reachGoal();
       this.#sayRange();
     });
@@ -176,7 +179,7 @@ export class Viewer {
   showLabels(bytes, name, key, voxels) {
     const turn = ++this.newest;
     return this.#inTurn(async () => {
-      if (turn !== this.newest) return;
+      if (turn !== this.newest || !this.scan) return;
       const labels = this.#onGrid(await this.NVImage.new(bytes.buffer, name));
       if (voxels) labels.img.set(voxels);
       labels.setColormapLabel(key);
@@ -191,7 +194,7 @@ export class Viewer {
   showMap(bytes, name, low, high) {
     const turn = ++this.newest;
     return this.#inTurn(async () => {
-      if (turn !== this.newest) return;
+      if (turn !== this.newest || !this.scan) return;
       const map = this.#onGrid(await this.NVImage.new(bytes.buffer, name));
       if (low < high) {
         map.colormap = "inferno";
@@ -220,10 +223,7 @@ export class Viewer {
     this.newest++;
     return this.#inTurn(async () => {
       this.#leaveMending();
-      if (!this.labels) return;
-      this.#remove(this.labels);
-      this.labels = null;
-      this.#settle();
+      if (this.labels) this.#stack(null);
     });
   }
 
@@ -232,8 +232,7 @@ export class Viewer {
     this.newest++;
     return this.#inTurn(async () => {
       if (!this.scan) return;
-      this.#remove(this.labels);
-      this.labels = null;
+      this.#hold(null);
       this.niivue.createEmptyDrawing();
       this.isMending = true;
       this.#put([0, 0, 0], this.#edges(), voxels);
@@ -341,10 +340,15 @@ export class Viewer {
 
   /** Recolours the label map, which is also how one label is hidden. */
   setKey(key) {
-    if (this.isMending) this.niivue.setDrawColormap(key);
-    if (!this.labels || this.labels.isMap) return;
-    this.labels.setColormapLabel(key);
-    this.niivue.updateGLVolume();
+    const turn = this.newest;
+    // What comes in the same moment has its own colours, and these may be those of its labels.
+    setTimeout(() => {
+      if (turn !== this.newest) return;
+      if (this.isMending) this.niivue.setDrawColormap(key);
+      if (!this.labels || this.labels.isMap) return;
+      this.labels.setColormapLabel(key);
+      this.niivue.updateGLVolume();
+    });
   }
 
   /** How strongly the label map covers the scan, 0 to 1. */
@@ -361,10 +365,6 @@ export class Viewer {
     return done;
   }
 
-  #remove(volume) {
-    if (volume) this.niivue.removeVolume(volume);
-  }
-
   /** What is written on the scan's grid lies where the scan does; what has a grid of its own where its file says. */
   #onGrid(image) {
     const hasShape = [1, 2, 3].every((axis) => image.hdr.dims[axis] === this.scan?.hdr.dims[axis]);
@@ -376,10 +376,24 @@ export class Viewer {
   #lay(labels) {
     labels.opacity = this.opacity;
     this.#leaveMending();
-    this.#remove(this.labels);
+    this.#stack(labels);
+  }
+
+  /** Has NiiVue hold the scan and what lies over it, if anything does; it draws them at its next update. */
+  #hold(labels) {
     this.labels = labels;
-    this.niivue.addVolume(labels);
-    this.#settle();
+    const volumes = [this.scan, labels].filter(Boolean);
+    Object.assign(this.niivue, { volumes, back: volumes[0] ?? null, overlays: volumes.slice(1) });
+  }
+
+  /**
+   * Shows the scan and what lies over it, if anything does. NiiVue's own ways to add and to remove a volume make the textures of all of
+   * them anew each time, which takes seconds for a large scan where there is no graphics card.
+   */
+  #stack(labels) {
+    this.#hold(labels);
+    this.niivue.updateGLVolume();
+    this.niivue.createOnLocationChange();
   }
 
   #reachGoal() {
@@ -558,18 +572,13 @@ export class Viewer {
     return `A ${Array.from({ length: rows }, row).join(" ; ")}`;
   }
 
-  #settle() {
-    this.niivue.updateGLVolume();
-    this.niivue.createOnLocationChange();
-  }
-
   #key(event) {
     const step = STEPS[event.key];
-    if (step) {
+    if (step && this.scan) {
       this.niivue.moveCrosshairInVox(...step);
       this.niivue.createOnLocationChange();
       event.preventDefault();
-    } else if (this.isMending && event.key !== "Tab") {
+    } else if (!step && this.isMending && event.key !== "Tab") {
       const across = this.#across(SINGLE_PLANES.includes(this.view) ? VIEWS[this.view] : this.plane);
       const there = this.#ofFile([...this.niivue.frac2vox(this.niivue.scene.crosshairPos)]);
       if (this.onKey(event.key, event.ctrlKey || event.metaKey, event.shiftKey, ...there, across)) event.preventDefault();

@@ -429,6 +429,9 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
                     Some(file) => viewer.show_scan(file, SCAN_NAME, affine).await,
                     None => viewer.show_scan(&scan.bytes, &scan.name, affine).await,
                 };
+                if shown.is_err() {
+                    state.location.set(None);
+                }
                 problem.set(shown.err().map(|reason| said::cant_show_scan(&reason)));
             });
         }
@@ -478,7 +481,8 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
             }
         });
         let Some((bytes, name, labels, voxels)) = of_run.or(of_result) else {
-            viewer.clear_labels();
+            // In its turn: a scan that has just come takes them away with the one before.
+            spawn_local(async move { viewer.clear_labels() });
             return Some(scan);
         };
         let hidden = state.hidden.get_untracked();

@@ -538,14 +538,9 @@ impl Engine {
         };
         let scan = describe::scan(&found.scan, found.description);
         let loaded = FromWorker::ScanLoaded { job, scan };
-        if found.is_single_file {
-            scope::post(&loaded);
-        } else {
-            let file = found
-                .scan
-                .encode()
-                .map_err(|error| unread(error.to_string()))?;
-            scope::post_with(&loaded, &file);
+        match found.for_viewer().map_err(unread)? {
+            None => scope::post(&loaded),
+            Some(file) => scope::post_with(&loaded, &file),
         }
         *self.scan.borrow_mut() = Some(Rc::new(found.scan));
         *self.kept.borrow_mut() = None;

@@ -41,6 +41,27 @@ pub struct Found {
     pub is_single_file: bool,
 }
 
+/// The type of voxels that viewers do not know.
+const NOT_DRAWN: &str = "uint64";
+
+impl Found {
+    /// The scan as a NIfTI file for a viewer, where it can't be given the one that was opened.
+    ///
+    /// # Errors
+    /// If there is no memory for it, as a sentence without its full stop.
+    pub fn for_viewer(&self) -> Result<Option<Vec<u8>>, String> {
+        let encoded = if self.scan.datatype_name() == NOT_DRAWN {
+            let volume = self.scan.volume().map_err(words)?;
+            Scan::of_volume(Format::Nifti1, &volume, Vec::new()).encode()
+        } else if self.is_single_file {
+            return Ok(None);
+        } else {
+            self.scan.encode()
+        };
+        encoded.map(Some).map_err(words)
+    }
+}
+
 /// Opens a file; of several scans the chosen one.
 ///
 /// # Errors
@@ -440,6 +461,23 @@ mod tests {
             alone.contains("b.hdr: this is the header of a pair"),
             "{alone}"
         );
+    }
+
+    #[test]
+    fn a_viewer_gets_voxels_of_a_type_that_it_knows() {
+        let numbers = nifti();
+        let plain = scan(open(numbers.clone(), None));
+        assert_eq!(plain.for_viewer().unwrap(), None, "the file itself");
+        let mut large = numbers[..352].to_vec();
+        large[70..72].copy_from_slice(&1280i16.to_le_bytes());
+        large[72..74].copy_from_slice(&64i16.to_le_bytes());
+        large.extend((0..24u64).flat_map(u64::to_le_bytes));
+        let large = scan(open(large, None));
+        assert!(large.is_single_file);
+        let drawn = large.for_viewer().unwrap().expect("a file of its own");
+        assert_ne!(drawn[70..72], 1280i16.to_le_bytes());
+        let [drawn, plain] = [open(drawn, None), Ok(Opened::Scan(Box::new(plain)))].map(scan);
+        assert_eq!(drawn.scan.volume().unwrap(), plain.scan.volume().unwrap());
     }
 
     #[test]
