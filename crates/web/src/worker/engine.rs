@@ -536,9 +536,10 @@ impl Engine {
                 return Ok(());
             }
         };
+        let for_viewer = found.for_viewer().map_err(unread)?;
         let scan = describe::scan(&found.scan, found.description);
         let loaded = FromWorker::ScanLoaded { job, scan };
-        match found.for_viewer().map_err(unread)? {
+        match for_viewer {
             None => scope::post(&loaded),
             Some(file) => scope::post_with(&loaded, &file),
         }
