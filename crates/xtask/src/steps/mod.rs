@@ -45,9 +45,9 @@ const FIRST: [Step; 4] = [
         run: sources::spelling,
     },
     Step {
-        name: "imports",
-        about: "imports of every crate run one way",
-        run: sources::imports,
+        name: "house",
+        about: "imports of every crate run one way, and documents name what is there",
+        run: sources::house,
     },
     Step {
         name: "deny",

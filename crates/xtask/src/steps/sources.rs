@@ -33,16 +33,17 @@ pub fn spelling(places: &Places) -> Result<()> {
     )
 }
 
-/// Imports run one way.
+/// Imports run one way, and documents name what is there.
 ///
 /// # Errors
-/// When files import each other in a circle, or Node can't be installed.
-pub fn imports(places: &Places) -> Result<()> {
+/// When files import each other in a circle, a document's link leads nowhere, `ARCHITECTURE.md` lacks a file or names one that is
+/// gone, or Node can't be installed.
+pub fn house(places: &Places) -> Result<()> {
     let mut node = node::tests(places, "tests/house")?;
     run(
-        "imports",
+        "house",
         &mut node,
-        "cut the circle: what both need goes into a file of its own",
+        "of a circle, what both need goes into a file of its own; a document says what is there",
     )
 }
 
