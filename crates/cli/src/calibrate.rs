@@ -25,7 +25,7 @@ pub struct Args {
     /// Recipe by which a model was trained from label maps: cases are drawn from those of its maps that were held out.
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
-    /// cpu, or vulkan or cuda where the program was built with them.
+    /// cpu, or what else the program was built with: cuda, vulkan, wgpu, webgpu, webgpu-half, libtorch, libtorch-cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
 }

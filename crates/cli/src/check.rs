@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// cpu, or what else the program was built with: vulkan, cuda, libtorch-cuda.
+    /// cpu, or what else the program was built with: cuda, vulkan, wgpu, webgpu, webgpu-half, libtorch, libtorch-cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
     /// Folder of model folders; each has to give its known answer [default: public/models, or models beside the

@@ -64,7 +64,7 @@ pub struct Args {
     /// For label maps and the paper's convention: folder of the model whose grid they are resized to.
     #[arg(long, value_name = "DIR", requires = "predictions")]
     grid: Option<PathBuf>,
-    /// cpu, or vulkan or cuda where the program was built with them.
+    /// cpu, or what else the program was built with: cuda, vulkan, wgpu, webgpu, webgpu-half, libtorch, libtorch-cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
     /// Write JSON into a file, or print it when no file is named.

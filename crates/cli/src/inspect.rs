@@ -41,7 +41,7 @@ pub struct Args {
     /// Folder of the model, or the name of one of `dinomed3d models`.
     #[arg(long, value_name = "MODEL", default_value = places::DEFAULT_MODEL)]
     model: PathBuf,
-    /// cpu, or vulkan or cuda where the program was built with them.
+    /// cpu, or what else the program was built with: cuda, vulkan, wgpu, webgpu, webgpu-half, libtorch, libtorch-cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
     /// Cores of the processor [default: as many as a Slurm job was given, or as this process may use].

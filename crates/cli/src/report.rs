@@ -16,7 +16,7 @@ pub struct Args {
     /// The data set of the run.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// cpu, or vulkan or cuda where the program was built with them.
+    /// cpu, or what else the program was built with: cuda, vulkan, wgpu, webgpu, webgpu-half, libtorch, libtorch-cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
 }

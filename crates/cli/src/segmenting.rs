@@ -36,7 +36,7 @@ pub struct By {
     /// Look closer at what this model knows of the parts that the first one found, into the same label map.
     #[arg(long, value_name = "MODEL")]
     pub closer: Option<PathBuf>,
-    /// cpu, or vulkan or cuda where the program was built with them.
+    /// cpu, or what else the program was built with: cuda, vulkan, wgpu, webgpu, webgpu-half, libtorch, libtorch-cuda.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Cores of the processor [default: as many as a Slurm job was given, or as this process may use].

@@ -30,7 +30,7 @@ pub struct Args {
     /// How many cases get them: those with the lowest mean Dice.
     #[arg(long, value_name = "N", default_value_t = 10)]
     worst: usize,
-    /// cpu, or vulkan or cuda where the program was built with them.
+    /// cpu, or what else the program was built with: cuda, vulkan, wgpu, webgpu, webgpu-half, libtorch, libtorch-cuda.
     #[arg(long, default_value = "cpu")]
     device: String,
 }

@@ -30,8 +30,8 @@ pub struct Args {
     /// Folder of the run: resolved recipe, split, log, checkpoint, weights.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// cpu; cuda, vulkan, wgpu or libtorch where the program was built with them; cuda:1 for the
-    /// second card, cuda:0,1 for both together.
+    /// cpu, or what else the program was built with: cuda, vulkan, wgpu, libtorch, libtorch-cuda; cuda:1 for the second card, cuda:0,1 for
+    /// both together.
     #[arg(long, default_value = "cpu", value_name = "LIST")]
     device: String,
     /// How several devices work together: gather all gradients on the first (default), or

@@ -49,7 +49,7 @@ enum Task {
         /// The native program with what the page computes with on cards of any maker.
         #[arg(long)]
         webgpu: bool,
-        /// The native program with LibTorch, whose processor kernels are faster than ours.
+        /// The native program with LibTorch, which trains faster, on the processor and on NVIDIA cards.
         #[arg(long)]
         libtorch: bool,
     },
@@ -76,7 +76,7 @@ enum Task {
     Bundle(bundle::Args),
     /// Makes one archive of the site with its models, which runs from a stick.
     TakeAlong(take_along::Args),
-    /// Judges the model of heads by a folder of real scans.
+    /// Judges the model of heads by a folder of real scans: tables and pictures.
     Heads(heads::Args),
     /// Makes the README's picture from the page as it is.
     Picture,
