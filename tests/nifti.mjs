@@ -36,7 +36,8 @@ export function readNifti(source) {
   const count = shape.reduce((product, edge) => product * edge, 1);
   const voxels = Array.from({ length: count }, (_, i) => reader.read(view, offset + i * reader.bytes, isLittle));
   const spacing = [1, 2, 3].map((axis) => view.getFloat32(76 + 4 * axis, isLittle));
-  return { bytes, view, isLittle, shape, voxels, spacing, geometry: geometryOf(bytes, isLittle) };
+  const description = bytes.subarray(148, 228).toString("latin1").replaceAll("\0", "");
+  return { bytes, view, isLittle, shape, voxels, spacing, description, geometry: geometryOf(bytes, isLittle) };
 }
 
 /** The geometry fields as bytes of a little-endian header, in hexadecimal. */

@@ -9,6 +9,7 @@ import { gzipSync } from "node:zlib";
 import { makeNifti, readNifti } from "../nifti.mjs";
 import { root } from "../places.mjs";
 import { open, sharedPage } from "./page.mjs";
+import { saved } from "./strokes.mjs";
 import { stubWorker } from "./stub.mjs";
 
 const found = readNifti(readFileSync(join(root, "public/samples/sample_dseg.nii.gz")));
@@ -34,13 +35,6 @@ async function mending({ view = "planes" } = {}) {
   await visitor.at("mend-label").selectOption("1");
   await visitor.page.locator("#viewer canvas").focus();
   return visitor;
-}
-
-/** The label map as the page saves it now, and its name. */
-async function saved(visitor) {
-  const { name, bytes } = await visitor.saved("download-labels");
-  const file = readNifti(bytes);
-  return { name, ...file, description: file.bytes.subarray(148, 228).toString("latin1").replaceAll("\0", "") };
 }
 
 /** Which voxels differ, as [x, y, z, before, after]. */
@@ -88,7 +82,7 @@ test("by keyboard: a ball at the crosshair is in volumes and file, and undo and 
     assert.equal(first.voxels[i], mm <= 2.5 ? 1 : found.voxels[i], `${at}`);
   }
   assert.deepEqual(first.geometry, found.geometry);
-  assert.match(first.description, /changed by hand/);
+  assert.equal(first.description, "DINO-Med3D phantom reference; changed by hand; not a medical device", "and by whom before");
   assert.equal(first.name, "sample_desc-mended_dseg.nii.gz");
   await assertTable(visitor, first.voxels);
   assert.match(await visitor.at("mended-note").innerText(), /^Changed by hand/);

@@ -46,8 +46,7 @@ export async function learntNatively(visitor, scan, folder) {
 /** The label map as the page saves it now, and its name. */
 export async function saved(visitor) {
   const { name, bytes } = await visitor.saved("download-labels");
-  const file = readNifti(bytes);
-  return { name, ...file, description: file.bytes.subarray(148, 228).toString("latin1").replaceAll("\0", "") };
+  return { name, ...readNifti(bytes) };
 }
 
 /** Places where two label maps differ. */

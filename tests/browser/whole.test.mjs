@@ -39,6 +39,8 @@ test("a head and its hippocampi are what the command line makes of them", async 
   const [command, both] = await natives;
   const [page, reference] = [readNifti(bytes), readNifti(join(root, "public/samples/head_dseg.nii.gz"))];
   assert.deepEqual(page.geometry, readNifti(sample).geometry);
+  assert.match(page.description, /^DINO-Med3D head [\d.]+; not a medical device$/);
+  assert.equal(page.description, command.description);
   const equal = agreement(page.voxels, command.voxels);
   t.diagnostic(`${(100 * equal).toFixed(3)} % of voxels equal the command line's`);
   assert.ok(equal >= 0.999, `${equal}`);
@@ -48,7 +50,10 @@ test("a head and its hippocampi are what the command line makes of them", async 
   await visitor.at("closer").click();
   await visitor.at("statistics").getByText("Posterior hippocampus").first().waitFor({ timeout: 300_000 });
   const closer = await visitor.save();
-  const agree = agreement(readNifti(closer.bytes).voxels, both.voxels);
+  const looked = readNifti(closer.bytes);
+  assert.match(looked.description, /^DINO-Med3D head [\d.]+, hippocampus [\d.]+; not a medical device$/);
+  assert.equal(looked.description, both.description);
+  const agree = agreement(looked.voxels, both.voxels);
   t.diagnostic(`${(100 * agree).toFixed(3)} % after the closer look`);
   assert.ok(agree >= 0.999, `${agree}`);
   assert.deepEqual(visitor.problems, []);

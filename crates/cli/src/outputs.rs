@@ -9,7 +9,7 @@ use dinomed3d_volume::atomic_file::{write_whole, write_whole_by};
 use dinomed3d_volume::derivative::{DerivativeNames, Input, Model, Provenance, Sidecar};
 use dinomed3d_volume::dicom::segmentation::{self, Origin, Segment};
 use dinomed3d_volume::label_table::{color_lut, color_table, dseg_tsv, label_descriptions};
-use dinomed3d_volume::nifti::Depth;
+use dinomed3d_volume::nifti::{Depth, MadeBy};
 use dinomed3d_volume::surface::{Mesh, obj};
 use dinomed3d_volume::volumetry::{self, LabelSize, StructureSize};
 use dinomed3d_volume::{Label, LabelMap, Scan, gzip, gzip_by};
@@ -265,9 +265,11 @@ impl Segmented<'_> {
     }
 
     fn description(&self) -> String {
-        let named = |model: &Model| format!("{} {}", model.name, model.version);
-        let models: Vec<String> = self.models.iter().map(named).collect();
-        format!("DINO-Med3D {}", models.join(", "))
+        let models = self.models.iter();
+        let by = models.fold(MadeBy::default(), |by, model| {
+            by.and(&model.name, &model.version)
+        });
+        by.to_string()
     }
 
     fn write_probabilities(&self, file: impl Write) -> std::io::Result<()> {

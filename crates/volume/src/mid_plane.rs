@@ -177,7 +177,8 @@ impl<'a> Points<'a> {
     /// so one more elsewhere changes no other, and label maps that differ in a few voxels are parted in one plane.
     fn thinned(&self, count: usize) -> Vec<Point> {
         let one_in = (self.num / count).max(1) as u64;
-        self.at(|index| mixed(index) % one_in == 0).collect()
+        self.at(|index| mixed(index).is_multiple_of(one_in))
+            .collect()
     }
 
     /// The plane at these degrees of yaw and roll and millimetres from the middle.
@@ -333,7 +334,7 @@ mod tests {
         let (mut map, _) = head(3.0, -2.0, affine([1.0; 3], [-50.0; 3]), [100; 3]);
         for (index, label) in map.labels.iter_mut().enumerate() {
             // A mixture that no likeness is smooth in.
-            if *label == 1 && mixed(mixed(index) as usize) % 2 == 0 {
+            if *label == 1 && mixed(mixed(index) as usize).is_multiple_of(2) {
                 *label = 0;
             }
         }
@@ -344,7 +345,10 @@ mod tests {
             let mut other = map.clone();
             other.labels[index] = 1;
             let after = of(&other);
-            let angle = dot(before.normal, after.normal).min(1.0).acos().to_degrees();
+            let angle = dot(before.normal, after.normal)
+                .min(1.0)
+                .acos()
+                .to_degrees();
             let off = (before.offset_mm - after.offset_mm).abs();
             assert!(
                 angle < 1e-3 && off < 1e-2,

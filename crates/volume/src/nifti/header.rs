@@ -342,6 +342,14 @@ impl Header {
         }
     }
 
+    /// The description; of bytes that are no text nothing.
+    pub fn description(&self) -> &str {
+        let at = field::DESCRIP[self.version()];
+        let text = &self.bytes[at..at + field::DESCRIP_BYTES];
+        let end = text.iter().position(|byte| *byte == 0);
+        str::from_utf8(&text[..end.unwrap_or(text.len())]).unwrap_or_default()
+    }
+
     /// The description, cut to 79 bytes.
     pub(super) fn put_description(&mut self, description: &str) {
         let mut text = [0; field::DESCRIP_BYTES];

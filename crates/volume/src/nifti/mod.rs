@@ -7,6 +7,7 @@ mod file_name;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod header;
+mod made_by;
 mod place;
 mod probabilities;
 mod read;
@@ -16,6 +17,7 @@ mod write;
 
 pub use file_name::{is_gzip_name, stem};
 pub(crate) use header::{ALIGNED, Header, SCANNER, is_header};
+pub use made_by::MadeBy;
 pub use probabilities::{Depth, Probabilities, ProbabilityError};
 pub(crate) use read::{outline, read};
 pub use write::{Values, encode};

@@ -147,6 +147,11 @@ impl Scan {
         }
     }
 
+    /// How a voxel is stored.
+    pub fn datatype(&self) -> Datatype {
+        self.voxels.datatype
+    }
+
     /// The datatype in numpy's words, such as `int16`.
     pub fn datatype_name(&self) -> &'static str {
         self.voxels.datatype.name()
@@ -155,6 +160,11 @@ impl Scan {
     /// The codes of qform and sform that a NIfTI file made for it has: its own where it came as one.
     pub fn form_codes(&self) -> (i16, i16) {
         (self.header.qform_code(), self.header.sform_code())
+    }
+
+    /// What its file says of itself in words, by a NIfTI header's description; empty where it has none or no text.
+    pub fn description(&self) -> &str {
+        self.header.description()
     }
 
     /// The header that a NIfTI file made for it begins with: as it came where it came as one.

@@ -7,7 +7,7 @@ mod paint;
 mod pen;
 mod stroke;
 
-pub use file::{DESCRIPTION, marked};
+pub use file::marked;
 pub use fill::NoFill;
 pub use pen::{Pen, SIZES_MM, Tool};
 pub use stroke::Bounds;
@@ -15,7 +15,7 @@ pub use stroke::Bounds;
 use crate::language::mend;
 use dinomed3d_volume::volumetry::LabelSize;
 use dinomed3d_volume::{Affine, Label, LabelMap, Scan};
-use file::{encoded, learnt_description};
+use file::{BY_HAND, encoded, learnt};
 use stroke::{Run, Stroke};
 
 /// A label map under a person's hands.
@@ -266,8 +266,8 @@ impl Mending {
     /// Why there can be none, as a sentence without its full stop.
     pub fn encode(&self, file: &[u8]) -> Result<Vec<u8>, String> {
         match self.learnt_from() {
-            Some(strokes) => encoded(file, &self.map.labels, &learnt_description(strokes)),
-            None => encoded(file, &self.map.labels, DESCRIPTION),
+            Some(strokes) => encoded(file, &self.map.labels, &learnt(strokes)),
+            None => encoded(file, &self.map.labels, BY_HAND),
         }
     }
 

@@ -10,7 +10,7 @@ use dinomed3d_core::segmenter::Segmenter;
 use dinomed3d_volume::gzip;
 
 use super::engine::{Engine, Trouble};
-use super::kept::DESCRIPTION;
+use super::kept::made_by;
 use super::passes::Of;
 use super::picture::{Plane, heat};
 use super::protocol::{
@@ -58,6 +58,7 @@ impl Engine {
             let gone = "What the network did for this result is not kept any more.";
             return Err(Some(Trouble::new(gone, AGAIN)));
         };
+        let by = made_by(segmenter.manifest());
         let looking = Looking {
             engine: self,
             job,
@@ -71,7 +72,7 @@ impl Engine {
             .map_err(infer_trouble)?;
         let message = FromWorker::Inside { job, view };
         match map {
-            Some(map) => scope::post_with(&message, &gzip(&map.encode(DESCRIPTION))),
+            Some(map) => scope::post_with(&message, &gzip(&map.encode(&by.to_string()))),
             None => scope::post(&message),
         }
         Ok(())

@@ -6,7 +6,7 @@ use dinomed3d_core::strokes::{Features, Stroke};
 use js_sys::Uint8Array;
 
 use super::engine::{Engine, Trouble};
-use super::kept::KeptLogits;
+use super::kept::{KeptLogits, made_by};
 use super::protocol::{FromWorker, JobId};
 use super::scope;
 use super::segment::{file_of, infer_trouble};
@@ -44,7 +44,8 @@ impl Engine {
             .segmenter
             .learn(&features, &kept.seen, &strokes, shape, &affine);
         let labels = learnt.map_err(infer_trouble)?;
-        let file = file_of(&kept.scan, &labels).map_err(|error| {
+        let by = made_by(kept.segmenter.manifest());
+        let file = file_of(&kept.scan, &labels, &by).map_err(|error| {
             Trouble::new(format!("The label map can't be written: {error}."), AGAIN)
         })?;
         scope::post_with(&FromWorker::Learnt { job }, &file);

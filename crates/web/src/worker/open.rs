@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dinomed3d_volume::dicom::segmentation::Origin;
 use dinomed3d_volume::dicom::{DicomError, DicomFolder, InMemory, Source, zip_entries};
-use dinomed3d_volume::{Format, Image, Scan, companions};
+use dinomed3d_volume::{Datatype, Format, Image, Scan, companions};
 
 use crate::picture::address;
 use crate::protocol::{ScanChoice, ScanOffer};
@@ -41,16 +41,14 @@ pub struct Found {
     pub is_single_file: bool,
 }
 
-/// The type of voxels that viewers do not know.
-const NOT_DRAWN: &str = "uint64";
-
 impl Found {
     /// The scan as a NIfTI file for a viewer, where it can't be given the one that was opened.
     ///
     /// # Errors
     /// If there is no memory for it, as a sentence without its full stop.
     pub fn for_viewer(&self) -> Result<Option<Vec<u8>>, String> {
-        let encoded = if self.scan.datatype_name() == NOT_DRAWN {
+        // The one type of voxels that NiiVue does not know.
+        let encoded = if self.scan.datatype() == Datatype::Uint64 {
             let volume = self.scan.volume().map_err(words)?;
             Scan::of_volume(Format::Nifti1, &volume, Vec::new()).encode()
         } else if self.is_single_file {

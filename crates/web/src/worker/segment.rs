@@ -6,14 +6,15 @@ use std::rc::Rc;
 
 use dinomed3d_core::infer::{Computer, InferError, Progress};
 use dinomed3d_core::manifest::ModelManifest;
+use dinomed3d_volume::nifti::MadeBy;
 use dinomed3d_volume::volumetry::label_sizes;
-use dinomed3d_volume::{Image, Label, LabelMap, Outline, Scan, gzip, read_channels};
+use dinomed3d_volume::{Image, Label, LabelMap, Outline, Scan, ScanError, gzip, read_channels};
 use js_sys::{Float32Array, Uint8Array};
 
 use super::crew::{Crew, ModelSource};
 use super::describe;
 use super::engine::{Engine, Trouble};
-use super::kept::{self, DESCRIPTION, KeptLogits};
+use super::kept::{self, KeptLogits, made_by};
 use super::label_map::label_map;
 use super::protocol::{FromWorker, JobId, Maker};
 use super::scope;
@@ -43,11 +44,13 @@ impl Engine {
         *self.kept.borrow_mut() = None;
         self.passes.forget();
         let (keep, _) = kept::keep(segmenter, &scan);
+        let by = made_by(segmenter.manifest());
         let segmented = segmenter
             .segment_by(&*crew, &channels, keep, async |progress| {
                 let found = progress.found.as_ref();
                 // A map that can't be written is told of at the end.
-                if let Some(Ok(file)) = found.map(|f| file_of(&scan, &f.on_file_grid().labels)) {
+                let file = found.map(|f| file_of(&scan, &f.on_file_grid().labels, &by));
+                if let Some(Ok(file)) = file {
                     scope::post_with(&FromWorker::Partial { job }, &file);
                 }
                 news.tell(progress).await
@@ -71,9 +74,15 @@ impl Engine {
             shape,
             affine,
         };
-        let (manifest, warnings) = (segmenter.manifest(), segmented.warnings);
         let sizes = label_sizes(&map.labels, &labels, map.affine.voxel_volume_ml());
-        self.say(job, started_ms, &map, labels, warnings, manifest)?;
+        let warnings = segmented.warnings;
+        let found = Found {
+            map: &map,
+            labels,
+            warnings,
+            by,
+        };
+        self.say(job, started_ms, found, segmenter.manifest())?;
         // The result is on screen before this is known.
         scope::turn().await;
         let kept = self.kept.borrow();
@@ -132,7 +141,7 @@ impl Engine {
         let scan = self.scan()?;
         let image = scan.image().map_err(unusable)?;
         let map = map.ok_or_else(|| Trouble::new("No label map came with the request.", AGAIN))?;
-        let mut map = label_map(&map.to_vec(), &image.shape())?;
+        let (mut map, by) = label_map(&map.to_vec(), &image.shape())?;
         let crew = self.part(job, base).await?;
         let part = crew.segmenter();
         let mut news = self.news(job);
@@ -142,9 +151,14 @@ impl Engine {
             })
             .await
             .map_err(infer_trouble)?;
-        let labels = part.labels_after(&labels, &map);
-        let (manifest, warnings) = (part.manifest(), closer.warnings);
-        self.say(job, started_ms, &map, labels, warnings, manifest)
+        let manifest = part.manifest();
+        let found = Found {
+            labels: part.labels_after(&labels, &map),
+            map: &map,
+            warnings: closer.warnings,
+            by: by.and(&manifest.name, &manifest.version),
+        };
+        self.say(job, started_ms, found, manifest)
     }
 
     /// From a segmentation that has just ended: better than the known answer, which is small.
@@ -245,13 +259,17 @@ impl Engine {
         &self,
         job: JobId,
         started_ms: f64,
-        map: &LabelMap,
-        labels: Vec<Label>,
-        mut warnings: Vec<String>,
+        found: Found<'_>,
         manifest: &ModelManifest,
     ) -> Result<(), Option<Trouble>> {
+        let Found {
+            map,
+            labels,
+            mut warnings,
+            by,
+        } = found;
         let scan = self.scan()?;
-        let file = file_of(&scan, &map.labels).map_err(|error| {
+        let file = file_of(&scan, &map.labels, &by).map_err(|error| {
             Trouble::new(format!("The label map can't be written: {error}."), AGAIN)
         })?;
         let voxel_ml = scan.affine().voxel_volume_ml();
@@ -281,6 +299,14 @@ impl Engine {
     }
 }
 
+/// What came of a job.
+struct Found<'a> {
+    map: &'a LabelMap,
+    labels: Vec<Label>,
+    warnings: Vec<String>,
+    by: MadeBy,
+}
+
 /// What the page hears of a job while it goes on.
 pub(super) struct News<'a> {
     engine: &'a Engine,
@@ -305,8 +331,8 @@ impl News<'_> {
     }
 }
 
-pub(super) fn file_of(scan: &Scan, labels: &[u8]) -> Result<Vec<u8>, dinomed3d_volume::ScanError> {
-    Ok(gzip(&scan.encode_label_map(labels, DESCRIPTION)?))
+pub(super) fn file_of(scan: &Scan, labels: &[u8], by: &MadeBy) -> Result<Vec<u8>, ScanError> {
+    Ok(gzip(&scan.encode_label_map(labels, &by.to_string())?))
 }
 
 fn unassigned(problem: String) -> Trouble {
@@ -316,7 +342,7 @@ fn unassigned(problem: String) -> Trouble {
     )
 }
 
-fn unusable(error: dinomed3d_volume::ScanError) -> Trouble {
+fn unusable(error: ScanError) -> Trouble {
     Trouble::new(format!("This scan can't be segmented: {error}."), AGAIN)
 }
 

@@ -26,7 +26,7 @@ impl Engine {
         let origin = self.origin.borrow();
         let origin = origin.as_ref().ok_or_else(|| gone("DICOM series"))?;
         let file = file.ok_or_else(|| gone("label map"))?;
-        let map = label_map(&file.to_vec(), &scan.grid_shape())?;
+        let (map, _) = label_map(&file.to_vec(), &scan.grid_shape())?;
         let seg = segmentation_of(&map, labels, origin, maker, true).map_err(|error| {
             Trouble::new(
                 format!("No DICOM-SEG can be saved: {error}."),

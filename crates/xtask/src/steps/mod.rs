@@ -277,7 +277,7 @@ fn test_browser(places: &Places) -> Result<()> {
     let archive = env::temp_dir().join(format!("dinomed3d-take-along-{}.zip", std::process::id()));
     take_along::pack(places, &archive)?;
     node.env("DINOMED3D_TAKE_ALONG", &archive);
-    if let Some(chromium) = tools::chromium::with_half_precision(places)? {
+    if let Some(chromium) = tools::chromium_with_mesa::lay_out(places)? {
         node.env("CHROMIUM_WITH_HALF", chromium);
     }
     let result = browser::with_site(places, &mut node, "browser tests");

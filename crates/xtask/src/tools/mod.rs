@@ -1,6 +1,7 @@
 //! The programs that building and testing need: found, or installed.
 
 pub mod chromium;
+pub mod chromium_with_mesa;
 pub mod debian;
 pub mod mesa;
 pub mod npm;
