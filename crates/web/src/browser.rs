@@ -18,6 +18,13 @@ extern "C" {
     pub async fn keep_site();
 }
 
+#[wasm_bindgen(module = "/src/focus.js")]
+extern "C" {
+    /// From now on the focus that a control loses has a place near it, and comes back to it.
+    #[wasm_bindgen(js_name = keepFocus)]
+    pub fn keep_focus();
+}
+
 #[wasm_bindgen(module = "/src/files.js")]
 extern "C" {
     #[wasm_bindgen(js_name = droppedFiles)]
