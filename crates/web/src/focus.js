@@ -5,8 +5,11 @@
 
 const NAMED = "[aria-label], [aria-labelledby]";
 
+/** Whether an element is shown; older browsers do not say so themselves. */
+const isShown = (element) => element.checkVisibility?.() ?? element.getClientRects().length > 0;
+
 /** Whether an element can have the focus. */
-const isAble = (element) => element.isConnected && !element.disabled && element.checkVisibility();
+const isAble = (element) => element.isConnected && !element.disabled && isShown(element);
 
 /** Has an element that takes no keys have the focus until it goes elsewhere. */
 function focusOn(place) {
@@ -38,8 +41,8 @@ export function keepFocus() {
     if (isNowhere && control && !isAble(control)) {
       if (control.isConnected && !waiting.includes(control)) waiting.push(control);
       // What is shown in the place of a part that is hidden.
-      const shown = changes.map(({ target }) => target).find((target) => target.matches?.(NAMED) && target.checkVisibility());
-      const isHidden = control.isConnected && !control.checkVisibility();
+      const shown = changes.map(({ target }) => target).find((target) => target.matches?.(NAMED) && isShown(target));
+      const isHidden = control.isConnected && !isShown(control);
       stand = (isHidden && shown) || path.slice(1).find((part) => part.matches(NAMED) && isAble(part)) || null;
     }
     const back = waiting.findLast(isAble);
@@ -53,7 +56,7 @@ export function keepFocus() {
     if (target === stand) return;
     stand = null;
     // Who has gone elsewhere comes back only with a part of the page that does.
-    waiting = waiting.filter((control) => !control.checkVisibility());
+    waiting = waiting.filter((control) => !isShown(control));
     path = [];
     for (let part = target; part && part !== document.body; part = part.parentElement) path.push(part);
   });
