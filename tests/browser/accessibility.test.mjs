@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Visitor, open, sharedPage } from "./page.mjs";
-import { stubWorker } from "./stub.mjs";
+import { endRun, headScan, stubWorker } from "./stub.mjs";
 
 const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8, advice: "This device has little memory: close other pages first." };
 
@@ -71,6 +71,57 @@ test("everything works by keyboard, in a sensible order", async (t) => {
   for (let i = 0; i < 3; i++) await keyboard.press("ArrowRight");
   await visitor.page.waitForFunction((text) => document.querySelector('[data-testid="location"]').textContent !== text, before);
   await tabTo("download-labels");
+});
+
+test("the focus stays where it was, or near, when what had it is disabled, hidden or gone", async (t) => {
+  const visitor = await open(t, { view: "planes", prepare: stubWorker({ isHead: true, isHeld: true }) });
+  await visitor.waitForModel();
+  const { page } = visitor;
+  // By its address as a test knows it, or by its name.
+  const focused = () =>
+    page.evaluate(() => {
+      const { activeElement } = document;
+      const names = activeElement.getAttribute("aria-labelledby");
+      return activeElement.dataset.testid ?? activeElement.ariaLabel ?? (names ? document.getElementById(names).innerText : activeElement.tagName);
+    });
+  const waitForFocus = async (expected, when) => {
+    for (let tries = 0; tries < 40 && (await focused()) !== expected; tries++) await page.waitForTimeout(50);
+    assert.equal(await focused(), expected, when);
+  };
+  const press = async (control) => {
+    await control.focus();
+    await page.keyboard.press("Enter");
+  };
+  await press(visitor.at("sample"));
+  await visitor.waitForScan("head.nii.gz");
+  await waitForFocus("sample", "the sample is open");
+  await press(visitor.at("segment"));
+  await visitor.at("progress").waitFor();
+  await waitForFocus("Segmentation", "it is being segmented");
+  await endRun(visitor, "end");
+  await visitor.at("download-labels").waitFor();
+  await waitForFocus("segment", "it is segmented");
+  await press(visitor.at("segment"));
+  await visitor.at("progress").waitFor();
+  await visitor.at("planes").focus();
+  await endRun(visitor, "fail");
+  await visitor.waitForError();
+  await waitForFocus("planes", "whoever has gone elsewhere stays there");
+  await press(visitor.at("dismiss"));
+  await waitForFocus("Segmentation", "the message is put away");
+  await page.locator(".catalogue summary").click();
+  await press(page.locator(".catalogue button:enabled"));
+  await waitForFocus("Model", "another model is in use");
+
+  await visitor.chooseAll(["a.nii", "b.nii"].map((name) => ({ name, bytes: headScan })));
+  await visitor.at("scans").waitFor();
+  await visitor.waitForModel();
+  await press(page.getByRole("button", { name: "Remove b.nii" }));
+  await waitForFocus("scans", "a row is gone");
+  await page.mouse.click(2, 2);
+  await page.waitForTimeout(100);
+  await page.getByRole("button", { name: "Remove a.nii" }).evaluate((button) => button.remove());
+  await waitForFocus("BODY", "whoever has pressed on the ground wants it nowhere");
 });
 
 test("many labels are one stop of the Tab key, and arrow keys lead among them", async () => {

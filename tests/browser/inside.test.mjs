@@ -27,6 +27,22 @@ async function answered(visitor, station) {
   );
 }
 
+/** Has `window.heard` collect what a screen reader is told of percents. */
+function hearPercents(visitor) {
+  return visitor.page.evaluate(() => {
+    window.heard = [];
+    const listen = (changes) => {
+      for (const { target } of changes) {
+        const place = target.nodeType === Node.TEXT_NODE ? target.parentElement : target;
+        const region = place?.closest("[aria-live], [role=status], [role=alert], [aria-hidden=true]");
+        const isLive = region && region.ariaLive !== "off" && region.ariaHidden !== "true";
+        if (isLive && place.textContent.includes("%")) window.heard.push(place.textContent);
+      }
+    };
+    new MutationObserver(listen).observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
+}
+
 /** The numbers of the table of Dice, row by row. */
 const tableOf = (visitor) =>
   visitor.at("inside-dice").evaluate((table) => [...table.tBodies[0].rows].map((row) => [...row.querySelectorAll("td")].map((cell) => Number(cell.textContent))));
@@ -163,6 +179,13 @@ test("the browser's Back leaves the tour and not the site, which asks before an 
   await page.goBack();
   await isInside(false);
 
+  // By keyboard one is where the tour is, and then where one was.
+  const isFocused = (id) => page.waitForFunction((id) => document.activeElement.dataset.testid === id, id);
+  await visitor.at("inside").press("Enter");
+  await isFocused("inside-panel");
+  await visitor.at("leave-inside").press("Enter");
+  await isFocused("inside");
+
   const leave = async (event) => (await Promise.all([page.waitForEvent(event), page.close({ runBeforeUnload: true })]))[0];
   const question = await leave("dialog");
   assert.equal(question.type(), "beforeunload");
@@ -186,8 +209,10 @@ test("a model without a head for stage 1 says so", async (t) => {
   });
   await visitor.waitForModel();
   await visitor.takeSample("Sample hippocampus");
+  await hearPercents(visitor);
   await visitor.segment();
   await answered(visitor, "proxy");
+  assert.deepEqual(await visitor.page.evaluate(() => window.heard), [], "no percent is spoken while it looks");
   assert.match(await visitor.at("inside-answer").innerText(), /holds no head for stage 1/);
   assert.equal(await visitor.at("download-inside").count(), 0);
   assert.deepEqual(visitor.problems, []);

@@ -279,3 +279,13 @@ test("of a file with several scans one or all are taken", async (t) => {
   await visitor.page.locator('[data-testid="scan-facts"]', { hasText: "20 × 21 × 16" }).waitFor();
   assert.ok(await visitor.canvasShowsSomething());
 });
+
+test("series that are called the same are told apart by their numbers", async (t) => {
+  const visitor = await open(t, { query: "?backend=cpu", view: "planes", prepare: serveTiny });
+  const again = makeSeries({ uid: "1.2.3.9", number: 7, description: "first", shape: [20, 20, 16], spacing: [1, 1, 1], value: blob });
+  await visitor.chooseAll([...series, ...again.map(({ name, bytes }) => ({ name: `again-${name}`, bytes }))]);
+  await visitor.page.getByRole("button", { name: "Add all 3" }).click();
+  await visitor.at("scans").waitFor();
+  assert.deepEqual(await names(visitor), ["*1-001/first (1)", "1-001/second", "1-001/first (7)"]);
+  assert.match(await visitor.at("scan-facts").innerText(), /first \(1\)/);
+});

@@ -1,13 +1,17 @@
 //! Fields of tables in text.
 
-/// A field of comma-separated values, in quotes where it holds what parts fields.
+/// A field of comma-separated values, in quotes where it holds what parts fields. A text that a spreadsheet would compute, such as a
+/// file's name that begins with `=`, has an apostrophe before it, and is read as the text that it is.
 ///
-/// Source: RFC 4180.
-pub(crate) fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
+/// Source: RFC 4180; OWASP, "CSV Injection".
+pub fn quoted(field: &str) -> String {
+    let is_number = field.parse::<f64>().is_ok();
+    let is_computed = field.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number;
+    let text = if is_computed { "'" } else { "" }.to_owned() + field;
+    if text.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        field.to_owned()
+        text
     }
 }
 
@@ -21,4 +25,20 @@ pub(crate) fn tab_separated<'a>(cells: impl IntoIterator<Item = &'a str>) -> Str
         .map(|it| it.replace(['\t', '\r', '\n'], " "))
         .collect();
     cells.join("\t") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_a_spreadsheet_would_compute_stays_a_text_and_a_number_a_number() {
+        for field in ["=1+2", "+a", "@x", "-x", "-1-2"] {
+            assert_eq!(quoted(field), format!("'{field}"));
+        }
+        for field in ["-1.5", "+49", "sub-1", ""] {
+            assert_eq!(quoted(field), field);
+        }
+        assert_eq!(quoted("=f(\"a\",1)"), "\"'=f(\"\"a\"\",1)\"");
+    }
 }

@@ -7,7 +7,7 @@ pub mod atomic_file;
 pub mod bids;
 mod channels;
 pub mod component;
-mod delimited;
+pub mod delimited;
 pub mod derivative;
 #[cfg(feature = "dicom")]
 pub mod dicom;

@@ -18,6 +18,7 @@ pub fn start() {
     browser::remove_element("starting");
     browser::name_page(page::LANGUAGE, page::TITLE);
     mount_to_body(App);
+    browser::keep_focus();
 }
 
 /// The whole page.

@@ -2,6 +2,7 @@
 
 use crate::language::failure;
 use crate::media_type;
+use crate::results_archive;
 use crate::thrown::describe;
 use js_sys::{Array, ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -18,6 +19,13 @@ extern "C" {
     pub async fn keep_site();
 }
 
+#[wasm_bindgen(module = "/src/focus.js")]
+extern "C" {
+    /// From now on the focus that a control loses has a place near it, and comes back to it.
+    #[wasm_bindgen(js_name = keepFocus)]
+    pub fn keep_focus();
+}
+
 #[wasm_bindgen(module = "/src/files.js")]
 extern "C" {
     #[wasm_bindgen(js_name = droppedFiles)]
@@ -31,9 +39,10 @@ extern "C" {
     pub fn save_file(name: &str, bytes: &Uint8Array, media_type: &str);
 }
 
-/// Saves a table in text.
+/// Saves a table.
 pub fn save_text(name: &str, csv: &str) {
-    save_file(name, &Uint8Array::from(csv.as_bytes()), media_type::CSV);
+    let bytes = results_archive::for_spreadsheets(csv);
+    save_file(name, &Uint8Array::from(&bytes[..]), media_type::CSV);
 }
 
 /// A file that the visitor chose or dropped.

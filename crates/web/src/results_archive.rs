@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use dinomed3d_volume::delimited::quoted;
 use dinomed3d_volume::derivative::{ScanTable, group_tsv};
 use dinomed3d_volume::volumetry::{self, structure_sizes};
 
@@ -32,9 +33,9 @@ pub fn pack<B>(
         }
         let sizes = structure_sizes(&outcome.labels, &outcome.statistics);
         let volumes = volumetry::csv(&sizes);
-        archive.add(&format!("{stem}_volumes.csv"), volumes.as_bytes())?;
+        archive.add(&format!("{stem}_volumes.csv"), &for_spreadsheets(&volumes))?;
     }
-    archive.add("volumes.csv", table(&stems, &outcomes).as_bytes())?;
+    archive.add("volumes.csv", &for_spreadsheets(&table(&stems, &outcomes)))?;
     archive.finish()
 }
 
@@ -76,13 +77,19 @@ fn table<B>(stems: &[String], outcomes: &[&Outcome<B>]) -> String {
         .collect()
 }
 
+/// A table as a file: spreadsheets take one for UTF-8 only where its first character says so, which others may stumble over and need
+/// not see where all is ASCII.
+pub fn for_spreadsheets(csv: &str) -> Vec<u8> {
+    let mark = if csv.is_ascii() { "" } else { "\u{feff}" };
+    [mark, csv].concat().into_bytes()
+}
+
 fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
-    let quoted = |cell: &str| match cell {
+    let field = |cell: &str| match cell {
         "n/a" => String::new(),
-        _ if cell.contains(['"', ',']) => format!("\"{}\"", cell.replace('"', "\"\"")),
-        _ => cell.to_owned(),
+        _ => quoted(cell),
     };
-    cells.map(quoted).collect::<Vec<_>>().join(",") + "\r\n"
+    cells.map(field).collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 #[cfg(test)]
@@ -128,6 +135,16 @@ mod tests {
             mended_from: None,
             learnt_from: None,
         })
+    }
+
+    #[test]
+    fn names_are_read_by_a_spreadsheet_as_they_are() {
+        let of = |name: &str| row(&*outcome(name, "a", &[(1, "front", 1.5)]));
+        let plain = of("t1_dseg.nii.gz");
+        assert_eq!(for_spreadsheets(&plain), plain.as_bytes());
+        let named = of("=Käthe_dseg.nii.gz");
+        assert!(named.contains("\r\n'=Käthe,"), "{named}");
+        assert_eq!(for_spreadsheets(&named)[..3], [0xef, 0xbb, 0xbf]);
     }
 
     #[test]

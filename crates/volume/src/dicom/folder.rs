@@ -110,7 +110,7 @@ impl DicomFolder {
         &self.others
     }
 
-    /// Files that begin as DICOM but can't be read.
+    /// Files that begin as DICOM, or are named so, but can't be read.
     pub fn unreadable(&self) -> &[DicomError] {
         &self.unreadable
     }
@@ -358,7 +358,14 @@ impl DicomFolder {
             }
         };
         if !dataset::is_dicom(&mut *bytes) {
-            self.passed_over += 1;
+            if is_named_as_image(name) {
+                self.unreadable.push(DicomError::Unreadable {
+                    name: name.to_owned(),
+                    reason: "it does not begin as DICOM files do".to_owned(),
+                });
+            } else {
+                self.passed_over += 1;
+            }
             return None;
         }
         match dataset::read(&mut *bytes).and_then(|data| header::read(data, file)) {
@@ -488,6 +495,15 @@ impl Series {
     }
 }
 
+/// Whether a file says by its name that it is an image of a series: an empty one of that name is a slice that is lost. What an operating
+/// system hides beside each file says nothing.
+fn is_named_as_image(name: &str) -> bool {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+    let is_it = |known: &str| ending.is_some_and(|ending| ending.eq_ignore_ascii_case(known));
+    !name.starts_with('.') && ["dcm", "ima"].into_iter().any(is_it)
+}
+
 /// Shape and affine of the volume that the chosen slices become.
 fn grid(series: &Series, stack: &Stack, chosen: &[usize]) -> ([usize; 3], Affine) {
     let [rows, columns] = series.slices[chosen[0]].shape;
@@ -519,6 +535,7 @@ mod tests {
     use dicom_dictionary_std::{tags, uids};
     use dicom_object::InMemDicomObject;
 
+    use super::super::InMemory;
     use super::super::fixture::{
         encoded, encoded_as, folder, folder_of, image, put, put_number, put_pixels, put_position,
     };
@@ -569,6 +586,38 @@ mod tests {
         let picture = folder.thumbnail(0).unwrap();
         assert_eq!((picture.shape, picture.aspect), ([2, 3], 2.0));
         assert_eq!((picture.pixels[0], picture.pixels[5]), (0, 255));
+    }
+
+    #[test]
+    fn slices_that_were_cut_off_are_said() {
+        let whole = [image(1, 0.0), image(2, 3.0), image(3, 6.0)];
+        let last = encoded(&whole[2]);
+        // Before it says what it is, before rows and columns, before `DICM`, and nothing at all.
+        let rows = last.windows(4).position(|tag| *tag == [0x28, 0, 0x10, 0]);
+        let cuts = [last.len() / 2, rows.unwrap(), 60, 0];
+        for (cut, name) in cuts.into_iter().zip(["3", "3", "series/3.dcm", "3.IMA"]) {
+            let files = whole[..2].iter().map(encoded);
+            let files = files.chain([last[..cut].to_vec()]);
+            let sources = files.zip(["1", "2", name]).map(|(bytes, name)| {
+                let name = name.to_owned();
+                Box::new(InMemory { name, bytes }) as Box<dyn Source>
+            });
+            let scan = DicomFolder::read(sources.collect()).scan(0, 0).unwrap();
+            let said = format!("1 DICOM file could not be read: {name} ");
+            assert!(
+                scan.warnings
+                    .iter()
+                    .any(|warning| warning.starts_with(&said)),
+                "{cut}: {:?}",
+                scan.warnings
+            );
+        }
+        let hidden = InMemory {
+            name: "series/._3.dcm".to_owned(),
+            bytes: vec![0; 60],
+        };
+        let folder = DicomFolder::read(vec![Box::new(hidden)]);
+        assert_eq!((folder.passed_over(), folder.unreadable().len()), (1, 0));
     }
 
     #[test]

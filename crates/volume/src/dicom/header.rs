@@ -84,6 +84,16 @@ pub(super) enum Kind {
     Directory,
 }
 
+/// What always has pixels.
+const IMAGES: [&str; 6] = [
+    uids::MR_IMAGE_STORAGE,
+    uids::CT_IMAGE_STORAGE,
+    uids::POSITRON_EMISSION_TOMOGRAPHY_IMAGE_STORAGE,
+    uids::ENHANCED_MR_IMAGE_STORAGE,
+    uids::ENHANCED_CT_IMAGE_STORAGE,
+    uids::ENHANCED_PET_IMAGE_STORAGE,
+];
+
 /// Reads a header. The error is the reason in words.
 pub(super) fn read(data: DataSet, file: usize) -> Result<Kind, String> {
     let root = &data.elements;
@@ -96,6 +106,10 @@ pub(super) fn read(data: DataSet, file: usize) -> Result<Kind, String> {
         return Ok(Kind::Other(what));
     }
     let Some(format) = pixel_format(&data) else {
+        // Such as one whose copying broke off.
+        if class.is_empty() || IMAGES.contains(&&*class) {
+            return Err("it ends before its pixels".to_owned());
+        }
         return Ok(Kind::Other("object without pixels"));
     };
     let (slices, warning) = slices(root, &format, file)?;

@@ -376,7 +376,8 @@ fn Answer(station: Station) -> impl IntoView {
     view! {
         <div aria-live="polite" data-testid="inside-answer" data-station=station.name() data-busy=move || is_busy().to_string()>
             {move || missing().map(|missing| view! { <p class="hint">{missing}</p> })}
-            <p class="hint under-way">{under_way}</p>
+            // Every percent would be spoken.
+            <p class="hint under-way" aria-live="off">{under_way}</p>
             {found}
         </div>
     }

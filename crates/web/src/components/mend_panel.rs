@@ -182,7 +182,8 @@ fn LearnFromStrokes(viewer: SharedViewer) -> impl IntoView {
                 {said::LEARN}
             </button>
             <Show when=move || is_learning.get()>
-                <span role="status" data-testid="mend-learning">{move || said::learning(percent())}</span>
+                // Not spoken: every percent would be; that it has begun the page's status says.
+                <span data-testid="mend-learning">{move || said::learning(percent())}</span>
                 <button type="button" class="is-small" data-testid="mend-learn-stop" on:click=move |_| session.stop_learning()>
                     {said::STOP}
                 </button>

@@ -282,7 +282,8 @@ impl<B: Clone> Work<B> {
             looked_from: before.cloned(),
             closer,
             backend: self.shown.backend.as_ref().map(|status| status.backend),
-            millis,
+            // Of all that has made it.
+            millis: millis + before.map_or(0.0, |before| before.millis),
         }
     }
 

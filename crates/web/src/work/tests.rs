@@ -816,6 +816,7 @@ fn a_closer_look_takes_the_result_with_it_and_brings_more_labels() {
         2,
         "what was said of the whole is still true"
     );
+    assert_eq!(outcome.millis, 2.0, "both looks have taken their time");
     assert!(!desk.page.shown().has_logits, "two networks have made it");
     desk.page.look_back();
     let shown = desk.page.shown();

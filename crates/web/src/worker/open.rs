@@ -115,13 +115,25 @@ fn series(folder: &DicomFolder, choice: Option<ScanChoice>) -> Result<Opened, St
     let scan = Scan::of_volume(Format::Dicom, &found.volume, found.warnings);
     // Now rather than at the first segmentation.
     scan.image().map_err(words)?;
-    let description = folder.series()[choice.index].description.clone();
+    let description = description(folder, choice.index);
     Ok(Opened::Scan(Box::new(Found {
         scan,
         description: Some(description).filter(|text| !text.is_empty()),
         origin: folder.origin(choice.index, choice.volume).ok(),
         is_single_file: false,
     })))
+}
+
+/// What a series is called; with its number where another one is called the same, as when it was taken again.
+fn description(folder: &DicomFolder, index: usize) -> String {
+    let series = &folder.series()[index];
+    let text = series.description.clone();
+    let all = folder.series().iter();
+    let num_called_so = all.filter(|other| other.description == text).count();
+    match series.number {
+        Some(number) if !text.is_empty() && num_called_so > 1 => format!("{text} ({number})"),
+        _ => text,
+    }
 }
 
 fn offers(folder: &DicomFolder) -> Vec<ScanOffer> {
@@ -137,7 +149,7 @@ fn offers(folder: &DicomFolder) -> Vec<ScanOffer> {
                 .or(thumbnail.as_ref().err().cloned());
             ScanOffer {
                 index,
-                description: series.description.clone(),
+                description: description(folder, index),
                 modality: series.modality.clone(),
                 shape: [columns, rows, slices],
                 spacing_mm: series.spacing_mm().ok(),
