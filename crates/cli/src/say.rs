@@ -19,6 +19,11 @@ pub fn line(words: Arguments) {
     let Err(error) = writeln!(io::stdout(), "{words}") else {
         return;
     };
+    failed(&error)
+}
+
+/// Ends the program because of a line that can't be written.
+pub fn failed(error: &io::Error) -> ! {
     if error.kind() == ErrorKind::BrokenPipe {
         exit(NO_READER);
     }
