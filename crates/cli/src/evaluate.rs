@@ -3,7 +3,7 @@
 use crate::device::device;
 use crate::held_out::held_out;
 use crate::progress::Counting;
-use crate::say::say;
+use crate::say::{say, say_passed_over};
 use crate::segmenting::load_model;
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::model_folder::ModelFolder;
@@ -208,13 +208,6 @@ impl Args {
             "--validation-fold is {fold}, expected is a number below --validation-every, {every}"
         );
         Ok(Some(Split { every, fold }))
-    }
-}
-
-/// Names what is passed over.
-pub fn say_passed_over(files: &[String]) {
-    for file in files {
-        eprintln!("passed over: {file}");
     }
 }
 

@@ -1,7 +1,6 @@
 //! `dinomed3d fingerprint`: what a data set is like.
 
-use crate::evaluate::say_passed_over;
-use crate::say::say;
+use crate::say::{say, say_passed_over};
 use anyhow::Context;
 use dinomed3d_core::train::Fingerprint;
 use dinomed3d_core::train::dataset::DatasetIndex;

@@ -1,4 +1,4 @@
-//! What a command says on stdout.
+//! What a command says.
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
@@ -29,4 +29,11 @@ pub fn failed(error: &io::Error) -> ! {
     }
     eprintln!("dinomed3d: writing to stdout: {error}");
     exit(2);
+}
+
+/// Names what is passed over.
+pub fn say_passed_over(files: &[String]) {
+    for file in files {
+        eprintln!("passed over: {file}");
+    }
 }

@@ -1,11 +1,10 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::{device, devices};
-use crate::evaluate::say_passed_over;
 use crate::places::default_recipe;
 use crate::prepared_cases::CacheArgs;
 use crate::progress::{Counting, Progress};
-use crate::say::say;
+use crate::say::{say, say_passed_over};
 use anyhow::bail;
 use dinomed3d_core::results::report::report_run;
 use dinomed3d_core::train::beginning::{RECIPE_FILE, Request, Run};
