@@ -5,7 +5,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync,
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeNifti } from "../nifti.mjs";
-import { dinomed3d, model, scratch } from "../places.mjs";
+import { dinomed3d, model, root, scratch } from "../places.mjs";
 import { makeData, makeRecipe } from "./boxes.mjs";
 
 const NOTICE = /Research and education only; not a medical device\./;
@@ -205,6 +205,10 @@ test("what cannot be written leaves no file, and a wrong fold is named", () => {
   const fold = dinomed3d("evaluate", "--model", model, "--data", folder, "--validation-fold", "5");
   assert.equal(fold.status, 2);
   assert.match(fold.stderr, /--validation-fold is 5, expected is a number below --validation-every, 5/);
+  // As for the other commands that score a model.
+  const drawn = dinomed3d("evaluate", "--model", model, "--data", folder, "--recipe", join(root, "recipes/hippocampus.toml"));
+  assert.equal(drawn.status, 2);
+  assert.match(drawn.stderr, /hippocampus\.toml has no \[synthesis\]/);
 });
 
 test("a cross-validation scores every case once, by the run that did not see it; each run has a report", (t) => {
@@ -214,6 +218,16 @@ test("a cross-validation scores every case once, by the run that did not see it;
   makeData(data);
   makeRecipe(recipe);
   const words = ["train", "--no-cache", "--recipe", recipe, "--data", data, "--out", runs, "--stage1-epochs", "1", "--stage2-epochs", "3"];
+  for (const [folds, reason] of [
+    ["0", /--folds is 0, expected is 2 or more/],
+    ["1", /--folds is 1, expected is 2 or more/],
+    ["11", /--folds is 11, and fold 11 holds out no case/],
+  ]) {
+    const refused = dinomed3d(...words, "--folds", folds);
+    assert.equal(refused.status, 2, refused.stderr);
+    assert.match(refused.stderr, reason);
+    assert.ok(!existsSync(runs));
+  }
   const trained = dinomed3d(...words, "--folds", "2");
   assert.equal(trained.status, 0, trained.stderr);
 

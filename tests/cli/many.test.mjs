@@ -388,9 +388,13 @@ test("models are listed, nothing is said where nobody listens, and a full disk i
   const closed = shell(`"$DINOMED3D_BIN" info "$SCAN" | true`);
   assert.doesNotMatch(closed.stderr, /panicked/);
   assert.ok([0, 141].includes(closed.status), `${closed.status}`);
+  const checked = shell(`"$DINOMED3D_BIN" check | true`);
+  assert.equal(checked.stderr, "");
+  assert.ok([0, 141].includes(checked.status), `${checked.status}`);
   const full = shell(`"$DINOMED3D_BIN" info "$SCAN" > /dev/full`);
   assert.equal(full.status, 2);
   assert.match(full.stderr, /writing to stdout: .*space/);
+  for (const words of ["--help", "--version", "segment --help"]) assert.equal(shell(`"$DINOMED3D_BIN" ${words} > /dev/full`).status, 2, words);
   const threads = shell(`SLURM_CPUS_PER_TASK=none "$DINOMED3D_BIN" segment "$SCAN" --out "$(mktemp -d)"`);
   assert.equal(threads.status, 2);
   assert.match(threads.stderr, /SLURM_CPUS_PER_TASK is "none"/);

@@ -111,6 +111,18 @@ test("bad input ends with code 2, a reason, and no output file", () => {
     assert.doesNotMatch(said.stderr, /panicked/);
     assert.ok(!existsSync(output));
   }
+  // What only a header can tell is told before anything is computed, also where nothing would be.
+  for (const [input, words, reason] of [
+    [series, [], /series\.nii holds 4 volumes: one is expected, which --volume chooses/],
+    [series, ["--volume", "4"], /no volume 4: found are 4, so 0 to 3 is expected/],
+    [flat, ["--volume", "1"], /no volume 1: found are 1, so 0 to 0 is expected/],
+    [flat, ["--series", "0"], /flat\.nii is no DICOM, so it has no series to choose/],
+  ]) {
+    const said = dinomed3d("segment", input, "--preflight", "--model", model, ...words);
+    assert.equal(said.status, 2, said.stdout);
+    assert.match(said.stderr, reason);
+  }
+  assert.equal(dinomed3d("segment", series, "--preflight", "--model", model, "--volume", "3").status, 0);
   const sample = join(root, "public/samples/sample.nii.gz");
   const nowhere = dinomed3d("segment", sample, "-o", join(folder, "no/such/folder.nii.gz"));
   assert.equal(nowhere.status, 2);

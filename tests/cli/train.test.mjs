@@ -1,7 +1,7 @@
 // A whole small training run: killed, resumed, exported, used. On made-up cases, with a tiny network.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -25,10 +25,21 @@ test("a killed run is resumed, exported and segments", async (t) => {
   assert.match(refused.stderr, /plane-cut: "Lid" is no label of the data set; expected two of Box/);
   writeFileSync(recipe, whole);
 
+  const both = dinomed3d(...words.slice(0, -4), "--stage1-epochs", "0", "--stage2-epochs", "0");
+  assert.equal(both.status, 2);
+  assert.match(both.stderr, /stage1\.epochs and stage2\.epochs is 0 and 0, expected is an epoch of either/);
+
   // Killed as hard as can be, as soon as stage 2 has gone through two epochs.
   const child = spawn(process.env.DINOMED3D_BIN, words, { cwd: root, stdio: "ignore" });
   const log = () => (existsSync(join(run, "state.json")) ? JSON.parse(readFileSync(join(run, "state.json"), "utf8")).log : []);
   const epochsOfStage2 = () => log().filter((row) => row.stage === 2).length;
+  // Meanwhile nobody else trains there.
+  while (child.exitCode === null && !existsSync(join(run, "recipe.toml"))) await new Promise((done) => setTimeout(done, 20));
+  for (const also of [[], ["--resume"]]) {
+    const second = dinomed3d(...words, ...also);
+    assert.equal(second.status, 2);
+    assert.match(second.stderr, /another training is at work in .*run: expected is another folder|already holds a run/);
+  }
   while (child.exitCode === null && epochsOfStage2() < 2) await new Promise((done) => setTimeout(done, 20));
   child.kill("SIGKILL");
   await new Promise((done) => (child.exitCode !== null || child.signalCode ? done() : child.once("exit", done)));
@@ -50,6 +61,11 @@ test("a killed run is resumed, exported and segments", async (t) => {
   assert.match(report, /not a medical device/);
   assert.match(report, /<img [^>]*src="data:image\/png/, "the worst cases are drawn");
 
+  // A model is there also where what is said of it finds no room.
+  const command = `"$DINOMED3D_BIN" export "$RUN" --data "$DATA" -o "$EXPORTED" > /dev/full`;
+  const unheard = spawnSync("sh", ["-c", command], { cwd: root, env: { ...process.env, RUN: run, DATA: data, EXPORTED: exported } });
+  assert.equal(unheard.status, 2);
+  assert.ok(existsSync(join(exported, "manifest.json")));
   const said = dinomed3d("export", run, "--data", data, "-o", exported);
   assert.equal(said.status, 0, said.stderr);
   assert.deepEqual(JSON.parse(readFileSync(join(folder, "models/index.json"), "utf8")), ["box"]);
@@ -478,5 +494,8 @@ test("runs of two recipes are laid side by side", () => {
 
   const empty = dinomed3d("compare", first.run, folder);
   assert.equal(empty.status, 2);
-  assert.match(empty.stderr, /recipe\.toml|holds no run/);
+  assert.match(empty.stderr, /holds no run/);
+  mkdirSync(join(folder, "cv/fold-1"), { recursive: true });
+  writeFileSync(join(folder, "cv/fold-1/recipe.toml"), "");
+  assert.match(dinomed3d("compare", first.run, join(folder, "cv")).stderr, /cv holds a cross-validation, which `evaluate --folds` scores/);
 });

@@ -57,6 +57,9 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             args.model.display()
         )
     })?;
+    // What is said may find no reader.
+    manifest.calibration = Some(calibration.clone());
+    folder.rewrite(&manifest, |card| with_certainty(card, &calibration))?;
     say!(
         "temperature {:.3}; expected calibration error {:.4}, {:.4} without it, over {} cases",
         calibration.temperature,
@@ -71,7 +74,5 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             100.0 * volumes.coverage
         );
     }
-    manifest.calibration = Some(calibration.clone());
-    folder.rewrite(&manifest, |card| with_certainty(card, &calibration))?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::device::device;
 use crate::places::models;
+use crate::say::say;
 use crate::segmenting::load_unchecked;
 use anyhow::{Context, ensure};
 use dinomed3d_core::infer::check::CheckReach;
@@ -33,14 +34,21 @@ pub struct Args {
 /// # Errors
 /// A device that is not there or computes wrongly; a model or reference numbers that can't be read.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let mut table = csv::Writer::from_writer(std::io::stdout());
-    table.write_record(["device", "check", "error", "allowed"])?;
+    // A row at a time: what is known so far stays known if the device stops the program.
+    let row = |cells: [&str; 4]| -> anyhow::Result<()> {
+        let mut row = csv::Writer::from_writer(Vec::new());
+        row.write_record(cells)?;
+        let row = String::from_utf8(row.into_inner()?)?;
+        say!("{}", row.trim_end());
+        Ok(())
+    };
+    row(["device", "check", "error", "allowed"])?;
     let mut checked = 0;
     let mut wrong = Vec::new();
     let mut write = |comparisons: Vec<Comparison>| -> anyhow::Result<()> {
         for comparison in comparisons {
             checked += 1;
-            table.write_record([
+            row([
                 &args.device,
                 &comparison.name,
                 &format!("{:.2e}", comparison.error),
@@ -50,8 +58,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
                 wrong.push(comparison.name);
             }
         }
-        // What is known so far stays known if the device stops the program.
-        Ok(table.flush()?)
+        Ok(())
     };
     let usual = || args.reference.is_none().then(models).transpose();
     if let Some(models) = args

@@ -1,8 +1,9 @@
 //! `dinomed3d evaluate`: how well label maps agree with their references.
 
 use crate::device::device;
+use crate::held_out::held_out;
 use crate::progress::Counting;
-use crate::say::say;
+use crate::say::{say, say_passed_over};
 use crate::segmenting::load_model;
 use anyhow::{Context, bail, ensure};
 use dinomed3d_core::model_folder::ModelFolder;
@@ -13,7 +14,7 @@ use dinomed3d_core::results::model_cases::ModelCases;
 use dinomed3d_core::results::predictor::Predictor;
 use dinomed3d_core::results::report::picture_of;
 use dinomed3d_core::results::validation::{check_order, score_cases};
-use dinomed3d_core::train::dataset::DatasetIndex;
+use dinomed3d_core::train::dataset::{DatasetIndex, HeldOut};
 use dinomed3d_core::train::recipe::Split;
 use dinomed3d_volume::Label;
 use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
@@ -39,9 +40,17 @@ pub struct Args {
     /// Folder of a cross-validation: runs fold-1 to fold-N, each of which segments the cases that it held out.
     #[arg(long, value_name = "DIR", requires = "data")]
     folds: Option<PathBuf>,
-    /// Data set in the layout of the Medical Segmentation Decathlon or of nnU-Net v2.
+    /// Data set in the layout of the Medical Segmentation Decathlon or of nnU-Net v2; with --recipe folder of label maps.
     #[arg(long, value_name = "DIR", requires = "network")]
     data: Option<PathBuf>,
+    /// Recipe by which a model was trained from label maps: cases are drawn from those of its maps that were held out.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "model",
+        conflicts_with_all = ["predictions", "folds", "validation_every", "validation_fold"]
+    )]
+    recipe: Option<PathBuf>,
     /// Which cases a model is scored on: every n-th in sorted order [default: those that its manifest says were held out;
     /// of other data than its own every fifth].
     #[arg(long, value_name = "N", conflicts_with_all = ["predictions", "folds"])]
@@ -117,15 +126,21 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         (_, _, Some(data)) => match (&args.model, &args.folds) {
             (Some(model), _) => {
                 let rule = args.rule()?;
-                let index = DatasetIndex::read(data)?;
-                let inputs = [ModelFolder::open(model).files(), index.files(data)].concat();
-                check_outputs(&outputs, &inputs)?;
-                let cases =
-                    ModelCases::of(&ModelFolder::open(model).manifest()?.training, &index, rule)?;
-                cases.notes.iter().for_each(|note| eprintln!("{note}"));
-                passed_over.clone_from(&cases.passed_over);
-                say_passed_over(&passed_over);
-                let scored = score_model(model, &cases, convention.into(), &args.device)?;
+                let folder = ModelFolder::open(model);
+                let training = folder.manifest()?.training;
+                let (held_out, read) = match &args.recipe {
+                    Some(recipe) => held_out(model, &training, data, Some(recipe))?,
+                    None => {
+                        let index = DatasetIndex::read(data)?;
+                        let cases = ModelCases::of(&training, &index, rule)?;
+                        cases.notes.iter().for_each(|note| eprintln!("{note}"));
+                        passed_over = cases.passed_over;
+                        say_passed_over(&passed_over);
+                        (cases.held_out, index.files(data))
+                    }
+                };
+                check_outputs(&outputs, &[folder.files(), read].concat())?;
+                let scored = score_model(model, &held_out, convention.into(), &args.device)?;
                 reliability = scored.reliability;
                 (scored.cases, scored.labels)
             }
@@ -196,13 +211,6 @@ impl Args {
     }
 }
 
-/// Names what is passed over.
-pub fn say_passed_over(files: &[String]) {
-    for file in files {
-        eprintln!("passed over: {file}");
-    }
-}
-
 /// What lies in the folders of runs.
 fn files_of_runs(runs: &Path) -> Vec<PathBuf> {
     let files = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -230,7 +238,7 @@ struct Scored {
 /// Scores a model folder on cases.
 fn score_model(
     model: &Path,
-    ModelCases { held_out, .. }: &ModelCases,
+    held_out: &HeldOut,
     convention: evaluation::Convention,
     device_name: &str,
 ) -> anyhow::Result<Scored> {

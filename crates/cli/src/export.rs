@@ -46,6 +46,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         &args.weights_version,
         |case, cases| counting.show(case, cases),
     )?;
+    // What is said may find no reader.
+    exported.write(&args.output)?;
     let manifest = &exported.manifest;
     if let Some(scores) = &manifest.scores {
         say!(
@@ -66,5 +68,5 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             postprocessing.describe(|value| manifest.label_name(value))
         );
     }
-    Ok(exported.write(&args.output)?)
+    Ok(())
 }

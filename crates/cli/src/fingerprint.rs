@@ -1,7 +1,6 @@
 //! `dinomed3d fingerprint`: what a data set is like.
 
-use crate::evaluate::say_passed_over;
-use crate::say::say;
+use crate::say::{say, say_passed_over};
 use anyhow::Context;
 use dinomed3d_core::train::Fingerprint;
 use dinomed3d_core::train::dataset::DatasetIndex;
@@ -30,11 +29,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     check_outputs(args.json.as_slice(), &index.files(&args.data))?;
     say_passed_over(&index.passed_over);
     let fingerprint = Fingerprint::read(&args.data)?;
-    say!("{}", text(&fingerprint).trim_end());
     if let Some(path) = &args.json {
         write_whole(path, &serde_json::to_vec_pretty(&fingerprint)?)
             .with_context(|| format!("writing {}", path.display()))?;
     }
+    say!("{}", text(&fingerprint).trim_end());
     Ok(())
 }
 

@@ -14,6 +14,11 @@ pub const TABLE: &str = "volumes.tsv";
 /// # Errors
 /// A folder without such a table, one that can't be read, or is none.
 pub fn write(folder: &Path) -> anyhow::Result<PathBuf> {
+    anyhow::ensure!(
+        folder.is_dir(),
+        "{} is no folder that is there: expected is one of results",
+        folder.display()
+    );
     let end = DerivativeNames::whole("").volumes_tsv();
     let mut tables = Vec::new();
     for entry in WalkDir::new(folder).sort_by_file_name() {

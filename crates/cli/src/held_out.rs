@@ -1,6 +1,6 @@
 //! The cases that a model did not learn from, of a data set or drawn.
 
-use crate::evaluate::say_passed_over;
+use crate::say::say_passed_over;
 use anyhow::ensure;
 use dinomed3d_core::manifest::TrainingFacts;
 use dinomed3d_core::results::model_cases::ModelCases;

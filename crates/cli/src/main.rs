@@ -104,7 +104,18 @@ enum Command {
 fn main() -> ExitCode {
     allocator::keep_memory();
     // A wrong command line ends in clap with exit code 2, as bad input does below.
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help is an answer: one that can't be written is no success.
+        Err(error) if !error.use_stderr() => {
+            return match error.print() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(cause) => say::failed(&cause),
+            };
+        }
+        Err(error) => error.exit(),
+    };
+    let result = match cli.command {
         Command::Segment(args) => return ended(segment::run(args)),
         Command::Bids(args) => return ended(bids::run(args)),
         Command::Info(args) => info::run(args),

@@ -8,7 +8,7 @@ use crate::scan::{Choice, files_of, may_be_dicom, series_of};
 use crate::segmenting::{By, Input, Models};
 use crate::standing::{Asked, Checksum, Standing};
 use anyhow::Context;
-use dinomed3d_volume::atomic_file::{check_outputs, remove_unfinished, write_whole};
+use dinomed3d_volume::atomic_file::{check_outputs, write_whole};
 use dinomed3d_volume::derivative::DatasetDescription;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -392,13 +392,13 @@ impl Work<'_> {
         let paths: Vec<PathBuf> = made.iter().map(|(path, _)| path.clone()).collect();
         check_outputs(&paths, &read)?;
         // While older results are replaced, nothing says that they are whole.
-        if sidecar.is_file() {
-            let removing = || format!("removing {}", sidecar.display());
-            std::fs::remove_file(&sidecar).with_context(removing)?;
+        match std::fs::remove_file(&sidecar) {
+            // Another job with the same scan may have done so.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (),
+            removed => removed.with_context(|| format!("removing {}", sidecar.display()))?,
         }
         for (path, file) in made {
             let writing = || format!("writing {}", path.display());
-            remove_unfinished(&path).with_context(writing)?;
             file.write(&path).with_context(writing)?;
         }
         Ok(paths)

@@ -77,12 +77,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let show = |case, cases| scoring.show(case, cases);
     let by_class = recipe.is_some();
     let proxy = scored_proxy(&manifest, &network, (weights, true), &cases, by_class, show)?;
+    // What is said may find no reader.
+    manifest.proxy = Some(proxy.clone());
+    folder.rewrite(&manifest, |card| with_stage1(card, &proxy))?;
     say!(
         "stage 1 by a head that was fitted anew: mean Dice {:.4} over {} held-out cases",
         proxy.mean_dice,
         proxy.num_cases
     );
-    manifest.proxy = Some(proxy.clone());
-    folder.rewrite(&manifest, |card| with_stage1(card, &proxy))?;
     Ok(())
 }

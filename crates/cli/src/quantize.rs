@@ -121,14 +121,16 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     let Some(cases) = cases else {
         let chosen = of(wanted)?;
+        let mut made = manifest_of(&manifest, &chosen.weights, chosen.storage)?;
+        made.calibration = None;
+        // What is said may find no reader.
+        write(&args, made, &chosen)?;
         say_layers(&chosen.layers);
         say_size(&chosen, &manifest);
         say!(
             "Without --data nothing was scored: the manifest has neither scores nor a calibration of these weights."
         );
-        let mut made = manifest_of(&manifest, &chosen.weights, chosen.storage)?;
-        made.calibration = None;
-        return write(&args, made, &chosen);
+        return Ok(());
     };
     let by_class = recipe.is_some();
     let count = cases.names().len();
@@ -198,6 +200,20 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             chosen
         }
     };
+    let mut made = manifest_of(&manifest, &chosen.weights, chosen.storage)?;
+    made.calibration = calibrated(&made, &chosen, &cases)?;
+    let evaluation = chosen.evaluation.as_ref().context("all were scored")?;
+    let protocol = manifest.scores.as_ref().map_or_else(
+        || "the cases that this manifest names as held out, on each file's own grid".to_owned(),
+        |scores| scores.protocol.clone(),
+    );
+    made.scores = Some(scores_of(evaluation, protocol));
+    made.storage_scores = Some(StorageScores {
+        reference,
+        num_cases: count,
+        measured: measured.clone(),
+    });
+    write(&args, made, &chosen)?;
     say_layers(&chosen.layers);
     say_size(&chosen, &manifest);
     for (place, stored) in measured.iter().enumerate() {
@@ -220,20 +236,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             measure(&chosen).describe()
         );
     }
-    let mut made = manifest_of(&manifest, &chosen.weights, chosen.storage)?;
-    made.calibration = calibrated(&made, &chosen, &cases)?;
-    let evaluation = chosen.evaluation.as_ref().context("all were scored")?;
-    let protocol = manifest.scores.as_ref().map_or_else(
-        || "the cases that this manifest names as held out, on each file's own grid".to_owned(),
-        |scores| scores.protocol.clone(),
-    );
-    made.scores = Some(scores_of(evaluation, protocol));
-    made.storage_scores = Some(StorageScores {
-        reference,
-        num_cases: count,
-        measured,
-    });
-    write(&args, made, &chosen)
+    Ok(())
 }
 
 /// Says what is wrong with the place where the model is to go, before anything is computed.

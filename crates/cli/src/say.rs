@@ -1,4 +1,4 @@
-//! What a command says on stdout.
+//! What a command says.
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
@@ -19,9 +19,21 @@ pub fn line(words: Arguments) {
     let Err(error) = writeln!(io::stdout(), "{words}") else {
         return;
     };
+    failed(&error)
+}
+
+/// Ends the program because of a line that can't be written.
+pub fn failed(error: &io::Error) -> ! {
     if error.kind() == ErrorKind::BrokenPipe {
         exit(NO_READER);
     }
     eprintln!("dinomed3d: writing to stdout: {error}");
     exit(2);
+}
+
+/// Names what is passed over.
+pub fn say_passed_over(files: &[String]) {
+    for file in files {
+        eprintln!("passed over: {file}");
+    }
 }

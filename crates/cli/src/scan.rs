@@ -54,15 +54,31 @@ impl Choice {
         Ok(self.open(input)?.scan)
     }
 
-    /// How large the scan that is chosen is and where it lies, by headers alone.
+    /// How large the scan that is chosen is and where it lies, by headers alone; of a chosen volume the file's other volumes
+    /// still count as stored, since they are read with it.
     ///
     /// # Errors
     /// Those of [`Choice::open`] that a header tells.
     pub fn outline(&self, input: &Path) -> anyhow::Result<Outline> {
-        let Some(files) = dicom_files(input)? else {
-            return Ok(outline_file(input)?);
-        };
         let within = || format!("in {}", input.display());
+        let Some(files) = dicom_files(input)? else {
+            self.expect_no_series(input)?;
+            let all = outline_file(input)?;
+            let Some(index) = self.volume else {
+                return Ok(all);
+            };
+            let there = all.num_volumes;
+            anyhow::ensure!(
+                index < there,
+                "in {}: there is no volume {index}: found are {there}, so 0 to {} is expected",
+                input.display(),
+                there - 1
+            );
+            return Ok(Outline {
+                num_volumes: 1,
+                ..all
+            });
+        };
         let folder = DicomFolder::read(files);
         let series = folder.choose(self.series).with_context(within)?;
         let volume = self.volume.unwrap_or(0);
@@ -94,6 +110,16 @@ impl Choice {
         Ok(vec![self.open(input)?])
     }
 
+    /// That none is chosen of what is no DICOM.
+    fn expect_no_series(&self, input: &Path) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.series.is_none(),
+            "{} is no DICOM, so it has no series to choose",
+            input.display()
+        );
+        Ok(())
+    }
+
     /// Reads the scan that is chosen, and where it came from.
     ///
     /// # Errors
@@ -118,11 +144,7 @@ impl Choice {
                 origin: Some(origin),
             });
         }
-        anyhow::ensure!(
-            self.series.is_none(),
-            "{} is no DICOM, so it has no series to choose",
-            input.display()
-        );
+        self.expect_no_series(input)?;
         let scan = open_file(input)?;
         Ok(Opened {
             scan: match self.volume {

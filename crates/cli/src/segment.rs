@@ -70,6 +70,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let kinds: Vec<Kind> = kinds.collect::<anyhow::Result<_>>()?;
     let outline = Input::outline(&args.scans, &args.choice)?;
     let models = Models::load(&args.by)?;
+    models.expect_channels(&args.scans, &outline)?;
     if args.preflight {
         return preflight(&models, &outline).map(|()| ExitCode::SUCCESS);
     }

@@ -151,6 +151,15 @@ pub fn load_model(folder: &Path, device_name: &str) -> anyhow::Result<Segmenter>
     Ok(segmenter)
 }
 
+/// That a file holds one volume, as a model of one channel takes.
+fn expect_one_volume(name: &str, volumes: usize) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        volumes == 1,
+        "{name} holds {volumes} volumes: one is expected, which --volume chooses, counted from 0"
+    );
+    Ok(())
+}
+
 /// A scan as a person named it, a file for each of its channels.
 pub struct Input {
     paths: Vec<PathBuf>,
@@ -226,12 +235,7 @@ impl Input {
     /// Other channels than these, or several volumes where one is expected.
     pub fn channels(&self, names: &[String]) -> anyhow::Result<Vec<ScanImage<'_>>> {
         if let ([only], [_]) = (&self.images[..], names) {
-            let volumes = only.image.num_volumes();
-            anyhow::ensure!(
-                volumes == 1,
-                "{} holds {volumes} volumes: one is expected, which --volume chooses, counted from 0",
-                only.name
-            );
+            expect_one_volume(&only.name, only.image.num_volumes())?;
         }
         read_channels(&self.images, names).map_err(|problems| anyhow::anyhow!(problems.join("\n")))
     }
@@ -360,6 +364,17 @@ impl Models {
             memory_bytes: taken.memory_bytes + kept + memory::of_program(),
             ..taken
         })
+    }
+
+    /// Refuses a file of several volumes where the model takes one, by its header alone.
+    ///
+    /// # Errors
+    /// How many there are.
+    pub fn expect_channels(&self, paths: &[PathBuf], scan: &Outline) -> anyhow::Result<()> {
+        match (paths, &self.first.manifest().channel_names()[..]) {
+            ([only], [_]) => expect_one_volume(&only.display().to_string(), scan.num_volumes),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a scan that would need more memory than there is.

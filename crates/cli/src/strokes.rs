@@ -1,9 +1,8 @@
 //! `dinomed3d strokes`: what learning from a person's strokes is worth, by cases whose reference is known.
 
 use crate::device::device;
-use crate::evaluate::say_passed_over;
 use crate::progress::Counting;
-use crate::say::say;
+use crate::say::{say, say_passed_over};
 use crate::segmenting::load_model;
 use anyhow::ensure;
 use dinomed3d_core::model_folder::ModelFolder;

@@ -1,7 +1,6 @@
 //! `dinomed3d synthesise`: what a training from label maps sees, as files and as a picture.
 
-use crate::evaluate::say_passed_over;
-use crate::say::say;
+use crate::say::{say, say_passed_over};
 use anyhow::Context;
 use dinomed3d_core::results::report::png_of;
 use dinomed3d_core::train::augment::Sample;

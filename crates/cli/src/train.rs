@@ -1,11 +1,10 @@
 //! `dinomed3d train`: from a folder of labelled scans to weights.
 
 use crate::device::{device, devices};
-use crate::evaluate::say_passed_over;
 use crate::places::default_recipe;
 use crate::prepared_cases::CacheArgs;
 use crate::progress::{Counting, Progress};
-use crate::say::say;
+use crate::say::{say, say_passed_over};
 use anyhow::bail;
 use dinomed3d_core::results::report::report_run;
 use dinomed3d_core::train::beginning::{RECIPE_FILE, Request, Run};
@@ -181,6 +180,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
 /// One run.
 fn train(args: &Args, mut run: Run) -> anyhow::Result<()> {
+    let _held = run.hold()?;
     if args.init.is_none() {
         run.check_beginning()?;
     }
@@ -229,6 +229,15 @@ fn train(args: &Args, mut run: Run) -> anyhow::Result<()> {
     }
     run.write()?;
     let state = trainer.run(progress())?;
+    if state.rows(2).next().is_none() {
+        say!(
+            "no epoch of stage 2 was asked for; weights of stage 1, which --init takes, in {}",
+            out.join("stage1.safetensors").display()
+        );
+        return Ok(());
+    }
+    // What is said may find no reader.
+    let report = report(args, out)?;
     say!(
         "{}; weights in {}",
         match state.best_dice() {
@@ -237,26 +246,29 @@ fn train(args: &Args, mut run: Run) -> anyhow::Result<()> {
         },
         out.join("best.safetensors").display()
     );
-    report(args, out)
+    if let Some(report) = report {
+        say!("report in {}", report.display());
+    }
+    Ok(())
 }
 
-/// Writes the report. The training is done by now, and a report that fails does not undo it.
-fn report(args: &Args, out: &Path) -> anyhow::Result<()> {
+/// Writes the report, and where. The training is done by now, and a report that fails does not undo it.
+fn report(args: &Args, out: &Path) -> anyhow::Result<Option<PathBuf>> {
     let first_device = device(args.device.split(',').next().unwrap_or("cpu"))?;
     let mut counting = Counting::new("scoring case");
     let reported = report_run(out, &args.data, first_device, |case, cases| {
         counting.show(case, cases);
     });
-    match reported {
-        Ok(_) => say!("report in {}", out.join("report.html").display()),
-        Err(error) => eprintln!(
+    if let Err(error) = reported {
+        eprintln!(
             "warning: the training is done and its weights are whole, but there is no report: {:#}; `dinomed3d report {} --data {}` tries again",
             anyhow::Error::from(error),
             out.display(),
             args.data.display()
-        ),
+        );
+        return Ok(None);
     }
-    Ok(())
+    Ok(Some(out.join("report.html")))
 }
 
 /// Shows how far a training is.

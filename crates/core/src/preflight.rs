@@ -122,6 +122,7 @@ impl Cost {
             shape,
             affine,
             stored_bytes,
+            ..
         } = *scan;
         let pipeline = manifest.pipeline();
         let grid = manifest.preprocessing.grid(shape, &affine)?;
@@ -208,6 +209,7 @@ impl Cost {
             shape,
             affine,
             stored_bytes,
+            ..
         } = *scan;
         let pipeline = manifest.pipeline();
         let grid = manifest.preprocessing.grid(shape, &affine)?;

@@ -146,40 +146,42 @@ fn a_stopped_run_goes_on_where_it_was() {
     assert_eq!(losses.len(), 6);
     assert!(losses[5] < losses[0], "the loss falls: {losses:?}");
 
-    // The same run, stopped as hard as a panic in the middle of the second epoch of stage 2.
-    let parts = scratch("resume-parts");
-    let trainer = Trainer::new(&recipe, &dataset, &device, &parts, false).unwrap();
-    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        trainer.run(|event| {
-            if let Event::Step {
-                stage: 2, step: 3, ..
-            } = event
-            {
-                panic!("power cut");
-            }
-        })
-    }));
-    assert!(stopped.is_err());
-    assert!(Trainer::new(&recipe, &dataset, &device, &parts, false).is_err());
-    let state = Trainer::new(&recipe, &dataset, &device, &parts, true)
-        .unwrap()
-        .run(|_| {})
-        .unwrap();
-    assert_eq!(state.log.len(), 4, "one row per epoch, none twice");
-    for row in &state.log {
-        let numbers = [row.loss.into(), row.learning_rate, row.mean_dice().unwrap()];
-        assert!(numbers.iter().all(|n: &f64| n.is_finite()), "{row:?}");
-    }
-
+    // The same run, stopped as hard as a panic: before stage 2 has a checkpoint, and in the middle of its second epoch.
     let weights =
         |folder: &Path| decode(&std::fs::read(folder.join("last.safetensors")).unwrap()).unwrap();
-    let (a, b) = (weights(&whole), weights(&parts));
-    for (name, tensor) in &a {
-        for (x, y) in tensor.values.iter().zip(&b[name].values) {
-            assert!((x - y).abs() < 1e-4, "{name}: {x} against {y}");
+    for stopped_at in [1, 3] {
+        let parts = scratch("resume-parts");
+        let trainer = Trainer::new(&recipe, &dataset, &device, &parts, false).unwrap();
+        let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            trainer.run(|event| {
+                if let Event::Step { stage: 2, step, .. } = event
+                    && step == stopped_at
+                {
+                    panic!("power cut");
+                }
+            })
+        }));
+        assert!(stopped.is_err());
+        assert!(Trainer::new(&recipe, &dataset, &device, &parts, false).is_err());
+        let state = Trainer::new(&recipe, &dataset, &device, &parts, true)
+            .unwrap()
+            .run(|_| {})
+            .unwrap();
+        assert_eq!(state.log.len(), 4, "one row per epoch, none twice");
+        for row in &state.log {
+            let numbers = [row.loss.into(), row.learning_rate, row.mean_dice().unwrap()];
+            assert!(numbers.iter().all(|n: &f64| n.is_finite()), "{row:?}");
         }
+        let (a, b) = (weights(&whole), weights(&parts));
+        for (name, tensor) in &a {
+            for (x, y) in tensor.values.iter().zip(&b[name].values) {
+                let difference = (x - y).abs();
+                assert!(difference < 1e-4, "{stopped_at}, {name}: {x} against {y}");
+            }
+        }
+        std::fs::remove_dir_all(parts).unwrap();
     }
-    for folder in [data, whole, parts] {
+    for folder in [data, whole] {
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -401,6 +401,7 @@ fn what_is_waited_for_is_less_with_several_at_work() {
         let outline = Outline {
             shape: scan.shape,
             affine: scan.affine,
+            num_volumes: 1,
             stored_bytes: 0,
         };
         cost.preflight(manifest, &outline, at_a_time).unwrap()
@@ -434,6 +435,7 @@ fn a_closer_look_adds_its_windows_to_those_of_the_whole() {
         let outline = Outline {
             shape: [edge; 3],
             affine,
+            num_volumes: 1,
             stored_bytes: 2 * (edge * edge * edge) as u64,
         };
         let whole = cost.preflight(manifest, &outline, 1);

@@ -1,5 +1,7 @@
 //! Files that are written whole or not at all, and never over what they are made from.
 
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 /// Why nothing can be written to a path.
@@ -66,10 +68,9 @@ pub fn check_outputs<P: AsRef<Path>, Q: AsRef<Path>>(
         if std::fs::metadata(output).is_ok_and(|there| !there.is_file()) {
             return Err(OutputError::NoFile { path: path() });
         }
-        let temporary = temporary(output).map_err(failed)?;
         // A folder that takes no file is found by making one.
-        std::fs::File::create(&temporary)
-            .and_then(|_| std::fs::remove_file(&temporary))
+        begin(output)
+            .and_then(|(temporary, _held)| std::fs::remove_file(temporary))
             .map_err(failed)?;
         let folder = std::fs::canonicalize(folder(output)).map_err(failed)?;
         let place = folder.join(output.file_name().unwrap_or_default());
@@ -131,7 +132,7 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 }
 
 /// Writes `bytes` beside `path` and moves them into place, so that nobody ever sees half a file
-/// and a failed write leaves an older file as it was.
+/// and a failed write leaves an older file as it was. What killed programs left of `path` while they wrote it goes.
 ///
 /// # Errors
 /// Whatever the file system says.
@@ -147,9 +148,10 @@ pub fn write_whole_by(
     path: &Path,
     write: impl FnOnce(&Path) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
-    let temporary = temporary(path)?;
+    // Held until it has its own name.
+    let (temporary, _held) = begin(path)?;
     let written = write(&temporary)
-        .and_then(|()| std::fs::File::open(&temporary)?.sync_all())
+        .and_then(|()| File::open(&temporary)?.sync_all())
         .and_then(|()| std::fs::rename(&temporary, path));
     if written.is_err() {
         // The reason of the failure matters more than that of the clean-up.
@@ -158,33 +160,78 @@ pub fn write_whole_by(
     written
 }
 
-/// Removes what killed programs left of `path` while they wrote it; nobody else may be writing it.
+/// Makes the file beside `path` that becomes it, and holds it, so that others see that somebody writes it.
 ///
-/// # Errors
-/// Whatever the file system says.
-pub fn remove_unfinished(path: &Path) -> std::io::Result<()> {
+/// Its number is drawn: jobs of several machines or containers share a folder, and often a process number.
+fn begin(path: &Path) -> std::io::Result<(PathBuf, File)> {
+    // What stays behind harms nobody.
+    let _ = remove_unfinished(path);
+    loop {
+        let number = RandomState::new().build_hasher().finish() as u32;
+        let temporary = temporary(path, number)?;
+        let file = match File::create_new(&temporary) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+            other => other?,
+        };
+        hold(&file);
+        // Between the two it may have been taken for one that nobody writes.
+        if temporary.exists() {
+            return Ok((temporary, file));
+        }
+    }
+}
+
+/// Removes what killed programs left of `path` while they wrote it, and nothing that somebody is writing.
+fn remove_unfinished(path: &Path) -> std::io::Result<()> {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     for entry in std::fs::read_dir(folder(path))? {
         let entry = entry?;
         let found = entry.file_name();
         let rest = found.as_encoded_bytes().strip_prefix(name);
-        let process = rest
+        let number = rest
             .and_then(|rest| rest.strip_prefix(b"."))
             .and_then(|rest| rest.strip_suffix(b".part"));
-        if process.is_some_and(|process| process.iter().all(u8::is_ascii_digit)) {
+        let is_unfinished = number.is_some_and(|number| number.iter().all(u8::is_ascii_digit));
+        if is_unfinished && is_abandoned(&entry.path()) {
             std::fs::remove_file(entry.path())?;
         }
     }
     Ok(())
 }
 
+/// Holds a file as long as it is open, on this machine and all that share its folder. A file system that knows no locks holds
+/// none, and there nothing is [abandoned](is_abandoned).
+#[cfg(unix)]
+fn hold(file: &File) {
+    let _ = file.try_lock();
+}
+
+/// Whether nobody writes a file any more: the kernel lets go of what a killed program held.
+#[cfg(unix)]
+fn is_abandoned(path: &Path) -> bool {
+    let file = File::options().write(true).open(path);
+    file.is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Elsewhere a lock keeps the writer itself from opening the file once more.
+#[cfg(not(unix))]
+fn hold(_: &File) {}
+
+/// Whether nobody writes a file any more, by its age: no result takes a day to be written.
+#[cfg(not(unix))]
+fn is_abandoned(path: &Path) -> bool {
+    let written = std::fs::metadata(path).and_then(|there| there.modified());
+    let age = written.ok().and_then(|written| written.elapsed().ok());
+    age.is_some_and(|age| age.as_secs() > 24 * 60 * 60)
+}
+
 /// The name beside `path` that a file has while it is written.
-fn temporary(path: &Path) -> std::io::Result<PathBuf> {
+fn temporary(path: &Path, number: u32) -> std::io::Result<PathBuf> {
     let name = path
         .file_name()
         .ok_or_else(|| std::io::Error::other("the path has no file name"))?;
     let mut temporary = name.to_owned();
-    temporary.push(format!(".{}.part", std::process::id()));
+    temporary.push(format!(".{number}.part"));
     Ok(path.with_file_name(temporary))
 }
 
@@ -206,6 +253,7 @@ mod tests {
         folder
     }
 
+    #[cfg(unix)]
     #[test]
     fn what_a_killed_program_left_is_removed_and_nothing_else() {
         let folder = scratch("unfinished");
@@ -215,14 +263,42 @@ mod tests {
             "a.nii.x.part",
             "a.nii.7",
             "b.nii.7.part",
+            "a.nii.8.part",
         ];
         for name in all {
             std::fs::write(folder.join(name), "").unwrap();
         }
-        remove_unfinished(&folder.join("a.nii")).unwrap();
+        let written = File::open(folder.join(all[5])).unwrap();
+        hold(&written);
+        write_whole(&folder.join("a.nii"), b"done").unwrap();
         for name in all {
             assert_eq!(folder.join(name).exists(), name != all[0], "{name}");
         }
+        drop(written);
+        check_outputs(&[folder.join("a.nii")], &[] as &[PathBuf]).unwrap();
+        assert!(!folder.join(all[5]).exists(), "nobody writes it any more");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    /// As two jobs do that are given one scan and one folder; in two containers they also have one process number.
+    #[test]
+    fn who_writes_a_file_leaves_what_another_writes_of_it() {
+        let folder = scratch("two-writers");
+        let path = folder.join("a.nii");
+        write_whole_by(&path, |first| {
+            std::fs::write(first, b"first")?;
+            check_outputs(&[&path], &[] as &[PathBuf]).unwrap();
+            write_whole_by(&path, |second| {
+                assert_ne!(first, second);
+                std::fs::write(second, b"second")
+            })?;
+            assert_eq!(std::fs::read(&path)?, b"second");
+            assert_eq!(std::fs::read(first)?, b"first");
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
         std::fs::remove_dir_all(folder).unwrap();
     }
 

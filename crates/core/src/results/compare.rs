@@ -2,6 +2,7 @@
 
 use super::{During, ResultsError};
 use crate::train::Recipe;
+use crate::train::beginning::RECIPE_FILE;
 use crate::train::dataset::case_split::hold_out_the_same;
 use crate::train::recipe_file::read_recipe;
 use crate::train::run_folder::RunFolder;
@@ -25,7 +26,18 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn read(folder: &'a Path) -> Result<Self, ResultsError> {
         let unusable = |what| move || ResultsError::Unusable(what);
-        let recipe = read_recipe(&folder.join("recipe.toml"))?;
+        let recipe = folder.join(RECIPE_FILE);
+        if !recipe.exists() {
+            let what = match folder.join("fold-1").join(RECIPE_FILE).exists() {
+                true => "a cross-validation, which `evaluate --folds` scores",
+                false => "no run",
+            };
+            return Err(ResultsError::Unusable(format!(
+                "{} holds {what}: expected are folders of runs that are done and held out the same cases",
+                folder.display()
+            )));
+        }
+        let recipe = read_recipe(&recipe)?;
         let state = RunFolder(folder.to_owned())
             .state()?
             .ok_or_else(unusable(format!("{} holds no run", folder.display())))?;

@@ -353,11 +353,14 @@ mod tests {
         assert!(is_whole("one"));
         let of_somebody = folder.join("weights-of-somebody.safetensors");
         std::fs::write(&of_somebody, "theirs").unwrap();
-        let in_the_way = folder.join(format!("{MANIFEST_FILE}.{}.part", std::process::id()));
-        std::fs::create_dir(&in_the_way).unwrap();
+        // The manifest can't be replaced.
+        let [manifest_file, aside] = [MANIFEST_FILE, "aside"].map(|name| folder.join(name));
+        std::fs::rename(&manifest_file, &aside).unwrap();
+        std::fs::create_dir_all(manifest_file.join("in-the-way")).unwrap();
         assert!(exported("two").write(&folder).is_err());
+        std::fs::remove_dir_all(&manifest_file).unwrap();
+        std::fs::rename(&aside, &manifest_file).unwrap();
         assert!(is_whole("one"));
-        let _ = std::fs::remove_dir(&in_the_way);
         exported("two").write(&folder).unwrap();
         assert!(is_whole("two"));
         assert!(!folder.join("weights-one.safetensors").exists());

@@ -29,6 +29,9 @@ impl Recipe {
         self.check_augmentation()?;
         self.stage1.check("stage1")?;
         self.stage2.check("stage2")?;
+        let epochs = self.stage1.epochs + self.stage2.epochs;
+        let name = "stage1.epochs and stage2.epochs";
+        expect(epochs > 0, name, "0 and 0", "an epoch of either")?;
         if let Some(synthesis) = &self.synthesis {
             synthesis.check()?;
             let has_spacing = self.preprocessing.spacing_mm.is_some();
@@ -55,8 +58,8 @@ impl Recipe {
 
     fn check_preprocessing(&self) -> Result<(), TrainError> {
         if let Some(mm) = self.preprocessing.spacing_mm {
-            let is_right = mm.iter().all(|edge| edge.is_finite() && *edge > 0.0);
-            let expected = "three finite numbers above 0";
+            let is_right = mm.iter().all(|edge| (1e-3..=1e3).contains(edge));
+            let expected = "three lengths from 0.001 to 1000 mm";
             let found = format!("{mm:?}");
             expect(is_right, "preprocessing.spacingMm", found, expected)?;
         }
@@ -86,22 +89,23 @@ impl Recipe {
             expect_share(&format!("augmentation.{name}"), chance)?;
         }
         let [low, high] = a.scale;
-        let is_right = 0.0 < low && low <= high && high.is_finite();
-        let expected = "two positive numbers, the smaller first";
+        let is_right = 0.1 <= low && low <= high && high <= 10.0;
+        let expected = "two numbers from 0.1 to 10, the smaller first";
         let found = format!("{low} to {high}");
         expect(is_right, "augmentation.scale", found, expected)?;
-        for (name, limit) in [
-            ("rotation-deg", a.rotation_deg),
-            ("shift-voxels", a.shift_voxels),
-            ("elastic.limit", a.elastic.limit),
-            ("contrast", a.contrast),
-            ("brightness", a.brightness),
-            ("noise", a.noise),
-            ("gamma.limit", a.gamma.limit),
-            ("bias-field.limit", a.bias_field.limit),
-            ("low-resolution.limit", a.low_resolution.limit),
+        // Beyond these nothing is left of a scan: normalised voxels have a deviation of 1.
+        for (name, limit, most) in [
+            ("rotation-deg", a.rotation_deg, 180.0),
+            ("shift-voxels", a.shift_voxels, 1e3),
+            ("elastic.limit", a.elastic.limit, 1e3),
+            ("contrast", a.contrast, 1.0),
+            ("brightness", a.brightness, 10.0),
+            ("noise", a.noise, 10.0),
+            ("gamma.limit", a.gamma.limit, 10.0),
+            ("bias-field.limit", a.bias_field.limit, 10.0),
+            ("low-resolution.limit", a.low_resolution.limit, 10.0),
         ] {
-            expect_limit(&format!("augmentation.{name}"), limit)?;
+            expect_limit(&format!("augmentation.{name}"), limit, most)?;
         }
         Ok(())
     }
@@ -110,12 +114,17 @@ impl Recipe {
 impl StageRecipe {
     fn check(&self, stage: &str) -> Result<(), TrainError> {
         let name = |setting: &str| format!("{stage}.{setting}");
-        for (setting, count) in [
-            ("windows-per-case", self.windows_per_case),
-            ("batch-size", self.batch_size),
-            ("accumulation", self.accumulation),
+        // What is beyond is a slip of the keys: no machine would come to the end of it, or hold it.
+        for (setting, count, least, most) in [
+            ("epochs", self.epochs, 0, 1_000_000),
+            ("windows-per-case", self.windows_per_case, 1, 100_000),
+            ("batch-size", self.batch_size, 1, 10_000),
+            ("accumulation", self.accumulation, 1, 10_000),
+            ("warmup-steps", self.warmup_steps, 0, 1_000_000_000),
         ] {
-            expect(count > 0, &name(setting), count, "1 or more")?;
+            let is_right = (least..=most).contains(&count);
+            let expected = format!("{least} to {most}");
+            expect(is_right, &name(setting), count, &expected)?;
         }
         for (setting, factor) in [
             ("learning-rate", self.learning_rate),
@@ -124,7 +133,8 @@ impl StageRecipe {
             let is_right = 0.0 < factor && factor <= 1.0;
             expect(is_right, &name(setting), factor, "above 0, at most 1")?;
         }
-        expect_limit(&name("weight-decay"), self.weight_decay)?;
+        // Times the learning rate it is what each step takes off the weights.
+        expect_limit(&name("weight-decay"), self.weight_decay, 10.0)?;
         // A negative one would turn the gradient round, and the loss would climb.
         let norm = self.max_gradient_norm;
         let is_right = norm.is_finite() && norm > 0.0;
@@ -133,5 +143,58 @@ impl StageRecipe {
         expect_share(&name("cross-entropy"), self.cross_entropy)?;
         let is_right = self.early_stopping != Some(0);
         expect(is_right, &name("early-stopping"), 0, "1 epoch or more")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::train::Recipe;
+    use toml::{Table, Value};
+
+    /// `text` read as a recipe is what checks first, so all that is wrong here are numbers.
+    fn problem(setting: &str, value: Value) -> String {
+        let text = include_str!("../../../../recipes/hippocampus.toml");
+        let mut recipe: Table = text.parse().unwrap();
+        let (table, key) = setting.split_once('.').unwrap();
+        let table = recipe[table].as_table_mut().unwrap();
+        table.insert(key.to_owned(), value);
+        let recipe: Recipe = recipe.try_into().unwrap();
+        recipe.check().unwrap_err().to_string()
+    }
+
+    /// They were taken, and ended in a program without memory, weights that are no numbers, or no end at all.
+    #[test]
+    fn a_number_that_no_training_could_use_is_refused() {
+        let huge = 99_999_999_999i64;
+        for (setting, expected) in [
+            ("stage1.epochs", "0 to 1000000"),
+            ("stage1.windows-per-case", "1 to 100000"),
+            ("stage2.batch-size", "1 to 10000"),
+            ("stage2.accumulation", "1 to 10000"),
+            ("stage2.warmup-steps", "0 to 1000000000"),
+        ] {
+            let said = problem(setting, Value::Integer(huge));
+            let all = format!("{setting} is {huge}, expected is {expected}");
+            assert!(said.contains(&all), "{said}");
+        }
+        for (setting, expected) in [
+            ("stage1.weight-decay", "0 to 10"),
+            ("augmentation.rotation-deg", "0 to 180"),
+            ("augmentation.shift-voxels", "0 to 1000"),
+            ("augmentation.contrast", "0 to 1"),
+            ("augmentation.noise", "0 to 10"),
+        ] {
+            for value in [-1.0, 1e30, f64::NAN, f64::INFINITY] {
+                let said = problem(setting, Value::Float(value));
+                let all = format!("expected is {expected}");
+                assert!(said.contains(setting) && said.contains(&all), "{said}");
+            }
+        }
+        let spacing = Value::Array([1e300, 1.0, 1.0].map(Value::Float).to_vec());
+        let said = problem("preprocessing.spacingMm", spacing);
+        assert!(
+            said.contains("three lengths from 0.001 to 1000 mm"),
+            "{said}"
+        );
     }
 }

@@ -53,7 +53,30 @@ pub fn read_settled(
 }
 
 fn wrong<E: fmt::Display>(path: &Path) -> impl FnOnce(E) -> TrainError {
-    move |error| TrainError::Recipe(format!("in {}: {error}", path.display()))
+    move |error| TrainError::Recipe(format!("in {}: {}", path.display(), in_words(error)))
+}
+
+/// What the reader of recipes says, without the names that its language has for numbers.
+fn in_words(error: impl fmt::Display) -> String {
+    let mut said = error.to_string();
+    for (kinds, words) in [
+        (&["u8"][..], "a whole number from 0 to 255"),
+        (&["u16", "u32", "u64", "usize"], "a whole number, 0 or more"),
+        (&["f32", "f64"], "a number"),
+        (&["a boolean"], "true or false"),
+    ] {
+        for kind in kinds {
+            let (found, wanted) = (format!("expected {kind}"), format!("expected {words}"));
+            let lines = said
+                .split('\n')
+                .map(|line| match line.strip_suffix(&*found) {
+                    Some(before) => format!("{before}{wanted}"),
+                    None => line.to_owned(),
+                });
+            said = lines.collect::<Vec<_>>().join("\n");
+        }
+    }
+    said
 }
 
 /// An error of a table, with the line in its file where the file says the same by itself.
@@ -258,6 +281,27 @@ mod tests {
         let of_run = read_recipe(&path).unwrap_err().to_string();
         for error in [of_new, of_run] {
             assert!(error.contains("sed") && error.contains("line"), "{error}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_setting_takes_is_said_in_words() {
+        let folder = scratch("in-words");
+        let path = folder.join("recipe.toml");
+        let whole = ours("hippocampus.toml");
+        for (line, words) in [
+            ("seed = -1", "expected a whole number, 0 or more"),
+            ("seed = \"x\"", "expected a whole number, 0 or more"),
+            ("overlap = \"x\"", "expected a number"),
+            ("freeze-backbone = 3", "expected true or false"),
+        ] {
+            let key = line.split(' ').next().unwrap();
+            let others = whole.lines().filter(|other| !other.starts_with(key));
+            let text = others.collect::<Vec<_>>().join("\n");
+            std::fs::write(&path, format!("{line}\n{text}")).unwrap();
+            let said = read_recipe(&path).unwrap_err().to_string();
+            assert!(said.contains(words) && said.contains(line), "{said}");
         }
         std::fs::remove_dir_all(folder).unwrap();
     }

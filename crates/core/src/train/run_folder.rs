@@ -5,6 +5,7 @@ use crate::manifest::Ancestor;
 use dinomed3d_volume::atomic_file::write_whole;
 use dinomed3d_volume::statistics::mean;
 use serde::{Deserialize, Serialize};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// Name of the file of what a run's first weights went through.
@@ -138,6 +139,23 @@ impl RunState {
 #[derive(Clone, Debug)]
 pub struct RunFolder(pub PathBuf);
 
+/// The folder of a run, for one training alone.
+#[derive(Debug)]
+pub struct Held {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+        // A training that was refused leaves no folder without anything in it.
+        if let Some(folder) = self.path.parent() {
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+}
+
 /// A place in a stage that a checkpoint is called by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -166,6 +184,51 @@ pub(super) const PARTS: [&str; 3] = ["model", "optimizer", "scheduler"];
 impl RunFolder {
     fn state_path(&self) -> PathBuf {
         self.0.join("state.json")
+    }
+
+    /// Keeps the folder, which is made if it is not there, for one training as long as what is returned lives: a second one
+    /// would write its checkpoints among the first one's. The kernel lets go of what a killed program held.
+    ///
+    /// # Errors
+    /// [`TrainError::Recipe`] if another training has it, [`TrainError::File`] where no file can be made.
+    pub fn hold(&self) -> Result<Held, TrainError> {
+        let path = self.0.join(".lock");
+        let failed = |cause| TrainError::File {
+            path: path.clone(),
+            cause,
+        };
+        loop {
+            std::fs::create_dir_all(&self.0).map_err(failed)?;
+            let mut options = File::options();
+            let options = options.write(true).create(true).truncate(false);
+            let file = options.open(&path).map_err(failed)?;
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => {
+                    return Err(TrainError::Recipe(format!(
+                        "another training is at work in {}: expected is another folder, or to wait for its end",
+                        self.0.display()
+                    )));
+                }
+                // One that has just ended took the file with it, and the next one makes another.
+                Ok(()) if !path.exists() => (),
+                // A file system without locks keeps nobody from training in it.
+                Ok(()) | Err(TryLockError::Error(_)) => return Ok(Held { path, _file: file }),
+            }
+        }
+    }
+
+    /// That no run has got anywhere in it.
+    ///
+    /// # Errors
+    /// [`TrainError::Recipe`].
+    pub fn expect_new(&self) -> Result<(), TrainError> {
+        if self.state()?.is_none() {
+            return Ok(());
+        }
+        Err(TrainError::Recipe(format!(
+            "{} already holds a run; resume it or choose another folder",
+            self.0.display()
+        )))
     }
 
     /// What it leaves, checkpoints aside; not all of it need be there.
@@ -356,6 +419,25 @@ mod tests {
             data_wait: 0.0,
         };
         [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3)].map(row).to_vec()
+    }
+
+    #[test]
+    fn one_training_at_a_time_has_the_folder() {
+        let name = format!("dinomed3d-held-{}", std::process::id());
+        let folder = RunFolder(std::env::temp_dir().join(name));
+        let held = folder.hold().unwrap();
+        let error = folder.hold().unwrap_err().to_string();
+        assert!(error.contains("another training is at work in"), "{error}");
+        drop(held);
+        assert!(!folder.0.exists(), "nothing was written");
+        // What a killed program left.
+        std::fs::create_dir(&folder.0).unwrap();
+        std::fs::write(folder.0.join(".lock"), "").unwrap();
+        let held = folder.hold().unwrap();
+        std::fs::write(folder.0.join("log.csv"), "").unwrap();
+        drop(held);
+        assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 1);
+        std::fs::remove_dir_all(&folder.0).unwrap();
     }
 
     /// By hand: mean Dice of the epochs of stage 2 is 0.55, 0.65, 0.75.

@@ -30,8 +30,8 @@ pub(super) fn expect_share(name: &str, share: f32) -> Result<(), TrainError> {
     expect((0.0..=1.0).contains(&share), name, share, "0 to 1")
 }
 
-/// The largest size of something.
-pub(super) fn expect_limit(name: &str, limit: f32) -> Result<(), TrainError> {
-    let is_right = limit.is_finite() && limit >= 0.0;
-    expect(is_right, name, limit, "0 or more")
+/// The largest size of something, which `most` bounds.
+pub(super) fn expect_limit(name: &str, limit: f32, most: f32) -> Result<(), TrainError> {
+    let expected = format!("0 to {most}");
+    expect((0.0..=most).contains(&limit), name, limit, &expected)
 }

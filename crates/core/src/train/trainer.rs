@@ -63,11 +63,8 @@ impl<'a> Trainer<'a> {
             cause,
         })?;
         let folder = RunFolder(folder.to_owned());
-        if !resume && folder.state()?.is_some() {
-            return Err(TrainError::Recipe(format!(
-                "{} already holds a run; resume it or choose another folder",
-                folder.0.display()
-            )));
+        if !resume {
+            folder.expect_new()?;
         }
         if devices.is_empty() {
             return Err(TrainError::Recipe("no device to train on".into()));
@@ -157,14 +154,19 @@ impl<'a> Trainer<'a> {
             stop: stop.clone(),
             checkpoint_every: self.checkpoint_every,
         };
-        for device in &self.devices {
-            device.clone().inner().seed(self.recipe.seed);
-        }
+        // What a stage's first weights are hangs on the seed alone, not on what was drawn before: a run that goes on between
+        // the stages begins the second as one that never stopped.
+        let seed = || {
+            for device in &self.devices {
+                device.clone().inner().seed(self.recipe.seed);
+            }
+        };
         let stage1_path = self.folder.stage1_weights();
         let fresh_stage1 = || SliceSegmenter::init(&architecture, device);
         let has_begun_stage2 = self.folder.last_checkpoint(2, &state).is_some();
         if state.stages_done < 1 && !has_begun_stage2 {
             if self.has_stage1() {
+                seed();
                 let network = self.started(fresh_stage1())?;
                 let average = copy(&network, fresh_stage1())?;
                 // Parameters that were loaded don't train by themselves.
@@ -179,6 +181,7 @@ impl<'a> Trainer<'a> {
             }
         }
         if state.stages_done < 2 {
+            seed();
             let network: DinoMed3d = if has_begun_stage2 {
                 // A checkpoint holds all weights, whatever the run began with.
                 architecture.init(device)

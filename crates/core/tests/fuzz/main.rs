@@ -114,6 +114,7 @@ fn manifest() {
         let scan = Outline {
             shape: [30, 200, 170],
             affine: Affine::from_spacing_mm([0.5, 0.75, 4.0]),
+            num_volumes: 1,
             stored_bytes: 1000,
         };
         if let Ok(grid) = manifest.preprocessing.grid(scan.shape, &scan.affine) {

@@ -237,6 +237,7 @@ impl DicomFolder {
         Ok(Outline {
             shape,
             affine,
+            num_volumes: 1,
             stored_bytes: voxels
                 * if is_short && stack.tilt.is_none() {
                     2

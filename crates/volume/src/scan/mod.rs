@@ -143,6 +143,7 @@ impl Scan {
         Outline {
             shape: self.grid_shape(),
             affine: self.affine,
+            num_volumes: self.num_volumes(),
             stored_bytes: self.stored_bytes(),
         }
     }

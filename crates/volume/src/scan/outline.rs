@@ -9,6 +9,8 @@ pub struct Outline {
     pub shape: [usize; 3],
     /// From voxel index `(x, y, z)` to world millimetres.
     pub affine: Affine,
-    /// Length of the voxels of all its volumes as the file stores them, unpacked.
+    /// Number of volumes that are read of it: all of a file, one of a DICOM series.
+    pub num_volumes: usize,
+    /// Length of the voxels of all these volumes as the file stores them, unpacked.
     pub stored_bytes: u64,
 }

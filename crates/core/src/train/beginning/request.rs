@@ -36,11 +36,19 @@ impl Request {
     /// # Errors
     /// A recipe or data that cannot be read; a run that cannot go on as it is asked to, or would replace one of these.
     pub fn runs(&self, mut say: impl FnMut(String)) -> Result<Vec<Run>, TrainError> {
+        if !self.resume {
+            RunFolder(self.out.clone()).expect_new()?;
+        }
         let mut settled = None;
         let Some(every) = self.folds else {
             let recipe = self.recipe_of(&self.out, None, &mut settled, &mut say)?;
             return Ok(vec![self.run(&self.out, recipe, None, &mut say)?]);
         };
+        if every < 2 {
+            return Err(unusable(format!(
+                "--folds is {every}, expected is 2 or more, to leave cases to train on"
+            )));
+        }
         // All folds are cut at once: a case that comes between two of them must not move the others.
         let mut splits = match read_splits(&self.out)? {
             Some(splits) if !self.resume || splits.len() != every => {
@@ -62,6 +70,12 @@ impl Request {
                 splits.push(CaseSplit::of_run_or_recipe(&folder, &recipe, &self.data)?);
             }
             runs.push(self.run(&folder, recipe, Some(&splits[fold]), &mut say)?);
+        }
+        if let Some(empty) = splits.iter().position(|split| split.val.is_empty()) {
+            return Err(unusable(format!(
+                "--folds is {every}, and fold {} holds out no case: expected are at most as many folds as there are patients",
+                empty + 1
+            )));
         }
         if is_new {
             check_outputs_in(&self.out, &[SPLITS_FILE], &runs[0].inputs)?;

@@ -11,7 +11,7 @@ use crate::train::dataset::CaseSplit;
 use crate::train::dataset::case_split::write_splits;
 use crate::train::dataset::files::first_few;
 use crate::train::recipe::Recipe;
-use crate::train::run_folder::{RUN_FILES, RunFolder};
+use crate::train::run_folder::{Held, RUN_FILES, RunFolder};
 use crate::train::trainer::Start;
 use crate::weights::fold::Folding;
 use crate::weights::import::Source;
@@ -59,6 +59,19 @@ impl Run {
             )));
         }
         Ok(())
+    }
+
+    /// Keeps its folder for it, as long as what is returned lives.
+    ///
+    /// # Errors
+    /// Those of [`RunFolder::hold`]; a folder in which another run has got somewhere since this one was asked for.
+    pub fn hold(&self) -> Result<Held, TrainError> {
+        let folder = RunFolder(self.folder.clone());
+        let held = folder.hold()?;
+        if !self.goes_on {
+            folder.expect_new()?;
+        }
+        Ok(held)
     }
 
     /// What a person should know before it begins, a sentence each.

@@ -61,7 +61,9 @@ impl DatasetIndex {
         })?;
         let in_file = |problem: String| format!("{}: {problem}", path.display());
         let fatal = |problem: String| TrainError::Data(vec![in_file(problem)]);
-        let json: Map<String, Value> = serde_json::from_slice(&bytes)
+        // Editors of Windows begin a file with a mark of its encoding, which JSON has not.
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+        let json: Map<String, Value> = serde_json::from_slice(bytes)
             .map_err(|error| fatal(format!("not the index of a data set: {error}")))?;
         let layout = Layout::of(&json).map_err(fatal)?;
         let (labels, channels) = match layout {

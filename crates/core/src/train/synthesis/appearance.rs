@@ -26,12 +26,12 @@ pub struct Contrast {
 impl Contrast {
     pub(super) fn check(&self, name: &str) -> Result<(), TrainError> {
         let name = |setting: &str| format!("synthesis.contrast.{name}.{setting}");
-        expect_limit(&name("chance"), self.chance)?;
-        expect_limit(&name("spread"), self.spread)?;
+        expect_limit(&name("chance"), self.chance, 1e3)?;
+        expect_limit(&name("spread"), self.spread, 10.0)?;
         for (value, brightness) in &self.brightness {
             let is_value = value.parse::<u16>().is_ok();
             expect(is_value, &name("brightness"), value, "values of label maps")?;
-            expect_limit(&name(&format!("brightness.{value}")), *brightness)?;
+            expect_limit(&name(&format!("brightness.{value}")), *brightness, 10.0)?;
         }
         Ok(())
     }

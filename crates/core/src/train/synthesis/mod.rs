@@ -65,15 +65,16 @@ impl Synthesis {
             expect_share(&format!("synthesis.{name}"), chance)?;
         }
         let [low, high] = self.texture;
-        let is_range = 0.0 <= low && low <= high && high.is_finite();
+        let is_range = 0.0 <= low && low <= high && high <= 10.0;
         let found = format!("{low} to {high}");
         expect(
             is_range,
             "synthesis.texture",
             found,
-            "two numbers, the smaller first",
+            "two numbers from 0 to 10, the smaller first",
         )?;
-        expect_limit("synthesis.thick-slices.limit", self.thick_slices.limit)?;
+        let thickest = self.thick_slices.limit;
+        expect_limit("synthesis.thick-slices.limit", thickest, 100.0)?;
         let mut chances = self.random_contrast;
         for (name, contrast) in &self.contrasts {
             contrast.check(name)?;
