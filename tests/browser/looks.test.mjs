@@ -192,6 +192,7 @@ test("a scan that can't be drawn leaves no other one on screen, nor labels of it
   await visitor.choose({ name: "undrawn.nii", bytes });
   await visitor.waitForScan("undrawn.nii");
   await visitor.page.locator(".canvas-note", { hasText: "can't show this scan" }).waitFor();
+  assert.doesNotMatch(await visitor.page.locator(".canvas-note").first().innerText(), /\.\./);
   // What says so lies over the canvas.
   const isEmpty = ({ bright, colored }) => bright < 0.1 && colored < 0.1;
   await visitor.waitForShares(isEmpty, "the scan before is gone");

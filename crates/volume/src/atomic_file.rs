@@ -1,5 +1,6 @@
 //! Files that are written whole or not at all, and never over what they are made from.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,8 @@ pub enum OutputError {
 }
 
 /// Checks, before anything is computed, that results can be written to `outputs` and destroy nothing: no output is one of
-/// `inputs` (files), by whatever spelling or link, and no two are one file; each folder is there and takes files.
+/// `inputs` (files), by whatever spelling or link, and no two are one file; each folder is there and takes files. What killed
+/// programs left of the outputs while they wrote them goes.
 ///
 /// # Errors
 /// The first problem, by name.
@@ -84,6 +86,7 @@ pub fn check_outputs<P: AsRef<Path>, Q: AsRef<Path>>(
         }
         places.push((place, output));
     }
+    remove_unfinished(&places);
     Ok(())
 }
 
@@ -132,7 +135,7 @@ fn is_same_file(a: &Path, b: &Path) -> bool {
 }
 
 /// Writes `bytes` beside `path` and moves them into place, so that nobody ever sees half a file
-/// and a failed write leaves an older file as it was. What killed programs left of `path` while they wrote it goes.
+/// and a failed write leaves an older file as it was.
 ///
 /// # Errors
 /// Whatever the file system says.
@@ -164,8 +167,6 @@ pub fn write_whole_by(
 ///
 /// Its number is drawn: jobs of several machines or containers share a folder, and often a process number.
 fn begin(path: &Path) -> std::io::Result<(PathBuf, File)> {
-    // What stays behind harms nobody.
-    let _ = remove_unfinished(path);
     loop {
         let number = RandomState::new().build_hasher().finish() as u32;
         let temporary = temporary(path, number)?;
@@ -181,22 +182,30 @@ fn begin(path: &Path) -> std::io::Result<(PathBuf, File)> {
     }
 }
 
-/// Removes what killed programs left of `path` while they wrote it, and nothing that somebody is writing.
-fn remove_unfinished(path: &Path) -> std::io::Result<()> {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    for entry in std::fs::read_dir(folder(path))? {
-        let entry = entry?;
-        let found = entry.file_name();
-        let rest = found.as_encoded_bytes().strip_prefix(name);
-        let number = rest
-            .and_then(|rest| rest.strip_prefix(b"."))
-            .and_then(|rest| rest.strip_suffix(b".part"));
-        let is_unfinished = number.is_some_and(|number| number.iter().all(u8::is_ascii_digit));
-        if is_unfinished && is_abandoned(&entry.path()) {
-            std::fs::remove_file(entry.path())?;
+/// Removes what killed programs left of files while they wrote them, and nothing that somebody is writing. Each folder is listed
+/// once: one with the results of ten thousand scans takes its time. What can't be removed harms nobody.
+fn remove_unfinished(files: &[(PathBuf, &Path)]) {
+    let folders: HashSet<&Path> = files.iter().filter_map(|(file, _)| file.parent()).collect();
+    let entries = folders
+        .into_iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok());
+    for entry in entries.flatten().flatten() {
+        let path = entry.path();
+        let is_ours =
+            finished(&path).is_some_and(|file| files.iter().any(|(ours, _)| *ours == file));
+        if is_ours && is_abandoned(&path) {
+            let _ = std::fs::remove_file(path);
         }
     }
-    Ok(())
+}
+
+/// The file that one of this name becomes, if it becomes any.
+fn finished(temporary: &Path) -> Option<PathBuf> {
+    let is_part = temporary.extension().is_some_and(|end| end == "part");
+    let numbered = temporary.with_extension("");
+    let number = numbered.extension().filter(|_| is_part)?;
+    let is_number = number.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    is_number.then(|| numbered.with_extension(""))
 }
 
 /// Holds a file as long as it is open, on this machine and all that share its folder. A file system that knows no locks holds
@@ -270,7 +279,7 @@ mod tests {
         }
         let written = File::open(folder.join(all[5])).unwrap();
         hold(&written);
-        write_whole(&folder.join("a.nii"), b"done").unwrap();
+        check_outputs(&[folder.join("a.nii")], &[] as &[PathBuf]).unwrap();
         for name in all {
             assert_eq!(folder.join(name).exists(), name != all[0], "{name}");
         }
