@@ -43,7 +43,7 @@ test("labels follow a stroke, the stroke stays, and all goes back exactly", asyn
   assert.ok(followed.length > 0, "nothing has followed");
   assert.ok(followed.length < found.voxels.length / 20, `${followed.length} voxels have changed`);
   assert.deepEqual(learnt.geometry, found.geometry);
-  assert.match(learnt.description, /^DINO-Med3D hippocampus [\d.]+; by hand, learnt from 1 stroke; not a medical device$/);
+  assert.match(learnt.description, /^DINO-Med3D hippocampus [\d.]+; learnt from 1 stroke; not a medical device$/);
   assert.match(await visitor.at("mended-note").innerText(), /last layers learnt from 1 stroke on this scan/);
 
   const natively = await learntNatively(visitor, sample, model);

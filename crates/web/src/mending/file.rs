@@ -6,10 +6,10 @@ use dinomed3d_volume::{Scan, gzip};
 /// What every label map that a person has changed says.
 pub(super) const BY_HAND: &str = "changed by hand";
 
-/// What every label map says that a person's strokes have taught the network.
+/// What every label map says that a person's strokes have taught the network: short, for a header has little room.
 pub(super) fn learnt(strokes: usize) -> String {
     let plural = if strokes == 1 { "" } else { "s" };
-    format!("by hand, learnt from {strokes} stroke{plural}")
+    format!("learnt from {strokes} stroke{plural}")
 }
 
 /// A label map's file that says a person changed it, as it is otherwise.
