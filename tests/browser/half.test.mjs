@@ -1,10 +1,11 @@
-// Numbers of 16 bits in the page: in a Chromium whose WebGPU computes with Mesa's driver in software, as Chromium's own has none.
+// The page on WebGPU in a Chromium that computes with Mesa's driver in software: numbers of 16 bits, which Chromium's own driver has not, and a
+// whole head, for which its own is too slow.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { agreement, readNifti } from "../nifti.mjs";
-import { dinomed3d, model, root, scratch } from "../places.mjs";
+import { dinomed3d, root, scratch } from "../places.mjs";
 import { beforeWorker, launch, onlyModel, openPage } from "./page.mjs";
 
 const chromium = process.env.CHROMIUM_WITH_HALF;
@@ -40,14 +41,17 @@ const breakHalf = (page) =>
     };
   });
 
-/** A page on WebGPU with the model of the hippocampus, loaded and checked. */
-async function opened(test, prepare) {
+/** The shipped models by name, and what each is tried on. */
+const SAMPLES = { hippocampus: ["Sample hippocampus", "sample.nii.gz"], head: ["Sample head", "head.nii.gz"] };
+
+/** A page on WebGPU with a model alone, loaded and checked. */
+async function opened(test, prepare, name = "hippocampus") {
   browser ??= launch(chromium);
   const visitor = await openPage(await browser, {
     query: "?backend=webgpu",
     view: "planes",
     prepare: async (page) => {
-      await onlyModel(page, "hippocampus");
+      await onlyModel(page, name);
       await prepare(page);
     },
   });
@@ -57,13 +61,14 @@ async function opened(test, prepare) {
   return { visitor, isHalf: /In half precision, which is faster on this device/.test(state), ...(await visitor.checkErrors()) };
 }
 
-/** Segments the sample; returns how many of its voxels are not as the command line has them. */
-async function differing(visitor) {
-  await visitor.takeSample();
+/** Segments a model's sample; returns how many of its voxels are not as the command line has them. */
+async function differing(visitor, name = "hippocampus") {
+  const [title, file] = SAMPLES[name];
+  await visitor.takeSample(title);
   await visitor.segment();
   const found = readNifti((await visitor.save()).bytes).voxels;
   const native = join(scratch(), "native.nii.gz");
-  const said = dinomed3d("segment", join(root, "public/samples/sample.nii.gz"), "-o", native, "--model", model);
+  const said = dinomed3d("segment", join(root, "public/samples", file), "-o", native, "--model", join(root, "public/models", name));
   assert.equal(said.status, 0, said.stderr);
   const expected = readNifti(native).voxels;
   assert.ok(expected.filter((label) => label > 0).length > 2000, "there is something to agree on");
@@ -97,4 +102,12 @@ test("where 16 bits are slower, it computes with 32, and finds what the command 
   const voxels = await differing(visitor);
   t.diagnostic(`${voxels} voxels differ`);
   assert.ok(voxels <= 3, `${voxels} voxels differ`);
+});
+
+test("a whole head on a graphics processor is what the command line finds, sides and all", { skip }, async (t) => {
+  const { visitor, isHalf } = await opened(t, slowHalf, "head");
+  assert.ok(!isHalf);
+  const voxels = await differing(visitor, "head");
+  t.diagnostic(`${voxels} voxels differ`);
+  assert.ok(voxels <= 50, `${voxels} voxels differ`);
 });
