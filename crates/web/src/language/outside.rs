@@ -257,7 +257,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     for entry in fs::read_dir(folder).expect("a folder of sources") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy();
-        if NOT_LOOKED_AT.contains(&&*name) || name == "tests.rs" {
+        if NOT_LOOKED_AT.contains(&&*name) || ["tests", "tests.rs"].contains(&&*name) {
             continue;
         }
         if path.is_dir() {
