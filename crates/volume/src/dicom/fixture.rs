@@ -4,7 +4,8 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 
-use super::{DicomFolder, InMemory, Source};
+use super::{DicomError, DicomFolder, DicomScan, InMemory, Source};
+use crate::{Format, Scan};
 
 /// An axial image of 2 rows and 3 columns of 2 × 1 mm at z = `z` mm, with the values `10 * number`, `10 * number + 1`, …
 pub(super) fn image(number: u16, z: f64) -> InMemDicomObject {
@@ -84,4 +85,15 @@ pub(super) fn folder(files: Vec<Vec<u8>>) -> DicomFolder {
 
 pub(super) fn folder_of(images: &[InMemDicomObject]) -> DicomFolder {
     folder(images.iter().map(encoded).collect())
+}
+
+/// The only one among these images; what its headers say before holds of it.
+pub(super) fn only_scan(images: &[InMemDicomObject]) -> Result<DicomScan, DicomError> {
+    let folder = folder_of(images);
+    let series = folder.choose(None)?;
+    let outline = folder.outline(series, 0);
+    let found = folder.scan(series, 0)?;
+    let scan = Scan::of_volume(Format::Dicom, &found.volume, Vec::new());
+    assert_eq!(outline, Ok(scan.outline()));
+    Ok(found)
 }

@@ -12,7 +12,9 @@ mod fixture;
 mod folder;
 mod header;
 mod pixels;
+mod scan;
 pub mod segmentation;
+mod series;
 mod source;
 mod stack;
 mod tilt;
@@ -20,5 +22,7 @@ mod zip;
 
 pub use self::zip::zip_entries;
 pub use error::DicomError;
-pub use folder::{DicomFolder, DicomScan, Series, Thumbnail};
+pub use folder::DicomFolder;
+pub use scan::{DicomScan, Thumbnail};
+pub use series::Series;
 pub use source::{InMemory, OnDisk, ReadSeek, Source};
