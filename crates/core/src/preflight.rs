@@ -118,80 +118,14 @@ impl Cost {
         scan: &Outline,
         at_a_time: usize,
     ) -> Result<Preflight, GridError> {
-        let Outline {
-            shape,
-            affine,
-            stored_bytes,
-            ..
-        } = *scan;
-        let pipeline = manifest.pipeline();
-        let grid = manifest.preprocessing.grid(shape, &affine)?;
-        let channels = pipeline.channels.len() as u64;
-        let starts = pipeline.windowing.starts(grid.shape());
-        let everywhere = starts.iter().map(Vec::len).product::<usize>();
-        let is_located = manifest.locate.is_some();
-        let windows = if is_located { 2 } else { everywhere };
-        let mirrored = usize::from(manifest.mirrored);
-        // The first look for a window needs no mirror image, and the last one waits for it.
-        let (first, last) = if is_located { (1, 1) } else { (0, windows) };
-        let rounds = first + (last * (1 + mirrored)).div_ceil(at_a_time);
-
-        let (voxels, classes) = (product(shape), pipeline.values.len() as u64);
-        let region = if is_located {
-            let of_window = |axis: usize| manifest.window[axis] as f64 * grid.spacing_mm()[axis];
-            let window_ml = (0..3).map(of_window).product::<f64>() / 1e3;
-            voxels.min((window_ml / affine.voxel_volume_ml()) as u64)
-        } else {
-            voxels
-        };
-        let looks = if is_located { 2 } else { 1 };
-        let logits = (looks * region * classes) as f64;
-
-        let window = product(manifest.window);
-        let [slices, rows, columns] = grid.shape();
-        let whole_grid = product(grid.shape());
-        let looked_at = if is_located { window } else { whole_grid };
-        // Of each region its values, then those of one channel in the model's order, and either a copy to find percentiles in,
-        // or what comes of them on the model grid.
-        let copied = match manifest.preprocessing.intensity {
-            Intensity::PercentileZScore { .. } => region,
-            Intensity::Window { .. } => 0,
-        };
-        let cut = if is_located { 4 * channels * region } else { 0 };
-        let resampled = region.max(copied).max(looked_at.min(region * 8));
-        let prepare = cut + 4 * (region + resampled) + 4 * (channels - 1) * looked_at;
-        // Logits are held for all windows that lie side by side.
-        let slab = if is_located {
-            window
-        } else {
-            (manifest.window[0].min(slices) * rows * columns) as u64
-        };
-        // Brightness in steps is held meanwhile; what it is worth is known when all logits are, after the last window.
-        let (levels, all_logits) = match pipeline.brightness_on(&grid) {
-            Some(_) => (region, 4 * looked_at * classes),
-            None => (0, 0),
-        };
-        let prepared = cut + region + looked_at * (4 * channels + 1) + levels;
-        let slab_bytes = 4 * slab * (classes + 1);
-        let label = prepared + slab_bytes + all_logits;
-        // Each that computes beside the first is a program of its own.
-        let beside = at_a_time.min(last * (1 + mirrored)) as u64 - 1;
-        let compute = prepared
-            + slab_bytes
-            + 4 * window * classes * mirrored as u64
-            + self.window_bytes(manifest)
-            + beside * (PROGRAM_BYTES + self.window_bytes(manifest));
-        // Classes, labels, and a mark of each voxel, or the file. What the first look found, which is there when the second begins, is
-        // as large as the first of them. The rest is beside what the windows took: of that, pieces as large as a scan aren't left.
-        let finish = 3 * voxels + whole_grid;
-        // As the file has it, and as numbers too where all of it is looked at.
-        let numbers = if is_located { 0 } else { 4 * channels * voxels };
-        let held = stored_bytes + numbers;
-        let most = prepare.max(compute).max(label) + finish;
+        let scan = Looks::new(manifest, scan)?;
+        let rounds = scan.before + scan.passes.div_ceil(at_a_time);
+        let logits = (scan.looks * scan.region * scan.classes) as f64;
+        let most = scan.most_bytes(self, at_a_time);
         Ok(Preflight {
-            windows,
+            windows: scan.windows,
             gflop: rounds as f64 * self.window_gflop + 1e-9 * OPERATIONS_PER_LOGIT * logits,
-            memory_bytes: PROGRAM_BYTES + self.weight_bytes() + (2 * stored_bytes).max(held + most),
+            memory_bytes: PROGRAM_BYTES + self.weight_bytes() + most,
         })
     }
 
@@ -244,6 +178,171 @@ impl Cost {
                 + 1e-9 * OPERATIONS_PER_LOGIT * logits,
             memory_bytes: PROGRAM_BYTES + self.weight_bytes() + held + seek.max(look),
         })
+    }
+}
+
+/// What a model looks at of a scan, once or, where it is to find its one window first, twice; and what is held meanwhile, phase by
+/// phase. In voxels, where nothing else is said.
+struct Looks<'a> {
+    manifest: &'a ModelManifest,
+    /// Of the scan, as its file has it.
+    stored_bytes: u64,
+    is_located: bool,
+    /// How many.
+    looks: u64,
+    /// Windows of all looks.
+    windows: usize,
+    /// Windows that the last look waits for, one by one.
+    before: usize,
+    /// Windows of the last look with their mirror images, which may be computed at the same time.
+    passes: usize,
+    /// Volumes that the model takes.
+    channels: u64,
+    /// Numbers that a voxel's logits are.
+    classes: u64,
+    /// The scan.
+    voxels: u64,
+    /// What a look sees of the scan.
+    region: u64,
+    /// The scan on the model grid.
+    whole_grid: u64,
+    /// What a look sees on the model grid.
+    looked_at: u64,
+    /// A window.
+    window: u64,
+    /// All windows that lie side by side, whose logits are held together.
+    slab: u64,
+    /// Whether borders are found by brightness.
+    has_brightness: bool,
+}
+
+impl<'a> Looks<'a> {
+    fn new(manifest: &'a ModelManifest, scan: &Outline) -> Result<Self, GridError> {
+        let pipeline = manifest.pipeline();
+        let grid = manifest.preprocessing.grid(scan.shape, &scan.affine)?;
+        let is_located = manifest.locate.is_some();
+        let starts = pipeline.windowing.starts(grid.shape());
+        let windows = if is_located {
+            2
+        } else {
+            starts.iter().map(Vec::len).product()
+        };
+        // The first look for a window needs no mirror image, and the last one waits for it.
+        let before = usize::from(is_located);
+        let (voxels, window) = (product(scan.shape), product(manifest.window));
+        let whole_grid = product(grid.shape());
+        let [slices, rows, columns] = grid.shape();
+        let (region, looked_at, slab) = if is_located {
+            let of_window = |axis: usize| manifest.window[axis] as f64 * grid.spacing_mm()[axis];
+            let window_ml = (0..3).map(of_window).product::<f64>() / 1e3;
+            let of_scan = (window_ml / scan.affine.voxel_volume_ml()) as u64;
+            (voxels.min(of_scan), window, window)
+        } else {
+            let slab = (manifest.window[0].min(slices) * rows * columns) as u64;
+            (voxels, whole_grid, slab)
+        };
+        Ok(Self {
+            manifest,
+            stored_bytes: scan.stored_bytes,
+            is_located,
+            looks: 1 + before as u64,
+            windows,
+            before,
+            passes: (windows - before) * (1 + usize::from(manifest.mirrored)),
+            channels: pipeline.channels.len() as u64,
+            classes: pipeline.values.len() as u64,
+            voxels,
+            region,
+            whole_grid,
+            looked_at,
+            window,
+            slab,
+            has_brightness: pipeline.brightness_on(&grid).is_some(),
+        })
+    }
+
+    /// Beside program and network. A scan is read before anything else is there; then it is held, and what finishing takes is beside
+    /// what the phases before took: of that, pieces as large as a scan aren't left.
+    fn most_bytes(&self, cost: &Cost, at_a_time: usize) -> u64 {
+        let before_finish = self
+            .preparing_bytes()
+            .max(self.computing_bytes(cost, at_a_time))
+            .max(self.labelling_bytes());
+        self.reading_bytes()
+            .max(self.held_bytes() + before_finish + self.finishing_bytes())
+    }
+
+    fn reading_bytes(&self) -> u64 {
+        2 * self.stored_bytes
+    }
+
+    /// From first to last: the scan as its file has it, and as numbers too where all of it is looked at.
+    fn held_bytes(&self) -> u64 {
+        let numbers = if self.is_located {
+            0
+        } else {
+            4 * self.channels * self.voxels
+        };
+        self.stored_bytes + numbers
+    }
+
+    /// The part of the scan that is looked at.
+    fn cut_bytes(&self) -> u64 {
+        if self.is_located {
+            4 * self.channels * self.region
+        } else {
+            0
+        }
+    }
+
+    /// Of each region its values, then those of one channel in the model's order, and either a copy to find percentiles in, or what
+    /// comes of them on the model grid.
+    fn preparing_bytes(&self) -> u64 {
+        let copied = match self.manifest.preprocessing.intensity {
+            Intensity::PercentileZScore { .. } => self.region,
+            Intensity::Window { .. } => 0,
+        };
+        let on_grid = self.looked_at.min(self.region * 8);
+        let resampled = self.region.max(copied).max(on_grid);
+        let other_channels = 4 * (self.channels - 1) * self.looked_at;
+        self.cut_bytes() + 4 * (self.region + resampled) + other_channels
+    }
+
+    /// What preparing leaves, with brightness in steps.
+    fn prepared_bytes(&self) -> u64 {
+        let levels = if self.has_brightness { self.region } else { 0 };
+        let on_grid = self.looked_at * (4 * self.channels + 1);
+        self.cut_bytes() + self.region + on_grid + levels
+    }
+
+    fn slab_bytes(&self) -> u64 {
+        4 * self.slab * (self.classes + 1)
+    }
+
+    /// Each that computes beside the first is a program of its own.
+    fn computing_bytes(&self, cost: &Cost, at_a_time: usize) -> u64 {
+        let mirrored = u64::from(self.manifest.mirrored);
+        let mirror_image = 4 * self.window * self.classes * mirrored;
+        let network = cost.window_bytes(self.manifest);
+        let beside = at_a_time.min(self.passes) as u64 - 1;
+        let others = beside * (PROGRAM_BYTES + network);
+        self.prepared_bytes() + self.slab_bytes() + mirror_image + network + others
+    }
+
+    /// What brightness is worth is known when all logits are, after the last window.
+    fn labelling_bytes(&self) -> u64 {
+        let all_logits = if self.has_brightness {
+            4 * self.looked_at * self.classes
+        } else {
+            0
+        };
+        self.prepared_bytes() + self.slab_bytes() + all_logits
+    }
+
+    /// Classes, labels, and a mark of each voxel, or the file. What the first look found, which is there when the second begins, is as
+    /// large as the first of them.
+    fn finishing_bytes(&self) -> u64 {
+        3 * self.voxels + self.whole_grid
     }
 }
 

@@ -415,6 +415,46 @@ fn what_is_waited_for_is_less_with_several_at_work() {
     );
 }
 
+/// As told when one sum was all phases': reading takes most where a scan is stored in many bytes, labelling where brightness draws
+/// borders, computing where several compute, and preparing of a large scan.
+#[test]
+fn what_the_phases_hold_adds_up_to_what_was_told() {
+    let everywhere = json!({});
+    let located = json!({"locate": "head", "mirrored": true});
+    let by_value = json!({"preprocessing": {
+        "orientation": "RAS",
+        "spacingMm": [10.0, 10.0, 10.0],
+        "intensity": {"kind": "window", "center": 50.0, "width": 100.0, "mean": 40.0, "std": 20.0},
+    }});
+    let (bright, located_bright) = (by_brightness(json!({})), by_brightness(located.clone()));
+    // Edge in voxels, spacing in mm, stored bytes a voxel, windows at a time; then windows and bytes.
+    for (settings, edge, spacing_mm, stored, at_a_time, windows, bytes) in [
+        (&everywhere, 40, 10.0, 2, 1, 936, 24_185_696),
+        (&everywhere, 40, 1.0, 2, 1, 3, 23_854_416),
+        (&everywhere, 40, 10.0, 2, 3, 936, 66_855_616),
+        (&everywhere, 300, 10.0, 2, 1, 420_394, 1_025_534_256),
+        (&everywhere, 100, 1.0, 80, 1, 9, 373_134_256),
+        (&by_value, 100, 2.0, 2, 1, 76, 58_551_856),
+        (&located, 200, 1.0, 4, 1, 2, 155_534_256),
+        (&located, 200, 1.0, 4, 8, 2, 165_603_248),
+        (&bright, 200, 19.0, 2, 1, 104_328, 468_286_256),
+        (&located_bright, 200, 1.0, 2, 2, 2, 198_972_088),
+    ] {
+        let segmenter = segmenter(0.0, settings);
+        let shape = [edge, edge + 10, 2 * edge];
+        let outline = Outline {
+            shape,
+            affine: Affine::from_spacing_mm([spacing_mm; 3]),
+            num_volumes: 1,
+            stored_bytes: stored * shape.iter().product::<usize>() as u64,
+        };
+        let (cost, manifest) = (segmenter.cost(), segmenter.manifest());
+        let told = cost.preflight(manifest, &outline, at_a_time).unwrap();
+        let told = (told.windows, told.memory_bytes);
+        assert_eq!(told, (windows, bytes), "{settings} {shape:?}");
+    }
+}
+
 /// By hand: crops of one window at two places; memory is that of whichever takes more.
 #[test]
 fn a_closer_look_adds_its_windows_to_those_of_the_whole() {
