@@ -3,10 +3,8 @@
 //!
 //! Source: Milakov and Gimelshein 2018, "Online normalizer calculation for softmax".
 
-use super::{On, UNITS, WIDTH};
-use cubecl::calculate_cube_count_elemwise;
-use cubecl::client::Client;
-use cubecl::ir::{AddressType, ElemType};
+use super::{On, WIDTH};
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 /// Keys that a query meets together: what was weighed before is brought to a new highest score once for all of them.
@@ -173,15 +171,6 @@ fn look<F: Float, N: Size>(
     }
 }
 
-impl Heads {
-    fn launch(self, client: &Client, units: usize) -> (CubeCount, CubeDim, usize) {
-        assert!(self.fit(), "{self:?}");
-        let dim = CubeDim::new_1d(UNITS);
-        let count = calculate_cube_count_elemwise(client, units, dim);
-        (count, dim, self.head_dim / WIDTH)
-    }
-}
-
 /// Keys in the order in which [`attention()`] reads them, turned by their places, of heads that [`Heads::fit`].
 ///
 /// # Shapes
@@ -195,26 +184,24 @@ pub fn turn_keys(
     turn: [BufferArg; 2],
     keys: BufferArg,
 ) {
-    let On { client, numbers } = on;
-    let (count, dim, width) = heads.launch(client, heads.of_keys() / WIDTH);
+    assert!(heads.fit(), "{heads:?}");
+    let width = heads.head_dim / WIDTH;
     let [cos, sin] = turn;
     #[allow(unsafe_code, reason = "units beyond the last end")]
     unsafe {
-        turn_key::launch_unchecked(
-            client,
-            count,
-            dim,
-            AddressType::U32,
-            WIDTH,
-            joined,
-            cos,
-            sin,
-            keys,
-            heads.images,
-            heads.tokens,
-            heads.heads,
-            width,
-            numbers.kind(),
+        launch!(
+            on,
+            heads.of_keys() / WIDTH,
+            turn_key(
+                joined,
+                cos,
+                sin,
+                keys,
+                heads.images,
+                heads.tokens,
+                heads.heads,
+                width
+            )
         );
     }
 }
@@ -233,9 +220,9 @@ pub fn attention(
     keys: BufferArg,
     result: BufferArg,
 ) {
-    let On { client, numbers } = on;
+    assert!(heads.fit(), "{heads:?}");
     let queries = heads.images * heads.heads * heads.tokens;
-    let (count, dim, width) = heads.launch(client, queries);
+    let width = heads.head_dim / WIDTH;
     let [cos, sin] = turn;
     let scale = (heads.head_dim as f32).sqrt().recip();
     #[allow(
@@ -243,23 +230,21 @@ pub fn attention(
         reason = "units beyond the last end, and keys are clamped to those that there are"
     )]
     unsafe {
-        look::launch_unchecked(
-            client,
-            count,
-            dim,
-            AddressType::U32,
-            WIDTH,
-            joined,
-            keys,
-            cos,
-            sin,
-            result,
-            heads.images,
-            heads.tokens,
-            heads.heads,
-            scale,
-            width,
-            numbers.kind(),
+        launch!(
+            on,
+            queries,
+            look(
+                joined,
+                keys,
+                cos,
+                sin,
+                result,
+                heads.images,
+                heads.tokens,
+                heads.heads,
+                scale,
+                width
+            )
         );
     }
 }

@@ -1,8 +1,7 @@
 //! Convolutions of 3×3×3 without memory that units share: each unit holds some places of a row, of several channels, in its registers.
 
-use super::{On, UNITS, WIDTH};
-use cubecl::calculate_cube_count_elemwise;
-use cubecl::ir::{AddressType, ElemType};
+use super::{On, WIDTH};
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 /// Places of a row that a unit computes.
@@ -162,7 +161,6 @@ pub fn convolve(
     bias: Option<BufferArg>,
     result: BufferArg,
 ) {
-    let On { client, numbers } = on;
     assert!(volumes.fit(), "{volumes:?}");
     let Volumes {
         batch,
@@ -175,8 +173,6 @@ pub fn convolve(
     let outputs = outputs / WIDTH;
     let stretches = result_columns.div_ceil(PLACES);
     let units = batch * (outputs / VECTORS) * slices * result_rows * stretches;
-    let dim = CubeDim::new_1d(UNITS);
-    let count = calculate_cube_count_elemwise(client, units, dim);
     let sizes = SizesLaunch::new(
         batch,
         inputs,
@@ -192,19 +188,10 @@ pub fn convolve(
         reason = "what is read is clamped to the volume, what is written lies in the result"
     )]
     unsafe {
-        stretch::launch_unchecked(
-            client,
-            count,
-            dim,
-            AddressType::U32,
-            WIDTH,
-            values,
-            weight,
-            bias.into(),
-            result,
-            sizes,
-            stride,
-            numbers.kind(),
+        launch!(
+            on,
+            units,
+            stretch(values, weight, bias.into(), result, sizes, stride)
         );
     }
 }

@@ -1,8 +1,7 @@
 //! Small kernels, one for each channel, over grids whose channels lie side by side: one program instead of three for each place of a kernel.
 
-use super::{On, UNITS, WIDTH};
-use cubecl::calculate_cube_count_elemwise;
-use cubecl::ir::{AddressType, ElemType};
+use super::{On, WIDTH};
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 /// What is convolved, with zeros around it: `[batch, slice, row, column, channel]`.
@@ -90,7 +89,6 @@ pub fn depthwise(
     bias: BufferArg,
     result: BufferArg,
 ) {
-    let On { client, numbers } = on;
     assert!(grids.fit(), "{grids:?}");
     let Grids {
         batch,
@@ -100,30 +98,17 @@ pub fn depthwise(
     } = grids;
     let channels = channels / WIDTH;
     let units = batch * slices * rows * columns * channels;
-    let dim = CubeDim::new_1d(UNITS);
-    let count = calculate_cube_count_elemwise(client, units, dim);
     #[allow(
         unsafe_code,
         reason = "units beyond the last end, and what is read lies inside"
     )]
     unsafe {
-        place::launch_unchecked(
-            client,
-            count,
-            dim,
-            AddressType::U32,
-            WIDTH,
-            grid,
-            weight,
-            bias,
-            result,
-            batch,
-            slices,
-            rows,
-            columns,
-            channels,
-            kernel,
-            numbers.kind(),
+        launch!(
+            on,
+            units,
+            place(
+                grid, weight, bias, result, batch, slices, rows, columns, channels, kernel
+            )
         );
     }
 }

@@ -1,5 +1,23 @@
 //! The same for graphics processors, as programs that CubeCL compiles where it runs. Only what Burn's own are slower at is here.
 
+/// Starts a program on as many units as are said: `launch!(on, units, program(arguments))`. Those that fill up the last [`UNITS`] have
+/// to end themselves.
+macro_rules! launch {
+    ($on:expr, $units:expr, $program:ident($($argument:expr),* $(,)?)) => {{
+        let $crate::graphics::On { client, numbers } = $on;
+        let dim = cubecl::CubeDim::new_1d($crate::graphics::UNITS);
+        $program::launch_unchecked(
+            client,
+            cubecl::calculate_cube_count_elemwise(client, $units, dim),
+            dim,
+            cubecl::ir::AddressType::U32,
+            $crate::graphics::WIDTH,
+            $($argument,)*
+            numbers.kind(),
+        )
+    }};
+}
+
 mod activation;
 mod attention;
 mod conv;

@@ -1,10 +1,9 @@
 //! Norms of groups of channels and of rows, and what follows them, in three programs and in one.
 
 use super::activation::activated;
-use super::{On, UNITS, WIDTH};
+use super::{On, WIDTH};
 use crate::Activation;
-use cubecl::calculate_cube_count_elemwise;
-use cubecl::ir::{AddressType, ElemType};
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 /// Units that share a group's sums.
@@ -217,62 +216,37 @@ pub fn group_norm(
     result: BufferArg,
     activation: Activation,
 ) {
-    let On { client, numbers } = on;
     assert!(groups.fit(), "{groups:?}");
     let voxels = groups.voxels / WIDTH;
     let length = groups.channels * voxels;
     let all = groups.batch * groups.groups;
-    let dim = CubeDim::new_1d(UNITS);
-    let count = |units| calculate_cube_count_elemwise(client, units, dim);
     let [weight, bias] = affine;
-    let kind = numbers.kind();
     #[allow(
         unsafe_code,
         reason = "units beyond the last end, and what is read and written lies inside"
     )]
     unsafe {
-        sum_parts::launch_unchecked(
-            client,
-            count(all * PARTS),
-            dim,
-            AddressType::U32,
-            WIDTH,
-            values(),
-            sums(),
+        launch!(on, all * PARTS, sum_parts(values(), sums(), all, length));
+        launch!(
+            on,
             all,
-            length,
-            kind,
+            finish_sums(values(), sums(), all, length, groups.epsilon)
         );
-        finish_sums::launch_unchecked(
-            client,
-            count(all),
-            dim,
-            AddressType::U32,
-            WIDTH,
-            values(),
-            sums(),
-            all,
-            length,
-            groups.epsilon,
-            kind,
-        );
-        scale::launch_unchecked(
-            client,
-            count(all * length),
-            dim,
-            AddressType::U32,
-            WIDTH,
-            values(),
-            sums(),
-            weight.into(),
-            bias.into(),
-            result,
-            all,
-            length,
-            voxels,
-            groups.groups * groups.channels,
-            activation,
-            kind,
+        launch!(
+            on,
+            all * length,
+            scale(
+                values(),
+                sums(),
+                weight.into(),
+                bias.into(),
+                result,
+                all,
+                length,
+                voxels,
+                groups.groups * groups.channels,
+                activation
+            )
         );
     }
 }
@@ -289,29 +263,24 @@ pub fn layer_norm(
     bias: Option<BufferArg>,
     result: BufferArg,
 ) {
-    let On { client, numbers } = on;
     assert!(rows.fit(), "{rows:?}");
-    let dim = CubeDim::new_1d(UNITS);
-    let count = calculate_cube_count_elemwise(client, rows.rows, dim);
     #[allow(
         unsafe_code,
         reason = "units beyond the last end, and what is read and written lies inside"
     )]
     unsafe {
-        row::launch_unchecked(
-            client,
-            count,
-            dim,
-            AddressType::U32,
-            WIDTH,
-            values,
-            weight,
-            bias.into(),
-            result,
+        launch!(
+            on,
             rows.rows,
-            rows.width / WIDTH,
-            rows.epsilon,
-            numbers.kind(),
+            row(
+                values,
+                weight,
+                bias.into(),
+                result,
+                rows.rows,
+                rows.width / WIDTH,
+                rows.epsilon
+            )
         );
     }
 }

@@ -3,10 +3,9 @@
 //! Burn's kernel for such devices stages its operands in shared memory, which a graphics processor in software has to imitate.
 
 use super::activation::activated;
-use super::{On, UNITS, WIDTH};
+use super::{On, WIDTH};
 use crate::Activation;
-use cubecl::calculate_cube_count_elemwise;
-use cubecl::ir::{AddressType, ElemType};
+use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 /// Rows of a tile.
@@ -130,7 +129,6 @@ pub fn product(
     result: BufferArg,
     activation: Activation,
 ) {
-    let On { client, numbers } = on;
     let Matrices {
         rows,
         inner,
@@ -140,29 +138,25 @@ pub fn product(
     let bias = bias.map(|(Bias::OfRows(bias) | Bias::OfColumns(bias))| bias);
     assert!(matrices.fit(), "{matrices:?}");
     let units = rows.div_ceil(ROWS) * (columns / WIDTH / VECTORS);
-    let dim = CubeDim::new_1d(UNITS);
-    let count = calculate_cube_count_elemwise(client, units, dim);
     #[allow(
         unsafe_code,
         reason = "what is read and written lies within: `fit` was asked, rows beyond the last are not"
     )]
     unsafe {
-        tile::launch_unchecked(
-            client,
-            count,
-            dim,
-            AddressType::U32,
-            WIDTH,
-            first,
-            second,
-            bias.into(),
-            result,
-            rows,
-            inner / WIDTH,
-            columns / WIDTH,
-            is_bias_of_rows,
-            activation,
-            numbers.kind(),
+        launch!(
+            on,
+            units,
+            tile(
+                first,
+                second,
+                bias.into(),
+                result,
+                rows,
+                inner / WIDTH,
+                columns / WIDTH,
+                is_bias_of_rows,
+                activation
+            )
         );
     }
 }
