@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { makeNifti } from "../nifti.mjs";
 import { model, root, scratch } from "../places.mjs";
-import { HEADERS, open, sharedPage } from "./page.mjs";
+import { HEADERS, numberOf, open, sharedPage } from "./page.mjs";
 import { stubWorker } from "./stub.mjs";
 
 const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8 };
@@ -223,7 +223,7 @@ test("the crosshair is told in mm and as the file's own voxel, however the file 
   for (const key of ["ArrowRight", "ArrowUp", "PageUp", "PageUp"]) {
     await visitor.page.keyboard.press(key);
     const text = await visitor.at("location").innerText();
-    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(Number);
+    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(numberOf);
     assert.equal(value, 10_000 * i + 100 * j + k, text);
     [50 - i, 1.5 * k - 20, 2 * j + 10].forEach((mm, axis) => assert.ok(Math.abs(mm - [x, y, z][axis]) < 0.06, text));
     seen.add(text);
@@ -242,7 +242,7 @@ test("a file that does not say how it lies is drawn where its labels are: x to t
   for (const key of ["ArrowRight", "ArrowUp", "PageUp"]) {
     await visitor.page.keyboard.press(key);
     const text = await visitor.at("location").innerText();
-    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(Number);
+    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(numberOf);
     assert.equal(value, 10_000 * i + 100 * j + k, text);
     [9.5 - i, j - 11.5, k - 13.5].forEach((mm, axis) => assert.ok(Math.abs(mm - [x, y, z][axis]) < 0.06, text));
   }

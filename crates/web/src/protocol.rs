@@ -492,12 +492,37 @@ pub enum MapKind {
     Labels,
 }
 
-/// A small picture with its title.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a picture of the inside shows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Shows {
+    /// A slice of the window.
+    Slice {
+        /// How many slices behind that of the place; below 0 before it.
+        offset: i32,
+    },
+    /// The slice before that of the place in red, that in green and the one after it in blue.
+    Together,
+    /// Where a head looks.
+    Head {
+        /// Which, from 1.
+        number: usize,
+        /// How much of it goes to tokens of no patch, from 0 to 1.
+        elsewhere: f32,
+    },
+    /// The labels of a stage of the training.
+    Stage {
+        /// 1 or 2.
+        number: usize,
+    },
+}
+
+/// A small picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Picture {
-    /// What it shows.
-    pub title: String,
+    /// What is on it.
+    pub shows: Shows,
     /// A `data:` address.
     pub address: String,
 }
@@ -506,8 +531,8 @@ pub struct Picture {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Curve {
-    /// What it shows.
-    pub title: String,
+    /// What is missing of the network; nothing for the whole one.
+    pub without: Option<Part>,
     /// Of each slice.
     pub values: Vec<f32>,
 }

@@ -64,8 +64,8 @@ function edgeLetters(niivue) {
 
 export class Viewer {
   /**
-   * Starts NiiVue on `canvas`. As the crosshair moves `onLocation(x, y, z, value, label, i, j, k)` is called, with the index of the
-   * voxel in the file; as other values become black and white `onRange(black, white)`. While the labels are mended the pen is told by
+   * Starts NiiVue on `canvas`. As the crosshair moves `onLocation([x, y, z], value, label, name, i, j, k)` is called, with the index
+   * of the voxel in the file; as other values become black and white `onRange(black, white)`. While the labels are mended the pen is told by
    * `onPen(what, x, y, z, across)`, in voxels of the file, with the file's axis that the plane is across; and every key but those
    * that move the crosshair by `onKey(key, isControl, isShift, i, j, k, across)`, which says whether it was of use.
    */
@@ -104,6 +104,8 @@ export class Viewer {
     this.NVImage = NVImage;
     this.scan = null;
     this.labels = null;
+    // What the labels on screen are called, by number.
+    this.names = [];
     this.newest = 0;
     this.opacity = 0.6;
     // Whether the labels are NiiVue's drawing in place of a volume of their own: a box of it can be changed alone.
@@ -118,7 +120,7 @@ export class Viewer {
       const value = values?.[0]?.value ?? NaN;
       const isShown = this.labels && !this.labels.isMap;
       const label = this.isMending ? this.#drawnLabel() : isShown ? (values?.[1]?.value ?? 0) : -1;
-      onLocation(mm[0], mm[1], mm[2], value, label, ...this.#voxel(mm));
+      onLocation(mm.slice(0, 3), value, label, this.names[label] ?? "", ...this.#voxel(mm));
     };
     niivue.onIntensityChange = (volume) => volume === this.scan && this.#sayRange();
     // NiiVue's own single-letter shortcuts would surprise somebody who only tabs through.
@@ -183,6 +185,7 @@ export class Viewer {
       const labels = this.#onGrid(await this.NVImage.new(bytes.buffer, name));
       if (voxels) labels.img.set(voxels);
       labels.setColormapLabel(key);
+      this.names = key.labels;
       this.#lay(labels);
     });
   }
@@ -218,6 +221,11 @@ export class Viewer {
     if (this.scan) this.#reachGoal();
   }
 
+  /** Scrolls the page no further than that all of the canvas is seen. */
+  reveal() {
+    this.canvas.parentElement.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
   /** Takes the label map away. */
   clearLabels() {
     this.newest++;
@@ -233,6 +241,7 @@ export class Viewer {
     return this.#inTurn(async () => {
       if (!this.scan) return;
       this.#hold(null);
+      this.names = key.labels;
       this.niivue.createEmptyDrawing();
       this.isMending = true;
       this.#put([0, 0, 0], this.#edges(), voxels);

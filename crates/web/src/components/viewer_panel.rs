@@ -105,7 +105,7 @@ pub fn ViewerPanel() -> impl IntoView {
                 {move || problem.get().map(|problem| view! { <p class="canvas-note warning">{problem}</p> })}
             </div>
             <p class="location" id="location" aria-live="polite" data-testid="location">
-                {move || describe(state.location.get(), &labels.get())}
+                {move || state.location.with(|location| location.as_ref().map(describe))}
             </p>
             <div class="viewer-controls">
                 <label>
@@ -262,7 +262,9 @@ fn Isolate(labels: Signal<Vec<Label>>) -> impl IntoView {
             labels.with_untracked(|labels| labels.iter().map(|label| label.value).collect());
         let was_whole = state.hidden.with_untracked(|hidden| hidden.is_empty());
         state.show_labels(&values, !was_whole);
-        if let Some(label) = here.get_untracked().filter(|_| was_whole) {
+        // What the map on screen has there, while another one is on its way, may be none of these.
+        let here = here.get_untracked().filter(|label| values.contains(label));
+        if let Some(label) = here.filter(|_| was_whole) {
             state.show_labels(&[label], true);
         }
     };
@@ -318,27 +320,15 @@ fn short(value: f64) -> String {
     format!("{value:.0$}", digits(value))
 }
 
-fn describe(location: Option<Location>, labels: &[Label]) -> String {
-    let Some(Location {
-        mm,
-        voxel,
-        value,
-        label,
-    }) = location
-    else {
-        return String::new();
-    };
-    let label = match label {
+fn describe(location: &Location) -> String {
+    let label = match location.label {
         None => String::new(),
         Some(0) => said::NO_LABEL.to_owned(),
-        Some(label) => {
-            let known = labels.iter().find(|known| known.value == label);
-            let name = known.map_or_else(|| page::label(label.into()), |known| known.name.clone());
-            said::label(&name)
-        }
+        Some(label) if location.name.is_empty() => said::label(&page::label(label.into())),
+        Some(_) => said::label(&location.name),
     };
-    let value = numbers::number(value, digits(value));
-    said::location(mm, voxel, &value, &label)
+    let value = numbers::number(location.value, digits(location.value));
+    said::location(location.mm, location.voxel, &value, &label)
 }
 
 /// Starts the viewer once its canvas is there.
@@ -350,13 +340,14 @@ fn attach(
     state: State,
     session: Session,
 ) {
-    let on_location = OnLocation::new(move |x, y, z, value, label, i, j, k| {
+    let on_location = OnLocation::new(move |mm: Box<[f64]>, value, label: f64, name, i, j, k| {
         let label = (label >= 0.0).then_some(label as u8);
         state.location.set(Some(Location {
-            mm: [x, y, z],
+            mm: [mm[0], mm[1], mm[2]],
             voxel: [i, j, k],
             value,
             label,
+            name,
         }));
     });
     let on_range = OnRange::new(move |black, white| range.set(Some((black, white))));
@@ -429,6 +420,10 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
                     Some(file) => viewer.show_scan(file, SCAN_NAME, affine).await,
                     None => viewer.show_scan(&scan.bytes, &scan.name, affine).await,
                 };
+                // In a narrow window it may lie below what it was opened with; a list that goes on by itself scrolls nobody's page.
+                if untrack(|| state.can_change()) {
+                    viewer.reveal();
+                }
                 if shown.is_err() {
                     state.location.set(None);
                 }
