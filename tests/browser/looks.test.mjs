@@ -81,6 +81,50 @@ for (const [width, height, least] of [
   });
 }
 
+test("what is opened is seen, however small the window, and the canvas is never higher than that", async () => {
+  const visitor = await segmented({ isHead: true });
+  const { page } = visitor;
+  for (const [width, height] of [[320, 180], [390, 844], [640, 360], [768, 1024], [853, 480], [900, 320], [1024, 500], [1280, 300], [2560, 1440]]) {
+    await page.setViewportSize({ width, height });
+    await page.evaluate(() => scrollTo(0, 0));
+    await visitor.at("file-input").focus();
+    const name = `${width}-${height}.nii`;
+    await visitor.choose({ name, bytes: makeNifti([20, 24, 28], (x, y, z) => x + y + z) });
+    await visitor.waitForScan(name);
+    const isSeen = () => {
+      const { top, bottom } = document.querySelector(".canvas").getBoundingClientRect();
+      return top >= -1 && bottom <= innerHeight + 1;
+    };
+    await page.waitForFunction(isSeen, null, { timeout: 10_000 }).catch(async () => {
+      const box = await page.locator(".canvas").boundingBox();
+      assert.fail(`at ${width} × ${height} the canvas is at ${JSON.stringify(box)}`);
+    });
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${width} × ${height}: nothing is wider than the window`);
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), "file-input", "the keyboard stays where it was");
+  }
+});
+
+test("a long title of a model stays in its panel, and can be read", async (t) => {
+  const title = `${"A title that somebody has given ".repeat(6)}${"word".repeat(30)}`;
+  const prepare = async (page) => {
+    await stubWorker({ isHead: true })(page);
+    const json = { ...JSON.parse(readFileSync(join(model, "manifest.json"), "utf8")), title };
+    await page.route("**/models/hippocampus/manifest.json", (route) => route.fulfill({ json }));
+  };
+  const visitor = await open(t, { view: "planes", prepare, viewport: { width: 1280, height: 720 } });
+  await visitor.waitForModel();
+  await visitor.at("model").selectOption("hippocampus");
+  await visitor.waitForModel();
+  assert.equal(await visitor.at("model").getAttribute("title"), title);
+  await visitor.at("catalogue").locator("summary").click();
+  const { width } = await visitor.page.locator(".controls").boundingBox();
+  assert.ok(width < 320, `the column is ${width} wide`);
+  const wider = await visitor.page.locator(".controls, .controls *").evaluateAll((all) =>
+    all.filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0 && getComputedStyle(one).display !== "inline").map((one) => one.outerHTML.slice(0, 80)),
+  );
+  assert.deepEqual(wider.filter((html) => !/^<(select|option|input)/.test(html)), []);
+});
+
 for (const [what, options] of [
   ["more contrast", { contrast: "more" }],
   ["more contrast in the dark", { contrast: "more", colorScheme: "dark" }],

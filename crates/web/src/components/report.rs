@@ -11,7 +11,7 @@ use crate::comparison::Comparison;
 use crate::language::{report as said, result, viewer};
 use crate::media_type;
 use crate::overlay::Overlay;
-use crate::report::{Compared, Report};
+use crate::report::{Compared, Plane, Report};
 use crate::session::Session;
 use crate::state::{Outcome, State};
 use crate::viewer::SharedViewer;
