@@ -493,28 +493,17 @@ pub enum MapKind {
 }
 
 /// What a picture of the inside shows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Shows {
-    /// A slice of the window.
-    Slice {
-        /// How many slices behind that of the place; below 0 before it.
-        offset: i32,
-    },
+    /// A slice of the window; its number is how far it lies behind that of the place, below 0 before it.
+    Slice,
     /// The slice before that of the place in red, that in green and the one after it in blue.
     Together,
-    /// Where a head looks.
-    Head {
-        /// Which, from 1.
-        number: usize,
-        /// How much of it goes to tokens of no patch, from 0 to 1.
-        elsewhere: f32,
-    },
-    /// The labels of a stage of the training.
-    Stage {
-        /// 1 or 2.
-        number: usize,
-    },
+    /// Where the head of that number looks, from 1.
+    Head,
+    /// The labels of stage 1 or 2 of the training.
+    Stage,
 }
 
 /// A small picture.
@@ -523,6 +512,10 @@ pub enum Shows {
 pub struct Picture {
     /// What is on it.
     pub shows: Shows,
+    /// Which of its kind.
+    pub number: i32,
+    /// How much of what a head looks at are tokens of no patch, from 0 to 1.
+    pub elsewhere: f32,
     /// A `data:` address.
     pub address: String,
 }
@@ -531,8 +524,8 @@ pub struct Picture {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Curve {
-    /// What is missing of the network; nothing for the whole one.
-    pub without: Option<Part>,
+    /// Whether it is of the whole network; else of one without adapters.
+    pub is_whole: bool,
     /// Of each slice.
     pub values: Vec<f32>,
 }

@@ -412,8 +412,9 @@ fn Found(
     let stage1 = proxy.map_or(said::NO_STAGE_1.to_owned(), |proxy| {
         said::stage1(proxy.is_fitted, proxy.mean_dice, proxy.num_cases)
     });
-    let picture = |Picture { shows, address }: Picture| {
-        let title = caption(shows);
+    let picture = |picture: Picture| {
+        let title = caption(&picture);
+        let address = picture.address;
         view! {
             <figure>
                 <img src=address alt=title.clone()/>
@@ -445,25 +446,23 @@ fn Found(
     .into_any()
 }
 
-fn caption(shows: Shows) -> String {
-    match shows {
-        Shows::Slice { offset } => said::slice(offset),
+fn caption(picture: &Picture) -> String {
+    let number = picture.number;
+    match picture.shows {
+        Shows::Slice => said::slice(number),
         Shows::Together => said::TOGETHER.to_owned(),
-        Shows::Head { number, elsewhere } => {
-            said::looks(&said::head(number), (100.0 * elsewhere).round())
-        }
-        Shows::Stage { number } => said::stage(number),
+        Shows::Head => said::looks(number, (100.0 * picture.elsewhere).round()),
+        Shows::Stage => said::stage(number),
     }
 }
 
 /// What a curve is of.
-fn of_network(curve: &Curve) -> String {
-    let part = |without| PARTS.into_iter().find(|(part, ..)| *part == without);
-    let part = curve.without.and_then(part);
-    part.map_or_else(
-        || said::WHOLE_NETWORK.to_owned(),
-        |(_, _, name)| said::network_without(name),
-    )
+fn network(curve: &Curve) -> &'static str {
+    if curve.is_whole {
+        said::WHOLE_NETWORK
+    } else {
+        said::WITHOUT_ADAPTERS
+    }
 }
 
 /// File name of a station's map of the scan on screen.
@@ -490,7 +489,7 @@ fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
     // A change of a thousandth is arithmetic.
     let hears = |curve: &Curve| curve.values.iter().filter(|value| **value > 1e-3).count();
     let heard = curves.iter();
-    let heard = heard.map(|curve| said::hears(&of_network(curve), hears(curve), count));
+    let heard = heard.map(|curve| said::hears(network(curve), hears(curve), count));
     let heard = heard.collect::<Vec<_>>().join("; ");
     let line = move |(index, curve): (usize, Curve)| {
         let points = curve.values.iter().enumerate();
@@ -500,7 +499,10 @@ fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
     let key = |(index, title): (usize, String)| {
         view! { <li class=format!("curve-{index}")>{title}</li> }
     };
-    let titles: Vec<String> = curves.iter().map(of_network).collect();
+    let titles: Vec<String> = curves
+        .iter()
+        .map(|curve| network(curve).to_owned())
+        .collect();
     let x = SIZE[0] * slice as f64 / (count - 1) as f64;
     view! {
         <figure class="curves" data-testid="curves">

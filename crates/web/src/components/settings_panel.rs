@@ -46,7 +46,7 @@ fn ModelSelect() -> impl IntoView {
         let chosen = state.model_name.get();
         let models = state.models.get().into_iter();
         let mut titles = models.filter(|model| model.name == chosen);
-        titles.next().map(|model| model.title)
+        titles.next().map_or_else(String::new, |model| model.title)
     };
     view! {
         <div class="field">

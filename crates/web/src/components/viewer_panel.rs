@@ -105,7 +105,7 @@ pub fn ViewerPanel() -> impl IntoView {
                 {move || problem.get().map(|problem| view! { <p class="canvas-note warning">{problem}</p> })}
             </div>
             <p class="location" id="location" aria-live="polite" data-testid="location">
-                {move || state.location.with(|location| location.as_ref().map(describe))}
+                {move || state.location.get().as_ref().map_or_else(String::new, describe)}
             </p>
             <div class="viewer-controls">
                 <label>

@@ -672,19 +672,17 @@ pub mod inside {
         }
     }
     pub const TOGETHER: &str = "zusammen: davor rot, diese grün, danach blau";
-    pub fn looks(head: &str, elsewhere_percent: f32) -> String {
+    pub fn looks(number: i32, elsewhere_percent: f32) -> String {
         match elsewhere_percent {
-            0.0 => format!("{head}: nur auf Patches"),
-            _ => format!("{head}: {elsewhere_percent} % auf Token für das Ganze"),
+            0.0 => format!("Kopf {number}: nur auf Patches"),
+            _ => format!("Kopf {number}: {elsewhere_percent} % auf Token für das Ganze"),
         }
     }
-    pub fn stage(number: usize) -> String {
+    pub fn stage(number: i32) -> String {
         format!("Stufe {number}")
     }
     pub const WHOLE_NETWORK: &str = "ganzes Netz";
-    pub fn network_without(part: &str) -> String {
-        format!("ohne {part}")
-    }
+    pub const WITHOUT_ADAPTERS: &str = "ohne Adapter";
     pub fn hears(network: &str, slices: usize, of: usize) -> String {
         let hear = if slices == 1 { "hört" } else { "hören" };
         format!("{network}: {slices} von {of} Schichten {hear} davon")

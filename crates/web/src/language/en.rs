@@ -772,21 +772,18 @@ pub mod inside {
     }
     pub const TOGETHER: &str = "together: before red, this green, after blue";
     /// A head, and how much of what it looks at is no patch, in whole percent.
-    pub fn looks(head: &str, elsewhere_percent: f32) -> String {
+    pub fn looks(number: i32, elsewhere_percent: f32) -> String {
         match elsewhere_percent {
-            0.0 => format!("{head}: at patches alone"),
-            _ => format!("{head}: {elsewhere_percent} % at tokens for the whole"),
+            0.0 => format!("Head {number}: at patches alone"),
+            _ => format!("Head {number}: {elsewhere_percent} % at tokens for the whole"),
         }
     }
-    pub fn stage(number: usize) -> String {
+    pub fn stage(number: i32) -> String {
         format!("stage {number}")
     }
     // What a curve is of.
     pub const WHOLE_NETWORK: &str = "whole network";
-    /// One of the parts above.
-    pub fn network_without(part: &str) -> String {
-        format!("without {part}")
-    }
+    pub const WITHOUT_ADAPTERS: &str = "without adapters";
     /// What a curve shows, said: what it is of, and how many slices of how many.
     pub fn hears(network: &str, slices: usize, of: usize) -> String {
         let hear = if slices == 1 { "hears" } else { "hear" };

@@ -45,12 +45,12 @@ fn pictures_of_the_inside_are_said_as_people_count() {
             "2 Schichten danach"
         ]
     );
-    assert_eq!(en::inside::looks("Head 1", 0.0), "Head 1: at patches alone");
+    assert_eq!(en::inside::looks(1, 0.0), "Head 1: at patches alone");
     assert_eq!(
-        en::inside::looks("Head 1", 35.0),
+        en::inside::looks(1, 35.0),
         "Head 1: 35 % at tokens for the whole"
     );
-    assert_eq!(de::inside::looks("Kopf 1", 0.0), "Kopf 1: nur auf Patches");
+    assert_eq!(de::inside::looks(1, 0.0), "Kopf 1: nur auf Patches");
     assert_eq!(
         en::inside::hears("a", 1, 40),
         "a: 1 of 40 slices hears of it"

@@ -133,7 +133,7 @@ impl Looking<'_> {
                     let whole = self.pass(without).await?;
                     let of_blanked = self.compute(blanked.clone(), without).await?;
                     view.curves.push(Curve {
-                        without,
+                        is_whole: without.is_none(),
                         values: reach(&whole, &of_blanked, blocks).await?,
                     });
                 }
@@ -177,8 +177,8 @@ impl Looking<'_> {
                 view.dice = dice_of(&inside, &map);
                 let stages = [(1, &map), (2, &inside.labels())];
                 let pictures = stages.into_iter();
-                let pictures = pictures
-                    .filter_map(|(number, map)| self.labelled(Shows::Stage { number }, map, token));
+                let pictures =
+                    pictures.filter_map(|(number, map)| self.labelled(number, map, token));
                 view.pictures = pictures.collect();
                 (map, MapKind::Labels)
             }
@@ -239,9 +239,9 @@ impl Looking<'_> {
             .filter_map(|offset| {
                 let colours: Vec<[u8; 3]> = of(offset).into_iter().map(|grey| [grey; 3]).collect();
                 Some(Picture {
-                    shows: Shows::Slice {
-                        offset: offset as i32,
-                    },
+                    shows: Shows::Slice,
+                    number: offset as i32,
+                    elsewhere: 0.0,
                     address: plane.draw(&colours, frame())?,
                 })
             })
@@ -252,6 +252,8 @@ impl Looking<'_> {
             let colours: Vec<[u8; 3]> = joined.map(|((r, g), b)| [*r, *g, *b]).collect();
             pictures.extend(plane.draw(&colours, frame()).map(|address| Picture {
                 shows: Shows::Together,
+                number: 0,
+                elsewhere: 0.0,
                 address,
             }));
         }
@@ -259,7 +261,7 @@ impl Looking<'_> {
     }
 
     /// The slice of the place, with labels over it.
-    fn labelled(&self, shows: Shows, map: &Map, token: [usize; 3]) -> Option<Picture> {
+    fn labelled(&self, stage: i32, map: &Map, token: [usize; 3]) -> Option<Picture> {
         let Values::Labels(labels) = &map.values else {
             return None;
         };
@@ -279,7 +281,9 @@ impl Looking<'_> {
         let colours: Vec<[u8; 3]> = greys.zip(labels).map(pixel).collect();
         let plane = Plane::of([rows, columns], &window.affine);
         Some(Picture {
-            shows,
+            shows: Shows::Stage,
+            number: stage,
+            elsewhere: 0.0,
             address: plane.draw(&colours, None)?,
         })
     }
@@ -317,10 +321,9 @@ impl Looking<'_> {
                     })
                     .collect();
                 Some(Picture {
-                    shows: Shows::Head {
-                        number,
-                        elsewhere: *elsewhere,
-                    },
+                    shows: Shows::Head,
+                    number,
+                    elsewhere: *elsewhere,
                     address: plane.draw(&colours, Some(self.patch(inside, token)))?,
                 })
             })
