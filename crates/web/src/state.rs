@@ -136,7 +136,7 @@ pub struct Mended {
 }
 
 /// Where the crosshair is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Location {
     /// World position, RAS+.
     pub mm: [f64; 3],
@@ -146,8 +146,6 @@ pub struct Location {
     pub value: f64,
     /// The label there, if a label map is shown.
     pub label: Option<u8>,
-    /// What that is called by the key that the map on screen is drawn with, which may be about to be another; empty for one without a name.
-    pub name: String,
 }
 
 impl State {

@@ -64,8 +64,8 @@ function edgeLetters(niivue) {
 
 export class Viewer {
   /**
-   * Starts NiiVue on `canvas`. As the crosshair moves `onLocation([x, y, z], value, label, name, i, j, k)` is called, with the index
-   * of the voxel in the file; as other values become black and white `onRange(black, white)`. While the labels are mended the pen is told by
+   * Starts NiiVue on `canvas`. As the crosshair moves `onLocation(x, y, z, value, label, i, j, k)` is called, with the index of the
+   * voxel in the file; as other values become black and white `onRange(black, white)`. While the labels are mended the pen is told by
    * `onPen(what, x, y, z, across)`, in voxels of the file, with the file's axis that the plane is across; and every key but those
    * that move the crosshair by `onKey(key, isControl, isShift, i, j, k, across)`, which says whether it was of use.
    */
@@ -104,9 +104,10 @@ export class Viewer {
     this.NVImage = NVImage;
     this.scan = null;
     this.labels = null;
-    // What the labels on screen are called, by number.
-    this.names = [];
+    // The newest of what was to lie over the scan, and which of them does. The page calls labels what those of the newest are called: while
+    // that is on its way nothing is said of what is there yet.
     this.newest = 0;
+    this.shown = 0;
     this.opacity = 0.6;
     // Whether the labels are NiiVue's drawing in place of a volume of their own: a box of it can be changed alone.
     this.isMending = false;
@@ -118,9 +119,10 @@ export class Viewer {
     this.queue = Promise.resolve();
     niivue.onLocationChange = ({ mm, values }) => {
       const value = values?.[0]?.value ?? NaN;
-      const isShown = this.labels && !this.labels.isMap;
-      const label = this.isMending ? this.#drawnLabel() : isShown ? (values?.[1]?.value ?? 0) : -1;
-      onLocation(mm.slice(0, 3), value, label, this.names[label] ?? "", ...this.#voxel(mm));
+      const isNewest = this.shown === this.newest;
+      const isShown = isNewest && this.labels && !this.labels.isMap;
+      const label = isNewest && this.isMending ? this.#drawnLabel() : isShown ? (values?.[1]?.value ?? 0) : -1;
+      onLocation(mm[0], mm[1], mm[2], value, label, ...this.#voxel(mm));
     };
     niivue.onIntensityChange = (volume) => volume === this.scan && this.#sayRange();
     // NiiVue's own single-letter shortcuts would surprise somebody who only tabs through.
@@ -185,7 +187,7 @@ export class Viewer {
       const labels = this.#onGrid(await this.NVImage.new(bytes.buffer, name));
       if (voxels) labels.img.set(voxels);
       labels.setColormapLabel(key);
-      this.names = key.labels;
+      this.shown = turn;
       this.#lay(labels);
     });
   }
@@ -204,6 +206,7 @@ export class Viewer {
         Object.assign(map, { cal_min: low, cal_max: high });
       }
       map.isMap = true;
+      this.shown = turn;
       this.#lay(map);
     });
   }
@@ -228,8 +231,9 @@ export class Viewer {
 
   /** Takes the label map away. */
   clearLabels() {
-    this.newest++;
+    const turn = ++this.newest;
     return this.#inTurn(async () => {
+      this.shown = turn;
       this.#leaveMending();
       if (this.labels) this.#stack(null);
     });
@@ -237,11 +241,11 @@ export class Viewer {
 
   /** Shows these labels, a byte for each voxel of the file, in place of the label map, to be mended until another one is shown. */
   mend(voxels, key) {
-    this.newest++;
+    const turn = ++this.newest;
     return this.#inTurn(async () => {
       if (!this.scan) return;
+      this.shown = turn;
       this.#hold(null);
-      this.names = key.labels;
       this.niivue.createEmptyDrawing();
       this.isMending = true;
       this.#put([0, 0, 0], this.#edges(), voxels);

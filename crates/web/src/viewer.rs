@@ -112,9 +112,9 @@ extern "C" {
     async fn pictures_js(this: &Viewer, planes: Array) -> Result<JsValue, JsValue>;
 }
 
-/// Called with x, y, z in mm, the scan's value, the label there, its name by the key that it is drawn with and the voxel's index along
-/// x, y, z of the file; a label below 0 means that no label map is shown.
-pub type OnLocation = Closure<dyn Fn(Box<[f64]>, f64, f64, String, u32, u32, u32)>;
+/// Called with x, y, z in mm, the scan's value, the label there and the voxel's index along x, y, z of the file; a label below 0
+/// means that no label map is shown, or one that another is about to take the place of.
+pub type OnLocation = Closure<dyn Fn(f64, f64, f64, f64, f64, u32, u32, u32)>;
 
 /// Called with the values of the scan that are drawn as black and as white.
 pub type OnRange = Closure<dyn Fn(f64, f64)>;

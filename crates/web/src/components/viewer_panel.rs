@@ -105,7 +105,8 @@ pub fn ViewerPanel() -> impl IntoView {
                 {move || problem.get().map(|problem| view! { <p class="canvas-note warning">{problem}</p> })}
             </div>
             <p class="location" id="location" aria-live="polite" data-testid="location">
-                {move || state.location.get().as_ref().map_or_else(String::new, describe)}
+                // Of the labels at the time when it was told: others may be on their way to the screen.
+                {move || describe(state.location.get(), &untrack(|| labels.get()))}
             </p>
             <div class="viewer-controls">
                 <label>
@@ -320,15 +321,27 @@ fn short(value: f64) -> String {
     format!("{value:.0$}", digits(value))
 }
 
-fn describe(location: &Location) -> String {
-    let label = match location.label {
+fn describe(location: Option<Location>, labels: &[Label]) -> String {
+    let Some(Location {
+        mm,
+        voxel,
+        value,
+        label,
+    }) = location
+    else {
+        return String::new();
+    };
+    let label = match label {
         None => String::new(),
         Some(0) => said::NO_LABEL.to_owned(),
-        Some(label) if location.name.is_empty() => said::label(&page::label(label.into())),
-        Some(_) => said::label(&location.name),
+        Some(label) => {
+            let known = labels.iter().find(|known| known.value == label);
+            let name = known.map_or_else(|| page::label(label.into()), |known| known.name.clone());
+            said::label(&name)
+        }
     };
-    let value = numbers::number(location.value, digits(location.value));
-    said::location(location.mm, location.voxel, &value, &label)
+    let value = numbers::number(value, digits(value));
+    said::location(mm, voxel, &value, &label)
 }
 
 /// Starts the viewer once its canvas is there.
@@ -340,14 +353,13 @@ fn attach(
     state: State,
     session: Session,
 ) {
-    let on_location = OnLocation::new(move |mm: Box<[f64]>, value, label: f64, name, i, j, k| {
+    let on_location = OnLocation::new(move |x, y, z, value, label, i, j, k| {
         let label = (label >= 0.0).then_some(label as u8);
         state.location.set(Some(Location {
-            mm: [mm[0], mm[1], mm[2]],
+            mm: [x, y, z],
             voxel: [i, j, k],
             value,
             label,
-            name,
         }));
     });
     let on_range = OnRange::new(move |black, white| range.set(Some((black, white))));
