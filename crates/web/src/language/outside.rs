@@ -27,8 +27,8 @@ const ALLOWED: [&str; 17] = [
     "brain stem",
     "white matter",
     // What is written into NIfTI headers, of 79 bytes in ASCII, for whatever program reads them.
-    "changed by hand",
-    "by hand, learnt from {strokes} stroke{plural}",
+    "DINO-Med3D, changed by hand; not a medical device",
+    "DINO-Med3D, changed by hand, learnt from {strokes} stroke{plural}; not a medical device",
 ];
 
 /// What the page and its worker share, or what is the worker's, which speaks English; the languages.
