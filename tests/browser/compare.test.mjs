@@ -188,6 +188,12 @@ test("reference and disagreement are laid over the scan in turn", async () => {
     await visitor.waitForShares(({ colored }) => colored > 0.01, label);
   };
   await here("Anterior");
+  await visitor.page.evaluate(() => {
+    window.namesHeard = new Set();
+    const location = document.querySelector('[data-testid="location"]');
+    const look = () => window.namesHeard.add(location.textContent.split(" · ").at(-1));
+    new MutationObserver(look).observe(location, { subtree: true, childList: true, characterData: true });
+  });
   await visitor.at("reference-input").setInputFiles(reference);
   await scores(visitor, "case_dseg.nii.gz");
   await visitor.at("overlay").selectOption("Reference");
@@ -197,6 +203,9 @@ test("reference and disagreement are laid over the scan in turn", async () => {
   assert.deepEqual(await visitor.at("legend").locator("li").allInnerTexts(), ["only in the result", "only in the reference", "another label"]);
   await visitor.at("overlay").selectOption("Result");
   await here("Anterior");
+  // A label of one map has no name of another one's, not for a moment.
+  const heard = await visitor.page.evaluate(() => [...window.namesHeard].sort());
+  assert.deepEqual(heard, ["Anterior", "Posterior", "another label"]);
   await visitor.at("overlay").selectOption("Disagreement");
   await visitor.at("forget-comparison").click();
   await here("Anterior");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { readNifti } from "../nifti.mjs";
 import { dinomed3d, model, root, scratch } from "../places.mjs";
-import { onlyModel, open } from "./page.mjs";
+import { numberOf, onlyModel, open } from "./page.mjs";
 import { stubWorker } from "./stub.mjs";
 
 const sample = join(root, "public/samples/sample.nii.gz");
@@ -55,13 +55,13 @@ test("every station of the tour shows what the command line writes", async (t) =
   await visitor.takeSample("Sample hippocampus");
   await visitor.segment();
   await answered(visitor, "slices");
-  const pictures = () => visitor.at("inside-answer").locator("img").count();
-  assert.equal(await pictures(), 4, "three slices, and all at once");
+  const captions = () => visitor.at("inside-answer").locator("figcaption").allInnerTexts();
+  assert.deepEqual(await captions(), ["1 slice before", "this slice", "1 slice after", "together: before red, this green, after blue"]);
   assert.match(await visitor.at("inside-answer").innerText(), /128 numbers a token, 8 × 8 voxels a patch/);
 
-  const atMm = (await visitor.at("location").innerText()).match(/x (\S+), y (\S+), z (\S+) mm/).slice(1).map(Number);
+  const atMm = (await visitor.at("location").innerText()).match(/x (\S+), y (\S+), z (\S+) mm/).slice(1).map(numberOf);
   atMm.forEach((mm, axis) => assert.ok(Math.abs(mm - [-24, -16, -12][axis]) <= 1, `the crosshair is where the address says: ${atMm}`));
-  const place = (await visitor.at("location").innerText()).match(/x (\S+), y (\S+), z (\S+) mm/).slice(1);
+  const place = (await visitor.at("location").innerText()).match(/x (\S+), y (\S+), z (\S+) mm/).slice(1).map(numberOf);
   const out = scratch();
   const said = dinomed3d("inspect", sample, "--model", model, "--at", place.join(","), "--out", out);
   assert.equal(said.status, 0, said.stderr);
@@ -95,7 +95,9 @@ test("every station of the tour shows what the command line writes", async (t) =
   await same("similarity_block-8", 1e-3);
 
   await go("attention");
-  assert.equal(await pictures(), 4, "a picture of each head");
+  const heads = await captions();
+  assert.equal(heads.length, 4, "a picture of each head");
+  heads.forEach((caption, i) => assert.match(caption, new RegExp(`^Head ${i + 1}: (at patches alone|[1-9]\\d* % at tokens for the whole)$`)));
   await same("rollout_block-8", 1e-4);
   await visitor.at("head").selectOption("2");
   await answered(visitor, "attention");
@@ -126,7 +128,7 @@ test("every station of the tour shows what the command line writes", async (t) =
   await go("proxy");
   await same("proxy_labels", 0);
   assert.match(await visitor.page.evaluate(() => location.hash), /^#inside\/proxy\?x=/);
-  assert.equal(await pictures(), 2, "the slice with the labels of both stages");
+  assert.deepEqual(await captions(), ["stage 1", "stage 2"], "the slice with the labels of both");
   assert.deepEqual(await tableOf(visitor), Object.values(numbers.diceStage1).map((dice) => [Number(dice.toFixed(3))]));
   const { proxy } = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
   await visitor.page.setViewportSize({ width: 360, height: 740 });

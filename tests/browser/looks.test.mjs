@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { makeNifti } from "../nifti.mjs";
 import { model, root, scratch } from "../places.mjs";
-import { HEADERS, open, sharedPage } from "./page.mjs";
+import { HEADERS, numberOf, open, sharedPage } from "./page.mjs";
 import { stubWorker } from "./stub.mjs";
 
 const preflight = { windows: 2, workers: 2, seconds: 40, memoryBytes: 9e8 };
@@ -80,6 +80,50 @@ for (const [width, height, least] of [
     }
   });
 }
+
+test("what is opened is seen, however small the window, and the canvas is never higher than that", async () => {
+  const visitor = await segmented({ isHead: true });
+  const { page } = visitor;
+  for (const [width, height] of [[320, 180], [390, 844], [640, 360], [768, 1024], [853, 480], [900, 320], [1024, 500], [1280, 300], [2560, 1440]]) {
+    await page.setViewportSize({ width, height });
+    await page.evaluate(() => scrollTo(0, 0));
+    await visitor.at("file-input").focus();
+    const name = `${width}-${height}.nii`;
+    await visitor.choose({ name, bytes: makeNifti([20, 24, 28], (x, y, z) => x + y + z) });
+    await visitor.waitForScan(name);
+    const isSeen = () => {
+      const { top, bottom } = document.querySelector(".canvas").getBoundingClientRect();
+      return top >= -1 && bottom <= innerHeight + 1;
+    };
+    await page.waitForFunction(isSeen, null, { timeout: 10_000 }).catch(async () => {
+      const box = await page.locator(".canvas").boundingBox();
+      assert.fail(`at ${width} × ${height} the canvas is at ${JSON.stringify(box)}`);
+    });
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${width} × ${height}: nothing is wider than the window`);
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.testid), "file-input", "the keyboard stays where it was");
+  }
+});
+
+test("a long title of a model stays in its panel, and can be read", async (t) => {
+  const title = `${"A title that somebody has given ".repeat(6)}${"word".repeat(30)}`;
+  const prepare = async (page) => {
+    await stubWorker({ isHead: true })(page);
+    const json = { ...JSON.parse(readFileSync(join(model, "manifest.json"), "utf8")), title };
+    await page.route("**/models/hippocampus/manifest.json", (route) => route.fulfill({ json }));
+  };
+  const visitor = await open(t, { view: "planes", prepare, viewport: { width: 1280, height: 720 } });
+  await visitor.waitForModel();
+  await visitor.at("model").selectOption("hippocampus");
+  await visitor.waitForModel();
+  assert.equal(await visitor.at("model").getAttribute("title"), title);
+  await visitor.at("catalogue").locator("summary").click();
+  const { width } = await visitor.page.locator(".controls").boundingBox();
+  assert.ok(width < 320, `the column is ${width} wide`);
+  const wider = await visitor.page.locator(".controls, .controls *").evaluateAll((all) =>
+    all.filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0 && getComputedStyle(one).display !== "inline" && !one.classList.contains("visually-hidden")).map((one) => one.outerHTML.slice(0, 80)),
+  );
+  assert.deepEqual(wider.filter((html) => !/^<(select|option|input)/.test(html)), []);
+});
 
 for (const [what, options] of [
   ["more contrast", { contrast: "more" }],
@@ -223,7 +267,7 @@ test("the crosshair is told in mm and as the file's own voxel, however the file 
   for (const key of ["ArrowRight", "ArrowUp", "PageUp", "PageUp"]) {
     await visitor.page.keyboard.press(key);
     const text = await visitor.at("location").innerText();
-    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(Number);
+    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(numberOf);
     assert.equal(value, 10_000 * i + 100 * j + k, text);
     [50 - i, 1.5 * k - 20, 2 * j + 10].forEach((mm, axis) => assert.ok(Math.abs(mm - [x, y, z][axis]) < 0.06, text));
     seen.add(text);
@@ -242,7 +286,7 @@ test("a file that does not say how it lies is drawn where its labels are: x to t
   for (const key of ["ArrowRight", "ArrowUp", "PageUp"]) {
     await visitor.page.keyboard.press(key);
     const text = await visitor.at("location").innerText();
-    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(Number);
+    const [, x, y, z, i, j, k, value] = text.match(/^x (\S+), y (\S+), z (\S+) mm · voxel (\d+), (\d+), (\d+) · value (\d+)/).map(numberOf);
     assert.equal(value, 10_000 * i + 100 * j + k, text);
     [9.5 - i, j - 11.5, k - 13.5].forEach((mm, axis) => assert.ok(Math.abs(mm - [x, y, z][axis]) < 0.06, text));
   }

@@ -72,6 +72,9 @@ export function onlyModel(page, ...names) {
   return page.context().route("**/models/index.json", (route) => route.fulfill({ json: names }));
 }
 
+/** A number as the page writes it, in English. */
+export const numberOf = (text) => Number(text.replace("\u2212", "-"));
+
 /** A person at the page. */
 export class Visitor {
   constructor(page, context, requests, problems) {

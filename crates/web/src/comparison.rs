@@ -151,7 +151,6 @@ impl Maps {
     }
 }
 
-/// Of a table that is none.
 /// A label map whose axes are those of `grid`, turned where they run otherwise. Its voxels are never resampled, as the scores would
 /// then say how well that went, too.
 fn onto_grid(map: LabelMap, grid: &LabelMap) -> Result<LabelMap, String> {
@@ -363,9 +362,28 @@ impl Comparison {
         (mean(dice.iter().copied()), dice.len())
     }
 
-    /// The table that `evaluate --csv` writes of the two files; none if every number of the reference counts as background.
+    /// The table that `evaluate --csv` writes of the two files, but that what the result alone has is called by its name, and has no Dice
+    /// in place of one of 0: the mean of the column is that of the page. None if every number of the reference counts as background.
     pub fn csv(&self) -> Option<String> {
-        let (scores, labels) = (self.scores.clone(), self.labels.clone());
+        let mut scores = self.scores.labels.clone();
+        let mut labels = self.labels.clone();
+        if labels.is_empty() {
+            return None;
+        }
+        for ghost in &self.scores.ghosts {
+            scores.push(LabelScore {
+                label: ghost.label,
+                present_in: Presence::Prediction,
+                dice: None,
+                hd95_mm: None,
+                hd_mm: None,
+                assd_mm: None,
+                prediction_ml: ghost.prediction_ml,
+                reference_ml: 0.0,
+            });
+            labels.push(self.maps.named(ghost.label));
+        }
+        let scores = CaseScores::new(self.scores.case.clone(), scores);
         let evaluation = Evaluation::of(vec![scores], labels, Convention::Native);
         evaluation.ok().map(|evaluation| evaluation.csv())
     }
@@ -555,6 +573,15 @@ mod tests {
         assert_eq!(names, ["label 5", "front"]);
         assert_eq!(ghostly.rows()[1].dice, None, "nobody may have drawn it");
         assert_eq!(ghostly.mean_dice(), (Some(0.0), 1));
+        // So the file says, whoever takes the mean of its column.
+        let csv = ghostly.csv().expect("a label of the reference");
+        let rows: Vec<Vec<&str>> = csv.lines().map(|row| row.split(',').collect()).collect();
+        let column = |name| rows[0].iter().position(|head| *head == name).expect(name);
+        let columns = ["label", "name", "dice", "present_in"].map(column);
+        let shown = |row: &Vec<&str>| columns.map(|at| row[at].to_owned());
+        assert_eq!(shown(&rows[1]), ["5", "label 5", "0", "reference"]);
+        assert_eq!(shown(&rows[2]), ["1", "front", "", "prediction"]);
+        assert_eq!(rows.len(), 3);
     }
 
     #[test]

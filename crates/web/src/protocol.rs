@@ -492,12 +492,30 @@ pub enum MapKind {
     Labels,
 }
 
-/// A small picture with its title.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a picture of the inside shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Shows {
+    /// A slice of the window; its number is how far it lies behind that of the place, below 0 before it.
+    Slice,
+    /// The slice before that of the place in red, that in green and the one after it in blue.
+    Together,
+    /// Where the head of that number looks, from 1.
+    Head,
+    /// The labels of stage 1 or 2 of the training.
+    Stage,
+}
+
+/// A small picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Picture {
-    /// What it shows.
-    pub title: String,
+    /// What is on it.
+    pub shows: Shows,
+    /// Which of its kind.
+    pub number: i32,
+    /// How much of what a head looks at are tokens of no patch, from 0 to 1.
+    pub elsewhere: f32,
     /// A `data:` address.
     pub address: String,
 }
@@ -506,8 +524,8 @@ pub struct Picture {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Curve {
-    /// What it shows.
-    pub title: String,
+    /// Whether it is of the whole network; else of one without adapters.
+    pub is_whole: bool,
     /// Of each slice.
     pub values: Vec<f32>,
 }

@@ -7,12 +7,21 @@ use dinomed3d_volume::volumetry::{LabelSize, VolumeRange};
 
 use crate::comparison::{Row, named};
 use crate::language::{compare, mend, numbers, page, report as said, result, scan};
-use crate::protocol::{ModelInfo, Picture};
+use crate::protocol::ModelInfo;
 use crate::structures::{self, Structure, StructureLabels};
 use crate::words;
 use crate::work::{Outcome, Scan};
 
 const STYLE: &str = include_str!("report.css");
+
+/// A picture of a plane through the crosshair.
+#[derive(Debug)]
+pub struct Plane {
+    /// Which.
+    pub title: String,
+    /// A `data:` address.
+    pub address: String,
+}
 
 /// What a report tells; `B` is a file's bytes.
 #[derive(Debug)]
@@ -24,7 +33,7 @@ pub struct Report<'a, B> {
     /// What was found in it.
     pub outcome: &'a Outcome<B>,
     /// The planes through the crosshair; none where nothing could be drawn.
-    pub planes: Vec<Picture>,
+    pub planes: Vec<Plane>,
     /// The crosshair in mm and as a voxel of the file.
     pub place: Option<([f64; 3], [u32; 3])>,
     /// What lies over the scan in them.
@@ -104,7 +113,7 @@ impl<B> Report<'_, B> {
         if self.planes.is_empty() {
             return paragraph(said::NO_PICTURES);
         }
-        let figure = |Picture { title, address }: &Picture| {
+        let figure = |Plane { title, address }: &Plane| {
             let (title, address) = (escaped(title), escaped(address));
             format!(
                 "<figure><img src=\"{address}\" alt=\"{title}\"><figcaption>{title}</figcaption></figure>\n"
@@ -473,7 +482,7 @@ mod tests {
             name: evil.to_owned(),
         });
         let mut report = report(&scan, &outcome);
-        report.planes.push(Picture {
+        report.planes.push(Plane {
             title: evil.to_owned(),
             address: "data:,\" onload=\"alert(1)".to_owned(),
         });
@@ -576,7 +585,7 @@ mod tests {
             card: None,
         }));
         let mut report = report(&scan, &outcome);
-        report.planes.push(Picture {
+        report.planes.push(Plane {
             title: "Axial".to_owned(),
             address: "data:image/png;base64,iVBO".to_owned(),
         });
@@ -605,7 +614,7 @@ mod tests {
         let html = report.html();
         for said in [
             "<img src=\"data:image/png;base64,iVBO\" alt=\"Axial\">",
-            "Through x 1.0, y -2.0, z 3.0 mm",
+            "Through x 1.0, y −2.0, z 3.0 mm",
             "voxel 4, 5, 6 of the file. Over the scan: the result; 2 labels are hidden.",
             "<li>It is large.</li>",
             "<li>Changed by hand:",

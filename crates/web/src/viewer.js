@@ -104,7 +104,10 @@ export class Viewer {
     this.NVImage = NVImage;
     this.scan = null;
     this.labels = null;
+    // The newest of what was to lie over the scan, and which of them does. The page calls labels what those of the newest are called: while
+    // that is on its way nothing is said of what is there yet.
     this.newest = 0;
+    this.shown = 0;
     this.opacity = 0.6;
     // Whether the labels are NiiVue's drawing in place of a volume of their own: a box of it can be changed alone.
     this.isMending = false;
@@ -116,8 +119,9 @@ export class Viewer {
     this.queue = Promise.resolve();
     niivue.onLocationChange = ({ mm, values }) => {
       const value = values?.[0]?.value ?? NaN;
-      const isShown = this.labels && !this.labels.isMap;
-      const label = this.isMending ? this.#drawnLabel() : isShown ? (values?.[1]?.value ?? 0) : -1;
+      const isNewest = this.shown === this.newest;
+      const isShown = isNewest && this.labels && !this.labels.isMap;
+      const label = isNewest && this.isMending ? this.#drawnLabel() : isShown ? (values?.[1]?.value ?? 0) : -1;
       onLocation(mm[0], mm[1], mm[2], value, label, ...this.#voxel(mm));
     };
     niivue.onIntensityChange = (volume) => volume === this.scan && this.#sayRange();
@@ -183,6 +187,7 @@ export class Viewer {
       const labels = this.#onGrid(await this.NVImage.new(bytes.buffer, name));
       if (voxels) labels.img.set(voxels);
       labels.setColormapLabel(key);
+      this.shown = turn;
       this.#lay(labels);
     });
   }
@@ -201,6 +206,7 @@ export class Viewer {
         Object.assign(map, { cal_min: low, cal_max: high });
       }
       map.isMap = true;
+      this.shown = turn;
       this.#lay(map);
     });
   }
@@ -218,10 +224,16 @@ export class Viewer {
     if (this.scan) this.#reachGoal();
   }
 
+  /** Scrolls the page no further than that all of the canvas is seen. */
+  reveal() {
+    this.canvas.parentElement.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
   /** Takes the label map away. */
   clearLabels() {
-    this.newest++;
+    const turn = ++this.newest;
     return this.#inTurn(async () => {
+      this.shown = turn;
       this.#leaveMending();
       if (this.labels) this.#stack(null);
     });
@@ -229,9 +241,10 @@ export class Viewer {
 
   /** Shows these labels, a byte for each voxel of the file, in place of the label map, to be mended until another one is shown. */
   mend(voxels, key) {
-    this.newest++;
+    const turn = ++this.newest;
     return this.#inTurn(async () => {
       if (!this.scan) return;
+      this.shown = turn;
       this.#hold(null);
       this.niivue.createEmptyDrawing();
       this.isMending = true;

@@ -85,6 +85,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = setPen)]
     pub fn set_pen(this: &Viewer, millimetres: f64);
 
+    /// Scrolls the page no further than that all of the viewer's canvas is seen.
+    #[wasm_bindgen(method, js_name = reveal)]
+    pub fn reveal(this: &Viewer);
+
     /// How strongly the label map covers the scan, 0 to 1.
     #[wasm_bindgen(method, js_name = setOpacity)]
     pub fn set_opacity(this: &Viewer, opacity: f64);
@@ -109,7 +113,7 @@ extern "C" {
 }
 
 /// Called with x, y, z in mm, the scan's value, the label there and the voxel's index along x, y, z of the file; a label below 0
-/// means that no label map is shown.
+/// means that no label map is shown, or one that another is about to take the place of.
 pub type OnLocation = Closure<dyn Fn(f64, f64, f64, f64, f64, u32, u32, u32)>;
 
 /// Called with the values of the scan that are drawn as black and as white.

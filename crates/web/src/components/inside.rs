@@ -12,7 +12,7 @@ use crate::components::results::saved;
 use crate::components::{column_heads, label_row};
 use crate::language::{compare, inside as said, numbers, page};
 use crate::media_type;
-use crate::protocol::{Curve, InsideView, NetworkSize, Part, Picture};
+use crate::protocol::{Curve, InsideView, NetworkSize, Part, Picture, Shows};
 use crate::session::Session;
 use crate::state::{Looked, State};
 use crate::station::{PARTS, Station, Visit, part_called};
@@ -412,7 +412,9 @@ fn Found(
     let stage1 = proxy.map_or(said::NO_STAGE_1.to_owned(), |proxy| {
         said::stage1(proxy.is_fitted, proxy.mean_dice, proxy.num_cases)
     });
-    let picture = |Picture { title, address }: Picture| {
+    let picture = |picture: Picture| {
+        let title = caption(&picture);
+        let address = picture.address;
         view! {
             <figure>
                 <img src=address alt=title.clone()/>
@@ -444,6 +446,25 @@ fn Found(
     .into_any()
 }
 
+fn caption(picture: &Picture) -> String {
+    let number = picture.number;
+    match picture.shows {
+        Shows::Slice => said::slice(number),
+        Shows::Together => said::TOGETHER.to_owned(),
+        Shows::Head => said::looks(number, (100.0 * picture.elsewhere).round()),
+        Shows::Stage => said::stage(number),
+    }
+}
+
+/// What a curve is of.
+fn network(curve: &Curve) -> &'static str {
+    if curve.is_whole {
+        said::WHOLE_NETWORK
+    } else {
+        said::WITHOUT_ADAPTERS
+    }
+}
+
 /// File name of a station's map of the scan on screen.
 fn map_name(station: Station) -> String {
     let outcome = State::expect().outcome.get_untracked();
@@ -468,7 +489,7 @@ fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
     // A change of a thousandth is arithmetic.
     let hears = |curve: &Curve| curve.values.iter().filter(|value| **value > 1e-3).count();
     let heard = curves.iter();
-    let heard = heard.map(|curve| said::hears(&curve.title, hears(curve), count));
+    let heard = heard.map(|curve| said::hears(network(curve), hears(curve), count));
     let heard = heard.collect::<Vec<_>>().join("; ");
     let line = move |(index, curve): (usize, Curve)| {
         let points = curve.values.iter().enumerate();
@@ -478,7 +499,10 @@ fn Curves(curves: Vec<Curve>, slice: usize) -> impl IntoView {
     let key = |(index, title): (usize, String)| {
         view! { <li class=format!("curve-{index}")>{title}</li> }
     };
-    let titles: Vec<String> = curves.iter().map(|curve| curve.title.clone()).collect();
+    let titles: Vec<String> = curves
+        .iter()
+        .map(|curve| network(curve).to_owned())
+        .collect();
     let x = SIZE[0] * slice as f64 / (count - 1) as f64;
     view! {
         <figure class="curves" data-testid="curves">

@@ -11,8 +11,7 @@ use crate::comparison::Comparison;
 use crate::language::{report as said, result, viewer};
 use crate::media_type;
 use crate::overlay::Overlay;
-use crate::protocol::Picture;
-use crate::report::{Compared, Report};
+use crate::report::{Compared, Plane, Report};
 use crate::session::Session;
 use crate::state::{Outcome, State};
 use crate::viewer::SharedViewer;
@@ -102,13 +101,13 @@ async fn save(state: State, session: Session, viewer: SharedViewer) {
 }
 
 /// None where the viewer could not start or draw; the rest of a report is worth having without them.
-async fn planes(viewer: SharedViewer) -> Vec<Picture> {
+async fn planes(viewer: SharedViewer) -> Vec<Plane> {
     let Some(viewer) = viewer.get_untracked() else {
         return Vec::new();
     };
     let pictures = viewer.pictures(&PLANES.map(|(_, plane)| plane)).await;
     let titled = PLANES.iter().zip(pictures.unwrap_or_default());
-    let picture = |(&(title, _), address): (&(&str, [&str; 3]), String)| Picture {
+    let picture = |(&(title, _), address): (&(&str, [&str; 3]), String)| Plane {
         title: title.to_owned(),
         address,
     };

@@ -41,12 +41,20 @@ fn ModelSelect() -> impl IntoView {
             })
             .collect_view()
     };
+    // A long one is cut off in the control.
+    let title = move || {
+        let chosen = state.model_name.get();
+        let models = state.models.get().into_iter();
+        let mut titles = models.filter(|model| model.name == chosen);
+        titles.next().map_or_else(String::new, |model| model.title)
+    };
     view! {
         <div class="field">
             <label for="model">{said::SEGMENTS}</label>
             <select
                 id="model"
                 data-testid="model"
+                title=title
                 aria-describedby="model-state"
                 disabled=move || !state.can_change() || state.models.with(Vec::is_empty)
                 on:change:target=move |event| session.choose_model(event.target().value())

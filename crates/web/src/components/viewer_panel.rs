@@ -105,7 +105,8 @@ pub fn ViewerPanel() -> impl IntoView {
                 {move || problem.get().map(|problem| view! { <p class="canvas-note warning">{problem}</p> })}
             </div>
             <p class="location" id="location" aria-live="polite" data-testid="location">
-                {move || describe(state.location.get(), &labels.get())}
+                // Of the labels at the time when it was told: others may be on their way to the screen.
+                {move || describe(state.location.get(), &untrack(|| labels.get()))}
             </p>
             <div class="viewer-controls">
                 <label>
@@ -262,7 +263,9 @@ fn Isolate(labels: Signal<Vec<Label>>) -> impl IntoView {
             labels.with_untracked(|labels| labels.iter().map(|label| label.value).collect());
         let was_whole = state.hidden.with_untracked(|hidden| hidden.is_empty());
         state.show_labels(&values, !was_whole);
-        if let Some(label) = here.get_untracked().filter(|_| was_whole) {
+        // What the map on screen has there, while another one is on its way, may be none of these.
+        let here = here.get_untracked().filter(|label| values.contains(label));
+        if let Some(label) = here.filter(|_| was_whole) {
             state.show_labels(&[label], true);
         }
     };
@@ -429,6 +432,10 @@ fn follow(viewer: SharedViewer, problem: RwSignal<Option<String>>, state: State,
                     Some(file) => viewer.show_scan(file, SCAN_NAME, affine).await,
                     None => viewer.show_scan(&scan.bytes, &scan.name, affine).await,
                 };
+                // In a narrow window it may lie below what it was opened with; a list that goes on by itself scrolls nobody's page.
+                if untrack(|| state.can_change()) {
+                    viewer.reveal();
+                }
                 if shown.is_err() {
                     state.location.set(None);
                 }

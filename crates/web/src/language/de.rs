@@ -16,7 +16,7 @@ pub mod page {
 
 pub mod numbers {
     pub fn number(value: f64, digits: usize) -> String {
-        format!("{value:.digits$}").replace('.', ",")
+        crate::language::with_minus(format!("{value:.digits$}").replace('.', ","))
     }
     pub const GROUPS: char = '\u{202f}';
 
@@ -132,7 +132,8 @@ pub mod list {
         format!("{volumes} ml")
     }
     pub fn labels(count: usize, total_ml: &str) -> String {
-        format!("{count} Labels, {total_ml} ml")
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} Label{plural}, {total_ml} ml")
     }
     pub fn choose_volume(count: usize) -> String {
         format!("Enthält {count} Volumen: zum Wählen öffnen.")
@@ -233,7 +234,8 @@ pub mod models {
     }
     pub fn mean_dice(mean: f64, cases: usize) -> String {
         let mean = super::numbers::number(mean, 2);
-        format!("mittlerer Dice {mean} an {cases} Validierungsfällen")
+        let plural = if cases == 1 { "fall" } else { "fällen" };
+        format!("mittlerer Dice {mean} an {cases} Validierungs{plural}")
     }
     pub fn licence(licence: &str) -> String {
         format!("Lizenz {licence}")
@@ -562,7 +564,8 @@ pub mod compare {
     pub const READING: &str = "Liest die Referenz…";
     pub const COMPARING: &str = "Vergleicht…";
     pub fn progress(done: usize, of: usize) -> String {
-        format!("Vergleicht: {done} von {of} Labels.")
+        let plural = if of == 1 { "" } else { "s" };
+        format!("Vergleicht: {done} von {of} Label{plural}.")
     }
 
     pub fn several_files(maps: usize, tables: usize) -> String {
@@ -656,12 +659,33 @@ pub mod inside {
     ) -> String {
         let [[slice, slices], [row, rows], [column, columns]] = [slice, row, column];
         format!(
-            "Schicht {slice} von {slices}, Patch {row} von {rows} und {column} von {columns}; {width} Zahlen je Token, {patch} × {patch} Voxel je Patch."
+            "Schicht {slice} von {slices}, Patch in Zeile {row} von {rows} und Spalte {column} von {columns}; {width} Zahlen je Token, {patch} × {patch} Voxel je Patch."
         )
     }
     pub const SAVE_MAP: &str = "Diese Karte speichern";
-    pub fn hears(title: &str, slices: usize, of: usize) -> String {
-        format!("{title}: {slices} von {of} Schichten hören davon")
+    pub fn slice(offset: i32) -> String {
+        let plural = if offset.abs() == 1 { "" } else { "en" };
+        match offset {
+            0 => "diese Schicht".to_owned(),
+            1.. => format!("{offset} Schicht{plural} danach"),
+            _ => format!("{} Schicht{plural} davor", -offset),
+        }
+    }
+    pub const TOGETHER: &str = "zusammen: davor rot, diese grün, danach blau";
+    pub fn looks(number: i32, elsewhere_percent: f32) -> String {
+        match elsewhere_percent {
+            0.0 => format!("Kopf {number}: nur auf Patches"),
+            _ => format!("Kopf {number}: {elsewhere_percent} % auf Token für das Ganze"),
+        }
+    }
+    pub fn stage(number: i32) -> String {
+        format!("Stufe {number}")
+    }
+    pub const WHOLE_NETWORK: &str = "ganzes Netz";
+    pub const WITHOUT_ADAPTERS: &str = "ohne Adapter";
+    pub fn hears(network: &str, slices: usize, of: usize) -> String {
+        let hear = if slices == 1 { "hört" } else { "hören" };
+        format!("{network}: {slices} von {of} Schichten {hear} davon")
     }
     pub fn dice(mean: f64) -> String {
         let mean = super::numbers::number(mean, 3);
@@ -676,7 +700,8 @@ pub mod inside {
         } else {
             "Der Kopf ist der von Stufe 1, und der Transformer auch"
         };
-        format!("{head}. Mittlerer Dice {mean} in {cases} zurückgehaltenen Fällen.")
+        let plural = if cases == 1 { "Fall" } else { "Fällen" };
+        format!("{head}. Mittlerer Dice {mean} in {cases} zurückgehaltenen {plural}.")
     }
     pub const NO_STAGE_1: &str = "Dieses Modell hat keinen Kopf für Stufe 1; was sie aus einer Aufnahme machte, lässt sich nicht zeigen.";
 
@@ -707,7 +732,7 @@ pub mod inside {
         title: "Was ist so wie dies?",
         what: "Jedes Token wird mit dem am Fadenkreuz verglichen: Hell ist ähnlich, Dunkel hat nichts gemein. Mit der Schwelle \
                bleibt nur das Ähnlichste.",
-        why: "Ein Decoder kann zwei Voxeln nur dann verschiedene Labels geben, wenn ihre Token verschieden sind. Was hier hell ist, \
+        why: "Aus Token allein kann ein Decoder zwei Patches nur dann verschiedene Labels geben, wenn ihre Token verschieden sind. Was hier hell ist, \
               ist von dem, was Sie angeklickt haben, schwer zu unterscheiden.",
         question: "Klicken Sie einen Ventrikel an: leuchtet der andere auf? Vergleichen Sie den ersten Block mit dem letzten.",
     };
@@ -745,8 +770,8 @@ pub mod inside {
         title: "Ohne einen Teil",
         what: "Dasselbe Fenster geht durch das Netz, in dem ein Teil ausgeschaltet ist, und seine Labels liegen über der Aufnahme. \
                Dice sagt, wie weit sie mit denen des ganzen Netzes übereinstimmen.",
-        why: "Wozu ein Teil gut ist, sieht man, wenn er fehlt. Das Netz wurde mit allen trainiert, deshalb ist dies mehr, als es \
-              verlöre, hätte es den Teil nie gehabt.",
+        why: "Wozu ein Teil gut ist, sieht man, wenn er fehlt. Das Netz wurde mit allen trainiert, deshalb kann dies mehr sein, als \
+              es verlöre, hätte es den Teil nie gehabt.",
         question: "Welcher Teil fehlt am meisten, und welchen Strukturen?",
     };
     pub const PROXY_STATION: Station = Station {

@@ -31,7 +31,7 @@ pub mod page {
 pub mod numbers {
     /// With so many digits behind the decimal sign.
     pub fn number(value: f64, digits: usize) -> String {
-        format!("{value:.digits$}")
+        crate::language::with_minus(format!("{value:.digits$}"))
     }
     /// Between groups of three digits.
     pub const GROUPS: char = '\u{202f}';
@@ -165,7 +165,8 @@ pub mod list {
         format!("{volumes} mL")
     }
     pub fn labels(count: usize, total_ml: &str) -> String {
-        format!("{count} labels, {total_ml} mL")
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} label{plural}, {total_ml} mL")
     }
     pub fn choose_volume(count: usize) -> String {
         format!("It holds {count} volumes: open it to choose one.")
@@ -281,7 +282,8 @@ pub mod models {
     }
     pub fn mean_dice(mean: f64, cases: usize) -> String {
         let mean = super::numbers::number(mean, 2);
-        format!("mean Dice {mean} on {cases} validation cases")
+        let plural = if cases == 1 { "" } else { "s" };
+        format!("mean Dice {mean} on {cases} validation case{plural}")
     }
     pub fn licence(licence: &str) -> String {
         format!("licence {licence}")
@@ -646,7 +648,8 @@ pub mod compare {
     pub const READING: &str = "Reading the reference…";
     pub const COMPARING: &str = "Comparing…";
     pub fn progress(done: usize, of: usize) -> String {
-        format!("Comparing: {done} of {of} labels.")
+        let plural = if of == 1 { "" } else { "s" };
+        format!("Comparing: {done} of {of} label{plural}.")
     }
 
     // Why not.
@@ -691,7 +694,7 @@ pub mod inside {
     pub const WHY: &str = "Why: ";
     pub const TRY: &str = "Try: ";
     /// The station before, and the one after.
-    pub const BEFORE: &str = "Before";
+    pub const BEFORE: &str = "Previous";
     pub const NEXT: &str = "Next";
     pub const METHOD: &str = "The method, part by part";
     /// A file of the program follows.
@@ -753,13 +756,38 @@ pub mod inside {
     ) -> String {
         let [[slice, slices], [row, rows], [column, columns]] = [slice, row, column];
         format!(
-            "Slice {slice} of {slices}, patch {row} of {rows} and {column} of {columns}; {width} numbers a token, {patch} × {patch} voxels a patch."
+            "Slice {slice} of {slices}, patch in row {row} of {rows} and column {column} of {columns}; {width} numbers a token, {patch} × {patch} voxels a patch."
         )
     }
     pub const SAVE_MAP: &str = "Save this map";
-    /// What a curve shows, said: one of the worker's titles.
-    pub fn hears(title: &str, slices: usize, of: usize) -> String {
-        format!("{title}: {slices} of {of} slices hear of it")
+    // What small pictures show.
+    /// So many slices behind that of the crosshair; below 0 before it.
+    pub fn slice(offset: i32) -> String {
+        let plural = if offset.abs() == 1 { "" } else { "s" };
+        match offset {
+            0 => "this slice".to_owned(),
+            1.. => format!("{offset} slice{plural} after"),
+            _ => format!("{} slice{plural} before", -offset),
+        }
+    }
+    pub const TOGETHER: &str = "together: before red, this green, after blue";
+    /// A head, and how much of what it looks at is no patch, in whole percent.
+    pub fn looks(number: i32, elsewhere_percent: f32) -> String {
+        match elsewhere_percent {
+            0.0 => format!("Head {number}: at patches alone"),
+            _ => format!("Head {number}: {elsewhere_percent} % at tokens for the whole"),
+        }
+    }
+    pub fn stage(number: i32) -> String {
+        format!("stage {number}")
+    }
+    // What a curve is of.
+    pub const WHOLE_NETWORK: &str = "whole network";
+    pub const WITHOUT_ADAPTERS: &str = "without adapters";
+    /// What a curve shows, said: what it is of, and how many slices of how many.
+    pub fn hears(network: &str, slices: usize, of: usize) -> String {
+        let hear = if slices == 1 { "hears" } else { "hear" };
+        format!("{network}: {slices} of {of} slices {hear} of it")
     }
     pub fn dice(mean: f64) -> String {
         let mean = super::numbers::number(mean, 3);
@@ -776,7 +804,8 @@ pub mod inside {
         } else {
             "The head is that of stage 1, and so is the transformer"
         };
-        format!("{head}. Mean Dice {mean} on {cases} held-out cases.")
+        let plural = if cases == 1 { "" } else { "s" };
+        format!("{head}. Mean Dice {mean} on {cases} held-out case{plural}.")
     }
     pub const NO_STAGE_1: &str =
         "This model holds no head for stage 1, so what stage 1 made of a scan can't be shown.";
@@ -809,8 +838,8 @@ pub mod inside {
         title: "What is like this?",
         what: "Every token is compared with the one at the crosshair: bright is alike, dark has nothing in common. Move the \
                threshold to keep only the most alike.",
-        why: "A decoder can only give two voxels different labels if their tokens differ. What is bright here is hard to tell \
-              from what you clicked.",
+        why: "From tokens alone a decoder can give two patches different labels only if their tokens differ. What is bright \
+              here is hard to tell from what you clicked.",
         question: "Click a ventricle: does the other one light up? Compare the first block with the last.",
     };
     pub const ATTENTION_STATION: Station = Station {
@@ -846,8 +875,8 @@ pub mod inside {
         title: "Without a part",
         what: "The same window goes through the network with a part switched off, and its labels lie over the scan. Dice says \
                how far they agree with those of the whole network.",
-        why: "What a part is good for is seen when it is missing. The network was trained with all of them, so this is more \
-              than it would lose had it never had the part.",
+        why: "What a part is good for is seen when it is missing. The network was trained with all of them, so this may be \
+              more than it would lose had it never had the part.",
         question: "Which part is missed most, and by which structures?",
     };
     pub const PROXY_STATION: Station = Station {

@@ -8,6 +8,19 @@ mod de;
 mod en;
 #[cfg(test)]
 mod outside;
+#[cfg(test)]
+mod tests;
+
+/// With a minus sign where a program has a hyphen, and none before what is rounded to 0.
+fn with_minus(number: String) -> String {
+    let Some(size) = number.strip_prefix('-') else {
+        return number;
+    };
+    match size.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) {
+        true => format!("\u{2212}{size}"),
+        false => size.to_owned(),
+    }
+}
 
 // The language of this site.
 pub use en::*;

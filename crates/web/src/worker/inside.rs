@@ -14,7 +14,8 @@ use super::kept::made_by;
 use super::passes::Of;
 use super::picture::{Plane, heat};
 use super::protocol::{
-    Curve, FromWorker, InsideView, JobId, MapKind, NetworkSize, Part, Picture, ProxyFacts, Question,
+    Curve, FromWorker, InsideView, JobId, MapKind, NetworkSize, Part, Picture, ProxyFacts,
+    Question, Shows,
 };
 use super::scope;
 use super::segment::infer_trouble;
@@ -128,14 +129,11 @@ impl Looking<'_> {
             }
             Question::Reach => {
                 let blanked = self.window.blanked(token[0]);
-                for (title, part) in [
-                    ("whole network", None),
-                    ("without adapters", Some(Part::Adapters)),
-                ] {
-                    let whole = self.pass(part).await?;
-                    let of_blanked = self.compute(blanked.clone(), part).await?;
+                for without in [None, Some(Part::Adapters)] {
+                    let whole = self.pass(without).await?;
+                    let of_blanked = self.compute(blanked.clone(), without).await?;
                     view.curves.push(Curve {
-                        title: title.to_owned(),
+                        is_whole: without.is_none(),
                         values: reach(&whole, &of_blanked, blocks).await?,
                     });
                 }
@@ -177,9 +175,10 @@ impl Looking<'_> {
                     num_cases: proxy.num_cases,
                 });
                 view.dice = dice_of(&inside, &map);
-                let stages = [("stage 1", &map), ("stage 2", &inside.labels())];
+                let stages = [(1, &map), (2, &inside.labels())];
                 let pictures = stages.into_iter();
-                let pictures = pictures.filter_map(|(title, map)| self.labelled(title, map, token));
+                let pictures =
+                    pictures.filter_map(|(number, map)| self.labelled(number, map, token));
                 view.pictures = pictures.collect();
                 (map, MapKind::Labels)
             }
@@ -236,18 +235,13 @@ impl Looking<'_> {
         let grey = Grey::of(window.slice(0, token[0] as isize));
         let of = |offset: isize| grey.bytes(window.slice(0, token[0] as isize + offset));
         let frame = || Some(self.patch(inside, token));
-        let titled = |offset: isize| match offset {
-            0 => "this slice".to_owned(),
-            _ => format!(
-                "{offset:+} slice{}",
-                if offset.abs() > 1 { "s" } else { "" }
-            ),
-        };
         let mut pictures: Vec<Picture> = (-neighbours..=neighbours)
             .filter_map(|offset| {
                 let colours: Vec<[u8; 3]> = of(offset).into_iter().map(|grey| [grey; 3]).collect();
                 Some(Picture {
-                    title: titled(offset),
+                    shows: Shows::Slice,
+                    number: offset as i32,
+                    elsewhere: 0.0,
                     address: plane.draw(&colours, frame())?,
                 })
             })
@@ -257,7 +251,9 @@ impl Looking<'_> {
             let joined = before.iter().zip(&this).zip(&after);
             let colours: Vec<[u8; 3]> = joined.map(|((r, g), b)| [*r, *g, *b]).collect();
             pictures.extend(plane.draw(&colours, frame()).map(|address| Picture {
-                title: "together: before red, this green, after blue".to_owned(),
+                shows: Shows::Together,
+                number: 0,
+                elsewhere: 0.0,
                 address,
             }));
         }
@@ -265,7 +261,7 @@ impl Looking<'_> {
     }
 
     /// The slice of the place, with labels over it.
-    fn labelled(&self, title: &str, map: &Map, token: [usize; 3]) -> Option<Picture> {
+    fn labelled(&self, stage: i32, map: &Map, token: [usize; 3]) -> Option<Picture> {
         let Values::Labels(labels) = &map.values else {
             return None;
         };
@@ -285,7 +281,9 @@ impl Looking<'_> {
         let colours: Vec<[u8; 3]> = greys.zip(labels).map(pixel).collect();
         let plane = Plane::of([rows, columns], &window.affine);
         Some(Picture {
-            title: title.to_owned(),
+            shows: Shows::Stage,
+            number: stage,
+            elsewhere: 0.0,
             address: plane.draw(&colours, None)?,
         })
     }
@@ -323,7 +321,9 @@ impl Looking<'_> {
                     })
                     .collect();
                 Some(Picture {
-                    title: format!("head {number}; {:.0} % at no patch", 100.0 * elsewhere),
+                    shows: Shows::Head,
+                    number,
+                    elsewhere: *elsewhere,
                     address: plane.draw(&colours, Some(self.patch(inside, token)))?,
                 })
             })
