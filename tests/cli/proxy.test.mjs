@@ -47,7 +47,7 @@ test("a run whose stage 2 left the transformer alone exports stage 1's own head,
   assert.ok(meanDice > 0.3, `stage 1 has learnt something: ${meanDice}`);
   assert.match(card, /## Stage 1 alone\n\n.*mean Dice of 0\.\d{4} over 2 held-out cases.*the linear head of stage 1/);
   const out = join(folder, "maps");
-  done("inspect", join(data, "imagesTr/box_0.nii"), "--model", model, "--at", "8,8,8", "--out", out);
+  done("inspect", join(data, "imagesTr/box_0.nii"), "--model", model, "--at", "8, 8,8", "--out", out);
   const { diceStage1 } = JSON.parse(readFileSync(join(out, "inside.json")));
   const [stage1, stage2] = ["proxy_labels", "labels"].map((name) => readNifti(join(out, `${name}.nii.gz`)).voxels);
   const count = (test) => stage1.filter((_, i) => test(stage1[i], stage2[i])).length;

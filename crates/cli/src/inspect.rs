@@ -32,7 +32,8 @@ pub struct Args {
         value_name = "X,Y,Z",
         value_delimiter = ',',
         num_args = 1,
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = millimetres
     )]
     at: Vec<f64>,
     /// Folder for the maps (NIfTI) and inside.json.
@@ -47,6 +48,11 @@ pub struct Args {
     /// Cores of the processor [default: as many as a Slurm job was given, or as this process may use].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+}
+
+/// A number, also as the page writes it: with a minus sign, which is no hyphen.
+fn millimetres(text: &str) -> Result<f64, std::num::ParseFloatError> {
+    text.trim().replace('\u{2212}', "-").parse()
 }
 
 /// The numbers beside the maps.
@@ -312,5 +318,18 @@ impl<'a> Looking<'a> {
             "changeWhenSliceIsBlanked": hears,
         });
         Ok(Files { maps, numbers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::millimetres;
+
+    #[test]
+    fn a_place_is_read_as_the_page_writes_it() {
+        for text in ["-5.7", "\u{2212}5.7", " -5.7"] {
+            assert_eq!(millimetres(text), Ok(-5.7), "{text}");
+        }
+        assert!(millimetres("5,7").is_err());
     }
 }
