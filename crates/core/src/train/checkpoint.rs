@@ -15,8 +15,9 @@ use burn::tensor::Bytes;
 use burn::train::checkpoint::{Checkpoint, Checkpointer, CheckpointerError};
 use dinomed3d_volume::atomic_file::write_whole;
 use std::fmt::Display;
+use std::io;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// Keeps one part of a checkpoint in a file that is whole or not there. (The learner's own
@@ -61,9 +62,9 @@ impl<R> PartFile<R> {
     fn write(&self, number: usize, bytes: &[u8]) -> Result<(), CheckpointerError> {
         let path = self.path(number);
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(CheckpointerError::IOError)?;
+            std::fs::create_dir_all(parent).map_err(|error| named(parent, error))?;
         }
-        write_whole(&path, bytes).map_err(CheckpointerError::IOError)?;
+        write_whole(&path, bytes).map_err(|error| named(&path, error))?;
         let (mark, before) = self.stretches.marks(number);
         if self.folder.is_whole(self.stage, mark) {
             for mark in before {
@@ -72,6 +73,12 @@ impl<R> PartFile<R> {
         }
         Ok(())
     }
+}
+
+/// The learner shows an error as it is, so it says of which file it is.
+fn named(path: &Path, error: io::Error) -> CheckpointerError {
+    let said = format!("{}: {error}", path.display());
+    CheckpointerError::IOError(io::Error::new(error.kind(), said))
 }
 
 impl<R: Checkpoint> Checkpointer<R> for PartFile<R> {
@@ -88,7 +95,8 @@ impl<R: Checkpoint> Checkpointer<R> for PartFile<R> {
     }
 
     fn restore(&self, number: usize) -> Result<R, CheckpointerError> {
-        let bytes = std::fs::read(self.path(number)).map_err(CheckpointerError::IOError)?;
+        let path = self.path(number);
+        let bytes = std::fs::read(&path).map_err(|error| named(&path, error))?;
         R::checkpoint_from_bytes(Bytes::from_bytes_vec(bytes)).map_err(CheckpointerError::Record)
     }
 }
@@ -192,5 +200,24 @@ impl<N: Network> Checkpointer<ModuleRecord> for NetworkFile<N> {
 
     fn restore(&self, number: usize) -> Result<ModuleRecord, CheckpointerError> {
         self.part().restore(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_of_which_file_it_is() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = named(Path::new("run/model-3.mpk"), full);
+        let CheckpointerError::IOError(error) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(
+            error.to_string().starts_with("run/model-3.mpk: "),
+            "{error}"
+        );
     }
 }
