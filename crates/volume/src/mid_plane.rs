@@ -3,6 +3,7 @@
 //! The plane is the one in which the label map is most like its own mirror image. It is found in the world, in
 //! millimetres, so that neither the order of axes nor obliquity nor spacing matters, and a mirrored scan has mirrored sides.
 
+use crate::random::SplitMix64;
 use crate::{Affine, LabelMap};
 
 /// Voxels that the first search looks at, and the last.
@@ -193,14 +194,9 @@ impl<'a> Points<'a> {
     }
 }
 
-/// A number without a pattern, the same for the same voxel: rows of a volume fall in step with any simpler rule
-/// (the end of Murmur3, by Appleby).
+/// A number without a pattern, the same for the same voxel: rows of a volume fall in step with any simpler rule.
 fn mixed(index: usize) -> u64 {
-    let mut bits = index as u64 + 1;
-    for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
-        bits = (bits ^ (bits >> 33)).wrapping_mul(factor);
-    }
-    bits ^ (bits >> 33)
+    SplitMix64::new(index as u64).next_u64()
 }
 
 struct World<'a> {
